@@ -1,0 +1,120 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "catalog/io/bytes.h"
+#include "catalog/io/handle.h"
+
+namespace pgkeep::io {
+
+inline constexpr mode_t kFileMode = 0600;       // everything of the repository is readable by its owner only,
+inline constexpr mode_t kDirectoryMode = 0700;  // whatever the umask of who started us
+
+/// An open regular file and its path. Every failing call throws StorageError naming the path.
+/// Threads: read_at() may be called from several at once; everything else belongs to one.
+class File {
+ public:
+  static File open_to_read(const std::filesystem::path& path);
+  /// Fails when the file exists.
+  static File create(const std::filesystem::path& path, mode_t mode = kFileMode);
+  /// Opens for reading and writing, keeping what is there; makes the file when there is none.
+  static File open_or_create(const std::filesystem::path& path, mode_t mode = kFileMode);
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+  int fd() const noexcept { return fd_.get(); }
+  std::uint64_t size() const;
+
+  /// Bytes read; fewer than asked only at the end of the file.
+  std::size_t read_at(ByteSpan into, std::uint64_t offset) const;
+  /// Throws Corruption when the file ends before `into` is full.
+  void read_exactly_at(ByteSpan into, std::uint64_t offset) const;
+  void write_at(ByteView bytes, std::uint64_t offset);
+  void append(ByteView bytes);  // at the file position
+  void truncate(std::uint64_t size);
+  /// fdatasync is not enough for a file whose size changed, so this is fsync.
+  void sync();
+  /// Starts write-back without waiting, so that a later sync() is short. A hint: errors are left to sync().
+  void start_writeback(std::uint64_t offset, std::uint64_t length) const noexcept;
+  /// Must be called by who wrote; reports what the destructor cannot.
+  void close();
+
+ private:
+  File(UniqueFd fd, std::filesystem::path path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  UniqueFd fd_;
+  std::filesystem::path path_;
+};
+
+/// A file that appears under its final name whole and durable, or not at all:
+/// written as PATH.tmp, then fsync, rename, fsync of the directory. Not committed: the temporary file goes.
+class AtomicFile final : public ByteSink {
+ public:
+  explicit AtomicFile(std::filesystem::path path, mode_t mode = kFileMode);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile() override;
+
+  void write(ByteView bytes) override;
+  /// Replaces what stood under the name. After it returns the content survives a power cut.
+  void commit();
+  File& file() { return file_; }
+
+ private:
+  std::filesystem::path path_;
+  File file_;
+  bool committed_ = false;
+};
+
+/// Reads a file from its start.
+class FileSource final : public ByteSource {
+ public:
+  explicit FileSource(const File& file, std::uint64_t offset = 0) : file_(&file), offset_(offset) {}
+  std::size_t read(ByteSpan into) override {
+    const auto n = file_->read_at(into, offset_);
+    offset_ += n;
+    return n;
+  }
+
+ private:
+  const File* file_;  // borrowed
+  std::uint64_t offset_;
+};
+
+/// Writes to a descriptor that it borrows (standard output, a pipe), retrying short writes.
+class DescriptorSink final : public ByteSink {
+ public:
+  DescriptorSink(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
+  void write(ByteView bytes) override;
+
+ private:
+  int fd_;
+  std::string name_;  // for messages
+};
+
+/// AtomicFile in one call.
+void write_file_durably(const std::filesystem::path& path, ByteView content, mode_t mode = kFileMode);
+
+/// The whole file; throws Corruption when it is larger than `limit` bytes (what a small file may be, so that a
+/// damaged or hostile one cannot fill memory).
+ByteVector read_whole_file(const std::filesystem::path& path, std::uint64_t limit);
+/// The same, nothing when there is no such file.
+std::optional<ByteVector> read_file_if_exists(const std::filesystem::path& path, std::uint64_t limit);
+
+void sync_directory(const std::filesystem::path& directory);
+/// Makes the missing directories of the path, each fsynced into its parent.
+void make_directories(const std::filesystem::path& directory, mode_t mode = kDirectoryMode);
+/// rename, then fsync of the directory (both, when they differ).
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+/// unlink when there; true when it was. The directory is not synced: what must stay gone needs sync_directory.
+bool remove_file(const std::filesystem::path& path);
+/// Removes a tree of ours; never follows symbolic links.
+void remove_tree(const std::filesystem::path& directory);
+/// Bytes that an unprivileged writer may still use on the file system of `directory`.
+std::uint64_t free_space(const std::filesystem::path& directory);
+
+}  // namespace pgkeep::io

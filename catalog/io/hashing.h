@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "catalog/io/bytes.h"
+
+struct evp_md_ctx_st;
+
+namespace pgkeep::io {
+
+/// CRC-32C (Castagnoli), as PostgreSQL uses it: start value and final XOR ffffffff. With SSE 4.2 where the
+/// processor has it. `crc` is the result so far (0 for none), so that pieces can be fed one after the other.
+std::uint32_t crc32c(ByteView bytes, std::uint32_t crc = 0);
+/// The CRC of A followed by B, from the CRC of each and B's length in bytes.
+std::uint32_t crc32c_combine(std::uint32_t a, std::uint32_t b, std::uint64_t b_length);
+
+/// SHA-256 (FIPS 180-4), fed in order.
+class Sha256 {
+ public:
+  using Digest = std::array<std::byte, 32>;
+  Sha256();
+  void update(ByteView bytes);
+  Digest finish();
+
+ private:
+  struct Free {
+    void operator()(evp_md_ctx_st* context) const noexcept;
+  };
+  std::unique_ptr<evp_md_ctx_st, Free> context_;
+};
+
+/// The secret of a repository with which page digests are keyed: a database user controls what is in a page, so
+/// an unkeyed 64-bit digest could be made to collide.
+inline constexpr std::size_t kDigestKeyBytes = 192;
+using DigestKey = std::array<std::byte, kDigestKeyBytes>;
+
+/// XXH3-128 with the secret, shortened to its low 64 bits. Thread-safe.
+std::uint64_t page_digest(ByteView page, const DigestKey& key);
+
+/// Fills with random bytes from OpenSSL's generator.
+void random_bytes(ByteSpan into);
+
+std::string to_hex(ByteView bytes);
+/// Throws Corruption when it is not hexadecimal or not `into.size()` bytes long.
+void from_hex(std::string_view text, ByteSpan into);
+
+}  // namespace pgkeep::io

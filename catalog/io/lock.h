@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "catalog/io/handle.h"
+
+namespace pgkeep::io {
+
+/// Who holds a lock, as written into the lock file: for messages, never for decisions.
+struct LockOwner {
+  int pid = 0;
+  std::string purpose;  // "backup", "receive-wal"
+  std::string since;    // RFC 3339
+};
+
+/// An advisory lock between processes: flock on a small file, so it goes with its holder, however that ends.
+/// The file stays; only the lock counts.
+class FileLock {
+ public:
+  /// Takes the lock alone, and writes the owner into the file. Throws Busy, naming the holder, when it is taken.
+  static FileLock acquire(const std::filesystem::path& path, const std::string& purpose);
+  /// The same, nothing when it is taken.
+  static std::optional<FileLock> try_acquire(const std::filesystem::path& path, const std::string& purpose);
+  /// Shares the lock with other sharers; waits for nobody. Throws Busy when somebody has it alone.
+  static FileLock acquire_shared(const std::filesystem::path& path);
+  /// The holder, when somebody has it alone now.
+  static std::optional<LockOwner> holder(const std::filesystem::path& path);
+
+ private:
+  explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+}  // namespace pgkeep::io

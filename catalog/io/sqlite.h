@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "catalog/io/bytes.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace pgkeep::io {
+
+class Statement;
+
+/// One connection to a SQLite file. One thread. Every failing call throws: StorageError when the file cannot be
+/// read or written (full disk included), Corruption when it is not a sound database, Busy when it stays locked.
+class Database {
+ public:
+  enum class Mode { read_only, read_write, create };
+  /// Foreign keys on, busy timeout 10 s. `create` makes the file, mode 0600, when there is none.
+  Database(const std::filesystem::path& path, Mode mode);
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+  void execute(const char* sql);  // one or more statements without parameters or results
+  Statement prepare(std::string_view sql);
+  std::int64_t last_insert_id() const noexcept;
+  int changes() const noexcept;
+
+ private:
+  friend class Statement;
+  struct Close {
+    void operator()(sqlite3* handle) const noexcept;
+  };
+  std::filesystem::path path_;
+  std::unique_ptr<sqlite3, Close> handle_;
+};
+
+/// A prepared statement; borrows its database. Parameters count from 1, columns from 0.
+class Statement {
+ public:
+  Statement& bind(int index, std::int64_t value);
+  Statement& bind(int index, std::string_view text);
+  Statement& bind_blob(int index, ByteView bytes);
+  Statement& bind_null(int index);
+  template <typename T>
+  Statement& bind(int index, const std::optional<T>& value) {
+    return value ? bind(index, *value) : bind_null(index);
+  }
+
+  /// True when there is a row.
+  bool step();
+  /// For statements without rows: step and reset.
+  void run();
+  void reset();
+
+  bool is_null(int column) const;
+  std::int64_t integer(int column) const;
+  std::string text(int column) const;
+  std::optional<std::int64_t> optional_integer(int column) const;
+  std::optional<std::string> optional_text(int column) const;
+  /// Valid until the next step() or reset().
+  ByteView blob(int column) const;
+
+ private:
+  friend class Database;
+  struct Finalize {
+    void operator()(sqlite3_stmt* handle) const noexcept;
+  };
+  Statement(Database& database, sqlite3_stmt* handle) : database_(&database), handle_(handle) {}
+  Database* database_;
+  std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+};
+
+/// BEGIN IMMEDIATE … COMMIT; rolled back unless committed.
+class Transaction {
+ public:
+  explicit Transaction(Database& database);
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  ~Transaction();
+  void commit();
+
+ private:
+  Database* database_;
+  bool open_ = true;
+};
+
+}  // namespace pgkeep::io

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "catalog/io/bytes.h"
+#include "catalog/postgres/timeline.h"
+#include "catalog/postgres/wal_segment.h"
+
+namespace pgkeep::postgres {
+
+inline constexpr std::uint32_t kWalBlockBytes = 8192;
+
+/// The magic of WAL pages of a major version, 13 to 18 (xlog_internal.h, XLOG_PAGE_MAGIC); throws Error for others.
+std::uint16_t wal_page_magic(int major_version);
+
+/// Checks the pages of one complete segment, fed in order in pieces of any size; no more than a page is held.
+///
+/// The first page must have a long header with the system identifier, segment size and block size; every page the
+/// version's magic, its own address, flags that exist and a timeline that is this segment's or one of its
+/// ancestors' and never falls. From the first all-zero page on (after a WAL switch) everything must be zero.
+/// Throws Corruption naming the LSN and the defect.
+class WalSegmentChecker {
+ public:
+  WalSegmentChecker(WalSegment segment, WalSegmentSize size, SystemIdentifier system, int major_version,
+                    const TimelineHistory& history);
+  void feed(io::ByteView bytes);
+  /// The segment must be whole now.
+  void finish() const;
+
+ private:
+  void check_page(io::ByteView page);
+
+  WalSegment segment_;
+  WalSegmentSize size_;
+  SystemIdentifier system_;
+  std::uint16_t magic_;
+  TimelineHistory history_;
+  std::uint64_t fed_bytes_ = 0;
+  TimelineId last_timeline_;
+  bool zero_tail_ = false;
+  std::size_t page_filled_ = 0;
+  std::array<std::byte, kWalBlockBytes> page_;
+};
+
+}  // namespace pgkeep::postgres
