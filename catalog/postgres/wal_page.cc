@@ -1,0 +1,143 @@
+#include "catalog/postgres/wal_page.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+
+namespace pgkeep::postgres {
+
+namespace {
+
+// The page header (xlog_internal.h, XLogPageHeaderData and XLogLongPageHeaderData), little-endian:
+//
+//      0  u16  magic, by major version
+//      2  u16  flags
+//      4  u32  timeline that wrote the page
+//      8  u64  address: the LSN of the page's first byte
+//     16  u32  bytes left of a record continued from the page before
+//     24  u64  system identifier    \.
+//     32  u32  segment size          > long header: on the first page of a segment, and on no other
+//     36  u32  WAL block size       /
+constexpr std::size_t kFlagsAt = 2;
+constexpr std::size_t kTimelineAt = 4;
+constexpr std::size_t kAddressAt = 8;
+constexpr std::size_t kContinuedBytesAt = 16;
+constexpr std::size_t kSystemAt = 24;
+constexpr std::size_t kSegmentBytesAt = 32;
+constexpr std::size_t kBlockBytesAt = 36;
+
+constexpr std::uint16_t kContinuesRecord = 0x0001;
+constexpr std::uint16_t kLongHeader = 0x0002;
+constexpr std::uint16_t kKnownFlags = 0x000F;
+
+struct VersionMagic {
+  int major_version;
+  std::uint16_t magic;
+};
+constexpr std::array kMagics{VersionMagic{13, 0xD106}, VersionMagic{14, 0xD10D}, VersionMagic{15, 0xD110},
+                             VersionMagic{16, 0xD113}, VersionMagic{17, 0xD116}, VersionMagic{18, 0xD118}};
+
+}  // namespace
+
+std::uint16_t wal_page_magic(int major_version) {
+  const auto found = std::ranges::find(kMagics, major_version, &VersionMagic::major_version);
+  if (found == kMagics.end()) {
+    throw Error(fmt::format("WAL of PostgreSQL {} is not known to this pgkeep, which reads {} to {}",
+                            major_version, kMagics.front().major_version, kMagics.back().major_version));
+  }
+  return found->magic;
+}
+
+WalSegmentChecker::WalSegmentChecker(WalSegment segment, WalSegmentSize size, SystemIdentifier system,
+                                     int major_version, const TimelineHistory& history)
+    : segment_(segment),
+      size_(size),
+      system_(system),
+      magic_(wal_page_magic(major_version)),
+      history_(history),
+      page_{} {}
+
+void WalSegmentChecker::feed(io::ByteView bytes) {
+  if (bytes.size() > size_.bytes() - (fed_bytes_ + page_filled_)) {
+    throw Corruption(fmt::format("WAL segment {}: goes on past its end at {}", segment_.name(size_),
+                                 segment_.end(size_).to_string()));
+  }
+  while (!bytes.empty()) {
+    if (page_filled_ == 0 && bytes.size() >= kWalBlockBytes) {
+      check_page(bytes.first(kWalBlockBytes));
+      bytes = bytes.subspan(kWalBlockBytes);
+      continue;
+    }
+    const auto n = std::min(bytes.size(), kWalBlockBytes - page_filled_);
+    std::ranges::copy(bytes.first(n), page_.begin() + static_cast<std::ptrdiff_t>(page_filled_));
+    page_filled_ += n;
+    bytes = bytes.subspan(n);
+    if (page_filled_ == kWalBlockBytes) {
+      page_filled_ = 0;
+      check_page(page_);
+    }
+  }
+}
+
+void WalSegmentChecker::finish() const {
+  const auto fed = fed_bytes_ + page_filled_;
+  if (fed == size_.bytes()) return;
+  throw Corruption(fmt::format("WAL segment {}: ends at {}, after {} of {} bytes", segment_.name(size_),
+                               (segment_.begin(size_) + fed).to_string(), fed, size_.bytes()));
+}
+
+void WalSegmentChecker::check_page(io::ByteView page) {
+  const auto address = segment_.begin(size_) + fed_bytes_;
+  const auto refuse = [&](std::string_view defect) {
+    throw Corruption(
+        fmt::format("WAL segment {}: page at {}: {}", segment_.name(size_), address.to_string(), defect));
+  };
+  const bool first = fed_bytes_ == 0;
+  const auto magic = io::load_le<std::uint16_t>(page.data());
+  if (!first && magic == 0 && io::all_zero(page)) {
+    zero_tail_ = true;
+    fed_bytes_ += page.size();
+    return;
+  }
+  if (zero_tail_) refuse("holds data, although a page before it is all zeros");
+  if (magic != magic_) refuse(fmt::format("magic {:04X}, not {:04X}", magic, magic_));
+
+  const auto flags = io::load_le<std::uint16_t>(page.data() + kFlagsAt);
+  if ((flags & ~kKnownFlags) != 0) refuse(fmt::format("unknown flags {:04X}", flags));
+  if (((flags & kLongHeader) != 0) != first) {
+    refuse(first ? "has no long header" : "has a long header, which only the first page may have");
+  }
+  const Lsn own_address(io::load_le<std::uint64_t>(page.data() + kAddressAt));
+  if (own_address != address) refuse("says it is the page at " + own_address.to_string());
+
+  const TimelineId timeline(io::load_le<std::uint32_t>(page.data() + kTimelineAt));
+  if (timeline > segment_.timeline || !history_.contains(WalPosition{timeline, address})) {
+    refuse(fmt::format("is of timeline {}, which did not lead here", timeline.to_string()));
+  }
+  if (timeline < last_timeline_) {
+    refuse(
+        fmt::format("falls back from timeline {} to {}", last_timeline_.to_string(), timeline.to_string()));
+  }
+  if ((flags & kContinuesRecord) != 0 && io::load_le<std::uint32_t>(page.data() + kContinuedBytesAt) == 0) {
+    refuse("continues a record of which nothing is left");
+  }
+  if (first) {
+    const SystemIdentifier system(io::load_le<std::uint64_t>(page.data() + kSystemAt));
+    const auto segment_bytes = io::load_le<std::uint32_t>(page.data() + kSegmentBytesAt);
+    const auto block_bytes = io::load_le<std::uint32_t>(page.data() + kBlockBytesAt);
+    if (system != system_) {
+      refuse(fmt::format("comes from system {}, not {}", system.to_string(), system_.to_string()));
+    }
+    if (segment_bytes != size_.bytes()) {
+      refuse(fmt::format("segments of {} bytes, not {}", segment_bytes, size_.bytes()));
+    }
+    if (block_bytes != kWalBlockBytes)
+      refuse(fmt::format("blocks of {} bytes, not {}", block_bytes, kWalBlockBytes));
+  }
+  last_timeline_ = timeline;
+  fed_bytes_ += page.size();
+}
+
+}  // namespace pgkeep::postgres
