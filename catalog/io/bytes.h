@@ -15,7 +15,9 @@ using ByteView = std::span<const std::byte>;
 using ByteSpan = std::span<std::byte>;
 using ByteVector = std::vector<std::byte>;
 
-inline ByteView as_bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+inline ByteView as_bytes(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -46,7 +48,8 @@ void store_le(std::byte* at, T value) {
 
 template <std::unsigned_integral T>
 void store_be(std::byte* at, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) at[sizeof(T) - 1 - i] = static_cast<std::byte>(value >> (8 * i));
+  for (std::size_t i = 0; i < sizeof(T); ++i)
+    at[sizeof(T) - 1 - i] = static_cast<std::byte>(value >> (8 * i));
 }
 
 /// True when every byte is zero.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 
@@ -7,6 +8,7 @@
 
 struct ZSTD_CCtx_s;
 struct ZSTD_DCtx_s;
+struct ZSTD_outBuffer_s;
 
 namespace pgkeep::io {
 
@@ -45,8 +47,8 @@ class Decompressor {
   std::unique_ptr<ZSTD_DCtx_s, detail::FreeDecompressor> context_;
 };
 
-/// Writes one zstd frame with content checksum, for streams of any length. finish() ends the frame; without it
-/// the output does not decode.
+/// Writes one zstd frame with content checksum, for streams of any length. finish() ends the frame; without
+/// it the output does not decode.
 class CompressingSink final : public ByteSink {
  public:
   CompressingSink(ByteSink& out, int level);  // borrows out
@@ -60,18 +62,23 @@ class CompressingSink final : public ByteSink {
   ByteVector buffer_;
 };
 
-/// Reads what CompressingSink wrote (skippable frames are passed over). Throws Corruption on a bad or cut frame.
+/// Reads what CompressingSink wrote (skippable frames are passed over). Throws Corruption on a bad or cut
+/// frame, and when there is none at all.
 class DecompressingSource final : public ByteSource {
  public:
   explicit DecompressingSource(ByteSource& in);  // borrows in
   std::size_t read(ByteSpan into) override;
 
  private:
+  void decode(ZSTD_outBuffer_s& out);
   ByteSource* in_;
   std::unique_ptr<ZSTD_DCtx_s, detail::FreeDecompressor> context_;
   ByteVector buffer_;
   ByteView left_;
   bool mid_frame_ = false;
+  bool frame_seen_ = false;           // one that is not skippable
+  std::array<std::byte, 4> magic_{};  // how the frame in hand begins,
+  std::size_t magic_size_ = 0;        // as far as it was read
 };
 
 }  // namespace pgkeep::io

@@ -1,0 +1,44 @@
+#include "catalog/io/error.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace pgkeep {
+namespace {
+
+bool is_out_of_space(int cause) {
+  return cause == ENOSPC || cause == EDQUOT;
+}
+
+std::string storage_message(int cause, const std::filesystem::path& path, std::string_view what) {
+  // strerror() may share its buffer between threads; the category's message() does not.
+  return fmt::format("{}: cannot {}: {}{}", path.native(), what, std::generic_category().message(cause),
+                     is_out_of_space(cause) ? "; free space there and try again" : "");
+}
+
+}  // namespace
+
+bool ServerError::retryable() const noexcept {
+  constexpr std::array<std::string_view, 5> kPassing{
+      "53300",  // too many connections
+      "55006",  // object in use: the slot's old walsender has not noticed yet that we are gone
+      "57P01",  // the server shuts down
+      "57P02",  // another backend crashed
+      "57P03",  // the server starts up
+  };
+  return sqlstate_.starts_with("08") || std::ranges::find(kPassing, sqlstate_) != kPassing.end();
+}
+
+StorageError::StorageError(int cause, std::filesystem::path path, std::string_view what)
+    : Error(storage_message(cause, path, what)), cause_(cause), path_(std::move(path)) {}
+
+bool StorageError::out_of_space() const noexcept {
+  return is_out_of_space(cause_);
+}
+
+}  // namespace pgkeep

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+
+#include <sys/types.h>
 
 #include "catalog/io/bytes.h"
 #include "catalog/io/handle.h"
@@ -36,7 +36,8 @@ class File {
   void write_at(ByteView bytes, std::uint64_t offset);
   void append(ByteView bytes);  // at the file position
   void truncate(std::uint64_t size);
-  /// fdatasync is not enough for a file whose size changed, so this is fsync.
+  /// fdatasync is not enough for a file whose size changed, so this is fsync. After one failure every further
+  /// call fails: what was written through this File cannot be trusted any more.
   void sync();
   /// Starts write-back without waiting, so that a later sync() is short. A hint: errors are left to sync().
   void start_writeback(std::uint64_t offset, std::uint64_t length) const noexcept;
@@ -48,6 +49,7 @@ class File {
 
   UniqueFd fd_;
   std::filesystem::path path_;
+  int sync_error_ = 0;  // errno of the sync() that failed: final
 };
 
 /// A file that appears under its final name whole and durable, or not at all:
@@ -99,8 +101,8 @@ class DescriptorSink final : public ByteSink {
 /// AtomicFile in one call.
 void write_file_durably(const std::filesystem::path& path, ByteView content, mode_t mode = kFileMode);
 
-/// The whole file; throws Corruption when it is larger than `limit` bytes (what a small file may be, so that a
-/// damaged or hostile one cannot fill memory).
+/// The whole file; throws Corruption when it is larger than `limit` bytes (what a small file may be, so that
+/// a damaged or hostile one cannot fill memory).
 ByteVector read_whole_file(const std::filesystem::path& path, std::uint64_t limit);
 /// The same, nothing when there is no such file.
 std::optional<ByteVector> read_file_if_exists(const std::filesystem::path& path, std::uint64_t limit);
@@ -110,7 +112,8 @@ void sync_directory(const std::filesystem::path& directory);
 void make_directories(const std::filesystem::path& directory, mode_t mode = kDirectoryMode);
 /// rename, then fsync of the directory (both, when they differ).
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
-/// unlink when there; true when it was. The directory is not synced: what must stay gone needs sync_directory.
+/// unlink when there; true when it was. The directory is not synced: what must stay gone needs
+/// sync_directory.
 bool remove_file(const std::filesystem::path& path);
 /// Removes a tree of ours; never follows symbolic links.
 void remove_tree(const std::filesystem::path& directory);

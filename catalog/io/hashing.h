@@ -14,6 +14,10 @@ namespace pgkeep::io {
 /// CRC-32C (Castagnoli), as PostgreSQL uses it: start value and final XOR ffffffff. With SSE 4.2 where the
 /// processor has it. `crc` is the result so far (0 for none), so that pieces can be fed one after the other.
 std::uint32_t crc32c(ByteView bytes, std::uint32_t crc = 0);
+namespace detail {
+/// What crc32c() does without the instruction, for the test that both agree.
+std::uint32_t crc32c_by_table(ByteView bytes, std::uint32_t crc);
+}  // namespace detail
 /// The CRC of A followed by B, from the CRC of each and B's length in bytes.
 std::uint32_t crc32c_combine(std::uint32_t a, std::uint32_t b, std::uint64_t b_length);
 
@@ -23,6 +27,7 @@ class Sha256 {
   using Digest = std::array<std::byte, 32>;
   Sha256();
   void update(ByteView bytes);
+  /// Once; nothing may be fed after it.
   Digest finish();
 
  private:
@@ -32,8 +37,8 @@ class Sha256 {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
-/// The secret of a repository with which page digests are keyed: a database user controls what is in a page, so
-/// an unkeyed 64-bit digest could be made to collide.
+/// The secret of a repository with which page digests are keyed: a database user controls what is in a page,
+/// so an unkeyed 64-bit digest could be made to collide.
 inline constexpr std::size_t kDigestKeyBytes = 192;
 using DigestKey = std::array<std::byte, kDigestKeyBytes>;
 

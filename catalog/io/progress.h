@@ -8,9 +8,9 @@ namespace pgkeep::io {
 
 /// How far a long operation is.
 struct Progress {
-  std::string_view phase;          // "copying", "waiting for WAL": shown as it stands
+  std::string_view phase;  // "copying", "waiting for WAL": shown as it stands
   std::uint64_t done_bytes = 0;
-  std::uint64_t total_bytes = 0;   // an estimate; 0: not known
+  std::uint64_t total_bytes = 0;  // an estimate; 0: not known
 };
 
 /// Who wants to be told. Called from the thread that runs the operation, some ten times a second at most from

@@ -1,0 +1,216 @@
+#include "catalog/io/sqlite.h"
+
+#include <cerrno>
+#include <new>
+#include <sqlite3.h>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+
+namespace pgkeep::io {
+namespace {
+
+constexpr int kBusyTimeoutMs = 10'000;
+
+/// Copies what is bound. (SQLITE_TRANSIENT itself is an old-style cast.)
+const auto kCopy = reinterpret_cast<sqlite3_destructor_type>(-1);
+
+int file_error(sqlite3* handle, int code) {
+  const int system = sqlite3_system_errno(handle);
+  switch (code) {
+    case SQLITE_FULL:
+      return ENOSPC;
+    case SQLITE_READONLY:
+      return EACCES;  // SQLite knows this from how it opened, not from a call that failed
+    case SQLITE_CANTOPEN:
+      return system != 0 ? system : ENOENT;
+    default:
+      return system != 0 ? system : EIO;
+  }
+}
+
+/// Turns SQLite's last error into ours. `what` is the step, as "open the database".
+[[noreturn]] void fail(sqlite3* handle, const std::filesystem::path& path, std::string_view what) {
+  const int code = sqlite3_errcode(handle) & 0xff;
+  const std::string reason = sqlite3_errmsg(handle);
+  switch (code) {
+    case SQLITE_NOMEM:
+      throw std::bad_alloc();
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      throw StorageError(file_error(handle, code), path, fmt::format("{} ({})", what, reason));
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      throw Corruption(fmt::format("{}: cannot {}: {}", path.native(), what, reason));
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      throw Busy(fmt::format("{}: cannot {}: another process has kept it locked for {} s", path.native(),
+                             what, kBusyTimeoutMs / 1000));
+    default:
+      throw Error(fmt::format("{}: cannot {}: {}", path.native(), what, reason));
+  }
+}
+
+int open_flags(Database::Mode mode) {
+  const int access = mode == Database::Mode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+  return access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+}
+
+std::string step_name(sqlite3_stmt* statement) {
+  const char* sql = sqlite3_sql(statement);
+  return fmt::format("run \"{}\"", sql != nullptr ? sql : "");
+}
+
+}  // namespace
+
+void Database::Close::operator()(sqlite3* handle) const noexcept {
+  sqlite3_close_v2(handle);
+}
+
+Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
+  if (mode == Mode::create) File::open_or_create(path).close();  // SQLite would leave the mode to the umask
+  sqlite3* handle = nullptr;
+  const int result = sqlite3_open_v2(path.c_str(), &handle, open_flags(mode), nullptr);
+  handle_.reset(handle);  // also when it failed
+  if (handle == nullptr) throw std::bad_alloc();
+  if (result != SQLITE_OK) fail(handle, path_, "open the database");
+  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  execute("PRAGMA foreign_keys = ON");
+}
+
+void Database::execute(const char* sql) {
+  if (sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
+    fail(handle_.get(), path_, fmt::format("run \"{}\"", sql));
+  }
+}
+
+Statement Database::prepare(std::string_view sql) {
+  sqlite3_stmt* handle = nullptr;
+  const char* tail = nullptr;
+  if (sqlite3_prepare_v2(handle_.get(), sql.data(), static_cast<int>(sql.size()), &handle, &tail) !=
+      SQLITE_OK) {
+    fail(handle_.get(), path_, fmt::format("prepare \"{}\"", sql));
+  }
+  Statement statement(*this, handle);
+  const auto rest = sql.substr(static_cast<std::size_t>(tail - sql.data()));
+  if (handle == nullptr || rest.find_first_not_of(" \n\t;") != rest.npos) {
+    throw std::logic_error(fmt::format("not exactly one SQL statement: {}", sql));
+  }
+  return statement;
+}
+
+std::int64_t Database::last_insert_id() const noexcept {
+  return sqlite3_last_insert_rowid(handle_.get());
+}
+int Database::changes() const noexcept {
+  return sqlite3_changes(handle_.get());
+}
+
+void Statement::Finalize::operator()(sqlite3_stmt* handle) const noexcept {
+  sqlite3_finalize(handle);
+}
+
+Statement& Statement::bound(int result) {
+  if (result != SQLITE_OK) fail(database_->handle_.get(), database_->path_, step_name(handle_.get()));
+  return *this;
+}
+
+Statement& Statement::bind(int index, std::int64_t value) {
+  return bound(sqlite3_bind_int64(handle_.get(), index, value));
+}
+
+Statement& Statement::bind(int index, std::string_view text) {
+  const char* data = text.data() != nullptr ? text.data() : "";  // a null pointer would bind NULL
+  return bound(sqlite3_bind_text64(handle_.get(), index, data, text.size(), kCopy, SQLITE_UTF8));
+}
+
+Statement& Statement::bind_blob(int index, ByteView bytes) {
+  if (bytes.empty()) return bound(sqlite3_bind_zeroblob(handle_.get(), index, 0));
+  return bound(sqlite3_bind_blob64(handle_.get(), index, bytes.data(), bytes.size(), kCopy));
+}
+
+Statement& Statement::bind_null(int index) {
+  return bound(sqlite3_bind_null(handle_.get(), index));
+}
+
+bool Statement::step() {
+  const int result = sqlite3_step(handle_.get());
+  if (result == SQLITE_ROW) return true;
+  if (result == SQLITE_DONE) return false;
+  try {
+    fail(database_->handle_.get(), database_->path_, step_name(handle_.get()));
+  } catch (...) {
+    reset();  // a failed statement that is not reset keeps its locks
+    throw;
+  }
+}
+
+void Statement::run() {
+  step();
+  reset();
+}
+
+void Statement::reset() {
+  sqlite3_reset(handle_.get());  // its result repeats the error of the last step(), which was thrown there
+}
+
+void Statement::require_type(int column, int type, const char* name) const {
+  if (sqlite3_column_type(handle_.get(), column) == type) return;
+  const char* title = sqlite3_column_name(handle_.get(), column);
+  throw Corruption(fmt::format("{}: \"{}\" is not {} (in \"{}\")", database_->path_.native(),
+                               title != nullptr ? title : "?", name, sqlite3_sql(handle_.get())));
+}
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(handle_.get(), column) == SQLITE_NULL;
+}
+
+std::int64_t Statement::integer(int column) const {
+  require_type(column, SQLITE_INTEGER, "an integer");
+  return sqlite3_column_int64(handle_.get(), column);
+}
+
+std::string Statement::text(int column) const {
+  require_type(column, SQLITE_TEXT, "text");
+  const auto* data = sqlite3_column_text(handle_.get(), column);
+  if (data == nullptr) throw std::bad_alloc();
+  const auto size = sqlite3_column_bytes(handle_.get(), column);
+  return {reinterpret_cast<const char*>(data), static_cast<std::size_t>(size)};
+}
+
+std::optional<std::int64_t> Statement::optional_integer(int column) const {
+  return is_null(column) ? std::nullopt : std::optional(integer(column));
+}
+
+std::optional<std::string> Statement::optional_text(int column) const {
+  return is_null(column) ? std::nullopt : std::optional(text(column));
+}
+
+ByteView Statement::blob(int column) const {
+  require_type(column, SQLITE_BLOB, "a blob");
+  const auto* data = static_cast<const std::byte*>(sqlite3_column_blob(handle_.get(), column));
+  return {data, static_cast<std::size_t>(sqlite3_column_bytes(handle_.get(), column))};
+}
+
+Transaction::Transaction(Database& database) : database_(&database) {
+  database.execute("BEGIN IMMEDIATE");
+}
+
+Transaction::~Transaction() {
+  // Fails when SQLite has rolled back by itself, which is as good.
+  if (open_) sqlite3_exec(database_->handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void Transaction::commit() {
+  database_->execute("COMMIT");
+  open_ = false;
+}
+
+}  // namespace pgkeep::io

@@ -16,8 +16,9 @@ namespace pgkeep::io {
 
 class Statement;
 
-/// One connection to a SQLite file. One thread. Every failing call throws: StorageError when the file cannot be
-/// read or written (full disk included), Corruption when it is not a sound database, Busy when it stays locked.
+/// One connection to a SQLite file. One thread. Every failing call throws: StorageError when the file cannot
+/// be read or written (full disk included), Corruption when it is not a sound database, Busy when it stays
+/// locked.
 class Database {
  public:
   enum class Mode { read_only, read_write, create };
@@ -32,6 +33,7 @@ class Database {
 
  private:
   friend class Statement;
+  friend class Transaction;
   struct Close {
     void operator()(sqlite3* handle) const noexcept;
   };
@@ -57,6 +59,8 @@ class Statement {
   void run();
   void reset();
 
+  /// Each throws Corruption when the column is of another type (NULL, where not optional, included): SQLite's
+  /// own conversions would make a number out of anything.
   bool is_null(int column) const;
   std::int64_t integer(int column) const;
   std::string text(int column) const;
@@ -71,6 +75,8 @@ class Statement {
     void operator()(sqlite3_stmt* handle) const noexcept;
   };
   Statement(Database& database, sqlite3_stmt* handle) : database_(&database), handle_(handle) {}
+  Statement& bound(int result);
+  void require_type(int column, int type, const char* name) const;
   Database* database_;
   std::unique_ptr<sqlite3_stmt, Finalize> handle_;
 };

@@ -25,8 +25,8 @@ std::int64_t to_postgres_time(TimePoint time);
 
 /// "1.5 GiB", "312 KiB", "0 B": three digits at most, powers of 1024.
 std::string format_bytes(std::uint64_t bytes);
-/// "64MiB", "20 GiB", "512kB" (powers of 1024 for both spellings, as PostgreSQL reads them), plain bytes without a
-/// unit. Nothing when it is not a size or does not fit.
+/// "64MiB", "20 GiB", "512kB" (powers of 1024 for both spellings, as PostgreSQL reads them), plain bytes
+/// without a unit. Nothing when it is not a size or does not fit.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
 
 /// "4 s", "3 min 20 s", "26 h", "7 d 2 h".
