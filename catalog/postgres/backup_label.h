@@ -11,8 +11,8 @@ namespace pgkeep::postgres {
 /// The file backup_label, without which a restored directory would recover from the wrong place
 /// (PostgreSQL manual, "Continuous Archiving"; protocol: one "KEY: value" a line).
 struct BackupLabel {
-  WalPosition start;        // START WAL LOCATION, START TIMELINE: where replay begins
-  Lsn checkpoint;           // CHECKPOINT LOCATION
+  WalPosition start;  // START WAL LOCATION, START TIMELINE: where replay begins
+  Lsn checkpoint;     // CHECKPOINT LOCATION
   bool from_standby = false;
   std::string label;
   std::optional<WalPosition> incremental_from;  // 17+

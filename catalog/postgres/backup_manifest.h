@@ -30,21 +30,22 @@ struct ManifestWalRange {
 
 /// All but the files.
 struct ManifestSummary {
-  int version = 0;                        // 1: servers 13 to 16, 2: 17 and up
-  std::optional<SystemIdentifier> system; // version 2
+  int version = 0;                         // 1: servers 13 to 16, 2: 17 and up
+  std::optional<SystemIdentifier> system;  // version 2
   std::vector<ManifestWalRange> wal_ranges;
   std::uint64_t file_count = 0;
 };
 
-/// Reads a manifest from its first byte to its end, calling `file` for each entry in order; memory does not grow
-/// with the number of files. Throws Corruption on bad JSON, an unknown version or field, a missing item, a file with neither
-/// or both of Path and Encoded-Path, and when Manifest-Checksum does not match.
+/// Reads a manifest from its first byte to its end, calling `file` for each entry in order; memory does not
+/// grow with the number of files. Throws Corruption on bad JSON, an unknown version or field, a missing item,
+/// a file with neither or both of Path and Encoded-Path, and when Manifest-Checksum does not match.
 ManifestSummary read_manifest(io::ByteSource& source, const std::function<void(ManifestFile&&)>& file);
 
 /// The checksum text of a CRC-32C value: its four bytes in little-endian order.
 std::string crc32c_checksum_text(std::uint32_t crc);
 
-/// Writes a manifest in PostgreSQL's own layout, byte for byte, so that pg_verifybackup and UPLOAD_MANIFEST take it.
+/// Writes a manifest in PostgreSQL's own layout, byte for byte, so that pg_verifybackup and UPLOAD_MANIFEST
+/// take it.
 class ManifestWriter {
  public:
   /// `system` is written for version 2 only. Borrows out.

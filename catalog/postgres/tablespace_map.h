@@ -7,8 +7,8 @@
 
 namespace pgkeep::postgres {
 
-/// The file tablespace_map: "OID PATH" a line; in the path newline, carriage return and backslash are preceded by
-/// a backslash.
+/// The file tablespace_map: "OID PATH" a line; in the path newline, carriage return and backslash are
+/// preceded by a backslash.
 struct TablespaceMapEntry {
   std::uint32_t oid = 0;
   std::string path;  // unescaped

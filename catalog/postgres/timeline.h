@@ -16,11 +16,12 @@ class TimelineId {
  public:
   constexpr TimelineId() = default;
   constexpr explicit TimelineId(std::uint32_t value) : value_(value) {}
-  static std::optional<TimelineId> parse_decimal(std::string_view text);  // nothing for 0 or what is no number
+  static std::optional<TimelineId> parse_decimal(
+      std::string_view text);  // nothing for 0 or what is no number
   constexpr std::uint32_t value() const noexcept { return value_; }
-  std::string to_string() const;      // decimal
-  std::string to_hex() const;         // eight digits, as in file names
-  std::string history_file() const;   // "00000002.history"
+  std::string to_string() const;     // decimal
+  std::string to_hex() const;        // eight digits, as in file names
+  std::string history_file() const;  // "00000002.history"
   constexpr auto operator<=>(const TimelineId&) const = default;
 
  private:
@@ -49,10 +50,11 @@ struct WalPosition {
 
 /// The line of ancestors of one timeline (PostgreSQL source, timeline.c; the .history file).
 ///
-///     parentTLI TAB X/X TAB reason        one line an ancestor, oldest first; '#' comments and blank lines allowed
+///     parentTLI TAB X/X TAB reason        one line an ancestor, oldest first; '#' comments and blank lines
+///     allowed
 ///
-/// Timeline 1 has no file and no ancestors. Always holds: timelines strictly rise, and so do the switch points
-/// never fall.
+/// Timeline 1 has no file and no ancestors. Always holds: timelines strictly rise, and so do the switch
+/// points never fall.
 class TimelineHistory {
  public:
   struct Ancestor {

@@ -11,13 +11,14 @@ namespace pgkeep::postgres {
 
 inline constexpr std::uint32_t kWalBlockBytes = 8192;
 
-/// The magic of WAL pages of a major version, 13 to 18 (xlog_internal.h, XLOG_PAGE_MAGIC); throws Error for others.
+/// The magic of WAL pages of a major version, 13 to 18 (xlog_internal.h, XLOG_PAGE_MAGIC); throws Error for
+/// others.
 std::uint16_t wal_page_magic(int major_version);
 
 /// Checks the pages of one complete segment, fed in order in pieces of any size; no more than a page is held.
 ///
-/// The first page must have a long header with the system identifier, segment size and block size; every page the
-/// version's magic, its own address, flags that exist and a timeline that is this segment's or one of its
+/// The first page must have a long header with the system identifier, segment size and block size; every page
+/// the version's magic, its own address, flags that exist and a timeline that is this segment's or one of its
 /// ancestors' and never falls. From the first all-zero page on (after a WAL switch) everything must be zero.
 /// Throws Corruption naming the LSN and the defect.
 class WalSegmentChecker {
