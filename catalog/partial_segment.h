@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "catalog/io/file.h"
+#include "catalog/io/units.h"
+#include "catalog/postgres/wal_segment.h"
+#include "catalog/store/layout.h"
+
+namespace pgkeep::catalog {
+
+/// The WAL segment being received: wal/streaming/<24 hex>.partial, plain bytes, as long as the segment from the
+/// start (zeroes past what came), so that a position in the file is a position in the segment.
+///
+/// Opening one that is there keeps its bytes: a receiver that starts again at the segment's first byte writes the
+/// same bytes over themselves, and what was acknowledged is never missing from the disk, not for a moment. Bytes that differ
+/// from non-zero bytes that are there already are refused with Corruption: then the server tells another history than
+/// before.
+/// One thread.
+class PartialSegment {
+ public:
+  /// Makes the file full of zeroes and durable (file, folder), or opens the one that is there; throws Corruption when that
+  /// one has a size that is neither 0 nor the segment's.
+  static PartialSegment open(const store::ServerLayout& layout, const postgres::WalSegment& segment,
+                             postgres::WalSegmentSize size);
+
+  const postgres::WalSegment& segment() const noexcept { return segment_; }
+  /// The next byte expected.
+  postgres::Lsn written() const noexcept { return written_; }
+  /// Everything before it is on stable storage.
+  postgres::Lsn flushed() const noexcept { return flushed_; }
+  bool complete() const noexcept;
+  /// `bytes` continue at written() and do not go past the segment's end. `sent` is the server's clock.
+  void write(io::ByteView bytes, std::optional<io::TimePoint> sent);
+  /// fsync; afterwards flushed() == written().
+  void flush();
+  const io::File& file() const noexcept { return file_; }
+  std::optional<io::TimePoint> first_time() const noexcept { return first_time_; }
+  std::optional<io::TimePoint> last_time() const noexcept { return last_time_; }
+
+ private:
+  PartialSegment(io::File file, postgres::WalSegment segment, postgres::WalSegmentSize size);
+
+  io::File file_;
+  postgres::WalSegment segment_;
+  postgres::WalSegmentSize size_;
+  postgres::Lsn written_;
+  postgres::Lsn flushed_;
+  bool had_content_ = false;
+  std::optional<io::TimePoint> first_time_;
+  std::optional<io::TimePoint> last_time_;
+};
+
+}  // namespace pgkeep::catalog

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/io/units.h"
+#include "catalog/postgres/backup_manifest.h"
+#include "catalog/postgres/timeline.h"
+#include "catalog/postgres/wal_segment.h"
+#include "catalog/store/backup_id.h"
+#include "catalog/store/layout.h"
+
+namespace pgkeep::store {
+
+struct TablespaceRecord {
+  std::uint32_t oid = 0;
+  std::string name;      // empty when the server did not tell it
+  std::string location;  // on the server; relative: in-place
+};
+
+/// How the pieces of a backup were stored; bytes are what was added to the repository by this backup.
+struct BackupCost {
+  std::uint64_t full_objects = 0;
+  std::uint64_t delta_objects = 0;
+  std::uint64_t reused_pieces = 0;
+  std::uint64_t zero_pieces = 0;
+  std::uint64_t pack_bytes = 0;
+  std::uint64_t metadata_bytes = 0;  // files.db, manifest, backup.json
+};
+
+/// backup.json: the commit record, written last. Without it there is no backup. Format version 1.
+struct BackupRecord {
+  BackupId id;
+  std::string server;
+  std::string label;
+  postgres::SystemIdentifier system;
+  std::string server_version;  // "18.6"
+  int major_version = 0;
+  postgres::WalSegmentSize wal_segment_size;
+  std::uint32_t block_bytes = 0;
+  bool data_checksums = false;
+  bool from_standby = false;
+  postgres::WalPosition start;      // replay begins here
+  postgres::WalPosition end;        // replay must reach this to be consistent
+  std::vector<postgres::ManifestWalRange> wal_ranges;  // as the manifest has them
+  io::TimePoint started;
+  io::TimePoint ended;              // everything received; recovery targets in time must lie after
+  std::uint64_t file_count = 0;
+  std::uint64_t data_bytes = 0;     // sum of file sizes
+  std::vector<TablespaceRecord> tablespaces;
+  std::uint32_t directory_mode = 0700;  // 0700 or 0750
+  BackupCost cost;
+  std::optional<BackupId> compared_with;  // information only; nothing depends on it
+  std::uint64_t checksum_failures = 0;    // data pages that PostgreSQL found damaged while sending
+  std::vector<std::string> notices;       // warnings of the server, in order
+  std::string file_table_sha256;          // hexadecimal
+  std::string manifest_sha256;            // of backup_manifest.zst as stored
+
+  std::string to_json() const;
+  /// Throws Corruption naming the item.
+  static BackupRecord from_json(std::string_view json);
+};
+
+/// Nothing when the backup is not committed.
+std::optional<BackupRecord> read_backup_record(const ServerLayout& layout, const BackupId& id);
+/// The committed backups, oldest first. A record that cannot be read is reported in `damaged` and left out.
+struct BackupListing {
+  std::vector<BackupRecord> backups;
+  std::vector<std::string> damaged;  // one message each
+};
+BackupListing list_backup_records(const ServerLayout& layout);
+
+}  // namespace pgkeep::store

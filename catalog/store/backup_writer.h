@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalog/postgres/backup_manifest.h"
+#include "catalog/store/backup_reader.h"
+#include "catalog/store/backup_record.h"
+
+namespace pgkeep::store {
+
+struct BackupWriterSettings {
+  int compression_level = 1;
+  unsigned workers = 0;  // threads that digest and compress; 0: one a core, eight at most
+};
+
+/// What comparing the stored files with PostgreSQL's manifest found.
+struct ManifestComparison {
+  postgres::ManifestSummary summary;
+  std::vector<std::string> problems;  // a message each; empty: every file is as the server said
+};
+
+/// Stores one base backup: takes files in any order, a file's bytes in order, and keeps of each piece only what the
+/// previous backup does not have.
+///
+/// The caller's thread cuts pieces; workers digest, compare and compress them; one thread writes packs and the file
+/// table in the order of arrival. Memory is a fixed number of pieces, whatever the size of the database.
+/// Order of writes: packs (each fsynced and renamed into place), files.db and backup_manifest.zst (fsynced), their
+/// folder, and last backup.json, by commit(). Whatever ends the process before that leaves no backup, and what
+/// is left is swept by the next sweep_unfinished().
+///
+/// Threads: all calls from one. Errors of the other threads are thrown by the next call. Destroyed without commit():
+/// everything written is removed again.
+class BackupWriter {
+ public:
+  /// `previous` is what to compare with; borrowed, like the repository, until the writer is gone.
+  BackupWriter(const Repository& repository, const ServerLayout& layout, const BackupId& id,
+               BackupReader* previous, const BackupWriterSettings& settings);
+  ~BackupWriter();
+  BackupWriter(const BackupWriter&) = delete;
+  BackupWriter& operator=(const BackupWriter&) = delete;
+
+  void directory(std::string_view path, std::uint32_t mode, std::int64_t modified);
+  void begin_file(std::string_view path, std::uint64_t size, std::uint32_t mode, std::int64_t modified);
+  /// All calls since begin_file() together bring exactly `size` bytes.
+  void file_data(io::ByteView bytes);
+  void end_file();
+  /// Waits until all that came is in packs.
+  void finish_files();
+
+  /// The manifest's bytes as the server sent them, in pieces of any size; after finish_files().
+  void manifest_data(io::ByteView bytes);
+  ManifestComparison finish_manifest();
+
+  std::uint64_t file_count() const noexcept;
+  std::uint64_t data_bytes() const noexcept;
+  /// Bytes on their way or in packs so far, for progress.
+  BackupCost cost() const noexcept;
+  /// Pieces whose previous object could not be read and that were therefore stored anew.
+  std::uint64_t healed_pieces() const noexcept;
+
+  /// Fills in file_count, data_bytes, cost, compared_with and the digests, and writes the record.
+  void commit(BackupRecord& record);
+
+ private:
+  class Pipeline;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+/// Removes what unfinished attempts left: backup folders without backup.json, temporary packs, packs that no backup
+/// names. The caller holds the writer lock. Returns the bytes freed. Packs stay when readers hold the lease.
+std::uint64_t sweep_unfinished(const ServerLayout& layout);
+
+/// Forgets a backup: backup.json first, then its folder, then the packs that nothing names any more. The caller
+/// holds the writer lock. Returns the bytes freed. Throws NotFound.
+std::uint64_t delete_backup(const ServerLayout& layout, const BackupId& id);
+
+}  // namespace pgkeep::store

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "catalog/postgres/wal_segment.h"
+#include "catalog/store/backup_id.h"
+
+namespace pgkeep::store {
+
+/// FULL objects lie in one kind of pack, the DELTAs of one backup in another: they die at different times.
+enum class PackKind : std::uint8_t { full = 1, delta = 2 };
+
+/// Where everything of one server lies; nobody else joins path pieces. See docs/repository-format.md.
+class ServerLayout {
+ public:
+  explicit ServerLayout(std::filesystem::path root) : root_(std::move(root)) {}
+  const std::filesystem::path& root() const noexcept { return root_; }
+  std::filesystem::path identity() const { return root_ / "identity.json"; }
+  std::filesystem::path index() const { return root_ / "catalog.db"; }
+  std::filesystem::path run_journal() const { return root_ / "runs.jsonl"; }
+  std::filesystem::path suspects() const { return root_ / "suspects.json"; }
+
+  /// Held alone by who changes packs and backups (backup, delete).
+  std::filesystem::path writer_lock() const { return root_ / "locks" / "backup"; }
+  /// Held alone by who receives WAL.
+  std::filesystem::path receiver_lock() const { return root_ / "locks" / "receive-wal"; }
+  /// Shared by readers of packs (recover, verify-backup), held alone while packs are unlinked.
+  std::filesystem::path reader_lease() const { return root_ / "locks" / "readers"; }
+
+  std::filesystem::path wal() const { return root_ / "wal"; }
+  std::filesystem::path wal_streaming() const { return wal() / "streaming"; }
+  std::filesystem::path partial(const postgres::WalSegment& segment, postgres::WalSegmentSize size) const;
+  /// wal/TTTTTTTT/LLLLLLLL/<24 hex>.zst
+  std::filesystem::path archived(const postgres::WalSegment& segment, postgres::WalSegmentSize size) const;
+  std::filesystem::path history(postgres::TimelineId timeline) const;
+
+  std::filesystem::path packs() const { return root_ / "packs"; }
+  std::filesystem::path pack(std::uint32_t number, PackKind kind) const;
+
+  std::filesystem::path backups() const { return root_ / "backups"; }
+  std::filesystem::path backup(const BackupId& id) const { return backups() / id.to_string(); }
+  std::filesystem::path file_table(const BackupId& id) const { return backup(id) / "files.db"; }
+  std::filesystem::path manifest(const BackupId& id) const { return backup(id) / "backup_manifest.zst"; }
+  std::filesystem::path record(const BackupId& id) const { return backup(id) / "backup.json"; }
+
+  /// Makes the folders that are missing.
+  void make() const;
+
+ private:
+  std::filesystem::path root_;
+};
+
+}  // namespace pgkeep::store

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <string>
+
+#include "catalog/io/hashing.h"
+#include "catalog/store/layout.h"
+
+namespace pgkeep::store {
+
+/// A repository: a folder with the backups of a fleet, and the secret that keys its page digests.
+/// Immutable after opening; may be read by any thread.
+class Repository {
+ public:
+  using Id = std::array<std::byte, 16>;
+
+  /// Throws NotFound when there is none, Refused when its format is newer than this program.
+  static Repository open(const std::filesystem::path& root);
+  /// Makes it when the folder is missing or empty; refuses a folder that holds something else.
+  static Repository open_or_create(const std::filesystem::path& root);
+
+  const std::filesystem::path& root() const noexcept { return root_; }
+  const Id& id() const noexcept { return id_; }
+  const io::DigestKey& digest_key() const noexcept { return digest_key_; }
+  /// `name` has been checked by the configuration: letters, digits, '_', '-', '.', not starting with '.'.
+  ServerLayout server(const std::string& name) const;
+
+ private:
+  Repository() = default;
+  std::filesystem::path root_;
+  Id id_{};
+  io::DigestKey digest_key_{};
+};
+
+}  // namespace pgkeep::store

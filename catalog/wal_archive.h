@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/identity.h"
+#include "catalog/partial_segment.h"
+#include "catalog/wal_segment_file.h"
+
+namespace pgkeep::catalog {
+
+/// A stretch of WAL of one timeline without a hole.
+struct WalRange {
+  postgres::TimelineId timeline;
+  postgres::Lsn begin;
+  postgres::Lsn end;  // first byte that is not there
+  bool operator==(const WalRange&) const = default;
+};
+
+/// The names in the archive, read from the folders (never from the index).
+struct WalInventory {
+  std::vector<postgres::WalSegment> segments;             // complete ones, sorted
+  std::vector<postgres::WalSegment> partials;             // sorted
+  std::map<postgres::TimelineId, postgres::TimelineHistory> histories;
+  /// Complete segments joined to ranges, sorted by timeline and position.
+  std::vector<WalRange> ranges(postgres::WalSegmentSize size) const;
+};
+
+/// The WAL of one server: complete segments (compressed, immutable), history files, and the partial segment.
+/// Every file appears whole and durable or not at all. Files are the truth; nothing here needs the index.
+/// Threads: reading and store_segment() for different segments may go on in several at once.
+class WalArchive {
+ public:
+  WalArchive(store::ServerLayout layout, ServerIdentity identity, int compression_level);
+
+  const store::ServerLayout& layout() const noexcept { return layout_; }
+  const ServerIdentity& identity() const noexcept { return identity_; }
+  WalInventory inventory() const;
+
+  bool has(const postgres::WalSegment& segment) const;
+  /// Validates the complete partial (WalSegmentChecker), compresses it into the archive, and removes the partial once the
+  /// archived file is durable. A segment that is there already with the same bytes is left; with different ones: Corruption, and
+  /// nothing changes.
+  SegmentFileHeader store_segment(const PartialSegment& partial, const postgres::TimelineHistory& history);
+  /// Nothing when the archive has no such segment.
+  std::optional<SegmentFileReader> open_segment(const postgres::WalSegment& segment) const;
+
+  /// Durable before it returns. Refuses (Corruption) to replace a history by different bytes.
+  void store_history(postgres::TimelineId timeline, std::string_view content);
+  std::optional<std::string> read_history(postgres::TimelineId timeline) const;
+  /// The parsed history; that of a timeline without ancestors for timeline 1. Nothing when it is not known.
+  std::optional<postgres::TimelineHistory> history(postgres::TimelineId timeline) const;
+
+  /// Where streaming has to go on, from what is on disk (protocol: highest segment number, then highest timeline,
+  /// complete before partial): always the first byte of a segment. Nothing for an empty archive.
+  std::optional<postgres::WalPosition> resume_position() const;
+
+  /// True when every byte from begin to end is held by complete segments or a partial's first bytes, along
+  /// `history`'s line. Partials count for the LSN up to which they hold received bytes.
+  bool holds(const postgres::TimelineHistory& history, postgres::Lsn begin, postgres::Lsn end) const;
+  /// The end of the WAL received into a partial: the LSN after its last byte that is not zero, rounded up to 8 bytes.
+  postgres::Lsn partial_end(const postgres::WalSegment& segment) const;
+
+ private:
+  store::ServerLayout layout_;
+  ServerIdentity identity_;
+  int compression_level_;
+};
+
+}  // namespace pgkeep::catalog

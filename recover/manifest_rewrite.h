@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "catalog/io/bytes.h"
+#include "catalog/postgres/backup_manifest.h"
+
+namespace pgkeep::recover {
+
+/// Files whose content differs from the backup's: path → new size and CRC-32C.
+struct ChangedFile {
+  std::uint64_t size = 0;
+  std::uint32_t crc32c = 0;
+};
+
+/// Copies a manifest with these entries changed and the checksum made anew; a file that was not listed is not added.
+void rewrite_manifest(io::ByteSource& in, io::ByteSink& out, const std::map<std::string, ChangedFile>& changed);
+
+}  // namespace pgkeep::recover

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/server_catalog.h"
+#include "catalog/store/backup_record.h"
+#include "catalog/wal_archive.h"
+#include "recover/target.h"
+
+namespace pgkeep::recover {
+
+/// How WAL gets to the recovered server: laid down in pg_wal beforehand, or fetched by restore_command.
+enum class WalMode { lay_down, get_wal };
+
+/// What the operator asked for.
+struct RecoveryRequest {
+  std::string server;
+  std::optional<store::BackupId> backup;  // nothing: the newest that can reach the target
+  std::filesystem::path destination;
+  std::string remote_ssh_command;         // empty: this host
+  RecoveryTarget target;
+  bool standby = false;
+  WalMode wal_mode = WalMode::lay_down;
+  std::string get_wal_command;            // restore_command for get_wal, with %f and %p
+  std::map<std::string, std::string> tablespaces;  // name, OID or original location → new location
+  unsigned jobs = 0;                      // 0: one a core
+};
+
+struct PlannedTablespace {
+  std::uint32_t oid = 0;
+  std::string name;
+  std::string original;
+  std::string location;  // where it goes; equal to original unless relocated; relative: in place
+};
+
+/// A WAL file to be laid down. `partial`: from the segment still being received, padded with zeroes.
+struct PlannedWal {
+  postgres::WalSegment segment;
+  bool partial = false;
+};
+
+/// Everything that will be done, decided before anything is written. Pure data.
+struct RecoveryPlan {
+  RecoveryRequest request;
+  store::BackupRecord backup;
+  postgres::TimelineId timeline;           // that replay follows
+  std::vector<postgres::TimelineId> histories;  // history files to lay down
+  std::vector<PlannedWal> wal;             // in order of replay
+  postgres::WalPosition wal_end;           // the last byte there is along the timeline
+  std::vector<PlannedTablespace> tablespaces;
+  std::uint64_t data_bytes = 0;
+  std::uint64_t wal_bytes = 0;
+  std::vector<std::string> remarks;        // what the operator should know before
+
+  std::string describe() const;            // for --dry-run, lines of text
+};
+
+/// The facts a plan is made from: what the repository holds. Made by gather_facts(), or by a test.
+struct RecoveryFacts {
+  std::vector<store::BackupRecord> backups;           // oldest first
+  catalog::WalInventory wal;
+  postgres::WalSegmentSize wal_segment_size;
+  std::map<postgres::WalSegment, postgres::Lsn> partial_ends;
+  /// When the first and last byte of each complete segment were sent, where known.
+  std::map<postgres::WalSegment, std::pair<std::optional<io::TimePoint>, std::optional<io::TimePoint>>> times;
+};
+
+/// Chooses backup, timeline and WAL. Throws Refused with the reason and, where there is one, what would work:
+/// a hole in the WAL before the consistency point or the target (naming the first missing segment), a target before
+/// the backup's end or past the last WAL, a backup not on the target's timeline. NotFound when there is no backup.
+RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& facts);
+
+/// Reads the facts from the files of the repository (not from the index).
+RecoveryFacts gather_facts(const store::ServerLayout& layout);
+
+}  // namespace pgkeep::recover

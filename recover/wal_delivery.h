@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "catalog/io/bytes.h"
+#include "catalog/wal_archive.h"
+
+namespace pgkeep::recover {
+
+enum class WalAnswer {
+  delivered,
+  not_there,  // we are sure: the archive does not have it
+};
+
+/// Writes a WAL file that PostgreSQL's recovery asks for into `out`: a segment, decompressed and checked; the segment still being
+/// received, padded with zeroes, when no complete one is there and it is the newest of its timeline; a history file. Any other
+/// name is not_there. Throws when it cannot tell (unreadable, damaged): then `out` must not be kept.
+WalAnswer deliver_wal(const catalog::WalArchive& archive, const std::string& name, io::ByteSink& out);
+
+}  // namespace pgkeep::recover
