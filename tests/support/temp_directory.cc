@@ -9,7 +9,8 @@ namespace pgkeep::test {
 
 TempDirectory::TempDirectory() {
   std::string name = std::filesystem::temp_directory_path() / "pgkeep-test-XXXXXX";
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary directory: " + name);
+  if (::mkdtemp(name.data()) == nullptr)
+    throw std::runtime_error("cannot make a temporary directory: " + name);
   path_ = name;
 }
 

@@ -1,0 +1,131 @@
+#include "tests/support/backup_host.h"
+
+#include <algorithm>
+#include <fstream>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+
+#include "tests/support/wait_until.h"
+
+namespace pgkeep::test {
+namespace fs = std::filesystem;
+
+BackupHost::BackupHost(fs::path repository)
+    : repository_(repository.empty() ? files_ / "repository" : std::move(repository)),
+      config_file_(files_ / "pgkeep.yaml") {
+  ::chmod(files_.path().c_str(), 0755);  // a server that is recovered here runs as another user
+  write_config();
+}
+
+BackupHost::BackupHost(const PostgresCluster& cluster) : BackupHost() {
+  add_server("main", cluster.conninfo());
+}
+
+void BackupHost::add_server(const std::string& name, const std::string& conninfo,
+                            const std::map<std::string, std::string>& keys) {
+  Server server{name, keys};
+  server.keys["conninfo"] = conninfo;
+  server.keys.try_emplace("slot", "pgkeep");
+  servers_.push_back(std::move(server));
+  write_config();
+}
+
+void BackupHost::write_config() const {
+  std::ofstream stream(config_file_);
+  stream << "repository: " << repository_.native() << "\nservers:\n";
+  for (const auto& server : servers_) {
+    stream << "  " << server.name << ":\n";
+    for (const auto& [key, value] : server.keys) stream << "    " << key << ": " << value << '\n';
+  }
+  if (!stream.flush()) throw std::runtime_error("cannot write " + config_file_.native());
+  ::chmod(config_file_.c_str(), 0600);
+}
+
+Command BackupHost::command(const std::vector<std::string>& arguments) const {
+  std::vector<std::string> argv = {PGKEEP_BINARY, "-c", config_file_};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return {std::move(argv), {{"TZ", "UTC"}}};
+}
+
+Outcome BackupHost::pgkeep(const std::vector<std::string>& arguments) const {
+  return run(command(arguments));
+}
+
+std::string BackupHost::pgkeep_or_throw(const std::vector<std::string>& arguments) const {
+  return run_or_throw(command(arguments));
+}
+
+Process BackupHost::start_pgkeep(const std::vector<std::string>& arguments) const {
+  return Process(command(arguments));
+}
+
+nlohmann::json BackupHost::json(std::vector<std::string> arguments) const {
+  arguments.emplace_back("--json");
+  const std::string text = pgkeep_or_throw(arguments);
+  const auto document = nlohmann::json::parse(text, nullptr, false);
+  if (!document.is_object() || !document.contains("data"))
+    throw std::runtime_error(
+        fmt::format("{}: not the JSON document that is promised:\n{}", fmt::join(arguments, " "), text));
+  return document.at("data");
+}
+
+std::vector<std::string> BackupHost::backup_ids(const std::string& server) const {
+  std::vector<std::string> ids;
+  for (const auto& backup : json({"list-backups", server})) ids.push_back(backup.at("id"));
+  std::ranges::sort(ids);  // an id is its start time
+  return ids;
+}
+
+std::string BackupHost::backup(const std::string& server, const std::vector<std::string>& options) const {
+  std::vector<std::string> arguments = {"backup", server};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  pgkeep_or_throw(arguments);
+  return backup_ids(server).back();
+}
+
+Process BackupHost::receive_wal(const PostgresCluster& cluster, const std::string& server) const {
+  Process receiver = start_pgkeep({"receive-wal", server});
+  wait_until(
+      [&] {
+        if (!receiver.running()) throw std::runtime_error("receive-wal ended: " + receiver.wait().text());
+        return cluster.value(
+                   "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'pgkeep'"
+                   " AND state = 'streaming'") == "1";
+      },
+      "the WAL receiver is streaming");
+  return receiver;
+}
+
+fs::path BackupHost::recover(const std::string& backup, const std::string& directory_name,
+                             const std::vector<std::string>& options) const {
+  const fs::path destination = scratch(directory_name);
+  std::vector<std::string> arguments = {"recover", "main", backup, destination};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  pgkeep_or_throw(arguments);
+  return destination;
+}
+
+std::uint64_t BackupHost::stored_bytes() const {
+  std::uint64_t total = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(repository_)) {
+    const bool is_index = entry.path().filename().native().starts_with("catalog.db");
+    if (entry.is_regular_file() && !is_index) total += entry.file_size();
+  }
+  return total;
+}
+
+void wait_until_flushed(const PostgresCluster& cluster, const std::string& lsn) {
+  const std::string wanted = lsn.empty() ? cluster.current_lsn() : lsn;
+  wait_until(
+      [&] {
+        return cluster.value(fmt::format("SELECT count(*) FROM pg_stat_replication WHERE application_name = "
+                                         "'pgkeep' AND flush_lsn >= '{}'",
+                                         wanted)) == "1";
+      },
+      "the WAL receiver has reported " + wanted + " as flushed");
+}
+
+}  // namespace pgkeep::test

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/postgres_cluster.h"
+#include "tests/support/process.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::test {
+
+/// A backup host: a repository, a pgkeep.yaml (mode 0600) and the built pgkeep, which it runs as a user
+/// would. Made for one server named `main`; more can be added. Everything is removed at the end.
+class BackupHost {
+ public:
+  /// No server yet. `repository` is a directory outside when the test wants a special place for it.
+  explicit BackupHost(std::filesystem::path repository = {});
+  /// Keeps `cluster` as server `main`.
+  explicit BackupHost(const PostgresCluster& cluster);
+
+  /// Adds a server; `keys` go into its part of the configuration as they are.
+  void add_server(const std::string& name, const std::string& conninfo,
+                  const std::map<std::string, std::string>& keys = {});
+  const std::filesystem::path& repository() const noexcept { return repository_; }
+  const std::filesystem::path& config_file() const noexcept { return config_file_; }
+  /// A path for something of the test's own, a recovered directory say; nothing is there yet.
+  std::filesystem::path scratch(const std::string& name) const { return files_ / name; }
+
+  /// pgkeep with these arguments, whatever comes of it.
+  Outcome pgkeep(const std::vector<std::string>& arguments) const;
+  /// The same; throws unless the exit code is 0. Returns standard output.
+  std::string pgkeep_or_throw(const std::vector<std::string>& arguments) const;
+  /// pgkeep in the background.
+  Process start_pgkeep(const std::vector<std::string>& arguments) const;
+  /// "data" of what the command prints with --json; throws unless the exit code is 0.
+  nlohmann::json json(std::vector<std::string> arguments) const;
+
+  /// Takes a base backup; the id of it.
+  std::string backup(const std::string& server = "main", const std::vector<std::string>& options = {}) const;
+  /// Ids of all that list-backups names, oldest first.
+  std::vector<std::string> backup_ids(const std::string& server = "main") const;
+  /// Starts the WAL receiver and waits until `cluster` sees it streaming.
+  Process receive_wal(const PostgresCluster& cluster, const std::string& server = "main") const;
+  /// Recovers into a new directory, which is returned. Throws unless the exit code is 0.
+  std::filesystem::path recover(const std::string& backup, const std::string& directory_name,
+                                const std::vector<std::string>& options = {}) const;
+  /// What the repository takes on disk, without the index (the files are what a backup costs).
+  std::uint64_t stored_bytes() const;
+
+ private:
+  void write_config() const;
+  Command command(const std::vector<std::string>& arguments) const;
+
+  struct Server {
+    std::string name;
+    std::map<std::string, std::string> keys;
+  };
+  TempDirectory files_;
+  std::filesystem::path repository_;
+  std::filesystem::path config_file_;
+  std::vector<Server> servers_;
+};
+
+/// Waits until the receiver has reported `lsn` of `cluster` (all that is flushed there now, when empty) as
+/// flushed.
+void wait_until_flushed(const PostgresCluster& cluster, const std::string& lsn = {});
+
+}  // namespace pgkeep::test
