@@ -1,0 +1,219 @@
+#include "catalog/store/backup_record.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+
+namespace pgkeep::store {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+constexpr std::uint64_t kMaxRecordBytes = 16u << 20;
+
+Json position_json(const postgres::WalPosition& position) {
+  return {{"timeline", position.timeline.value()}, {"lsn", position.lsn.to_string()}};
+}
+
+postgres::Lsn read_lsn(const Json& json) {
+  const auto text = json.get<std::string>();
+  const auto lsn = postgres::Lsn::parse(text);
+  if (!lsn) throw Corruption(fmt::format("'{}' is no LSN", text));
+  return *lsn;
+}
+
+postgres::WalPosition read_position(const Json& json) {
+  return {postgres::TimelineId(json.at("timeline").get<std::uint32_t>()), read_lsn(json.at("lsn"))};
+}
+
+io::TimePoint read_time(const Json& json) {
+  const auto text = json.get<std::string>();
+  const auto time = io::parse_rfc3339(text);
+  if (!time) throw Corruption(fmt::format("'{}' is no time", text));
+  return *time;
+}
+
+BackupId read_id(const Json& json) {
+  const auto text = json.get<std::string>();
+  auto id = BackupId::parse(text);
+  if (!id) throw Corruption(fmt::format("'{}' is no backup id", text));
+  return *id;
+}
+
+Json cost_json(const BackupCost& cost) {
+  return {{"full_objects", cost.full_objects},   {"delta_objects", cost.delta_objects},
+          {"reused_pieces", cost.reused_pieces}, {"zero_pieces", cost.zero_pieces},
+          {"pack_bytes", cost.pack_bytes},       {"metadata_bytes", cost.metadata_bytes}};
+}
+
+BackupCost read_cost(const Json& json) {
+  BackupCost cost;
+  json.at("full_objects").get_to(cost.full_objects);
+  json.at("delta_objects").get_to(cost.delta_objects);
+  json.at("reused_pieces").get_to(cost.reused_pieces);
+  json.at("zero_pieces").get_to(cost.zero_pieces);
+  json.at("pack_bytes").get_to(cost.pack_bytes);
+  json.at("metadata_bytes").get_to(cost.metadata_bytes);
+  return cost;
+}
+
+Json ranges_json(const std::vector<postgres::ManifestWalRange>& ranges) {
+  Json json = Json::array();
+  for (const auto& range : ranges) {
+    json.push_back({{"timeline", range.timeline.value()},
+                    {"start", range.start.to_string()},
+                    {"end", range.end.to_string()}});
+  }
+  return json;
+}
+
+std::vector<postgres::ManifestWalRange> read_ranges(const Json& json) {
+  std::vector<postgres::ManifestWalRange> ranges;
+  for (const auto& range : json) {
+    ranges.push_back({postgres::TimelineId(range.at("timeline").get<std::uint32_t>()),
+                      read_lsn(range.at("start")), read_lsn(range.at("end"))});
+  }
+  return ranges;
+}
+
+Json tablespaces_json(const std::vector<TablespaceRecord>& tablespaces) {
+  Json json = Json::array();
+  for (const auto& space : tablespaces) {
+    json.push_back({{"oid", space.oid}, {"name", space.name}, {"location", space.location}});
+  }
+  return json;
+}
+
+std::vector<TablespaceRecord> read_tablespaces(const Json& json) {
+  std::vector<TablespaceRecord> tablespaces;
+  for (const auto& space : json) {
+    tablespaces.push_back({space.at("oid").get<std::uint32_t>(), space.at("name").get<std::string>(),
+                           space.at("location").get<std::string>()});
+  }
+  return tablespaces;
+}
+
+void check_format(const Json& json) {
+  const int format = json.at("pgkeep_backup").get<int>();
+  if (format > kFormat) {
+    throw Corruption(fmt::format("format {} is newer than this program knows ({}); use a newer pgkeep", format,
+                                 kFormat));
+  }
+}
+
+postgres::SystemIdentifier read_system(const Json& json) {
+  const auto text = json.get<std::string>();
+  const auto system = postgres::SystemIdentifier::parse(text);
+  if (!system) throw Corruption(fmt::format("'{}' is no system identifier", text));
+  return *system;
+}
+
+BackupRecord read_record(const Json& json) {
+  check_format(json);
+  BackupRecord record(read_id(json.at("id")));
+  json.at("server").get_to(record.server);
+  json.at("label").get_to(record.label);
+  record.system = read_system(json.at("system_identifier"));
+  json.at("server_version").get_to(record.server_version);
+  json.at("major_version").get_to(record.major_version);
+  record.wal_segment_size = postgres::WalSegmentSize(json.at("wal_segment_bytes").get<std::uint64_t>());
+  json.at("block_bytes").get_to(record.block_bytes);
+  json.at("data_checksums").get_to(record.data_checksums);
+  json.at("from_standby").get_to(record.from_standby);
+  record.start = read_position(json.at("start"));
+  record.end = read_position(json.at("end"));
+  record.wal_ranges = read_ranges(json.at("wal_ranges"));
+  record.started = read_time(json.at("started"));
+  record.ended = read_time(json.at("ended"));
+  json.at("file_count").get_to(record.file_count);
+  json.at("data_bytes").get_to(record.data_bytes);
+  record.tablespaces = read_tablespaces(json.at("tablespaces"));
+  json.at("directory_mode").get_to(record.directory_mode);
+  record.cost = read_cost(json.at("cost"));
+  if (json.contains("compared_with")) record.compared_with = read_id(json.at("compared_with"));
+  json.at("checksum_failures").get_to(record.checksum_failures);
+  json.at("notices").get_to(record.notices);
+  json.at("file_table_sha256").get_to(record.file_table_sha256);
+  json.at("manifest_sha256").get_to(record.manifest_sha256);
+  return record;
+}
+
+}  // namespace
+
+std::string BackupRecord::to_json() const {
+  Json json{{"pgkeep_backup", kFormat},
+            {"id", id.to_string()},
+            {"server", server},
+            {"label", label},
+            {"system_identifier", system.to_string()},
+            {"server_version", server_version},
+            {"major_version", major_version},
+            {"wal_segment_bytes", wal_segment_size.bytes()},
+            {"block_bytes", block_bytes},
+            {"data_checksums", data_checksums},
+            {"from_standby", from_standby},
+            {"start", position_json(start)},
+            {"end", position_json(end)},
+            {"wal_ranges", ranges_json(wal_ranges)},
+            {"started", io::format_rfc3339(started)},
+            {"ended", io::format_rfc3339(ended)},
+            {"file_count", file_count},
+            {"data_bytes", data_bytes},
+            {"tablespaces", tablespaces_json(tablespaces)},
+            {"directory_mode", directory_mode},
+            {"cost", cost_json(cost)},
+            {"checksum_failures", checksum_failures},
+            {"notices", notices},
+            {"file_table_sha256", file_table_sha256},
+            {"manifest_sha256", manifest_sha256}};
+  if (compared_with) json["compared_with"] = compared_with->to_string();
+  // Paths and labels are bytes to PostgreSQL: what is not UTF-8 is replaced rather than refused.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+BackupRecord BackupRecord::from_json(std::string_view text) {
+  try {
+    return read_record(Json::parse(text));
+  } catch (const Json::exception& e) {
+    throw Corruption(fmt::format("not a backup record: {}", e.what()));
+  }
+}
+
+std::optional<BackupRecord> read_backup_record(const ServerLayout& layout, const BackupId& id) {
+  const auto path = layout.record(id);
+  const auto content = io::read_file_if_exists(path, kMaxRecordBytes);
+  if (!content) return std::nullopt;
+  try {
+    auto record = BackupRecord::from_json(io::as_text(*content));
+    if (record.id != id) throw Corruption(fmt::format("it says that it is backup {}", record.id.to_string()));
+    return record;
+  } catch (const Corruption& e) {
+    throw Corruption(fmt::format("{}: {}", path.native(), e.what()));
+  }
+}
+
+BackupListing list_backup_records(const ServerLayout& layout) {
+  BackupListing listing;
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(layout.backups(), missing)) {
+    const auto id = BackupId::parse(entry.path().filename().native());
+    if (!id) continue;
+    try {
+      if (auto record = read_backup_record(layout, *id)) listing.backups.push_back(std::move(*record));
+    } catch (const Error& e) {
+      listing.damaged.emplace_back(e.what());
+    }
+  }
+  if (missing && missing != std::errc::no_such_file_or_directory) {
+    throw StorageError(missing.value(), layout.backups(), "list");
+  }
+  std::ranges::sort(listing.backups, {}, &BackupRecord::id);
+  return listing;
+}
+
+}  // namespace pgkeep::store

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catalog/io/units.h"
@@ -32,6 +33,8 @@ struct BackupCost {
 
 /// backup.json: the commit record, written last. Without it there is no backup. Format version 1.
 struct BackupRecord {
+  explicit BackupRecord(BackupId backup_id) : id(std::move(backup_id)) {}
+
   BackupId id;
   std::string server;
   std::string label;
