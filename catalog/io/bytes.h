@@ -79,7 +79,7 @@ class MemorySource final : public ByteSource {
   explicit MemorySource(ByteView bytes) : left_(bytes) {}
   std::size_t read(ByteSpan into) override {
     const auto n = std::min(into.size(), left_.size());
-    std::memcpy(into.data(), left_.data(), n);
+    std::copy_n(left_.begin(), n, into.begin());  // memcpy forbids the null pointer of an empty view
     left_ = left_.subspan(n);
     return n;
   }
