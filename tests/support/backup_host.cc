@@ -33,6 +33,12 @@ void BackupHost::add_server(const std::string& name, const std::string& conninfo
   write_config();
 }
 
+void BackupHost::set_conninfo(const std::string& name, const std::string& conninfo) {
+  for (auto& server : servers_)
+    if (server.name == name) server.keys["conninfo"] = conninfo;
+  write_config();
+}
+
 void BackupHost::write_config() const {
   std::ofstream stream(config_file_);
   stream << "repository: " << repository_.native() << "\nservers:\n";
@@ -115,6 +121,15 @@ std::uint64_t BackupHost::stored_bytes() const {
     if (entry.is_regular_file() && !is_index) total += entry.file_size();
   }
   return total;
+}
+
+PostgresCluster recover_and_start(const BackupHost& host, int major, const std::string& backup,
+                                  const std::string& directory_name,
+                                  const std::vector<std::string>& options) {
+  auto recovered = PostgresCluster::adopt(major, host.recover(backup, directory_name, options));
+  recovered.start();
+  recovered.wait_until_recovered();
+  return recovered;
 }
 
 void wait_until_flushed(const PostgresCluster& cluster, const std::string& lsn) {

@@ -26,6 +26,8 @@ class BackupHost {
   /// Adds a server; `keys` go into its part of the configuration as they are.
   void add_server(const std::string& name, const std::string& conninfo,
                   const std::map<std::string, std::string>& keys = {});
+  /// Points a server that is there already somewhere else.
+  void set_conninfo(const std::string& name, const std::string& conninfo);
   const std::filesystem::path& repository() const noexcept { return repository_; }
   const std::filesystem::path& config_file() const noexcept { return config_file_; }
   /// A path for something of the test's own, a recovered directory say; nothing is there yet.
@@ -65,6 +67,11 @@ class BackupHost {
   std::filesystem::path config_file_;
   std::vector<Server> servers_;
 };
+
+/// Recovers as BackupHost::recover() does, starts what comes of it and waits until recovery has ended.
+PostgresCluster recover_and_start(const BackupHost& host, int major, const std::string& backup,
+                                  const std::string& directory_name,
+                                  const std::vector<std::string>& options = {});
 
 /// Waits until the receiver has reported `lsn` of `cluster` (all that is flushed there now, when empty) as
 /// flushed.

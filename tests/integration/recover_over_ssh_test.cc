@@ -1,0 +1,68 @@
+// Recovery onto another host needs nothing there but ssh and tar.
+#include <filesystem>
+
+#include <gmock/gmock.h>
+
+#include "tests/integration/versions.h"
+#include "tests/support/backup_host.h"
+#include "tests/support/database_contents.h"
+#include "tests/support/ssh_server.h"
+
+namespace pgkeep::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RecoverOverSsh : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override {
+    PGKEEP_NEEDS_POSTGRES(GetParam());
+    if (!SshServer::available()) GTEST_SKIP() << "no sshd here: run etc/install-deps --tests";
+  }
+};
+PGKEEP_FOR_VERSIONS(RecoverOverSsh, 13, 18);
+
+TEST_P(RecoverOverSsh, GivesBackTheSameAsRecoveryOnThisHost) {
+  const auto source = PostgresCluster::create(GetParam());
+  make_every_kind_of_table(source, "extra");
+  const BackupHost host(source);
+  host.backup();
+  const SshServer other_host;
+  const auto tablespace = host.scratch("extra over there");
+  const auto directory = host.recover(
+      "latest", "over there",
+      {"--remote-ssh-command", other_host.command(), "--tablespace", "extra:" + tablespace.native()});
+  give_to_postgres(tablespace);
+  auto recovered = PostgresCluster::adopt(GetParam(), directory);
+  run_or_throw(recovered.program({"pg_verifybackup", directory}));
+  recovered.start();
+  recovered.wait_until_recovered();
+  EXPECT_EQ(contents(recovered), contents(source));
+}
+
+TEST_P(RecoverOverSsh, LeavesADirectoryWithFilesInItAlone) {
+  const auto source = PostgresCluster::create(GetParam());
+  const BackupHost host(source);
+  host.backup();
+  const SshServer other_host;
+  const auto destination = host.scratch("full");
+  fs::create_directory(destination);
+  run_or_throw({{"touch", destination / "keepsake"}});
+  const auto outcome =
+      host.pgkeep({"recover", "main", "latest", destination, "--remote-ssh-command", other_host.command()});
+  EXPECT_EQ(outcome.exit_code, 6) << outcome.text();
+  EXPECT_EQ(std::distance(fs::directory_iterator(destination), {}), 1);
+}
+
+TEST_P(RecoverOverSsh, SaysSoWhenTheOtherHostCannotBeReached) {
+  const auto source = PostgresCluster::create(GetParam());
+  const BackupHost host(source);
+  host.backup();
+  const auto outcome = host.pgkeep({"recover", "main", "latest", host.scratch("nowhere"),
+                                    "--remote-ssh-command", "ssh -o BatchMode=yes -p 1 127.0.0.1"});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.text();
+  EXPECT_FALSE(fs::exists(host.scratch("nowhere")));
+}
+
+}  // namespace
+}  // namespace pgkeep::test
