@@ -1,6 +1,7 @@
 #include "catalog/postgres/tablespace_map.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,10 @@ namespace {
 
 constexpr char kEscape = '\\';
 
+bool escapes_itself(int major_version) {
+  return major_version >= 14;
+}
+
 bool ends_line(char c) {
   return c == '\n' || c == '\r';
 }
@@ -21,11 +26,18 @@ bool ends_line(char c) {
   throw Corruption(fmt::format("tablespace_map line {}: {}; restore it from the backup again", line, why));
 }
 
+[[noreturn]] void refuse_for_13(const TablespaceMapEntry& entry) {
+  throw Error(
+      fmt::format("tablespace {}: PostgreSQL 13 cannot read the path {:?} from a tablespace_map; choose one "
+                  "without backslashes",
+                  entry.oid, entry.path));
+}
+
 TablespaceMapEntry parse_line(std::string_view line, std::size_t number) {
   const auto blank = line.find(' ');
   if (blank == std::string_view::npos) refuse(number, "no blank between OID and path");
   const auto oid = parse_number<std::uint32_t>(line.substr(0, blank));
-  if (!oid || *oid == 0) refuse(number, fmt::format("\"{}\" is not an OID", line.substr(0, blank)));
+  if (!oid || *oid == 0) refuse(number, fmt::format("{:?} is not an OID", line.substr(0, blank)));
   const auto path = line.substr(blank + 1);
   if (path.empty() || path.front() != '/') refuse(number, "the path is not absolute");
   if (path.find('\0') != std::string_view::npos) refuse(number, "a zero byte in the path");
@@ -34,38 +46,52 @@ TablespaceMapEntry parse_line(std::string_view line, std::size_t number) {
 
 }  // namespace
 
-std::vector<TablespaceMapEntry> parse_tablespace_map(std::string_view content) {
+std::vector<TablespaceMapEntry> parse_tablespace_map(std::string_view content, int major_version) {
   std::vector<TablespaceMapEntry> entries;
   std::string line;  // unescaped
   std::size_t number = 1;
   bool escaped = false;
   for (const char c : content) {
-    if (!escaped && c == kEscape) {
+    if (std::exchange(escaped, false)) {
+      if (ends_line(c) || escapes_itself(major_version)) {
+        line.push_back(c);
+        continue;
+      }
+      line.push_back(kEscape);
+    }
+    if (c == kEscape) {
       escaped = true;
-    } else if (escaped || !ends_line(c)) {
+    } else if (!ends_line(c)) {
       line.push_back(c);
-      escaped = false;
     } else if (!line.empty()) {  // the server too passes over empty lines
-      auto entry = parse_line(line, number++);
+      auto entry = parse_line(line, number);
       if (std::ranges::find(entries, entry.oid, &TablespaceMapEntry::oid) != entries.end()) {
-        refuse(number - 1, fmt::format("OID {} a second time", entry.oid));
+        refuse(number, fmt::format("OID {} a second time", entry.oid));
       }
       entries.push_back(std::move(entry));
       line.clear();
+      ++number;
     }
   }
   if (!line.empty() || escaped) refuse(number, "cut short");
   return entries;
 }
 
-std::string format_tablespace_map(const std::vector<TablespaceMapEntry>& entries) {
+std::string format_tablespace_map(const std::vector<TablespaceMapEntry>& entries, int major_version) {
   std::string content;
   for (const auto& entry : entries) {
     content += fmt::format("{} ", entry.oid);
     for (const char c : entry.path) {
-      if (ends_line(c) || c == kEscape) content.push_back(kEscape);
+      const bool after_backslash = content.back() == kEscape;
+      if (ends_line(c)) {
+        if (after_backslash && !escapes_itself(major_version)) refuse_for_13(entry);
+        content.push_back(kEscape);
+      } else if (c == kEscape && escapes_itself(major_version)) {
+        content.push_back(kEscape);
+      }
       content.push_back(c);
     }
+    if (content.back() == kEscape && !escapes_itself(major_version)) refuse_for_13(entry);
     content.push_back('\n');
   }
   return content;

@@ -7,8 +7,9 @@
 
 namespace pgkeep::postgres {
 
-/// The file tablespace_map: "OID PATH" a line; in the path newline, carriage return and backslash are
-/// preceded by a backslash.
+/// The file tablespace_map: "OID PATH" a line; in the path newline, carriage return and, from 14 on,
+/// backslash are preceded by a backslash. 13 leaves backslashes alone, so the version must be known to read
+/// one.
 struct TablespaceMapEntry {
   std::uint32_t oid = 0;
   std::string path;  // unescaped
@@ -16,7 +17,9 @@ struct TablespaceMapEntry {
 };
 
 /// Throws Corruption naming the line.
-std::vector<TablespaceMapEntry> parse_tablespace_map(std::string_view content);
-std::string format_tablespace_map(const std::vector<TablespaceMapEntry>& entries);
+std::vector<TablespaceMapEntry> parse_tablespace_map(std::string_view content, int major_version);
+/// Throws Error for a path that 13 cannot read back: one with a backslash at its end or before the end of a
+/// line.
+std::string format_tablespace_map(const std::vector<TablespaceMapEntry>& entries, int major_version);
 
 }  // namespace pgkeep::postgres
