@@ -16,8 +16,8 @@ class TimelineId {
  public:
   constexpr TimelineId() = default;
   constexpr explicit TimelineId(std::uint32_t value) : value_(value) {}
-  static std::optional<TimelineId> parse_decimal(
-      std::string_view text);  // nothing for 0 or what is no number
+  /// Nothing for 0 or what is no number.
+  static std::optional<TimelineId> parse_decimal(std::string_view text);
   constexpr std::uint32_t value() const noexcept { return value_; }
   std::string to_string() const;     // decimal
   std::string to_hex() const;        // eight digits, as in file names
@@ -50,9 +50,9 @@ struct WalPosition {
 
 /// The line of ancestors of one timeline (PostgreSQL source, timeline.c; the .history file).
 ///
-///     parentTLI TAB X/X TAB reason        one line an ancestor, oldest first; '#' comments and blank lines
-///     allowed
+///     parentTLI TAB X/X TAB reason
 ///
+/// is one line an ancestor, oldest first; lines that are blank or begin with '#' say nothing.
 /// Timeline 1 has no file and no ancestors. Always holds: timelines strictly rise, and so do the switch
 /// points never fall.
 class TimelineHistory {
