@@ -1,0 +1,311 @@
+#include "catalog/store/backup_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "catalog/io/compression.h"
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/io/guarded.h"
+#include "catalog/store/pack_series.h"
+#include "catalog/store/piece_pipeline.h"
+
+namespace pgkeep::store {
+namespace {
+
+constexpr int kManifestCompression = 3;
+
+unsigned worker_count(unsigned wanted) {
+  return wanted != 0 ? wanted : std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
+}
+
+std::string sha256_of(const std::filesystem::path& path) {
+  const auto file = io::File::open_to_read(path);
+  io::FileSource source(file);
+  io::Sha256 sha;
+  io::ByteVector buffer(1u << 20);
+  while (const auto n = source.read(buffer)) sha.update(io::ByteView(buffer).first(n));
+  return io::to_hex(sha.finish());
+}
+
+}  // namespace
+
+/// The consumer's side: puts encoded pieces into packs and finished files into the table, in order.
+class PieceKeeper {
+ public:
+  PieceKeeper(const Repository& repository, const ServerLayout& layout, const BackupId& id)
+      : packs_(repository, layout, id), table_(layout.file_table(id)) {}
+
+  void keep(PieceSlot& slot) {
+    if (slot.begins) entry_ = std::move(*slot.begins);
+    if (slot.size != 0) keep_piece(slot);
+    if (slot.ends) table_.add(entry_);
+  }
+
+  PackSeries& packs() { return packs_; }
+  FileTableWriter& table() { return table_; }
+  const ObjectUse& use() const { return use_; }
+  BackupCost cost() const { return cost_.with([](const BackupCost& cost) { return cost; }); }
+  std::uint64_t healed() const { return healed_.load(); }
+  void count_packs() {
+    cost_.with([&](BackupCost& cost) { cost.pack_bytes = packs_.bytes(); });
+  }
+
+ private:
+  void keep_piece(PieceSlot& slot) {
+    const auto& encoded = slot.encoded;
+    ObjectRef ref;
+    if (encoded.outcome == PieceOutcome::reused) {
+      ref = encoded.reused;
+    } else if (encoded.outcome != PieceOutcome::zero) {
+      ref = packs_.add(encoded.entry, encoded.frame, std::span(encoded.digests).first(encoded.digest_count));
+    }
+    use_.mark(ref);
+    if (encoded.base) use_.mark(*encoded.base);
+    entry_.pieces.push_back(ref);
+    entry_.crc32c = io::crc32c_combine(entry_.crc32c, encoded.crc32c, slot.size);
+    if (encoded.healed) ++healed_;
+    cost_.with([&](BackupCost& cost) {
+      switch (encoded.outcome) {
+        case PieceOutcome::zero: ++cost.zero_pieces; break;
+        case PieceOutcome::reused: ++cost.reused_pieces; break;
+        case PieceOutcome::full: ++cost.full_objects; break;
+        case PieceOutcome::delta: ++cost.delta_objects; break;
+      }
+      cost.pack_bytes = packs_.bytes();
+    });
+  }
+
+  PackSeries packs_;
+  FileTableWriter table_;
+  ObjectUse use_;
+  FileEntry entry_;
+  io::Guarded<BackupCost> cost_;
+  std::atomic<std::uint64_t> healed_{0};
+};
+
+class BackupWriter::Impl {
+ public:
+  Impl(const Repository& repository, const ServerLayout& layout, const BackupId& id, BackupReader* previous,
+       const BackupWriterSettings& settings)
+      : layout_(layout),
+        id_(id),
+        previous_(previous),
+        keeper_(repository, layout_, id),
+        pipeline_(std::make_unique<PiecePipeline>(
+            worker_count(settings.workers),
+            [&] {
+              return ObjectEncoder(repository.digest_key(), previous == nullptr ? nullptr : &previous->packs(),
+                                   settings.compression_level);
+            },
+            [this](PieceSlot& slot) { keeper_.keep(slot); })) {}
+
+  void directory(std::string_view path, std::uint32_t mode, std::int64_t modified) {
+    auto& slot = pipeline_->acquire();
+    slot.begins = new_entry(EntryKind::directory, path, 0, mode, modified);
+    slot.ends = true;
+    pipeline_->submit();
+  }
+
+  void begin_file(std::string_view path, std::uint64_t size, std::uint32_t mode, std::int64_t modified) {
+    path_ = path;
+    left_ = size;
+    piece_ = 0;
+    previous_pieces_.clear();
+    if (previous_ != nullptr && size != 0) {
+      if (auto before = previous_->files().find(path); before && before->kind == EntryKind::file) {
+        previous_pieces_ = std::move(before->pieces);
+      }
+    }
+    slot_ = &pipeline_->acquire();
+    slot_->begins = new_entry(EntryKind::file, path, size, mode, modified);
+    slot_->begins->pieces.reserve(pieces_in(size));
+    prepare_slot();
+    ++file_count_;
+    data_bytes_ += size;
+  }
+
+  void file_data(io::ByteView bytes) {
+    if (bytes.size() > left_) throw Error(fmt::format("{}: more bytes came than were announced", path_));
+    while (!bytes.empty()) {
+      if (slot_ == nullptr) {
+        slot_ = &pipeline_->acquire();
+        prepare_slot();
+      }
+      const auto n = std::min<std::size_t>(bytes.size(), kPieceBytes - slot_->size);
+      std::memcpy(slot_->bytes.data() + slot_->size, bytes.data(), n);
+      slot_->size += static_cast<std::uint32_t>(n);
+      left_ -= n;
+      bytes = bytes.subspan(n);
+      if (slot_->size == kPieceBytes || left_ == 0) {
+        slot_->ends = left_ == 0;
+        slot_ = nullptr;
+        pipeline_->submit();
+      }
+    }
+  }
+
+  void end_file() {
+    if (left_ != 0) throw Error(fmt::format("{}: {} bytes fewer came than were announced", path_, left_));
+    if (slot_ == nullptr) return;
+    slot_->ends = true;  // an empty file: nothing was submitted yet
+    slot_ = nullptr;
+    pipeline_->submit();
+  }
+
+  void finish_files() {
+    pipeline_->drain();
+    pipeline_.reset();  // its threads and buffers are needed no more
+    keeper_.packs().finish();
+    keeper_.count_packs();
+  }
+
+  void manifest_data(io::ByteView bytes) {
+    if (!manifest_file_) {
+      manifest_file_ = std::make_unique<io::AtomicFile>(layout_.manifest(id_));
+      manifest_ = std::make_unique<io::CompressingSink>(*manifest_file_, kManifestCompression);
+    }
+    manifest_->write(bytes);
+  }
+
+  ManifestComparison finish_manifest();
+  void commit(BackupRecord& record);
+  /// Removes everything again. Never throws.
+  void abandon() noexcept;
+
+  std::uint64_t file_count() const { return file_count_; }
+  std::uint64_t data_bytes() const { return data_bytes_; }
+  const PieceKeeper& keeper() const { return keeper_; }
+  bool committed() const { return committed_; }
+
+ private:
+  static FileEntry new_entry(EntryKind kind, std::string_view path, std::uint64_t size, std::uint32_t mode,
+                             std::int64_t modified) {
+    FileEntry entry;
+    entry.kind = kind;
+    entry.path = path;
+    entry.size = size;
+    entry.mode = mode;
+    entry.modified = modified;
+    return entry;
+  }
+
+  void prepare_slot() {
+    if (piece_ < previous_pieces_.size()) slot_->previous = previous_pieces_[piece_];
+    ++piece_;
+  }
+
+  ServerLayout layout_;
+  BackupId id_;
+  BackupReader* previous_;
+  PieceKeeper keeper_;
+  std::unique_ptr<PiecePipeline> pipeline_;  // its workers use the keeper
+
+  std::string path_;  // the file being received
+  std::uint64_t left_ = 0;
+  std::size_t piece_ = 0;
+  std::vector<ObjectRef> previous_pieces_;
+  PieceSlot* slot_ = nullptr;
+
+  std::uint64_t file_count_ = 0;
+  std::uint64_t data_bytes_ = 0;
+  std::unique_ptr<io::AtomicFile> manifest_file_;
+  std::unique_ptr<io::CompressingSink> manifest_;
+  bool committed_ = false;
+};
+
+ManifestComparison BackupWriter::Impl::finish_manifest() {
+  if (!manifest_) throw Error("the server sent no backup manifest; nothing proves that the files are whole");
+  manifest_->finish();
+  manifest_file_->commit();
+  const auto file = io::File::open_to_read(layout_.manifest(id_));
+  io::FileSource stored(file);
+  io::DecompressingSource source(stored);
+  ManifestComparison comparison;
+  std::uint64_t matched = 0;
+  comparison.summary = postgres::read_manifest(source, [&](postgres::ManifestFile&& listed) {
+    const auto entry = keeper_.table().find(listed.path);
+    if (!entry || entry->kind != EntryKind::file) {
+      comparison.problems.push_back(fmt::format("{}: in PostgreSQL's manifest, but it was not sent", listed.path));
+      return;
+    }
+    ++matched;
+    if (entry->size != listed.size) {
+      comparison.problems.push_back(
+          fmt::format("{}: {} bytes came, the manifest says {}", listed.path, entry->size, listed.size));
+    } else if (listed.checksum_algorithm != "CRC32C" ||
+               listed.checksum != postgres::crc32c_checksum_text(entry->crc32c)) {
+      comparison.problems.push_back(fmt::format("{}: its checksum is not the one in the manifest", listed.path));
+    }
+  });
+  if (matched != file_count_ && comparison.problems.empty()) {
+    comparison.problems.push_back(fmt::format("{} files came, PostgreSQL's manifest lists {}", file_count_, matched));
+  }
+  return comparison;
+}
+
+// Packs are durable since finish_files(), the manifest since finish_manifest(). Now the table, then the folder that
+// names both, and last the record, which makes it a backup.
+void BackupWriter::Impl::commit(BackupRecord& record) {
+  for (const auto& [pack, used] : keeper_.use().packs()) keeper_.table().add_pack(pack, used);
+  keeper_.table().finish();
+  io::sync_directory(layout_.backup(id_));
+  record.file_count = file_count_;
+  record.data_bytes = data_bytes_;
+  record.cost = keeper_.cost();
+  record.cost.metadata_bytes = std::filesystem::file_size(layout_.file_table(id_)) +
+                               std::filesystem::file_size(layout_.manifest(id_));
+  if (previous_ != nullptr) record.compared_with = previous_->record().id;
+  record.file_table_sha256 = sha256_of(layout_.file_table(id_));
+  record.manifest_sha256 = sha256_of(layout_.manifest(id_));
+  io::write_file_durably(layout_.record(id_), io::as_bytes(record.to_json()));
+  committed_ = true;
+}
+
+void BackupWriter::Impl::abandon() noexcept {
+  pipeline_.reset();
+  keeper_.packs().remove_all();
+  try {
+    io::remove_tree(layout_.backup(id_));
+  } catch (const std::exception&) {
+    // Without backup.json it is no backup; the next sweep removes it.
+  }
+}
+
+namespace {
+
+const ServerLayout& with_folder(const ServerLayout& layout, const BackupId& id) {
+  io::make_directories(layout.backup(id));
+  return layout;
+}
+
+}  // namespace
+
+BackupWriter::BackupWriter(const Repository& repository, const ServerLayout& layout, const BackupId& id,
+                           BackupReader* previous, const BackupWriterSettings& settings)
+    : impl_(std::make_unique<Impl>(repository, with_folder(layout, id), id, previous, settings)) {}
+
+BackupWriter::~BackupWriter() {
+  if (!impl_->committed()) impl_->abandon();
+}
+
+void BackupWriter::directory(std::string_view path, std::uint32_t mode, std::int64_t modified) {
+  impl_->directory(path, mode, modified);
+}
+void BackupWriter::begin_file(std::string_view path, std::uint64_t size, std::uint32_t mode, std::int64_t modified) {
+  impl_->begin_file(path, size, mode, modified);
+}
+void BackupWriter::file_data(io::ByteView bytes) { impl_->file_data(bytes); }
+void BackupWriter::end_file() { impl_->end_file(); }
+void BackupWriter::finish_files() { impl_->finish_files(); }
+void BackupWriter::manifest_data(io::ByteView bytes) { impl_->manifest_data(bytes); }
+ManifestComparison BackupWriter::finish_manifest() { return impl_->finish_manifest(); }
+std::uint64_t BackupWriter::file_count() const noexcept { return impl_->file_count(); }
+std::uint64_t BackupWriter::data_bytes() const noexcept { return impl_->data_bytes(); }
+BackupCost BackupWriter::cost() const noexcept { return impl_->keeper().cost(); }
+std::uint64_t BackupWriter::healed_pieces() const noexcept { return impl_->keeper().healed(); }
+void BackupWriter::commit(BackupRecord& record) { impl_->commit(record); }
+
+}  // namespace pgkeep::store

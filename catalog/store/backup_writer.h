@@ -31,7 +31,7 @@ struct ManifestComparison {
 /// table in the order of arrival. Memory is a fixed number of pieces, whatever the size of the database.
 /// Order of writes: packs (each fsynced and renamed into place), files.db and backup_manifest.zst (fsynced), their
 /// folder, and last backup.json, by commit(). Whatever ends the process before that leaves no backup, and what
-/// is left is swept by the next sweep_unfinished().
+/// is left is swept by the next sweep_unfinished() (sweep.h).
 ///
 /// Threads: all calls from one. Errors of the other threads are thrown by the next call. Destroyed without commit():
 /// everything written is removed again.
@@ -67,16 +67,8 @@ class BackupWriter {
   void commit(BackupRecord& record);
 
  private:
-  class Pipeline;
-  std::unique_ptr<Pipeline> pipeline_;
+  class Impl;
+  std::unique_ptr<Impl> impl_;
 };
-
-/// Removes what unfinished attempts left: backup folders without backup.json, temporary packs, packs that no backup
-/// names. The caller holds the writer lock. Returns the bytes freed. Packs stay when readers hold the lease.
-std::uint64_t sweep_unfinished(const ServerLayout& layout);
-
-/// Forgets a backup: backup.json first, then its folder, then the packs that nothing names any more. The caller
-/// holds the writer lock. Returns the bytes freed. Throws NotFound.
-std::uint64_t delete_backup(const ServerLayout& layout, const BackupId& id);
 
 }  // namespace pgkeep::store

@@ -31,18 +31,19 @@ class ObjectEncoder {
   void encode(io::ByteView piece, std::optional<ObjectRef> previous, EncodedPiece& into);
 
  private:
+  /// False: the piece has to be stored in full.
   bool encode_against(io::ByteView piece, const PieceDigests& digests, ObjectRef previous, EncodedPiece& into);
   bool encode_delta(io::ByteView piece, const PieceDigests& digests, ObjectRef base, EncodedPiece& into);
   void encode_full(io::ByteView piece, const PieceDigests& digests, EncodedPiece& into);
   void compress(io::ByteView bytes, EncodedPiece& into);
 
   const io::DigestKey* key_;
-  std::uint64_t zero_digest_;
-  std::optional<ObjectReader> reader_;
   PackSet* packs_;
+  std::optional<ObjectReader> reader_;
   io::Compressor compressor_;
   io::ByteVector base_bytes_;
   io::ByteVector delta_bytes_;
+  io::ByteVector scratch_;
 };
 
 }  // namespace pgkeep::store

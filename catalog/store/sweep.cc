@@ -1,0 +1,90 @@
+#include "catalog/store/sweep.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/io/lock.h"
+#include "catalog/store/file_table.h"
+#include "catalog/store/pack_series.h"
+
+namespace pgkeep::store {
+namespace {
+
+std::uint64_t size_below(const std::filesystem::path& folder) {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file() && !entry.is_symlink()) bytes += entry.file_size();
+  }
+  return bytes;
+}
+
+/// Removes the folders of backups without a commit record.
+std::uint64_t sweep_folders(const ServerLayout& layout) {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(layout.backups())) {
+    const auto id = BackupId::parse(entry.path().filename().native());
+    if (!id || std::filesystem::exists(layout.record(*id))) continue;
+    bytes += size_below(entry.path());
+    io::remove_tree(entry.path());
+  }
+  if (bytes != 0) io::sync_directory(layout.backups());
+  return bytes;
+}
+
+/// The packs that the committed backups need, the bases of their deltas included.
+std::set<std::uint32_t> living_packs(const ServerLayout& layout) {
+  std::set<std::uint32_t> living;
+  for (const auto& entry : std::filesystem::directory_iterator(layout.backups())) {
+    const auto id = BackupId::parse(entry.path().filename().native());
+    if (!id) continue;
+    for (const auto& [pack, used] : FileTable(layout.file_table(*id)).packs()) living.insert(pack);
+  }
+  return living;
+}
+
+Freed sweep_packs(const ServerLayout& layout) {
+  std::vector<std::filesystem::path> dead;
+  std::set<std::uint32_t> living;
+  bool known = false;
+  for (const auto& entry : std::filesystem::directory_iterator(layout.packs())) {
+    const auto pack = parse_pack_name(entry.path().filename().native());
+    if (pack && !known) {
+      living = living_packs(layout);
+      known = true;
+    }
+    if (pack ? !living.contains(pack->number) : entry.path().extension() == ".tmp") dead.push_back(entry.path());
+  }
+  if (dead.empty()) return {};
+  const auto alone = io::FileLock::try_acquire(layout.reader_lease(), "removing packs");
+  if (!alone) return {.bytes = 0, .packs_left_for_readers = true};
+  Freed freed;
+  for (const auto& path : dead) {
+    freed.bytes += std::filesystem::file_size(path);
+    io::remove_file(path);
+  }
+  io::sync_directory(layout.packs());
+  return freed;
+}
+
+}  // namespace
+
+Freed sweep_unfinished(const ServerLayout& layout) {
+  const auto folders = sweep_folders(layout);
+  auto freed = sweep_packs(layout);
+  freed.bytes += folders;
+  return freed;
+}
+
+Freed delete_backup(const ServerLayout& layout, const BackupId& id) {
+  if (!io::remove_file(layout.record(id))) {
+    throw NotFound(fmt::format("no backup {} in {}; list-backups shows those there are", id.to_string(),
+                               layout.backups().native()));
+  }
+  io::sync_directory(layout.backup(id));
+  return sweep_unfinished(layout);
+}
+
+}  // namespace pgkeep::store
