@@ -19,7 +19,7 @@ struct pg_result;
 namespace pgkeep::streaming {
 
 struct ConnectionSettings {
-  std::string conninfo;                      // libpq keywords or URI; the operator's own
+  std::string conninfo;  // libpq keywords or URI; the operator's own
   std::string application_name = "pgkeep";
   std::chrono::seconds connect_timeout{10};
 };
@@ -36,13 +36,15 @@ struct Rows {
 /// What a COPY stream gave: data, nothing yet (wait), or its end.
 enum class CopyState { data, nothing_yet, ended };
 
-/// One libpq connection. All PQ… calls of the program are in connection.cc.
+/// One libpq connection. All PQ… calls of the program are in connection.cc and conninfo.cc.
 ///
-/// Every wait ends when the stop token given at opening asks for it (throws Interrupted). Passwords never appear in
-/// messages. The environment's PG… variables are not used (but for PGPASSFILE and what libpq needs for TLS files given in conninfo).
-/// Throws ConnectionLost, ServerError (with SQLSTATE and the server's own words, DETAIL and HINT included),
-/// Refused for a server version out of 13 to 18.
-/// Threads: one, the opener's or whoever it was moved to.
+/// Every wait ends when the stop token given at opening asks for it (throws Interrupted). Passwords never
+/// appear in messages. The environment's PG… variables are not used, but for PGPASSFILE (see
+/// forget_libpq_environment()). A conninfo with several hosts is tried in order, connect_timeout for each. An
+/// `sql` session goes to the conninfo's dbname, or to "postgres"; its search_path is empty and what a role's
+/// settings could change is pinned. Throws ConnectionLost, ServerError (with SQLSTATE and the server's own
+/// words, DETAIL and HINT included; a refused log-in too), Refused for a server version out of 13 to 18,
+/// ProtocolError. Threads: one, the opener's or whoever it was moved to.
 class Connection {
  public:
   static Connection open(const ConnectionSettings& settings, ConnectionKind kind, std::stop_token stop);
@@ -61,8 +63,8 @@ class Connection {
   /// One command that returns rows or nothing.
   Rows query(std::string_view sql);
 
-  /// Sends a command and waits for its first result (result sets before a COPY are returned one a call; an empty
-  /// optional means a COPY or the end of the command follows). For BASE_BACKUP and START_REPLICATION.
+  /// Sends a command and waits for its first result (result sets before a COPY are returned one a call; an
+  /// empty optional means a COPY or the end of the command follows). For BASE_BACKUP and START_REPLICATION.
   void send(std::string_view sql);
   enum class Next { rows, copy_out, copy_in, copy_both, command_ok, done };
   struct Result {
@@ -72,14 +74,18 @@ class Connection {
   };
   Result next_result();
 
-  /// The next CopyData message; `into` borrows libpq's buffer until the next call. `ended` comes once, then next_result() says how.
-  /// copy_receive() waits; copy_poll() does not.
+  /// The next CopyData message; `into` borrows libpq's buffer until the next call. `ended` comes once, then
+  /// next_result() says how. copy_receive() waits; copy_poll() does not.
   CopyState copy_receive(io::ByteView& into);
   CopyState copy_poll(io::ByteView& into);
   /// Waits until something can be read, the time is over (false), or stop is asked (throws Interrupted).
   bool wait_readable(std::chrono::milliseconds at_most);
   void copy_send(io::ByteView message);
   void copy_end();
+
+  /// For an orderly end after stop was asked: from now on waits pass over the stop token, and throw
+  /// ConnectionLost when this time is over.
+  void allow_goodbye(std::chrono::milliseconds at_most);
 
   /// Asks the server to cancel what runs on this connection; best effort, never throws.
   void cancel() noexcept;
@@ -90,8 +96,13 @@ class Connection {
   std::unique_ptr<State> state_;
 };
 
-/// `conninfo` without password, for messages and listings. Throws UsageError when libpq cannot parse it (without showing
-/// the password).
+/// Removes from the environment of this process every variable that libpq reads, but for PGPASSFILE: a backup
+/// must not go elsewhere because of who started it. For main(), before there are threads; open() calls it
+/// too, and finds nothing then.
+void forget_libpq_environment();
+
+/// `conninfo` without password, for messages and listings. Throws UsageError when libpq cannot parse it
+/// (without showing the password).
 std::string describe_conninfo(std::string_view conninfo);
 /// True when the conninfo itself holds a password.
 bool holds_password(std::string_view conninfo);

@@ -8,7 +8,8 @@
 
 namespace pgkeep::streaming {
 
-// The replication commands (PostgreSQL manual, "Streaming Replication Protocol"), each on a physical connection.
+// The replication commands (PostgreSQL manual, "Streaming Replication Protocol"), each on a physical
+// connection.
 
 struct SystemInfo {
   postgres::SystemIdentifier system;
@@ -31,7 +32,8 @@ struct HistoryFile {
 /// TIMELINE_HISTORY; throws ServerError 58P01 when the server has none.
 HistoryFile timeline_history(Connection& connection, postgres::TimelineId timeline);
 
-/// True when it was made, false when a physical slot of that name was there. RESERVE_WAL. Refuses a logical one.
+/// True when it was made, false when a physical slot of that name was there. RESERVE_WAL. Refuses a logical
+/// one.
 bool create_slot(Connection& connection, const std::string& slot);
 /// False when there was none.
 bool drop_slot(Connection& connection, const std::string& slot);
@@ -40,7 +42,8 @@ struct SlotPosition {
   std::optional<postgres::Lsn> restart_lsn;
   std::optional<postgres::TimelineId> timeline;  // 15 and up
 };
-/// Nothing when there is no such slot. READ_REPLICATION_SLOT on 15 and up; on 13 and 14 by SQL over `settings`.
+/// Nothing when there is no such slot. READ_REPLICATION_SLOT on 15 and up; on 13 and 14 by SQL over
+/// `settings`.
 std::optional<SlotPosition> read_slot(Connection& connection, const std::string& slot,
                                       const ConnectionSettings& settings, std::stop_token stop);
 

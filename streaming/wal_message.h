@@ -10,7 +10,8 @@
 
 namespace pgkeep::streaming {
 
-// The messages inside the CopyBoth of START_REPLICATION (PostgreSQL manual, "Streaming Replication Protocol").
+// The messages inside the CopyBoth of START_REPLICATION (PostgreSQL manual, "Streaming Replication
+// Protocol").
 
 /// 'w': WAL. `data` borrows the message.
 struct WalData {
@@ -31,6 +32,7 @@ struct Keepalive {
 std::variant<WalData, Keepalive> parse_wal_message(io::ByteView message);
 
 /// 'r': 34 bytes. Written may run ahead of flushed; applied is always 0: nothing is replayed here.
-std::array<std::byte, 34> status_message(postgres::Lsn written, postgres::Lsn flushed, io::TimePoint now, bool reply_now);
+std::array<std::byte, 34> status_message(postgres::Lsn written, postgres::Lsn flushed, io::TimePoint now,
+                                         bool reply_now);
 
 }  // namespace pgkeep::streaming
