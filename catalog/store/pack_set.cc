@@ -76,7 +76,8 @@ std::set<ObjectRef> read_suspects(const ServerLayout& layout) {
   const auto content = io::read_file_if_exists(layout.suspects(), kMaxSuspectsBytes);
   if (!content) return suspects;
   try {
-    for (const auto& item : nlohmann::json::parse(io::as_text(*content)).at("objects")) {
+    const auto record = nlohmann::json::parse(io::as_text(*content));
+    for (const auto& item : record.at("objects")) {
       suspects.insert({item.at(0).get<std::uint32_t>(), item.at(1).get<std::uint32_t>()});
     }
   } catch (const nlohmann::json::exception& e) {
@@ -91,7 +92,7 @@ void mark_suspects(const ServerLayout& layout, const std::set<ObjectRef>& damage
   suspects.insert(damaged.begin(), damaged.end());
   nlohmann::json objects = nlohmann::json::array();
   for (const auto& ref : suspects) objects.push_back({ref.pack, ref.object});
-  const nlohmann::json record{{"objects", std::move(objects)}};
+  const nlohmann::json record = {{"objects", std::move(objects)}};
   io::write_file_durably(layout.suspects(), io::as_bytes(record.dump() + "\n"));
 }
 

@@ -1,0 +1,109 @@
+#include "catalog/store/backup_record.h"
+
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::store {
+namespace {
+
+BackupRecord full_record() {
+  BackupRecord record(*BackupId::parse("20261120T020000Z"));
+  record.server = "main";
+  record.label = "night \"run\"";
+  record.system = postgres::SystemIdentifier(18446744073709551615u);
+  record.server_version = "18.6";
+  record.major_version = 18;
+  record.wal_segment_size = postgres::WalSegmentSize(1u << 20);
+  record.block_bytes = 8192;
+  record.data_checksums = true;
+  record.from_standby = true;
+  record.start = {postgres::TimelineId(3000000000u), postgres::Lsn(0x123456789AB)};
+  record.end = {postgres::TimelineId(3000000000u), postgres::Lsn(0x123456789FF)};
+  record.wal_ranges = {{record.start.timeline, record.start.lsn, record.end.lsn}};
+  record.started = *io::parse_rfc3339("2026-11-20T02:00:00.25Z");
+  record.ended = *io::parse_rfc3339("2026-11-20T02:01:00Z");
+  record.file_count = 7;
+  record.data_bytes = 8;
+  record.tablespaces = {{16400, "fast", "/srv/fast"}};
+  record.directory_mode = 0750;
+  record.cost = {1, 2, 3, 4, 5, 6};
+  record.compared_with = BackupId::parse("20261119T020000Z");
+  record.checksum_failures = 9;
+  record.notices = {"WARNING: something"};
+  record.file_table_sha256 = std::string(64, 'a');
+  record.manifest_sha256 = std::string(64, 'b');
+  return record;
+}
+
+TEST(BackupRecordTest, ComesBackAsItWas) {
+  const auto text = full_record().to_json();
+  const auto back = BackupRecord::from_json(text);
+  EXPECT_EQ(back.to_json(), text);
+  EXPECT_EQ(back.system, full_record().system);
+  EXPECT_EQ(back.started, full_record().started);
+  EXPECT_EQ(back.tablespaces.at(0).location, "/srv/fast");
+  EXPECT_EQ(back.compared_with, full_record().compared_with);
+}
+
+TEST(BackupRecordTest, CutAnywhereItIsNoRecord) {
+  auto text = full_record().to_json();
+  text.pop_back();  // the last newline does not matter
+  for (std::size_t length = 0; length < text.size(); ++length) {
+    EXPECT_THROW(BackupRecord::from_json(text.substr(0, length)), Corruption) << length;
+  }
+}
+
+TEST(BackupRecordTest, ANewerFormatIsRefusedByName) {
+  auto text = full_record().to_json();
+  text.replace(text.find("\"pgkeep_backup\": 1"), 18, "\"pgkeep_backup\": 2");
+  EXPECT_THROW(BackupRecord::from_json(text), Corruption);
+}
+
+class BackupListingTest : public ::testing::Test {
+ protected:
+  void commit(const BackupRecord& record) {
+    io::make_directories(layout_.backup(record.id));
+    io::write_file_durably(layout_.record(record.id), io::as_bytes(record.to_json()));
+  }
+  test::TempDirectory folder_;
+  ServerLayout layout_{folder_ / "main"};
+};
+
+TEST_F(BackupListingTest, IsEmptyWithoutFolder) { EXPECT_TRUE(list_backup_records(layout_).backups.empty()); }
+
+TEST_F(BackupListingTest, ListsCommittedBackupsOldestFirst) {
+  auto record = full_record();
+  commit(record);
+  record.id = *BackupId::parse("20260101T000000Z");
+  commit(record);
+  io::make_directories(layout_.backups() / "20260202T000000Z");  // not committed
+  io::make_directories(layout_.backups() / "lost+found");
+  const auto listing = list_backup_records(layout_);
+  ASSERT_EQ(listing.backups.size(), 2u);
+  EXPECT_EQ(listing.backups[0].id.to_string(), "20260101T000000Z");
+  EXPECT_TRUE(listing.damaged.empty());
+}
+
+TEST_F(BackupListingTest, NamesADamagedRecordAndGoesOn) {
+  commit(full_record());
+  const auto other = *BackupId::parse("20260101T000000Z");
+  io::make_directories(layout_.backup(other));
+  io::write_file_durably(layout_.record(other), io::as_bytes("{}"));
+  const auto listing = list_backup_records(layout_);
+  EXPECT_EQ(listing.backups.size(), 1u);
+  ASSERT_EQ(listing.damaged.size(), 1u);
+  EXPECT_NE(listing.damaged[0].find("20260101T000000Z/backup.json"), std::string::npos);
+}
+
+TEST_F(BackupListingTest, ARecordUnderAnotherNameIsDamaged) {
+  const auto other = *BackupId::parse("20260101T000000Z");
+  io::make_directories(layout_.backup(other));
+  io::write_file_durably(layout_.record(other), io::as_bytes(full_record().to_json()));
+  EXPECT_THROW(read_backup_record(layout_, other), Corruption);
+}
+
+}  // namespace
+}  // namespace pgkeep::store

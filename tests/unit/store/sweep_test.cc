@@ -1,0 +1,72 @@
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/store/pack_series.h"
+#include "tests/unit/store/store_fixture.h"
+
+namespace pgkeep::store {
+namespace {
+
+using SweepTest = StoreTest;
+
+const Content kDatabase{{"base/5/1", noise(kPieceBytes, 1)}};
+
+TEST_F(SweepTest, RemovesAFolderWithoutRecordAndTemporaryPacks) {
+  const auto kept = backup(kDatabase);
+  io::make_directories(layout_.backup(next_id_));
+  io::write_file_durably(layout_.file_table(next_id_), noise(100, 1));
+  io::write_file_durably(layout_.packs() / "00000009.full.tmp", noise(100, 1));
+  const auto freed = sweep_unfinished(layout_);
+  EXPECT_EQ(freed.bytes, 200u);
+  EXPECT_EQ(pack_count(), 1u);
+  EXPECT_EQ(read_back(kept.id), kDatabase);
+  EXPECT_FALSE(std::filesystem::exists(layout_.backup(next_id_)));
+}
+
+TEST_F(SweepTest, RemovesAPackThatNoBackupNames) {
+  backup(kDatabase);
+  std::filesystem::copy_file(newest_pack(PackKind::full), layout_.pack(7, PackKind::delta));
+  sweep_unfinished(layout_);
+  EXPECT_FALSE(std::filesystem::exists(layout_.pack(7, PackKind::delta)));
+  EXPECT_EQ(pack_count(), 1u);
+}
+
+TEST_F(SweepTest, LeavesPacksWhileSomebodyReads) {
+  const auto record = backup(kDatabase);
+  const auto reader = open(record.id);
+  const auto freed = delete_backup(layout_, record.id);
+  EXPECT_TRUE(freed.packs_left_for_readers);
+  EXPECT_EQ(pack_count(), 1u);
+  ObjectReader objects(reader->packs());
+  io::ByteVector piece(kPieceBytes);
+  objects.read({1, 0}, piece);
+  EXPECT_EQ(piece, kDatabase.at("base/5/1"));
+}
+
+TEST_F(SweepTest, RemovesNoPackWhenAFileTableCannotBeRead) {
+  const auto record = backup(kDatabase);
+  std::filesystem::resize_file(layout_.file_table(record.id), 50);
+  EXPECT_THROW(sweep_unfinished(layout_), Error);
+  EXPECT_EQ(pack_count(), 1u);
+}
+
+TEST_F(SweepTest, DeletingWhatIsNotThereSaysSo) {
+  EXPECT_THROW(delete_backup(layout_, next_id_), NotFound);
+}
+
+TEST_F(SweepTest, ANumberThatIsSuspectIsNotGivenAgain) {
+  EXPECT_EQ(next_pack_number(layout_), 1u);
+  mark_suspects(layout_, {ObjectRef{41, 3}});
+  EXPECT_EQ(next_pack_number(layout_), 42u);
+}
+
+TEST(PackNameTest, KnowsPacksOnly) {
+  EXPECT_EQ(parse_pack_name("00000012.full")->number, 12u);
+  EXPECT_EQ(parse_pack_name("00000012.delta")->kind, PackKind::delta);
+  EXPECT_EQ(parse_pack_name("123456789.full")->number, 123456789u);
+  for (const auto* name : {"12.full", "00000012.full.tmp", "00000000.full", "x", "", "00000012"}) {
+    EXPECT_FALSE(parse_pack_name(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace pgkeep::store
