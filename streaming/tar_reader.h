@@ -29,10 +29,9 @@ class TarSink {
 
 /// Parses the tar dialect of BASE_BACKUP, pushed in pieces of any size; memory is one header.
 ///
-/// PostgreSQL's streams are plain ustar without extensions: numbers in octal or base 256, names up to 99 bytes, no
-/// trailer before version 15. A server is not trusted: absolute names, "..", empty components, other types
-/// (links, devices) and bad header checksums throw ProtocolError.
-/// One thread. Borrows the sink.
+/// PostgreSQL's streams are plain ustar without extensions: numbers in octal or base 256, names up to 99
+/// bytes, no trailer before version 15. A server is not trusted: absolute names, "..", empty components,
+/// other types (links, devices) and bad header checksums throw ProtocolError. One thread. Borrows the sink.
 class TarReader {
  public:
   explicit TarReader(TarSink& sink) : sink_(&sink) {}
@@ -48,7 +47,6 @@ class TarReader {
   std::size_t header_filled_ = 0;
   std::uint64_t body_left_ = 0;
   std::uint64_t padding_left_ = 0;
-  bool in_file_ = false;
   bool trailer_ = false;
 };
 
