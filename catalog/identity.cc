@@ -1,0 +1,93 @@
+#include "catalog/identity.h"
+
+#include <limits>
+#include <string>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+// identity.json:
+//
+//   {"format": 1, "system_identifier": "7412345678901234567", "major_version": 18,
+//    "wal_segment_size": 16777216, "block_size": 8192}
+//
+// The identifier is text because many JSON readers keep only 53 bits of a number.
+constexpr int kFormat = 1;
+constexpr std::uint64_t kMaxFileBytes = 4096;
+
+std::string describe(const ServerIdentity& identity) {
+  return fmt::format("system identifier {}, PostgreSQL {}, WAL segments of {} bytes, blocks of {} bytes",
+                     identity.system.to_string(), identity.major_version, identity.wal_segment_size.bytes(),
+                     identity.block_bytes);
+}
+
+std::uint32_t number(const nlohmann::json& json, const char* key) {
+  const auto value = json.at(key).get<std::int64_t>();
+  if (value <= 0 || value > std::numeric_limits<std::int32_t>::max()) {
+    throw Error(fmt::format("\"{}\" is {}", key, value));
+  }
+  return static_cast<std::uint32_t>(value);
+}
+
+ServerIdentity parse(std::string_view text) {
+  const auto json = nlohmann::json::parse(text);
+  if (const auto format = number(json, "format"); format != kFormat) {
+    throw Error(fmt::format("format {} is not known to this pgkeep", format));
+  }
+  const auto system = postgres::SystemIdentifier::parse(json.at("system_identifier").get<std::string>());
+  if (!system) throw Error("\"system_identifier\" is no number");
+  return {.system = *system,
+          .major_version = static_cast<int>(number(json, "major_version")),
+          .wal_segment_size = postgres::WalSegmentSize(number(json, "wal_segment_size")),
+          .block_bytes = number(json, "block_size")};
+}
+
+void write_identity(const store::ServerLayout& layout, const ServerIdentity& identity) {
+  const nlohmann::ordered_json json{{"format", kFormat},
+                                    {"system_identifier", identity.system.to_string()},
+                                    {"major_version", identity.major_version},
+                                    {"wal_segment_size", identity.wal_segment_size.bytes()},
+                                    {"block_size", identity.block_bytes}};
+  io::make_directories(layout.root());
+  io::write_file_durably(layout.identity(), io::as_bytes(json.dump(2) + "\n"));
+}
+
+}  // namespace
+
+std::optional<ServerIdentity> read_identity(const store::ServerLayout& layout) {
+  const auto content = io::read_file_if_exists(layout.identity(), kMaxFileBytes);
+  if (!content) return std::nullopt;
+  const auto refuse = [&](const char* why) {
+    throw Corruption(
+        fmt::format("{}: cannot be understood ({}); if the file was damaged, remove it: it is written "
+                    "again at the next contact with the server",
+                    layout.identity().native(), why));
+  };
+  try {
+    return parse(io::as_text(*content));
+  } catch (const nlohmann::json::exception& error) {
+    refuse(error.what());
+  } catch (const Error& error) {
+    refuse(error.what());
+  }
+  return std::nullopt;
+}
+
+void confirm_identity(const store::ServerLayout& layout, const ServerIdentity& answered) {
+  const auto known = read_identity(layout);
+  if (!known) return write_identity(layout, answered);
+  if (*known == answered) return;
+  throw Refused(
+      fmt::format("the server that answered is not the one kept in {}: it has {}, but here is kept {}. "
+                  "Nothing was stored. Correct the conninfo if it leads to the wrong server; keep a new or "
+                  "upgraded cluster under a new server name",
+                  layout.root().native(), describe(answered), describe(*known)));
+}
+
+}  // namespace pgkeep::catalog

@@ -1,0 +1,103 @@
+#include "catalog/partial_segment.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+constexpr std::size_t kFillBytes = 1u << 20;
+
+/// Real zeroes, not fallocate(): with the blocks written once, a later sync has no extents to convert and
+/// cannot run out of space, and commits that wait for it are answered sooner. Under a temporary name: a crash
+/// in mid-fill leaves no partial of odd size.
+void make_filled(const std::filesystem::path& path, std::uint64_t size) {
+  const io::ByteVector zeroes(std::min<std::uint64_t>(size, kFillBytes));
+  io::AtomicFile file(path);
+  for (std::uint64_t filled = 0; filled < size; filled += zeroes.size()) file.write(zeroes);
+  file.commit();
+}
+
+}  // namespace
+
+std::optional<std::size_t> first_conflict(io::ByteView there, io::ByteView expected) {
+  assert(there.size() == expected.size());
+  if (there.empty() || std::memcmp(there.data(), expected.data(), there.size()) == 0) return std::nullopt;
+  for (std::size_t i = 0; i < there.size(); ++i) {
+    if (there[i] != expected[i] && there[i] != std::byte{0}) return i;
+  }
+  return std::nullopt;
+}
+
+PartialSegment PartialSegment::open(const store::ServerLayout& layout, const postgres::WalSegment& segment,
+                                    postgres::WalSegmentSize size) {
+  const auto path = layout.partial(segment, size);
+  auto file = io::File::open_or_create(path);
+  const auto found = file.size();
+  if (found == 0) {  // just made, or left so by a crash
+    make_filled(path, size.bytes());
+    file = io::File::open_or_create(path);
+  } else if (found != size.bytes()) {
+    throw Corruption(
+        fmt::format("{}: has {} bytes, but segments of this server have {}; move the file away, and the "
+                    "segment is asked from the server again",
+                    path.native(), found, size.bytes()));
+  }
+  return {std::move(file), segment, size, found != 0};
+}
+
+PartialSegment::PartialSegment(io::File file, postgres::WalSegment segment, postgres::WalSegmentSize size,
+                               bool had_content)
+    : file_(std::move(file)),
+      segment_(segment),
+      size_(size),
+      written_(segment.begin(size)),
+      flushed_(written_),
+      had_content_(had_content) {}
+
+bool PartialSegment::complete() const noexcept {
+  return written_ == segment_.end(size_);
+}
+
+void PartialSegment::write(io::ByteView bytes, std::optional<io::TimePoint> sent) {
+  assert(bytes.size() <= segment_.end(size_) - written_);
+  if (bytes.empty()) return;
+  if (had_content_) refuse_conflict(bytes);
+  // Written even where the same bytes are there: they may be in the page cache only, after a sync of an
+  // earlier run failed, and only a new write makes the next sync carry them to the disk.
+  file_.write_at(bytes, written_ - segment_.begin(size_));
+  written_ = written_ + bytes.size();
+  if (!sent) return;
+  if (!first_time_) first_time_ = sent;
+  last_time_ = sent;
+}
+
+void PartialSegment::refuse_conflict(io::ByteView bytes) {
+  there_.resize(bytes.size());
+  file_.read_exactly_at(there_, written_ - segment_.begin(size_));
+  const auto conflict = first_conflict(there_, bytes);
+  if (!conflict) return;
+  throw Corruption(
+      fmt::format("{}: the server now sends other bytes at {} of timeline {} than it did before: it was "
+                  "restored, rewound, or is another branch of the cluster. What was received is kept and "
+                  "nothing was overwritten. If the server is right, move this file away; else correct the "
+                  "conninfo, or keep that server under a new name",
+                  file_.path().native(), (written_ + *conflict).to_string(), segment_.timeline.to_string()));
+}
+
+void PartialSegment::flush() {
+  if (flushed_ == written_) return;
+  file_.sync();
+  flushed_ = written_;
+}
+
+void PartialSegment::remove() {
+  if (io::remove_file(file_.path())) io::sync_directory(file_.path().parent_path());
+}
+
+}  // namespace pgkeep::catalog

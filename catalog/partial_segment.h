@@ -10,18 +10,22 @@
 
 namespace pgkeep::catalog {
 
-/// The WAL segment being received: wal/streaming/<24 hex>.partial, plain bytes, as long as the segment from the
-/// start (zeroes past what came), so that a position in the file is a position in the segment.
+/// The WAL segment being received: wal/streaming/<24 hex>.partial, plain bytes, as long as the segment from
+/// the start (zeroes past what came), so that a position in the file is a position in the segment.
 ///
-/// Opening one that is there keeps its bytes: a receiver that starts again at the segment's first byte writes the
-/// same bytes over themselves, and what was acknowledged is never missing from the disk, not for a moment. Bytes that differ
-/// from non-zero bytes that are there already are refused with Corruption: then the server tells another history than
-/// before.
-/// One thread.
+/// Opening one that is there keeps its bytes: a receiver that starts again at the segment's first byte writes
+/// the same bytes over themselves, and what was acknowledged is never missing from the disk, not for a
+/// moment. Bytes that differ from non-zero bytes that are there already are refused with Corruption: then the
+/// server tells another history than before.
+///
+/// That a segment came to its end is seen from the next one's file: who receives makes that one only after
+/// this one is whole and synced, and reports the end of this one only after that one is durable. So a partial
+/// with a successor on its timeline has all its bytes, and the server need not be asked for it again. One
+/// thread.
 class PartialSegment {
  public:
-  /// Makes the file full of zeroes and durable (file, folder), or opens the one that is there; throws Corruption when that
-  /// one has a size that is neither 0 nor the segment's.
+  /// Makes the file full of zeroes and durable (file, folder), or opens the one that is there; throws
+  /// Corruption when that one has a size that is neither 0 nor the segment's.
   static PartialSegment open(const store::ServerLayout& layout, const postgres::WalSegment& segment,
                              postgres::WalSegmentSize size);
 
@@ -33,6 +37,8 @@ class PartialSegment {
   bool complete() const noexcept;
   /// `bytes` continue at written() and do not go past the segment's end. `sent` is the server's clock.
   void write(io::ByteView bytes, std::optional<io::TimePoint> sent);
+  /// Removes the file durably: it is archived, or nothing was ever written to it.
+  void remove();
   /// fsync; afterwards flushed() == written().
   void flush();
   const io::File& file() const noexcept { return file_; }
@@ -40,16 +46,24 @@ class PartialSegment {
   std::optional<io::TimePoint> last_time() const noexcept { return last_time_; }
 
  private:
-  PartialSegment(io::File file, postgres::WalSegment segment, postgres::WalSegmentSize size);
+  PartialSegment(io::File file, postgres::WalSegment segment, postgres::WalSegmentSize size,
+                 bool had_content);
+  void refuse_conflict(io::ByteView bytes);
 
   io::File file_;
   postgres::WalSegment segment_;
   postgres::WalSegmentSize size_;
   postgres::Lsn written_;
   postgres::Lsn flushed_;
-  bool had_content_ = false;
+  bool had_content_;      // from an earlier run: compared before it is overwritten
+  io::ByteVector there_;  // what was read for that
   std::optional<io::TimePoint> first_time_;
   std::optional<io::TimePoint> last_time_;
 };
+
+/// The offset of the first byte of `there` that is neither zero nor the same in `expected` (as long); nothing
+/// when `there` can be an earlier state of `expected`. Zeroes may stand anywhere: a power cut loses unsynced
+/// blocks singly.
+std::optional<std::size_t> first_conflict(io::ByteView there, io::ByteView expected);
 
 }  // namespace pgkeep::catalog

@@ -1,0 +1,233 @@
+#include "catalog/wal_archive.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/postgres/wal_page.h"
+#include "catalog/wal_switch.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+constexpr std::uint64_t kMaxHistoryBytes = 1u << 20;
+constexpr std::size_t kReadBytes = 256u << 10;
+
+bool is_there(const std::filesystem::path& path) {
+  std::error_code error;
+  const bool there = std::filesystem::exists(path, error);
+  if (error) throw StorageError(error.value(), path, "look for");
+  return there;
+}
+
+/// Opens with `open`; nothing when there is no such file.
+template <typename Open>
+auto if_there(Open&& open) -> std::optional<decltype(open())> {
+  try {
+    return open();
+  } catch (const StorageError& error) {
+    if (error.cause() == ENOENT) return std::nullopt;
+    throw;
+  }
+}
+
+}  // namespace
+
+WalArchive::WalArchive(store::ServerLayout layout, ServerIdentity identity, int compression_level)
+    : layout_(std::move(layout)), identity_(identity), compression_level_(compression_level) {}
+
+bool WalArchive::has(const postgres::WalSegment& segment) const {
+  return is_there(layout_.archived(segment, identity_.wal_segment_size));
+}
+
+SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
+                                            const postgres::TimelineHistory& history) {
+  validate(partial, history);
+  const auto path = layout_.archived(partial.segment(), identity_.wal_segment_size);
+  SegmentFileHeader header;
+  if (auto archived = open_segment(partial.segment())) {
+    require_same(partial, *archived);
+    header = archived->header();
+  } else {
+    io::make_directories(path.parent_path());
+    header = write_segment_file(path,
+                                {.segment = partial.segment(),
+                                 .size = identity_.wal_segment_size,
+                                 .system = identity_.system,
+                                 .first_time = partial.first_time(),
+                                 .last_time = partial.last_time()},
+                                partial.file(), compression_level_);
+  }
+  partial.remove();
+  return header;
+}
+
+void WalArchive::validate(const PartialSegment& partial, const postgres::TimelineHistory& history) const {
+  const auto& segment = partial.segment();
+  const auto size = identity_.wal_segment_size;
+  try {
+    postgres::WalSegmentChecker checker(segment, size, identity_.system, identity_.major_version, history);
+    io::FileSource source(partial.file());
+    io::ByteVector buffer(kReadBytes);
+    while (const auto n = source.read(buffer)) checker.feed(io::ByteView(buffer).first(n));
+    checker.finish();
+  } catch (const Corruption& error) {
+    throw Corruption(
+        fmt::format("{}: {}; it was not archived. Move the file away and the segment is asked from "
+                    "the server again",
+                    partial.file().path().native(), error.what()));
+  }
+  const auto used = used_bytes(partial.file());
+  if (used + postgres::kWalBlockBytes > size.bytes() || ends_with_switch(partial.file(), used)) return;
+  throw Corruption(fmt::format(
+      "{}: the WAL of this complete segment ends at {} without a WAL switch; it was not archived. "
+      "Move the file away and the segment is asked from the server again",
+      partial.file().path().native(), (segment.begin(size) + used).to_string()));
+}
+
+void WalArchive::require_same(const PartialSegment& partial, SegmentFileReader& archived) const {
+  io::ByteVector stored(kReadBytes);
+  io::ByteVector received(kReadBytes);
+  std::uint64_t offset = 0;
+  while (const auto n = archived.read(stored)) {
+    const auto piece = io::ByteSpan(received).first(n);
+    partial.file().read_exactly_at(piece, offset);
+    if (const auto conflict = first_conflict(piece, io::ByteView(stored).first(n))) {
+      const auto& segment = partial.segment();
+      throw Corruption(fmt::format(
+          "{}: differs at {} from the same segment in the archive ({}): two branches of the cluster have "
+          "written timeline {}. Both files are kept; move away the one that is not wanted",
+          partial.file().path().native(),
+          (segment.begin(identity_.wal_segment_size) + offset + *conflict).to_string(),
+          layout_.archived(segment, identity_.wal_segment_size).native(), segment.timeline.to_string()));
+    }
+    offset += n;
+  }
+}
+
+bool WalArchive::has_successor(const postgres::WalSegment& segment) const {
+  return is_there(layout_.partial(segment.next(), identity_.wal_segment_size)) || has(segment.next());
+}
+
+std::vector<SegmentFileHeader> WalArchive::finish_interrupted() {
+  std::vector<SegmentFileHeader> stored;
+  for (const auto& segment : inventory().partials) {
+    if (auto archived = open_segment(segment)) {
+      auto partial = PartialSegment::open(layout_, segment, identity_.wal_segment_size);
+      require_same(partial, *archived);
+      partial.remove();
+    } else if (has_successor(segment)) {
+      const auto line = history(segment.timeline);
+      if (!line) {
+        throw Corruption(
+            fmt::format("{} is missing, but WAL of that timeline was received; fetch it from the "
+                        "server's pg_wal or from another copy of the archive",
+                        layout_.history(segment.timeline).native()));
+      }
+      auto partial = PartialSegment::open(layout_, segment, identity_.wal_segment_size);
+      stored.push_back(store_segment(partial, *line));
+    }
+  }
+  return stored;
+}
+
+std::optional<SegmentFileReader> WalArchive::open_segment(const postgres::WalSegment& segment) const {
+  const auto path = layout_.archived(segment, identity_.wal_segment_size);
+  if (!is_there(path)) return std::nullopt;
+  return std::optional<SegmentFileReader>(std::in_place, path);
+}
+
+void WalArchive::store_history(postgres::TimelineId timeline, std::string_view content) {
+  postgres::TimelineHistory::parse(timeline, content);  // throws unless it is one
+  const auto path = layout_.history(timeline);
+  if (const auto known = read_history(timeline)) {
+    if (*known == content) return;
+    throw Corruption(fmt::format(
+        "{}: the server has another history of timeline {}: two branches of the cluster took that number. "
+        "The "
+        "one here is kept and nothing of that server's was stored; correct the conninfo, or keep that server "
+        "under a new name",
+        path.native(), timeline.to_string()));
+  }
+  io::make_directories(path.parent_path());
+  io::write_file_durably(path, io::as_bytes(content));
+}
+
+std::optional<std::string> WalArchive::read_history(postgres::TimelineId timeline) const {
+  const auto content = io::read_file_if_exists(layout_.history(timeline), kMaxHistoryBytes);
+  if (!content) return std::nullopt;
+  return std::string(io::as_text(*content));
+}
+
+std::optional<postgres::TimelineHistory> WalArchive::history(postgres::TimelineId timeline) const {
+  if (timeline == postgres::TimelineId(1)) return postgres::TimelineHistory(timeline);
+  const auto content = read_history(timeline);
+  if (!content) return std::nullopt;
+  return postgres::TimelineHistory::parse(timeline, *content);
+}
+
+std::optional<postgres::WalPosition> WalArchive::resume_position() const {
+  const auto found = inventory();
+  const auto by_number = [](const postgres::WalSegment& a, const postgres::WalSegment& b) {
+    return std::tie(a.number, a.timeline) < std::tie(b.number, b.timeline);
+  };
+  const auto size = identity_.wal_segment_size;
+  const auto complete = std::ranges::max_element(found.segments, by_number);
+  const auto partial = std::ranges::max_element(found.partials, by_number);
+  const bool any_complete = complete != found.segments.end();
+  const bool any_partial = partial != found.partials.end();
+  if (!any_complete && !any_partial) return std::nullopt;
+  if (any_complete && (!any_partial || !by_number(*complete, *partial))) {
+    // Going on behind a file that is no segment would leave a hole that nobody fills.
+    const SegmentFileReader last(layout_.archived(*complete, size));
+    if (last.header().system != identity_.system || last.header().size != size) {
+      throw Corruption(fmt::format("{}: holds a segment of another cluster (system identifier {}, here {})",
+                                   layout_.archived(*complete, size).native(),
+                                   last.header().system.to_string(), identity_.system.to_string()));
+    }
+    return postgres::WalPosition{complete->timeline, complete->end(size)};
+  }
+  return postgres::WalPosition{partial->timeline, partial->begin(size)};
+}
+
+postgres::Lsn WalArchive::partial_end(const postgres::WalSegment& segment) const {
+  const auto size = identity_.wal_segment_size;
+  const auto file = if_there([&] { return io::File::open_to_read(layout_.partial(segment, size)); });
+  if (!file) return segment.begin(size);
+  return std::min(segment.begin(size) + used_bytes(*file), segment.end(size));
+}
+
+/// How far the bytes of a segment's file reach; its first byte when there is none.
+postgres::Lsn WalArchive::held_to(const postgres::WalSegment& segment) const {
+  const auto end = segment.end(identity_.wal_segment_size);
+  if (has(segment)) return end;
+  const auto received = partial_end(segment);
+  return has(segment) ? end : received;  // again: the partial may just have gone there
+}
+
+bool WalArchive::holds(const postgres::TimelineHistory& line, postgres::Lsn begin, postgres::Lsn end) const {
+  const auto size = identity_.wal_segment_size;
+  while (begin < end) {
+    const postgres::WalPosition here{line.timeline_at(begin), begin};
+    const auto piece_end = std::min(end, postgres::WalSegment::holding(here, size).end(size));
+    // The file of a later timeline begins with a copy of what the earlier ones left in that segment; so any
+    // timeline of the line will do that is not left before the piece ends.
+    const auto holds_piece = [&](postgres::TimelineId timeline) {
+      const auto left = line.end_of(timeline);
+      if (left && *left < piece_end) return false;
+      return held_to(postgres::WalSegment::holding({timeline, begin}, size)) >= piece_end;
+    };
+    const bool held =
+        holds_piece(line.timeline()) ||
+        std::ranges::any_of(line.ancestors(), holds_piece, &postgres::TimelineHistory::Ancestor::timeline);
+    if (!held) return false;
+    begin = piece_end;
+  }
+  return true;
+}
+
+}  // namespace pgkeep::catalog

@@ -23,8 +23,8 @@ struct WalRange {
 
 /// The names in the archive, read from the folders (never from the index).
 struct WalInventory {
-  std::vector<postgres::WalSegment> segments;             // complete ones, sorted
-  std::vector<postgres::WalSegment> partials;             // sorted
+  std::vector<postgres::WalSegment> segments;  // complete ones, sorted
+  std::vector<postgres::WalSegment> partials;  // sorted
   std::map<postgres::TimelineId, postgres::TimelineHistory> histories;
   /// Complete segments joined to ranges, sorted by timeline and position.
   std::vector<WalRange> ranges(postgres::WalSegmentSize size) const;
@@ -42,10 +42,14 @@ class WalArchive {
   WalInventory inventory() const;
 
   bool has(const postgres::WalSegment& segment) const;
-  /// Validates the complete partial (WalSegmentChecker), compresses it into the archive, and removes the partial once the
-  /// archived file is durable. A segment that is there already with the same bytes is left; with different ones: Corruption, and
-  /// nothing changes.
-  SegmentFileHeader store_segment(const PartialSegment& partial, const postgres::TimelineHistory& history);
+  /// Validates the complete partial (WalSegmentChecker, and pages of zeroes only after a WAL switch),
+  /// compresses it into the archive, and removes the partial once the archived file is durable. A segment
+  /// that is there already with the same bytes is left; with different ones: Corruption, and nothing changes.
+  SegmentFileHeader store_segment(PartialSegment& partial, const postgres::TimelineHistory& history);
+  /// What a crash left to do, before anything is received: removes partials whose segment is archived, and
+  /// archives those that are whole (see PartialSegment), which the server may have dropped since they were
+  /// reported to it. Returns the segments archived. Throws Corruption like store_segment().
+  std::vector<SegmentFileHeader> finish_interrupted();
   /// Nothing when the archive has no such segment.
   std::optional<SegmentFileReader> open_segment(const postgres::WalSegment& segment) const;
 
@@ -55,17 +59,24 @@ class WalArchive {
   /// The parsed history; that of a timeline without ancestors for timeline 1. Nothing when it is not known.
   std::optional<postgres::TimelineHistory> history(postgres::TimelineId timeline) const;
 
-  /// Where streaming has to go on, from what is on disk (protocol: highest segment number, then highest timeline,
-  /// complete before partial): always the first byte of a segment. Nothing for an empty archive.
+  /// Where streaming has to go on, from what is on disk (protocol: highest segment number, then highest
+  /// timeline, complete before partial): always the first byte of a segment. Nothing for an empty archive.
+  /// Throws Corruption when the file of the last complete segment is broken.
   std::optional<postgres::WalPosition> resume_position() const;
 
   /// True when every byte from begin to end is held by complete segments or a partial's first bytes, along
   /// `history`'s line. Partials count for the LSN up to which they hold received bytes.
   bool holds(const postgres::TimelineHistory& history, postgres::Lsn begin, postgres::Lsn end) const;
-  /// The end of the WAL received into a partial: the LSN after its last byte that is not zero, rounded up to 8 bytes.
+  /// The end of the WAL received into a partial: the LSN after its last byte that is not zero, rounded up to
+  /// 8 bytes. The segment's first byte when there is no partial.
   postgres::Lsn partial_end(const postgres::WalSegment& segment) const;
 
  private:
+  void validate(const PartialSegment& partial, const postgres::TimelineHistory& history) const;
+  void require_same(const PartialSegment& partial, SegmentFileReader& archived) const;
+  bool has_successor(const postgres::WalSegment& segment) const;
+  postgres::Lsn held_to(const postgres::WalSegment& segment) const;
+
   store::ServerLayout layout_;
   ServerIdentity identity_;
   int compression_level_;

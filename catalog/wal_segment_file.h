@@ -12,8 +12,8 @@
 
 namespace pgkeep::catalog {
 
-/// What the head of an archived segment says. Times are the server's clock as it came with the stream: when the
-/// first and the last byte of the segment were sent; absent when they are not known.
+/// What the head of an archived segment says. Times are the server's clock as it came with the stream: when
+/// the first and the last byte of the segment were sent; absent when they are not known.
 struct SegmentFileHeader {
   postgres::WalSegment segment;
   postgres::WalSegmentSize size;
@@ -23,25 +23,29 @@ struct SegmentFileHeader {
   std::optional<io::TimePoint> last_time;
 };
 
-// <segment>.zst, all integers little-endian: a zstd skippable frame, so that plain `zstd -d` gives the segment,
+// <segment>.zst, all integers little-endian: a zstd skippable frame, so that plain `zstd -d` gives the
+// segment,
 //
-//   u32 184D2A5B, u32 length of what follows (88), "pgkeepWL", u16 format (1), u16 flags (0; bit 0: encrypted),
-//   u32 segment size, u32 timeline, u32 CRC-32C of the plain segment, u64 segment number, u64 system identifier,
-//   i64 first time, i64 last time (Unix microseconds; INT64_MIN: not known), 28 bytes salt (zeroes while not
-//   encrypted), u32 CRC-32C of all of the frame before it
+//   u32 184D2A5B, u32 length of what follows (88), "pgkeepWL", u16 format (1), u16 flags (0; bit 0:
+//   encrypted), u32 segment size, u32 timeline, u32 CRC-32C of the plain segment, u64 segment number, u64
+//   system identifier, i64 first time, i64 last time (Unix microseconds; INT64_MIN: not known), 28 bytes salt
+//   (zeroes while not encrypted), u32 CRC-32C of all of the frame before it
 //
 // and one zstd frame with content checksum that holds exactly the segment's bytes.
 
-/// Writes the file whole and durable under `path`. `source` must bring exactly the segment's size; its CRC is
-/// computed on the way into the header. Throws Error when the source is shorter or longer.
-void write_segment_file(const std::filesystem::path& path, SegmentFileHeader header, const io::File& plain,
-                        int compression_level);
+/// Writes the file whole and durable under `path`. `plain` must hold exactly the segment's size; its CRC is
+/// computed on the way into the header, which is returned as it was written. Throws Error when the plain file
+/// is shorter or longer.
+SegmentFileHeader write_segment_file(const std::filesystem::path& path, SegmentFileHeader header,
+                                     const io::File& plain, int compression_level);
 
-/// Reads one back. Throws Corruption (bad header, name that does not fit, bad frame, wrong length or CRC: the last two
-/// at the end of reading).
+/// Reads one back. Throws Corruption (bad header, name that does not fit, bad frame, wrong length or CRC: the
+/// last two with the read() that brings the last byte), StorageError when there is no such file. One thread.
 class SegmentFileReader final : public io::ByteSource {
  public:
   explicit SegmentFileReader(const std::filesystem::path& path);
+  SegmentFileReader(const SegmentFileReader&) = delete;  // its parts refer to each other
+  SegmentFileReader& operator=(const SegmentFileReader&) = delete;
   const SegmentFileHeader& header() const noexcept { return header_; }
   std::uint64_t stored_bytes() const { return file_.size(); }
   std::size_t read(io::ByteSpan into) override;

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+
+#include "catalog/io/file.h"
+
+namespace pgkeep::catalog {
+
+/// The offset after the last byte of `plain` that is not zero, rounded up to 8: where the records in a WAL
+/// segment end.
+std::uint64_t used_bytes(const io::File& plain);
+
+/// True when the last record before `used` (of used_bytes()) is a WAL switch: only after one may a complete
+/// segment go on in pages of zeroes. A switch that begins in the segment before is taken as one.
+bool ends_with_switch(const io::File& plain, std::uint64_t used);
+
+}  // namespace pgkeep::catalog

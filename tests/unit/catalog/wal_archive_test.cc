@@ -1,0 +1,299 @@
+#include "catalog/wal_archive.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "tests/support/sample_wal.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using postgres::Lsn;
+using postgres::TimelineHistory;
+using postgres::TimelineId;
+using postgres::WalPosition;
+using postgres::WalSegment;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::ThrowsMessage;
+
+constexpr TimelineId kOne(1);
+constexpr TimelineId kTwo(2);
+constexpr auto kMiB = test::kSampleSegmentBytes;
+constexpr const char* kHistoryTwo =
+    "1\t0/580000\tno recovery target specified\n";  // in the middle of segment 5
+
+class WalArchiveTest : public testing::Test {
+ protected:
+  WalArchiveTest() { layout_.make(); }
+
+  /// A file as if it had been received before.
+  void received(const WalSegment& segment, io::ByteVector wal, std::size_t length) {
+    std::fill(wal.begin() + static_cast<std::ptrdiff_t>(length), wal.end(), std::byte{0});
+    io::write_file_durably(layout_.partial(segment, size_), wal);
+  }
+  void received(const WalSegment& segment, std::size_t length) {
+    received(segment, test::sample_wal(segment), length);
+  }
+  SegmentFileHeader store(const WalSegment& segment) {
+    auto partial = PartialSegment::open(layout_, segment, size_);
+    return archive_.store_segment(partial, archive_.history(segment.timeline).value());
+  }
+  void archived(const WalSegment& segment) {
+    received(segment, kMiB);
+    store(segment);
+  }
+  io::ByteVector content(const WalSegment& segment) {
+    auto reader = archive_.open_segment(segment);
+    io::ByteVector plain(kMiB);
+    std::size_t done = 0;
+    while (const auto n = reader->read(io::ByteSpan(plain).subspan(done))) done += n;
+    return plain;
+  }
+  bool partial_is_there(const WalSegment& segment) {
+    return std::filesystem::exists(layout_.partial(segment, size_));
+  }
+
+  test::TempDirectory directory_;
+  store::ServerLayout layout_{directory_ / "main"};
+  postgres::WalSegmentSize size_ = test::sample_segment_size();
+  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+};
+
+// ------------------------------------------------------------------------------------------ storing
+
+TEST_F(WalArchiveTest, MovesAWholeSegmentIntoTheArchive) {
+  const WalSegment five{kOne, 5};
+  received(five, kMiB);
+  EXPECT_EQ(store(five).segment, five);
+  EXPECT_TRUE(archive_.has(five));
+  EXPECT_FALSE(partial_is_there(five));
+  EXPECT_EQ(content(five), test::sample_wal(five));
+}
+
+TEST_F(WalArchiveTest, KeepsOutASegmentWithABadPage) {
+  const WalSegment five{kOne, 5};
+  auto wal = test::sample_wal(five);
+  wal[3 * postgres::kWalBlockBytes] ^= std::byte{1};
+  received(five, wal, kMiB);
+  EXPECT_THAT([&] { store(five); }, ThrowsMessage<Corruption>(HasSubstr("0/506000")));
+  EXPECT_FALSE(archive_.has(five));
+  EXPECT_TRUE(partial_is_there(five));
+}
+
+TEST_F(WalArchiveTest, TakesASegmentThatEndsWithASwitch) {
+  // In mid-page, at a page's end, and with the record behind the header of a page.
+  for (const std::size_t used : {40'000, 8192 * 3, 8192 * 3 + 24 + 24}) {
+    const WalSegment segment{kOne, used};
+    received(segment, test::sample_wal_with_switch(segment, used), kMiB);
+    EXPECT_NO_THROW(store(segment)) << used;
+  }
+}
+
+TEST_F(WalArchiveTest, TakesASwitchThatIsSplitByAPageHeader) {
+  const WalSegment five{kOne, 5};
+  constexpr std::size_t kPage = 8192 * 4;
+  constexpr std::size_t kHeader = 24;
+  for (const std::size_t begun : {8, 16}) {
+    auto wal = test::sample_wal(five);
+    const auto record = test::sample_wal_with_switch(five, 8192);
+    const auto* from = record.data() + 8192 - test::kSwitchRecordBytes;
+    std::copy_n(from, begun, wal.begin() + static_cast<std::ptrdiff_t>(kPage - begun));
+    std::copy_n(from + begun, test::kSwitchRecordBytes - begun, wal.begin() + kPage + kHeader);
+    received(five, wal, kPage + kHeader + test::kSwitchRecordBytes - begun);
+    EXPECT_NO_THROW(store(five)) << begun;
+    std::filesystem::remove(layout_.archived(five, size_));
+  }
+}
+
+TEST_F(WalArchiveTest, KeepsOutASegmentThatIsCutWithoutASwitch) {
+  const WalSegment five{kOne, 5};
+  received(five, 40'000);
+  EXPECT_THAT([&] { store(five); }, ThrowsMessage<Corruption>(HasSubstr("0/509C40")));
+  EXPECT_FALSE(archive_.has(five));
+}
+
+TEST_F(WalArchiveTest, LeavesAnArchivedSegmentWithTheSameBytes) {
+  const WalSegment five{kOne, 5};
+  archived(five);
+  archived(five);
+  EXPECT_FALSE(partial_is_there(five));
+}
+
+TEST_F(WalArchiveTest, KeepsBothWhenAnArchivedSegmentDiffers) {
+  const WalSegment five{kOne, 5};
+  archived(five);
+  received(five, test::sample_wal(five, 1), kMiB);
+  EXPECT_THAT([&] { store(five); }, ThrowsMessage<Corruption>(HasSubstr("two branches")));
+  EXPECT_TRUE(partial_is_there(five));
+  EXPECT_EQ(content(five), test::sample_wal(five));
+}
+
+TEST_F(WalArchiveTest, HasNothingToOpenForAnUnknownSegment) {
+  EXPECT_FALSE(archive_.open_segment({kOne, 5}).has_value());
+}
+
+// ------------------------------------------------------------------------------ what a crash has left
+
+TEST_F(WalArchiveTest, ArchivesAWholePartialThatHasASuccessor) {
+  const WalSegment five{kOne, 5};
+  received(five, kMiB);
+  received(five.next(), 100);
+  EXPECT_THAT(archive_.finish_interrupted(), testing::SizeIs(1));
+  EXPECT_TRUE(archive_.has(five));
+  EXPECT_FALSE(partial_is_there(five));
+  EXPECT_TRUE(partial_is_there(five.next()));
+}
+
+TEST_F(WalArchiveTest, LeavesThePartialThatIsBeingReceived) {
+  received({kOne, 5}, 50'000);
+  EXPECT_THAT(archive_.finish_interrupted(), IsEmpty());
+  EXPECT_TRUE(partial_is_there({kOne, 5}));
+}
+
+TEST_F(WalArchiveTest, LeavesTheLastPartialOfAnOldTimeline) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  received({kOne, 5}, 500'000);
+  received({kTwo, 5}, kMiB);
+  received({kTwo, 6}, 0);
+  archive_.finish_interrupted();
+  EXPECT_TRUE(partial_is_there({kOne, 5}));
+  EXPECT_TRUE(archive_.has({kTwo, 5}));
+}
+
+TEST_F(WalArchiveTest, RemovesThePartialOfAnArchivedSegment) {
+  const WalSegment five{kOne, 5};
+  archived(five);
+  received(five, kMiB);
+  archive_.finish_interrupted();
+  EXPECT_FALSE(partial_is_there(five));
+}
+
+TEST_F(WalArchiveTest, KeepsALeftoverPartialThatDiffersFromTheArchive) {
+  const WalSegment five{kOne, 5};
+  archived(five);
+  received(five, test::sample_wal(five, 1), kMiB);
+  EXPECT_THROW(archive_.finish_interrupted(), Corruption);
+  EXPECT_TRUE(partial_is_there(five));
+}
+
+// -------------------------------------------------------------------------------------- histories
+
+TEST_F(WalArchiveTest, KeepsAHistoryByteForByte) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
+  EXPECT_EQ(archive_.history(kTwo)->begin(), Lsn(0x580000));
+  EXPECT_NO_THROW(archive_.store_history(kTwo, kHistoryTwo));
+}
+
+TEST_F(WalArchiveTest, RefusesAnotherHistoryOfATimeline) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  EXPECT_THROW(archive_.store_history(kTwo, "1\t0/590000\tother\n"), Corruption);
+  EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
+}
+
+TEST_F(WalArchiveTest, KnowsTheFirstTimelineWithoutAFile) {
+  EXPECT_TRUE(archive_.history(kOne).has_value());
+  EXPECT_FALSE(archive_.history(kTwo).has_value());
+}
+
+// ------------------------------------------------------------------------------------- going on
+
+TEST_F(WalArchiveTest, HasNowhereToGoOnWhenItIsEmpty) {
+  EXPECT_EQ(archive_.resume_position(), std::nullopt);
+}
+
+TEST_F(WalArchiveTest, GoesOnBehindTheLastCompleteSegment) {
+  archived({kOne, 5});
+  archived({kOne, 6});
+  EXPECT_EQ(archive_.resume_position(), (WalPosition{kOne, Lsn(7 * kMiB)}));
+}
+
+TEST_F(WalArchiveTest, GoesOnAtTheFirstByteOfThePartial) {
+  archived({kOne, 5});
+  received({kOne, 6}, 1000);
+  EXPECT_EQ(archive_.resume_position(), (WalPosition{kOne, Lsn(6 * kMiB)}));
+}
+
+TEST_F(WalArchiveTest, GoesOnOnTheHigherTimelineOfTheSameSegment) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  received({kOne, 5}, 600'000);
+  received({kTwo, 5}, 0);
+  EXPECT_EQ(archive_.resume_position(), (WalPosition{kTwo, Lsn(5 * kMiB)}));
+}
+
+TEST_F(WalArchiveTest, GoesOnBehindTheCompleteSegmentRatherThanAtItsPartial) {
+  archived({kOne, 5});
+  received({kOne, 5}, kMiB);
+  EXPECT_EQ(archive_.resume_position(), (WalPosition{kOne, Lsn(6 * kMiB)}));
+}
+
+TEST_F(WalArchiveTest, DoesNotGoOnBehindABrokenFile) {
+  archived({kOne, 5});
+  const auto path = layout_.archived({kOne, 5}, size_);
+  io::write_file_durably(path, io::as_bytes("no segment"));
+  EXPECT_THAT([&] { archive_.resume_position(); }, ThrowsMessage<Corruption>(HasSubstr(path.native())));
+}
+
+// --------------------------------------------------------------------------------------- asking
+
+TEST_F(WalArchiveTest, ListsWhatLiesInItsFolders) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  archived({kOne, 4});
+  archived({kTwo, 5});
+  received({kOne, 5}, 10);
+  io::write_file_durably(layout_.wal_streaming() / "notes.txt", io::as_bytes("x"));
+  io::write_file_durably(layout_.wal() / "000000010000000000000009.zst", io::as_bytes("in the wrong folder"));
+  const auto found = archive_.inventory();
+  EXPECT_THAT(found.segments, ElementsAre(WalSegment{kOne, 4}, WalSegment{kTwo, 5}));
+  EXPECT_THAT(found.partials, ElementsAre(WalSegment{kOne, 5}));
+  EXPECT_EQ(found.histories.size(), 1u);
+}
+
+TEST_F(WalArchiveTest, JoinsSegmentsToRangesUpToHolesAndTimelines) {
+  WalInventory found;
+  found.segments = {{kOne, 4}, {kOne, 5}, {kOne, 7}, {kTwo, 8}};
+  EXPECT_THAT(found.ranges(size_), ElementsAre(WalRange{kOne, Lsn(4 * kMiB), Lsn(6 * kMiB)},
+                                               WalRange{kOne, Lsn(7 * kMiB), Lsn(8 * kMiB)},
+                                               WalRange{kTwo, Lsn(8 * kMiB), Lsn(9 * kMiB)}));
+}
+
+TEST_F(WalArchiveTest, HoldsWhatLiesInSegmentsAndInThePartialsFirstBytes) {
+  archived({kOne, 4});
+  received({kOne, 5}, 1000);
+  const TimelineHistory line(kOne);
+  EXPECT_TRUE(archive_.holds(line, Lsn(4 * kMiB + 9), Lsn(5 * kMiB + 1000)));
+  EXPECT_FALSE(archive_.holds(line, Lsn(4 * kMiB), Lsn(5 * kMiB + 1001)));
+  EXPECT_FALSE(archive_.holds(line, Lsn(4 * kMiB - 1), Lsn(5 * kMiB)));
+}
+
+TEST_F(WalArchiveTest, HoldsALineAcrossASwitchOfTimelines) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  archived({kOne, 4});
+  received({kTwo, 5}, kMiB);
+  const auto line = archive_.history(kTwo).value();
+  EXPECT_TRUE(archive_.holds(line, Lsn(4 * kMiB), Lsn(6 * kMiB)));
+}
+
+TEST_F(WalArchiveTest, DoesNotHoldALineByWalThatWasLeft) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  received({kOne, 5}, kMiB);
+  const auto line = archive_.history(kTwo).value();
+  EXPECT_TRUE(archive_.holds(line, Lsn(5 * kMiB), Lsn(0x580000)));
+  EXPECT_FALSE(archive_.holds(line, Lsn(5 * kMiB), Lsn(0x580008)));
+}
+
+TEST_F(WalArchiveTest, EndsAPartialBehindItsLastByteThatIsNotZero) {
+  received({kOne, 5}, 1001);
+  EXPECT_EQ(archive_.partial_end({kOne, 5}), Lsn(5 * kMiB + 1008));
+  EXPECT_EQ(archive_.partial_end({kOne, 6}), Lsn(6 * kMiB));
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog
