@@ -70,10 +70,11 @@ std::uint32_t next_byte(std::uint32_t crc, std::byte byte) {
 
 /// Multiplies by zero_bytes_factor of a fixed length, a byte of the CRC at a time.
 constexpr Table<4> make_shift_table(std::uint64_t bytes) {
+  const auto factor = zero_bytes_factor(bytes);
   Table<4> table{};
   for (std::uint32_t row = 0; row < 4; ++row) {
     for (std::uint32_t byte = 0; byte < 256; ++byte) {
-      table[row][byte] = multiply(zero_bytes_factor(bytes), byte << (8 * row));
+      table[row][byte] = multiply(byte << (8 * row), factor);
     }
   }
   return table;

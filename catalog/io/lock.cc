@@ -3,10 +3,8 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <fcntl.h>
 #include <string_view>
-#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -28,10 +26,6 @@ constexpr std::string_view kPid = "pid ";
 constexpr std::string_view kPurpose = " purpose ";
 constexpr std::string_view kSince = " since ";
 
-/// holder() probes by sharing the lock for some microseconds; who asks for it alone just then tries again.
-constexpr int kTries = 5;
-constexpr std::chrono::milliseconds kBetweenTries{2};
-
 UniqueFd open_lock_file(const fs::path& path) {
   auto file = File::open_or_create(path);
   UniqueFd fd(::fcntl(file.fd(), F_DUPFD_CLOEXEC, 0));  // the same open file: it keeps the lock
@@ -42,20 +36,20 @@ UniqueFd open_lock_file(const fs::path& path) {
   return fd;
 }
 
-/// False when somebody else holds it in a way that excludes this one.
-bool try_flock(int fd, int operation, const fs::path& path) {
-  while (::flock(fd, operation | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return false;
-    if (errno == EINTR) continue;
-    const int cause = errno;
-    throw StorageError(cause, path, "lock");
-  }
-  return true;
+struct flock whole_file(short type) {
+  struct flock lock {};  // l_pid must be 0, and a length of 0 reaches to the end
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
 }
 
-bool try_flock_repeatedly(int fd, int operation, const fs::path& path) {
-  for (int left = kTries; !try_flock(fd, operation, path); std::this_thread::sleep_for(kBetweenTries)) {
-    if (--left == 0) return false;
+/// False when somebody else holds it in a way that excludes this one.
+bool try_lock(int fd, short type, const fs::path& path) {
+  auto lock = whole_file(type);
+  while (::fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+    const int cause = errno;
+    if (cause == EAGAIN || cause == EACCES) return false;
+    if (cause != EINTR) throw StorageError(cause, path, "lock");
   }
   return true;
 }
@@ -90,12 +84,15 @@ LockOwner read_owner(int fd) {
   return n <= 0 ? LockOwner{} : parse_owner({line.data(), static_cast<std::size_t>(n)});
 }
 
-/// Nothing when only sharers hold it, or nobody any more.
+/// Nothing when only sharers hold it, or nobody any more. Asks without taking the lock, which flock() cannot:
+/// there a question would make the try of another, at the same moment, fail.
 std::optional<LockOwner> owner_of(int fd, const fs::path& path) {
-  if (try_flock(fd, LOCK_SH, path)) {
-    ::flock(fd, LOCK_UN);
-    return std::nullopt;
+  auto lock = whole_file(F_RDLCK);  // what conflicts with sharing is a lock held alone
+  if (::fcntl(fd, F_OFD_GETLK, &lock) != 0) {
+    const int cause = errno;
+    throw StorageError(cause, path, "ask for the holder of the lock");
   }
+  if (lock.l_type == F_UNLCK) return std::nullopt;
   return read_owner(fd);
 }
 
@@ -112,21 +109,21 @@ std::optional<LockOwner> owner_of(int fd, const fs::path& path) {
 
 std::optional<FileLock> FileLock::try_acquire(const fs::path& path, const std::string& purpose) {
   auto fd = open_lock_file(path);
-  if (!try_flock_repeatedly(fd.get(), LOCK_EX, path)) return std::nullopt;
+  if (!try_lock(fd.get(), F_WRLCK, path)) return std::nullopt;
   write_owner(fd.get(), purpose, path);
   return FileLock(std::move(fd));
 }
 
 FileLock FileLock::acquire(const fs::path& path, const std::string& purpose) {
   auto fd = open_lock_file(path);
-  if (!try_flock_repeatedly(fd.get(), LOCK_EX, path)) refuse(path, owner_of(fd.get(), path));
+  if (!try_lock(fd.get(), F_WRLCK, path)) refuse(path, owner_of(fd.get(), path));
   write_owner(fd.get(), purpose, path);
   return FileLock(std::move(fd));
 }
 
 FileLock FileLock::acquire_shared(const fs::path& path) {
   auto fd = open_lock_file(path);
-  if (!try_flock(fd.get(), LOCK_SH, path)) refuse(path, read_owner(fd.get()));
+  if (!try_lock(fd.get(), F_RDLCK, path)) refuse(path, owner_of(fd.get(), path));
   return FileLock(std::move(fd));
 }
 
@@ -136,6 +133,13 @@ std::optional<LockOwner> FileLock::holder(const fs::path& path) {
   const int cause = errno;
   if (cause == ENOENT) return std::nullopt;
   throw StorageError(cause, path, "open");
+}
+
+void lock_alone(const File& file) {
+  while (::flock(file.fd(), LOCK_EX) != 0) {
+    const int cause = errno;
+    if (cause != EINTR) throw StorageError(cause, file.path(), "lock");
+  }
 }
 
 }  // namespace pgkeep::io

@@ -15,8 +15,8 @@ struct LockOwner {
   std::string since;    // RFC 3339
 };
 
-/// An advisory lock between processes: flock on a small file, so it goes with its holder, however that ends.
-/// The file stays; only the lock counts.
+/// An advisory lock between processes, on a small file. It belongs to the open file (F_OFD_SETLK), so it goes
+/// with its holder, however that ends. The file stays; only the lock counts.
 class FileLock {
  public:
   /// Takes the lock alone, and writes the owner into the file. Throws Busy, naming the holder, when it is
@@ -33,5 +33,11 @@ class FileLock {
   explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}
   UniqueFd fd_;
 };
+
+class File;
+
+/// Waits until no other process or thread has this file locked by it; held until `file` is closed. For steps
+/// that take milliseconds, where nobody has to be named.
+void lock_alone(const File& file);
 
 }  // namespace pgkeep::io

@@ -27,6 +27,10 @@ class Database {
   const std::filesystem::path& path() const noexcept { return path_; }
 
   void execute(const char* sql);  // one or more statements without parameters or results
+  /// Write-ahead logging, so that readers and a writer do not wait for each other. The log's files stay when
+  /// the last connection closes: SQLite would remove them by their names, under which another database's may
+  /// lie by then, if this one was replaced by renaming.
+  void use_write_ahead_log();
   Statement prepare(std::string_view sql);
   std::int64_t last_insert_id() const noexcept;
   int changes() const noexcept;

@@ -206,13 +206,16 @@ std::string format_duration(std::chrono::milliseconds duration) {
     std::int64_t small;
     const char* small_name;
   };
+  constexpr std::int64_t kMinute = 60;
+  constexpr std::int64_t kHour = 60 * kMinute;
+  constexpr std::int64_t kDay = 24 * kHour;
   const auto all_ms = duration.count();
   const auto all_s = all_ms / 1000;
   if (all_s == 0) return all_ms == 0 ? "0 s" : fmt::format("{} ms", all_ms);
-  if (all_s < 60) return fmt::format("{} s", all_s);
-  const auto pair = all_s < 3600        ? Pair{all_s / 60, "min", all_s % 60, "s"}
-                    : all_s < 48 * 3600 ? Pair{all_s / 3600, "h", all_s % 3600 / 60, "min"}
-                                        : Pair{all_s / 86400, "d", all_s % 86400 / 3600, "h"};
+  if (all_s < kMinute) return fmt::format("{} s", all_s);
+  const auto pair = all_s < kHour      ? Pair{all_s / kMinute, "min", all_s % kMinute, "s"}
+                    : all_s < 2 * kDay ? Pair{all_s / kHour, "h", all_s % kHour / kMinute, "min"}
+                                       : Pair{all_s / kDay, "d", all_s % kDay / kHour, "h"};
   const auto text = fmt::format("{} {}", pair.large, pair.large_name);
   return pair.small == 0 ? text : fmt::format("{} {} {}", text, pair.small, pair.small_name);
 }

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <optional>
 #include <regex>
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 
@@ -67,8 +68,9 @@ void check_file(const fs::path& root, const fs::path& file, FloorReport& report)
     ++report.includes;
     const auto fault = fault_of(*from, include);
     if (fault.empty()) continue;
-    report.faults.push_back(file.generic_string() + ":" + std::to_string(number) + ": includes " + include +
-                            ", " + fault);
+    std::ostringstream text;
+    text << file.generic_string() << ":" << number << ": includes " << include << ", " << fault;
+    report.faults.push_back(text.str());
   }
 }
 

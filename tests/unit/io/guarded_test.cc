@@ -12,6 +12,7 @@ TEST(GuardedTest, LetsOneThreadAtATimeReachTheValue) {
   Guarded<int> counter;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         for (int n = 0; n < 1000; ++n) counter.with([](int& value) { ++value; });

@@ -1,6 +1,7 @@
 #include "catalog/io/lock.h"
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <fcntl.h>
 #include <functional>
@@ -191,6 +192,22 @@ TEST_F(FileLockTest, IsNotInheritedByAProgramThatIsStarted) {
   EXPECT_TRUE(is_free());
   input.writer = UniqueFd();  // cat ends
   ::waitpid(pid, nullptr, 0);
+}
+
+TEST_F(FileLockTest, LockAloneWaitsUntilTheOtherHasClosed) {
+  auto first = File::open_or_create(path_);
+  lock_alone(first);
+  std::atomic<bool> closing = false;
+  bool waited = false;
+  std::jthread second([&] {
+    const auto file = File::open_or_create(path_);
+    lock_alone(file);
+    waited = closing;
+  });
+  closing = true;
+  first.close();
+  second.join();
+  EXPECT_TRUE(waited);
 }
 
 TEST_F(FileLockTest, AskingForTheHolderDisturbsNobody) {
