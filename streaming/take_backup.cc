@@ -1,0 +1,267 @@
+#include "streaming/take_backup.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "catalog/io/error.h"
+#include "catalog/io/lock.h"
+#include "catalog/postgres/backup_label.h"
+#include "catalog/postgres/control_file.h"
+#include "catalog/run_journal.h"
+#include "catalog/server_catalog.h"
+#include "catalog/store/sweep.h"
+#include "streaming/backup_sink.h"
+#include "streaming/wal_companion.h"
+
+namespace pgkeep::streaming {
+namespace {
+
+constexpr std::size_t kProblemsShown = 5;
+constexpr std::size_t kNoticesKept = 1000;
+
+/// What only an SQL session tells: the names of the tablespaces, and the server's clock. A server that refuses the session
+/// is backed up all the same.
+class ServerFacts {
+ public:
+  ServerFacts(const ConnectionSettings& settings, io::ProgressObserver& observer, std::stop_token stop) {
+    try {
+      session_ = Connection::open(settings, ConnectionKind::sql, std::move(stop));
+      for (const auto& row : session_->query("SELECT oid, spcname FROM pg_catalog.pg_tablespace").rows) {
+        if (row[0] && row[1]) tablespaces_[*row[0]] = *row[1];
+      }
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& e) {
+      session_.reset();
+      observer.warning(fmt::format("no SQL session, so tablespaces are known by number only: {}", e.what()));
+    }
+  }
+
+  std::string tablespace_name(std::uint32_t oid) const {
+    const auto found = tablespaces_.find(std::to_string(oid));
+    return found == tablespaces_.end() ? "" : found->second;
+  }
+
+  /// The server's clock, which a recovery target in time refers to; ours when it cannot be asked.
+  io::TimePoint now() {
+    if (!session_) return io::now();
+    try {
+      const auto rows = session_->query(
+          "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint");
+      return io::TimePoint(std::chrono::microseconds(std::stoll(rows.rows.at(0).at(0).value())));
+    } catch (const std::exception&) {
+      session_.reset();
+      return io::now();
+    }
+  }
+
+ private:
+  std::optional<Connection> session_;
+  std::map<std::string, std::string> tablespaces_;
+};
+
+/// One backup from the writer lock to the commit record.
+class BackupRun {
+ public:
+  BackupRun(const store::Repository& repository, const store::ServerLayout& layout, const BackupJob& job,
+            io::ProgressObserver& observer, std::stop_token stop)
+      : repository_(repository), layout_(layout), job_(job), observer_(observer), stop_(std::move(stop)) {}
+
+  store::BackupRecord take();
+
+ private:
+  store::BackupId free_id() const;
+  std::unique_ptr<store::BackupReader> newest_backup(postgres::SystemIdentifier system);
+  void sweep();
+  void describe_server(Connection& connection, const SystemInfo& system, const catalog::ServerIdentity& identity,
+                       store::BackupRecord& record) const;
+  void describe_content(const BackupSink& sink, ServerFacts& facts, store::BackupRecord& record) const;
+  void check_manifest(store::BackupWriter& writer, store::BackupRecord& record) const;
+  void note_checksum_failure(const BaseBackupEnd& end, store::BackupRecord& record);
+
+  const store::Repository& repository_;
+  const store::ServerLayout& layout_;
+  const BackupJob& job_;
+  io::ProgressObserver& observer_;
+  std::stop_token stop_;
+};
+
+store::BackupId BackupRun::free_id() const {
+  store::BackupId id(io::now());
+  while (std::filesystem::exists(layout_.backup(id))) id = id.next();
+  return id;
+}
+
+std::unique_ptr<store::BackupReader> BackupRun::newest_backup(postgres::SystemIdentifier system) {
+  auto listing = store::list_backup_records(layout_);
+  for (const auto& damaged : listing.damaged) observer_.warning(damaged);
+  while (!listing.backups.empty() && listing.backups.back().system != system) listing.backups.pop_back();
+  if (listing.backups.empty()) return nullptr;
+  try {
+    return std::make_unique<store::BackupReader>(repository_, layout_, listing.backups.back().id, false);
+  } catch (const Error& e) {
+    observer_.warning(fmt::format("the newest backup cannot be compared with, so this one is stored whole: {}",
+                                  e.what()));
+    return nullptr;
+  }
+}
+
+void BackupRun::sweep() {
+  try {
+    const auto freed = store::sweep_unfinished(layout_);
+    if (freed.bytes != 0) {
+      observer_.note(fmt::format("removed {} that an unfinished backup had left", io::format_bytes(freed.bytes)));
+    }
+  } catch (const Corruption& e) {
+    observer_.warning(fmt::format("what unfinished backups may have left is not removed: {}", e.what()));
+  }
+}
+
+store::BackupRecord BackupRun::take() {
+  const auto lock = io::FileLock::acquire(layout_.writer_lock(), "backup");
+  sweep();
+  auto connection = Connection::open(job_.connection, ConnectionKind::physical, stop_);
+  const auto system = identify_system(connection);
+  const auto identity = ask_identity(connection, system);
+  catalog::confirm_identity(layout_, identity);
+  WalCompanion wal(layout_, identity, job_.wal, observer_, stop_);
+  wal.wait_until_streaming();
+
+  ServerFacts facts(job_.connection, observer_, stop_);
+  store::BackupRecord record(free_id());
+  connection.on_notice([&](std::string_view severity, std::string_view message) {
+    observer_.warning(fmt::format("PostgreSQL: {}: {}", severity, message));
+    if (record.notices.size() < kNoticesKept) record.notices.push_back(fmt::format("{}: {}", severity, message));
+  });
+  describe_server(connection, system, identity, record);
+  const auto previous = newest_backup(identity.system);
+  store::BackupWriter writer(repository_, layout_, record.id, previous.get(), job_.store);
+  BackupSink sink(writer, observer_, previous ? previous->record().data_bytes : 0, stop_);
+  auto options = job_.base_backup;
+  options.progress = options.progress || !previous;
+  observer_.progress({"waiting for a checkpoint", 0, 0});
+  record.started = io::now();
+  const auto end = run_base_backup(connection, options, sink);
+  record.ended = facts.now();
+  record.end = end.end;
+  check_manifest(writer, record);
+  describe_content(sink, facts, record);
+  note_checksum_failure(end, record);
+  if (const auto healed = writer.healed_pieces(); healed != 0) {
+    observer_.warning(fmt::format("{} pieces were damaged in the repository and have been stored anew", healed));
+  }
+  wal.wait_until_kept(record.start, record.end, record.from_standby);
+  writer.commit(record);
+  return record;
+}
+
+void BackupRun::describe_server(Connection& connection, const SystemInfo& system,
+                                const catalog::ServerIdentity& identity, store::BackupRecord& record) const {
+  record.server = job_.server;
+  record.label = job_.base_backup.label;
+  record.system = system.system;
+  record.server_version = connection.version_text();
+  record.major_version = identity.major_version;
+  record.wal_segment_size = identity.wal_segment_size;
+  record.block_bytes = identity.block_bytes;
+  const auto mode = show(connection, "data_directory_mode");
+  record.directory_mode = mode.ends_with("750") ? 0750 : 0700;
+}
+
+void BackupRun::check_manifest(store::BackupWriter& writer, store::BackupRecord& record) const {
+  observer_.progress({"comparing with PostgreSQL's manifest", 0, 0});
+  const auto comparison = writer.finish_manifest();
+  if (!comparison.problems.empty()) {
+    std::string shown;
+    for (std::size_t i = 0; i < std::min(comparison.problems.size(), kProblemsShown); ++i) {
+      shown += "\n  " + comparison.problems[i];
+    }
+    throw Corruption(fmt::format("what arrived is not what PostgreSQL sent ({} problems); nothing of it is kept, "
+                                 "check memory and network and try again:{}",
+                                 comparison.problems.size(), shown));
+  }
+  record.wal_ranges = comparison.summary.wal_ranges;
+}
+
+void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts, store::BackupRecord& record) const {
+  const auto label = postgres::BackupLabel::parse(sink.small_file("backup_label"));
+  const auto control = postgres::ControlFile::decode(io::as_bytes(sink.small_file("global/pg_control")));
+  if (control.system != record.system) {
+    throw Refused(fmt::format("the base backup is of cluster {}, not of {}; nothing of it is kept",
+                              control.system.to_string(), record.system.to_string()));
+  }
+  record.start = label.start;
+  record.from_standby = label.from_standby;
+  record.block_bytes = control.block_bytes;
+  record.data_checksums = control.data_checksums;
+  for (const auto& tablespace : sink.tablespaces()) {
+    if (tablespace.oid == 0) continue;
+    record.tablespaces.push_back({tablespace.oid, facts.tablespace_name(tablespace.oid), tablespace.location});
+  }
+}
+
+void BackupRun::note_checksum_failure(const BaseBackupEnd& end, store::BackupRecord& record) {
+  if (!end.checksum_failure) return;
+  // The server's sentence is translated; its number is not.
+  const auto digit = end.checksum_failure->find_first_of("0123456789");
+  const auto count = digit == std::string::npos ? 0 : std::strtoull(&(*end.checksum_failure)[digit], nullptr, 10);
+  record.checksum_failures = std::max<std::uint64_t>(count, 1);
+  record.notices.push_back("ERROR: " + *end.checksum_failure);
+  observer_.warning(fmt::format("PostgreSQL found damaged pages: {}. The backup is kept and marked; look at the "
+                                "warnings for files and blocks, and keep older backups",
+                                *end.checksum_failure));
+}
+
+std::string details_of(const store::BackupRecord& record) {
+  const nlohmann::ordered_json details = {{"backup", record.id.to_string()},
+                                          {"data_bytes", record.data_bytes},
+                                          {"pack_bytes", record.cost.pack_bytes},
+                                          {"metadata_bytes", record.cost.metadata_bytes},
+                                          {"checksum_failures", record.checksum_failures}};
+  return details.dump();
+}
+
+/// The index is a convenience: a backup whose record stands is a backup, and the next opening of the index puts it in.
+void index_backup(const store::ServerLayout& layout, const store::BackupRecord& record, io::ProgressObserver& observer) {
+  try {
+    catalog::ServerCatalog::open(layout).add_backup(record);
+  } catch (const Error& e) {
+    observer.warning(fmt::format("the backup is kept, but the index could not be written: {}", e.what()));
+  }
+}
+
+/// A run that fails for want of disk space must not have its reason replaced by the journal's own trouble.
+void end_failed(catalog::RunJournal& journal, catalog::RunRecord& run, catalog::RunOutcome outcome,
+                const std::exception& why, io::ProgressObserver& observer) {
+  try {
+    journal.end(run, outcome, why.what(), "");
+  } catch (const Error& e) {
+    observer.warning(fmt::format("the failed run could not be noted: {}", e.what()));
+  }
+}
+
+}  // namespace
+
+store::BackupRecord take_backup(const store::Repository& repository, const BackupJob& job,
+                                io::ProgressObserver& observer, std::stop_token stop) {
+  const auto layout = repository.server(job.server);
+  layout.make();
+  catalog::RunJournal journal(layout);
+  auto run = journal.begin("backup", "");
+  try {
+    auto record = BackupRun(repository, layout, job, observer, std::move(stop)).take();
+    index_backup(layout, record, observer);
+    run.subject = record.id.to_string();
+    journal.end(run, catalog::RunOutcome::succeeded, "", details_of(record));
+    return record;
+  } catch (const Interrupted& e) {
+    end_failed(journal, run, catalog::RunOutcome::interrupted, e, observer);
+    throw;
+  } catch (const std::exception& e) {
+    end_failed(journal, run, catalog::RunOutcome::failed, e, observer);
+    throw;
+  }
+}
+
+}  // namespace pgkeep::streaming

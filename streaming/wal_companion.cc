@@ -1,0 +1,109 @@
+#include "streaming/wal_companion.h"
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/lock.h"
+
+namespace pgkeep::streaming {
+namespace {
+
+/// How often a receiver in another process is looked after; ours tells at once.
+constexpr std::chrono::milliseconds kLookEvery{20};
+
+}  // namespace
+
+WalCompanion::WalCompanion(const store::ServerLayout& layout, const catalog::ServerIdentity& identity,
+                           const WalReceiverSettings& settings, io::ProgressObserver& observer,
+                           std::stop_token stop)
+    : layout_(layout),
+      settings_(settings),
+      observer_(&observer),
+      stop_(std::move(stop)),
+      archive_(layout, identity, settings.compression_level) {
+  look_after_receiver();
+}
+
+WalCompanion::~WalCompanion() = default;  // the thread is asked to stop and joined
+
+void WalCompanion::look_after_receiver() {
+  std::unique_lock lock(mutex_);
+  if (failure_) std::rethrow_exception(failure_);
+  if (thread_.joinable() && !ended_) return;
+  if (io::FileLock::holder(layout_.receiver_lock())) return;
+  WalReceiverObserver& told = *this;
+  receiver_ = std::make_unique<WalReceiver>(layout_, settings_, told);
+  ended_ = false;
+  lock.unlock();
+  thread_ = std::jthread([this](std::stop_token stop) {
+    std::exception_ptr failure;
+    try {
+      receiver_->run(stop);
+    } catch (const Busy&) {
+      // Another receiver was faster: all the better.
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    const std::scoped_lock locked(mutex_);
+    failure_ = failure;
+    ended_ = true;
+    happened_.notify_all();
+  });
+}
+
+void WalCompanion::wait_a_moment() {
+  std::unique_lock lock(mutex_);
+  happened_.wait_for(lock, stop_, kLookEvery, [this] { return failure_ != nullptr; });
+  if (stop_.stop_requested()) throw Interrupted("the backup was stopped; nothing of it is kept");
+}
+
+void WalCompanion::wait_until_streaming() {
+  while (true) {
+    look_after_receiver();
+    {
+      const std::scoped_lock lock(mutex_);
+      // A receiver in another process reconnects by itself: that it runs is enough.
+      const bool ours = thread_.joinable() && !ended_;
+      if (!ours || receiver_->streaming()) return;
+    }
+    wait_a_moment();
+  }
+}
+
+void WalCompanion::wait_until_kept(const postgres::WalPosition& start, const postgres::WalPosition& end,
+                                   bool from_standby) {
+  const auto size = archive_.identity().wal_segment_size;
+  const auto last = postgres::WalSegment::ending(end, size);
+  auto next = postgres::WalSegment::holding(start, size);
+  while (true) {
+    // A segment of the past may be archived under an older timeline of the same line.
+    const auto history = archive_.history(end.timeline);
+    while (next.number <= last.number) {
+      next.timeline = history ? history->timeline_at(next.begin(size)) : end.timeline;
+      if (!archive_.has(next) && !archive_.has({end.timeline, next.number})) break;
+      ++next.number;
+    }
+    if (next.number > last.number) return;
+    if (from_standby && history && archive_.holds(*history, start.lsn, end.lsn)) return;
+    observer_->progress({"waiting for WAL segment " + next.name(size), 0, 0});
+    look_after_receiver();
+    wait_a_moment();
+  }
+}
+
+void WalCompanion::connected(const Connection& /*connection*/, const SystemInfo& /*system*/) {}
+
+void WalCompanion::streaming_from(const postgres::WalPosition& /*position*/) { happened_.notify_all(); }
+
+void WalCompanion::segment_archived(const catalog::SegmentFileHeader& /*segment*/) { happened_.notify_all(); }
+
+void WalCompanion::timeline_switched(postgres::TimelineId from, postgres::TimelineId to, postgres::Lsn at) {
+  observer_->note(fmt::format("the server went from timeline {} to {} at {}", from.to_string(), to.to_string(),
+                              at.to_string()));
+}
+
+void WalCompanion::disconnected(const std::string& why, std::chrono::milliseconds retry_in) {
+  observer_->warning(fmt::format("WAL stream: {}; next try in {}", why, io::format_duration(retry_in)));
+}
+
+}  // namespace pgkeep::streaming

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <condition_variable>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+
+#include "catalog/io/progress.h"
+#include "streaming/wal_receiver.h"
+
+namespace pgkeep::streaming {
+
+/// Sees to it that WAL arrives while a backup is taken: by the receiver that runs for the server already, or, when
+/// none does (or it ends meanwhile), by one of its own that lives as long as this object.
+/// Threads: the backup's, besides its own.
+class WalCompanion final : private WalReceiverObserver {
+ public:
+  WalCompanion(const store::ServerLayout& layout, const catalog::ServerIdentity& identity,
+               const WalReceiverSettings& settings, io::ProgressObserver& observer, std::stop_token stop);
+  ~WalCompanion() override;
+  WalCompanion(const WalCompanion&) = delete;
+  WalCompanion& operator=(const WalCompanion&) = delete;
+
+  /// Returns once WAL is being received. Throws what ended the receiver, or Interrupted.
+  void wait_until_streaming();
+  /// Returns once all WAL from start to end is kept: in whole archived segments, or, for the last one of a backup from a
+  /// standby (which cannot end its segment), durably in the partial one.
+  void wait_until_kept(const postgres::WalPosition& start, const postgres::WalPosition& end, bool from_standby);
+
+ private:
+  void connected(const Connection& connection, const SystemInfo& system) override;
+  void streaming_from(const postgres::WalPosition& position) override;
+  void segment_archived(const catalog::SegmentFileHeader& segment) override;
+  void timeline_switched(postgres::TimelineId from, postgres::TimelineId to, postgres::Lsn at) override;
+  void disconnected(const std::string& why, std::chrono::milliseconds retry_in) override;
+
+  /// Starts a receiver of our own when nobody receives; throws what ended ours.
+  void look_after_receiver();
+  /// A moment, or less when something happens.
+  void wait_a_moment();
+
+  store::ServerLayout layout_;
+  WalReceiverSettings settings_;
+  io::ProgressObserver* observer_;
+  std::stop_token stop_;
+  catalog::WalArchive archive_;
+
+  std::mutex mutex_;
+  std::condition_variable_any happened_;
+  std::exception_ptr failure_;
+  bool ended_ = false;
+  std::unique_ptr<WalReceiver> receiver_;
+  std::jthread thread_;  // last: it uses all of the above
+};
+
+}  // namespace pgkeep::streaming
