@@ -192,6 +192,27 @@ TEST_F(SqliteTest, IsBusyWhileAnotherWrites) {
   EXPECT_NO_THROW(Transaction{two});
 }
 
+TEST_F(SqliteTest, WithAWriteAheadLogReadersDoNotWaitForTheWriter) {
+  auto writer = create();
+  writer.use_write_ahead_log();
+  Database reader(path_, Database::Mode::read_only);
+  reader.execute("PRAGMA busy_timeout = 0");
+  Transaction writing(writer);
+  writer.execute("INSERT INTO backup(name) VALUES ('a')");
+  EXPECT_EQ(rows(reader), 0);
+  writing.commit();
+  EXPECT_EQ(rows(reader), 1);
+}
+
+TEST_F(SqliteTest, TheWriteAheadLogStaysAndIsForItsOwnerOnly) {
+  const auto before = ::umask(0);
+  create().use_write_ahead_log();
+  ::umask(before);
+  struct stat status {};
+  ASSERT_EQ(::stat((path_.string() + "-wal").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600U);
+}
+
 TEST_F(SqliteTest, AFullDatabaseIsOutOfSpaceAndCanGoOnAfter) {
   auto database = create();
   database.execute("PRAGMA max_page_count = 10");
