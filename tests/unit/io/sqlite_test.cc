@@ -206,7 +206,11 @@ TEST_F(SqliteTest, WithAWriteAheadLogReadersDoNotWaitForTheWriter) {
 
 TEST_F(SqliteTest, TheWriteAheadLogStaysAndIsForItsOwnerOnly) {
   const auto before = ::umask(0);
-  create().use_write_ahead_log();
+  {
+    auto database = create();
+    database.use_write_ahead_log();
+    database.execute("INSERT INTO backup(name) VALUES ('a')");
+  }
   ::umask(before);
   struct stat status {};
   ASSERT_EQ(::stat((path_.string() + "-wal").c_str(), &status), 0);
