@@ -36,7 +36,7 @@ struct Rows {
 /// What a COPY stream gave: data, nothing yet (wait), or its end.
 enum class CopyState { data, nothing_yet, ended };
 
-/// One libpq connection. All PQ… calls of the program are in connection.cc and conninfo.cc.
+/// One libpq connection. All PQ… calls of the program are in connection*.cc and conninfo.cc.
 ///
 /// Every wait ends when the stop token given at opening asks for it (throws Interrupted). Passwords never
 /// appear in messages. The environment's PG… variables are not used, but for PGPASSFILE (see

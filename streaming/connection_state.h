@@ -1,0 +1,69 @@
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <libpq-fe.h>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "catalog/io/handle.h"
+#include "streaming/connection.h"
+#include "streaming/conninfo.h"
+
+namespace pgkeep::streaming {
+
+// What is behind Connection: for connection.cc and connection_state.cc only.
+
+using Clock = std::chrono::steady_clock;
+using ConnPtr = std::unique_ptr<PGconn, io::FreeWith<PQfinish>>;
+using ResultPtr = std::unique_ptr<PGresult, io::FreeWith<PQclear>>;
+using CancelPtr = std::unique_ptr<PGcancel, io::FreeWith<PQfreeCancel>>;
+using CopyBufferPtr = std::unique_ptr<char, io::FreeWith<PQfreemem>>;
+
+inline constexpr auto kNoDeadline = Clock::time_point::max();
+Clock::time_point deadline_after(std::chrono::milliseconds time);
+
+/// Called by the stop token, from whatever thread asks for the stop.
+struct WakeUp {
+  int fd;
+  void operator()() const noexcept;
+};
+
+/// The libpq connection in nonblocking mode, and the one place that waits. libpq keeps its address (for
+/// notices), so it never moves.
+struct Connection::State {
+  explicit State(std::stop_token token);
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void connect(const Keywords& keywords, std::optional<std::chrono::seconds> timeout);
+  void check_server() const;
+  static void notice(void* self, const PGresult* result) noexcept;
+
+  /// True when the socket is ready, false when the time is over.
+  bool wait(short events, Clock::time_point deadline);
+  bool holds_read_bytes() const;
+  void consume();
+  void flush();
+  ResultPtr next_raw_result();
+  void drain();
+  CopyState next_copy_data(io::ByteView& into, bool may_wait);
+  [[noreturn]] void throw_error(const PGresult* result);
+  [[noreturn]] void throw_lost() const;
+
+  std::stop_token stop;
+  io::UniqueFd wake;  // readable once stop is asked
+  std::stop_callback<WakeUp> on_stop;
+  ConnPtr conn;
+  CopyBufferPtr copy_buffer;
+  std::string peer = "the server";
+  std::string command = "connecting";  // what is under way, for messages
+  std::function<void(std::string_view, std::string_view)> notice_handler;
+  std::exception_ptr notice_failure;  // thrown by the handler, on its way around libpq
+  Clock::time_point goodbye = kNoDeadline;
+};
+
+}  // namespace pgkeep::streaming
