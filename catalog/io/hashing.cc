@@ -185,6 +185,13 @@ Sha256::Digest Sha256::finish() {
   return digest;
 }
 
+std::string sha256_hex(ByteSource& source) {
+  Sha256 sha;
+  ByteVector buffer(std::size_t{1} << 20);
+  while (const auto bytes = source.read(buffer)) sha.update(ByteView(buffer).first(bytes));
+  return to_hex(sha.finish());
+}
+
 std::uint64_t page_digest(ByteView page, const DigestKey& key) {
   static_assert(kDigestKeyBytes >= XXH3_SECRET_SIZE_MIN);
   return XXH3_128bits_withSecret(page.data(), page.size(), key.data(), key.size()).low64;

@@ -37,6 +37,9 @@ class Sha256 {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
+/// SHA-256 of all that the source still brings, in hexadecimal.
+std::string sha256_hex(ByteSource& source);
+
 /// The secret of a repository with which page digests are keyed: a database user controls what is in a page,
 /// so an unkeyed 64-bit digest could be made to collide.
 inline constexpr std::size_t kDigestKeyBytes = 192;

@@ -20,10 +20,7 @@ BackupRecord open_record(const ServerLayout& layout, const BackupId& id, bool ch
     const auto path = layout.file_table(id);
     const auto file = io::File::open_to_read(path);
     io::FileSource source(file);
-    io::Sha256 sha;
-    io::ByteVector buffer(1u << 20);
-    while (const auto n = source.read(buffer)) sha.update(io::ByteView(buffer).first(n));
-    if (io::to_hex(sha.finish()) != record->file_table_sha256) {
+    if (io::sha256_hex(source) != record->file_table_sha256) {
       throw Corruption(fmt::format("{}: it is not what was stored (its SHA-256 differs from the backup's record); "
                                    "use another backup",
                                    path.native()));

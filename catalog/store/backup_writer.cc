@@ -24,10 +24,7 @@ unsigned worker_count(unsigned wanted) {
 std::string sha256_of(const std::filesystem::path& path) {
   const auto file = io::File::open_to_read(path);
   io::FileSource source(file);
-  io::Sha256 sha;
-  io::ByteVector buffer(1u << 20);
-  while (const auto n = source.read(buffer)) sha.update(io::ByteView(buffer).first(n));
-  return io::to_hex(sha.finish());
+  return io::sha256_hex(source);
 }
 
 }  // namespace

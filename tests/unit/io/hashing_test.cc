@@ -82,6 +82,11 @@ TEST(Crc32cTest, CombinesOverLengthsThatNobodyCouldHash) {
             crc32c_combine(a, twice, 2 * kLength));
 }
 
+TEST(Sha256Test, OfASourceIsThatOfItsBytes) {
+  MemorySource source(as_bytes("abc"));
+  EXPECT_EQ(sha256_hex(source), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
 TEST(Sha256Test, MatchesThePublishedVectors) {  // FIPS 180-4 examples
   EXPECT_EQ(to_hex(Sha256().finish()), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   Sha256 abc;
