@@ -178,7 +178,7 @@ TEST(DamageOfTheSource, IsFlaggedAndTheEarlierBackupKept) {
   source.start();
 
   const auto outcome = host.pgkeep({"backup", "main"});
-  EXPECT_NE(outcome.exit_code, 0) << outcome.text();
+  EXPECT_EQ(outcome.exit_code, 5) << outcome.text();
   EXPECT_THAT(outcome.err, HasSubstr("checksum"));
   EXPECT_THAT(outcome.err, HasSubstr(relation));
   EXPECT_THAT(host.backup_ids(), ::testing::Contains(good));

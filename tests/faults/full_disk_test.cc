@@ -55,7 +55,7 @@ TEST_F(FullDisk, InTheReceiverIsWaitedForAndNothingIsLost) {
   const auto source = PostgresCluster::create(18);
   SmallDisk disk(64);
   BackupHost host(disk.path() / "repository");
-  host.add_server("main", source.conninfo());
+  host.add_server("main", source.conninfo(), {{"longest_retry", "1s"}});
   auto receiver = host.receive_wal(source);
   host.backup();
   add_random_data(source, 80);

@@ -65,7 +65,7 @@ TEST_P(AnyOfThree, MayBeDeletedAndTheOthersVerifyAndRecover) {
   for (std::size_t deleted = 0; deleted < 3; ++deleted) {
     // Each time in a copy of the repository that still has all three.
     BackupHost copy;
-    fs::copy(host.repository(), copy.repository(), fs::copy_options::recursive);
+    run_or_throw({{"cp", "--archive", host.repository(), copy.repository()}});
     copy.add_server("main", source.conninfo());
     copy.pgkeep_or_throw({"delete", "main", all[deleted]});
     auto left = all;

@@ -56,7 +56,8 @@ TEST_P(WalStream, GoesOnAfterACutNetworkAndARestartedServer) {
   TcpProxy network(source.port());
   BackupHost host;
   host.add_server("main",
-                  "host=127.0.0.1 user=postgres dbname=postgres port=" + std::to_string(network.port()));
+                  "host=127.0.0.1 user=postgres dbname=postgres port=" + std::to_string(network.port()),
+                  {{"longest_retry", "1s"}});
   auto receiver = host.receive_wal(source);
   host.backup();
   add_rows(source, 1, 1000);
