@@ -1,8 +1,9 @@
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catalog/io/units.h"
@@ -12,32 +13,54 @@ namespace pgkeep::catalog {
 
 enum class RunOutcome { running, succeeded, failed, interrupted };
 std::string_view to_string(RunOutcome outcome);
+std::optional<RunOutcome> parse_run_outcome(std::string_view text);
 
 /// One run of anything that changes or proves something: backup, verify-backup, delete, recover, receive-wal.
 struct RunRecord {
-  std::string id;         // kind, start in UTC and the process: "backup-20261120T020000Z-4711"
-  std::string kind;       // the command
-  std::string subject;    // the backup id, the destination …; may be empty
+  std::string id;       // kind, start in UTC and the process: "backup-20261120T020000Z-4711"
+  std::string kind;     // the command
+  std::string subject;  // the backup id, the destination …; may be empty
   io::TimePoint started;
   std::optional<io::TimePoint> ended;
   RunOutcome outcome = RunOutcome::running;
-  std::string error;      // the message, when it failed
-  std::string details;    // JSON object with the run's figures, may be empty
+  std::string error;    // the message, when it failed
+  std::string details;  // JSON object with the run's figures, may be empty
+  std::string
+      process;  // who runs it, so that nobody else is taken for it: "PID START BOOT" (see current_outcome)
+  bool operator==(const RunRecord&) const = default;
 };
 
-/// runs.jsonl: an append-only journal, a JSON object a line, one when a run begins and one when it ends; each line
-/// written by one write and fsynced. A line that was cut by a crash is passed over. A run without an end whose
-/// process is gone counts as interrupted. Thread-safe; several processes may append.
+/// What has become of the run by now: `interrupted` when its record says that it is running, but its process
+/// is gone. A process is the same one only if its number, its start (clock ticks since boot) and the boot
+/// are: numbers are given again.
+RunOutcome current_outcome(const RunRecord& run);
+
+/// runs.jsonl: an append-only journal, a JSON object a line, one when a run begins and one when it ends; each
+/// line written by one write and fsynced. A line that was cut by a crash is passed over. A run without an end
+/// whose process is gone counts as interrupted. Thread-safe; several processes may append.
+///
+///     {"id":…,"kind":…,"subject":…,"started":RFC 3339,"ended":RFC 3339 or null,"outcome":…,"error":…,
+///      "details":object or null,"process":…}
 class RunJournal {
  public:
   explicit RunJournal(store::ServerLayout layout) : layout_(std::move(layout)) {}
   RunRecord begin(std::string kind, std::string subject);
+  /// `details` is a JSON object or empty (throws std::invalid_argument for anything else). `run` becomes what
+  /// the journal now holds.
   void end(RunRecord& run, RunOutcome outcome, std::string error, std::string details);
-  /// All runs, oldest first.
+  /// All runs, oldest first, with their current outcome.
   std::vector<RunRecord> read() const;
 
+  /// The whole lines from a byte position on, as they stand: for the index, which has read up to there
+  /// before.
+  struct Lines {
+    std::vector<RunRecord> records;  // a run may come twice, first its beginning and later its end
+    std::uint64_t end = 0;           // position after the last whole line
+  };
+  /// Throws Corruption when the journal is shorter than `from`, or `from` is not the beginning of a line.
+  Lines read_lines(std::uint64_t from) const;
+
  private:
-  void append(const RunRecord& run);
   store::ServerLayout layout_;
 };
 
