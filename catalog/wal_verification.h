@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "catalog/io/guarded.h"
+#include "catalog/verification.h"
+
+namespace pgkeep::catalog {
+
+/// A segment that must be there for a backup to become consistent, and up to which position.
+struct NeededSegment {
+  postgres::WalSegment segment;
+  postgres::Lsn until;
+  bool operator==(const NeededSegment&) const = default;
+};
+
+/// The segments from the start to the end of a backup: those of its WAL ranges, and those along `line`, the
+/// history of the timeline on which it ended. Sorted.
+std::vector<NeededSegment> needed_wal(const store::BackupRecord& record,
+                                      const postgres::TimelineHistory& line);
+
+/// Checks the WAL part of verify_backup() with `jobs` threads, adding to `findings`. Returns how many
+/// segments were read. `tick` is called from the calling thread with the bytes done and to do, and may throw
+/// to stop.
+std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupRecord& record, unsigned jobs,
+                         io::Guarded<std::vector<Finding>>& findings,
+                         const std::function<void(std::uint64_t done, std::uint64_t total)>& tick);
+
+}  // namespace pgkeep::catalog
