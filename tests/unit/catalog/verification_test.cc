@@ -1,0 +1,273 @@
+#include "catalog/verification.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "tests/unit/catalog/verification_fixture.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using store::PackKind;
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::uint64_t kPackHeaderBytes = 80;
+constexpr std::uint64_t kPackFooterBytes = 48;
+/// The files of sound_content() of which something is stored.
+constexpr std::array kStoredFiles{"backup_label", "base/5/1", "base/5/2", "global/pg_control"};
+
+std::uint64_t directory_of(const std::filesystem::path& pack) {
+  std::array<std::byte, 8> offset{};
+  const auto file = io::File::open_to_read(pack);
+  file.read_exactly_at(offset, file.size() - kPackFooterBytes);
+  return io::load_le<std::uint64_t>(offset.data());
+}
+
+TEST_F(VerificationTest, FindsNothingWrongWithASoundBackup) {
+  const auto record = take_backup(sound_content());
+  for (const unsigned jobs : {0u, 1u, 4u}) {
+    const auto report = verify(record, jobs);
+    EXPECT_TRUE(report.good()) << text(report);
+    EXPECT_EQ(report.backup, record.id);
+    EXPECT_EQ(report.files, 6u);
+    EXPECT_EQ(report.bytes, record.data_bytes);
+    EXPECT_EQ(report.wal_segments, 2u);
+  }
+  EXPECT_THAT(store::read_suspects(layout_), IsEmpty());
+}
+
+TEST_F(VerificationTest, TellsHowFarItIs) {
+  take_backup(sound_content());
+  verify_newest();
+  EXPECT_THAT(progress_.phases, AllOf(Contains("reading back files"), Contains("checking WAL")));
+}
+
+TEST_F(VerificationTest, StopsWhenAsked) {
+  take_backup(sound_content());
+  progress_.on_progress = [&] { stop_.request_stop(); };
+  EXPECT_THROW(verify_newest(), Interrupted);
+}
+
+TEST_F(VerificationTest, KnowsWhenThereIsNoSuchBackup) {
+  EXPECT_THROW(verify(store::BackupRecord(next_id_)), NotFound);
+}
+
+// ----------------------------------------------------------------------------------------------- packs
+
+TEST_F(VerificationTest, AFlippedByteInAFrameNamesItsFileAndSparesTheOthers) {
+  take_backup(sound_content());
+  flip(newest_pack(PackKind::full), kPackHeaderBytes + 2 * store::kPieceBytes);  // label first, then base/5/1
+  const auto report = verify_newest();
+  EXPECT_THAT(paths(report), ElementsAre("base/5/1"));
+  EXPECT_EQ(report.files, 6u);
+  EXPECT_EQ(report.wal_segments, 2u);
+}
+
+TEST_F(VerificationTest, DamagedObjectsAreStoredAnewByTheNextBackup) {
+  take_backup(sound_content());
+  flip(newest_pack(PackKind::full), kPackHeaderBytes + 2 * store::kPieceBytes);
+  verify_newest();
+  EXPECT_THAT(store::read_suspects(layout_), SizeIs(1));
+  EXPECT_THAT(progress_.notes, ElementsAre(HasSubstr("1 damaged object")));
+  const auto second = take_backup(sound_content());
+  EXPECT_EQ(second.cost.full_objects, 1u);
+  EXPECT_TRUE(verify_newest().good());
+}
+
+TEST_F(VerificationTest, ADamagedBaseIsMarkedWithItsDelta) {
+  auto content = sound_content();
+  take_backup(content);
+  content["base/5/2"][17] ^= std::byte{1};
+  const auto second = take_backup(content);
+  ASSERT_EQ(second.cost.delta_objects, 1u);
+  auto base = io::as_text(content["base/5/2"]).substr(100, 50);
+  const auto pack = newest_pack(PackKind::full);
+  const auto stored = io::read_whole_file(pack, 1 << 26);
+  flip(pack, io::as_text(stored).find(base));
+  EXPECT_THAT(paths(verify_newest()), ElementsAre("base/5/2"));
+  EXPECT_THAT(store::read_suspects(layout_), SizeIs(2));
+  take_backup(content);
+  EXPECT_TRUE(verify_newest().good());
+}
+
+TEST_F(VerificationTest, DamageOfADeltaLeavesTheBackupBeforeItGood) {
+  auto content = sound_content();
+  const auto first = take_backup(content);
+  content["base/5/2"][17] ^= std::byte{1};
+  const auto second = take_backup(content);
+  flip(newest_pack(PackKind::delta), kPackHeaderBytes);
+  EXPECT_THAT(paths(verify(second)), ElementsAre("base/5/2"));
+  EXPECT_TRUE(verify(first).good());
+}
+
+TEST_F(VerificationTest, AnUnreadablePackNamesAllItsFilesAndSparesTheOthers) {
+  const auto record = take_backup(sound_content());
+  const auto pack = newest_pack(PackKind::full);
+  const auto sound = io::read_whole_file(pack, 1 << 26);
+  const auto size = sound.size();
+  const std::vector<std::function<void()>> damages{
+      [&] { flip(pack, 9); },                            // header
+      [&] { flip(pack, directory_of(pack) + 3); },       // directory
+      [&] { flip(pack, size - kPackFooterBytes + 2); },  // footer
+      [&] { flip(pack, size - 1); },
+      [&] { std::filesystem::resize_file(pack, size - 1); },
+      [&] { std::filesystem::resize_file(pack, size / 2); },
+      [&] { std::filesystem::resize_file(pack, 0); },
+      [&] { std::filesystem::remove(pack); },
+  };
+  for (std::size_t i = 0; i < damages.size(); ++i) {
+    damages[i]();
+    const auto report = verify(record);
+    EXPECT_THAT(paths(report), testing::ElementsAreArray(kStoredFiles)) << i << "\n" << text(report);
+    EXPECT_THAT(text(report), HasSubstr(pack.stem().native())) << i;
+    EXPECT_EQ(report.files, 6u) << i;
+    io::write_file_durably(pack, sound);
+  }
+  EXPECT_TRUE(verify(record).good());
+  EXPECT_THAT(store::read_suspects(layout_), IsEmpty());
+}
+
+// ----------------------------------------------------------------------------------------------- file table
+
+TEST_F(VerificationTest, AChangedTableIsFoundAndTheFilesAreStillRead) {
+  const auto record = take_backup(sound_content());
+  change_table("UPDATE files SET modified = 7 WHERE path = CAST('base/5/1' AS BLOB)");
+  const auto report = verify_newest();
+  EXPECT_THAT(paths(report), ElementsAre(""));
+  EXPECT_THAT(text(report), HasSubstr(layout_.file_table(record.id).native()));
+  EXPECT_EQ(report.bytes, record.data_bytes);
+}
+
+TEST_F(VerificationTest, AChangedChecksumInTheTableNamesItsFile) {
+  take_backup(sound_content());
+  change_table("UPDATE files SET crc32c = crc32c + 1 WHERE path = CAST('base/5/1' AS BLOB)");
+  const auto report = verify_newest();
+  EXPECT_THAT(paths(report), ElementsAre("", "base/5/1"));
+  EXPECT_THAT(store::read_suspects(layout_), IsEmpty());  // the objects are sound
+}
+
+TEST_F(VerificationTest, AFileTakenFromTheTableIsMissed) {
+  take_backup(sound_content());
+  change_table("DELETE FROM files WHERE path = CAST('base/5/2' AS BLOB)");
+  const auto report = verify_newest();
+  EXPECT_THAT(paths(report), ElementsAre("", "base/5/2"));
+  EXPECT_THAT(text(report), HasSubstr("5 files"));
+}
+
+TEST_F(VerificationTest, ATableDamagedInTheMiddleIsReadAsFarAsItGoes) {
+  take_backup(sound_content());
+  change_table("UPDATE files SET kind = 9 WHERE path = CAST('base/5/3' AS BLOB)");
+  const auto report = verify_newest();
+  EXPECT_FALSE(report.good());
+  EXPECT_GE(report.files, 3u);
+  EXPECT_EQ(report.wal_segments, 2u);
+}
+
+TEST_F(VerificationTest, AnUnreadableOrMissingTableIsFoundAndTheWalStillChecked) {
+  const auto record = take_backup(sound_content());
+  io::write_file_durably(layout_.file_table(record.id), io::as_bytes("no table"));
+  for (int i = 0; i < 2; ++i) {
+    const auto report = verify_newest();
+    EXPECT_THAT(text(report), HasSubstr(layout_.file_table(record.id).native()));
+    EXPECT_EQ(report.wal_segments, 2u);
+    io::remove_file(layout_.file_table(record.id));
+  }
+}
+
+TEST_F(VerificationTest, ADamagedRecordIsAFinding) {
+  const auto record = take_backup(sound_content());
+  io::write_file_durably(layout_.record(record.id), io::as_bytes("{}"));
+  EXPECT_THAT(text(verify(record)), HasSubstr(layout_.record(record.id).native()));
+}
+
+// ----------------------------------------------------------------------------------------------- manifest
+
+TEST_F(VerificationTest, AChangedManifestIsFoundAndTheFilesAreStillRead) {
+  const auto record = take_backup(sound_content());
+  const auto path = layout_.manifest(record.id);
+  for (std::uint64_t at = 0; at < std::filesystem::file_size(path); at += 67) {
+    flip(path, at);
+    const auto report = verify_newest();
+    EXPECT_THAT(paths(report), ElementsAre("")) << at;
+    EXPECT_THAT(text(report), HasSubstr(path.native())) << at;
+    EXPECT_EQ(report.bytes, record.data_bytes) << at;
+    flip(path, at);
+  }
+  io::remove_file(path);
+  EXPECT_THAT(text(verify_newest()), HasSubstr(path.native()));
+}
+
+TEST_F(VerificationTest, AManifestOfOtherFilesNamesEachOfThem) {
+  auto listed = sound_content();
+  listed["base/5/1"].pop_back();             // another size
+  listed["base/5/2"][0] ^= std::byte{1};     // another checksum
+  listed.erase("base/5/3");                  // not listed
+  listed.emplace("base/5/9", noise(10, 3));  // not stored
+  take_backup(sound_content(), manifest_of(listed, ranges_));
+  const auto report = verify_newest();
+  ASSERT_THAT(report.findings, SizeIs(4)) << text(report);
+  EXPECT_THAT(paths(report), ElementsAre("base/5/1", "base/5/2", "base/5/3", "base/5/9"));
+  EXPECT_THAT(report.findings[0].message, HasSubstr("bytes"));
+  EXPECT_THAT(report.findings[1].message, HasSubstr("checksum"));
+  EXPECT_THAT(report.findings[2].message, HasSubstr("not in PostgreSQL's manifest"));
+  EXPECT_THAT(report.findings[3].message, HasSubstr("not in the backup"));
+}
+
+TEST_F(VerificationTest, AManifestWithoutChecksumsProvesNothing) {
+  take_backup(sound_content(), manifest_of(sound_content(), ranges_, ""));
+  EXPECT_THAT(paths(verify_newest()), SizeIs(6));
+}
+
+TEST_F(VerificationTest, OtherWalRangesThanTheManifestsAreFound) {
+  take_backup(sound_content(), manifest_of(sound_content(), {{kOne, kStart.lsn, kStart.lsn + 8}}));
+  EXPECT_THAT(text(verify_newest()), HasSubstr("WAL ranges"));
+}
+
+// ----------------------------------------------------------------------------------------------- what replay
+// needs
+
+TEST_F(VerificationTest, ALabelOfAnotherStartIsFound) {
+  auto content = sound_content();
+  content["backup_label"] = label_file({kOne, kStart.lsn + 8});
+  take_backup(content);
+  const auto report = verify_newest();
+  EXPECT_THAT(paths(report), ElementsAre("backup_label"));
+  EXPECT_THAT(text(report), AllOf(HasSubstr("0/500030"), HasSubstr("0/500028")));
+}
+
+TEST_F(VerificationTest, AMissingLabelIsFound) {
+  auto content = sound_content();
+  content.erase("backup_label");
+  take_backup(content);
+  EXPECT_THAT(paths(verify_newest()), ElementsAre("backup_label"));
+}
+
+TEST_F(VerificationTest, AControlFileOfAnotherSystemIsFound) {
+  auto content = sound_content();
+  content["global/pg_control"] = control_file(postgres::SystemIdentifier(42));
+  take_backup(content);
+  EXPECT_THAT(paths(verify_newest()), ElementsAre("global/pg_control"));
+}
+
+TEST_F(VerificationTest, ListsAllThatIsWrongInOneRunSortedByPath) {
+  const auto record = take_backup(sound_content());
+  flip(newest_pack(PackKind::full), kPackHeaderBytes + 2 * store::kPieceBytes);
+  flip(layout_.manifest(record.id), 20);
+  std::filesystem::remove(archived_path(5));
+  const auto report = verify_newest();
+  EXPECT_THAT(paths(report), ElementsAre("", "base/5/1"));
+  EXPECT_THAT(text(report),
+              AllOf(HasSubstr("backup_manifest.zst"), HasSubstr("000000010000000000000005 is missing")));
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog
