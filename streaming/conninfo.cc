@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <libpq-fe.h>
 #include <memory>
-#include <mutex>
 
 #include <fmt/format.h>
 
@@ -113,18 +112,6 @@ std::vector<Keywords> spread_hosts(const Keywords& given) {
   return agree ? hosts : std::vector<Keywords>{};
 }
 
-void unset_libpq_environment() {
-  // Not options, so not in libpq's table.
-  for (const char* name : {"PGSERVICEFILE", "PGSYSCONFDIR", "PGREALM", "PGDATESTYLE", "PGTZ", "PGGEQO"}) {
-    ::unsetenv(name);
-  }
-  const auto options = parse_options("");
-  for (const auto* option = options.get(); option->keyword != nullptr; ++option) {
-    if (option->envvar == nullptr || std::string_view(option->envvar) == "PGPASSFILE") continue;
-    if (std::getenv(option->envvar) != nullptr) ::unsetenv(option->envvar);
-  }
-}
-
 }  // namespace
 
 Keywords parse_conninfo(std::string_view conninfo) {
@@ -139,9 +126,14 @@ Keywords parse_conninfo(std::string_view conninfo) {
 
 std::vector<Keywords> connection_attempts(const ConnectionSettings& settings, ConnectionKind kind) {
   const auto given = parse_conninfo(settings.conninfo);
-  const auto common = common_keywords(settings, kind, given);
+  auto common = common_keywords(settings, kind, given);
   const auto hosts = spread_hosts(given);
   if (hosts.size() <= 1) return {common};  // one host, or lists that libpq is to refuse in its own words
+
+  // An empty element means a default, but an empty value would leave the whole list in force.
+  std::erase_if(common, [](const auto& keyword) {
+    return keyword.first == "host" || keyword.first == "hostaddr" || keyword.first == "port";
+  });
 
   std::vector<Keywords> attempts;
   const auto add_pass = [&](const Keywords& extra) {
@@ -162,6 +154,7 @@ std::vector<Keywords> connection_attempts(const ConnectionSettings& settings, Co
 
 std::optional<std::chrono::seconds> connect_timeout(const ConnectionSettings& settings) {
   const auto text = value_of(parse_conninfo(settings.conninfo), "connect_timeout");
+  if (text.empty() && settings.connect_timeout <= std::chrono::seconds::zero()) return std::nullopt;
   if (text.empty()) return settings.connect_timeout;
   int seconds = 0;
   const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
@@ -173,8 +166,15 @@ std::optional<std::chrono::seconds> connect_timeout(const ConnectionSettings& se
 }
 
 void forget_libpq_environment() {
-  static std::once_flag once;
-  std::call_once(once, unset_libpq_environment);
+  // Not options, so not in libpq's table.
+  for (const char* name : {"PGSERVICEFILE", "PGSYSCONFDIR", "PGREALM", "PGDATESTYLE", "PGTZ", "PGGEQO"}) {
+    ::unsetenv(name);
+  }
+  const auto options = parse_options("");
+  for (const auto* option = options.get(); option->keyword != nullptr; ++option) {
+    if (option->envvar == nullptr || std::string_view(option->envvar) == "PGPASSFILE") continue;
+    if (std::getenv(option->envvar) != nullptr) ::unsetenv(option->envvar);
+  }
 }
 
 std::string describe_conninfo(std::string_view conninfo) {
