@@ -106,4 +106,6 @@ void WalCompanion::disconnected(const std::string& why, std::chrono::millisecond
   observer_->warning(fmt::format("WAL stream: {}; next try in {}", why, io::format_duration(retry_in)));
 }
 
+void WalCompanion::warning(const std::string& what) { observer_->warning("WAL stream: " + what); }
+
 }  // namespace pgkeep::streaming

@@ -36,6 +36,7 @@ class WalCompanion final : private WalReceiverObserver {
   void segment_archived(const catalog::SegmentFileHeader& segment) override;
   void timeline_switched(postgres::TimelineId from, postgres::TimelineId to, postgres::Lsn at) override;
   void disconnected(const std::string& why, std::chrono::milliseconds retry_in) override;
+  void warning(const std::string& what) override;
 
   /// Starts a receiver of our own when nobody receives; throws what ended ours.
   void look_after_receiver();

@@ -1,0 +1,39 @@
+#include "streaming/wal_index.h"
+
+#include <exception>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+namespace pgkeep::streaming {
+
+template <typename Write>
+void WalIndex::write(Write&& write) {
+  index_.with([&](auto& index) {
+    try {
+      if (!index) index.emplace(catalog::ServerCatalog::open(layout_));
+      write(*index);
+    } catch (const std::exception& error) {
+      index.reset();
+      warn_(fmt::format("the index was not updated, but the WAL is archived: {}", error.what()));
+    }
+  });
+}
+
+void WalIndex::segment_archived(const catalog::SegmentFileHeader& segment) {
+  write([&](catalog::ServerCatalog& index) {
+    index.add_segment(
+        {.segment = segment.segment,
+         .begin = segment.segment.begin(segment.size),
+         .end = segment.segment.end(segment.size),
+         .stored_bytes = std::filesystem::file_size(layout_.archived(segment.segment, segment.size)),
+         .first_time = segment.first_time,
+         .last_time = segment.last_time});
+  });
+}
+
+void WalIndex::history_stored(postgres::TimelineId timeline, const std::string& content) {
+  write([&](catalog::ServerCatalog& index) { index.add_history(timeline, content); });
+}
+
+}  // namespace pgkeep::streaming

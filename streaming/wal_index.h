@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "catalog/io/guarded.h"
+#include "catalog/server_catalog.h"
+
+namespace pgkeep::streaming {
+
+/// Tells the index what the archive got. The files are the truth and the index can be made again from them,
+/// so a failure is a warning here, never an error; the next row tries to open the index anew. Thread-safe;
+/// borrows nothing.
+class WalIndex {
+ public:
+  using Warn = std::function<void(const std::string&)>;
+  WalIndex(store::ServerLayout layout, Warn warn) : layout_(std::move(layout)), warn_(std::move(warn)) {}
+
+  void segment_archived(const catalog::SegmentFileHeader& segment);
+  void history_stored(postgres::TimelineId timeline, const std::string& content);
+
+ private:
+  template <typename Write>
+  void write(Write&& write);
+
+  store::ServerLayout layout_;
+  Warn warn_;
+  io::Guarded<std::optional<catalog::ServerCatalog>> index_;  // opened with the first row
+};
+
+}  // namespace pgkeep::streaming
