@@ -1,0 +1,40 @@
+#include "server/backup_choice.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "catalog/io/error.h"
+#include "server/suggestion.h"
+
+namespace pgkeep::server {
+
+const store::BackupRecord& choose_backup(std::span<const store::BackupRecord> backups,
+                                         std::string_view wanted, std::string_view server) {
+  if (backups.empty())
+    throw NotFound(fmt::format("server {} has no backup yet; `pgkeep backup {}` takes one", server, server));
+  if (wanted == "latest" || wanted == "last") return backups.back();
+  if (wanted == "oldest" || wanted == "first") return backups.front();
+  std::vector<const store::BackupRecord*> found;
+  std::vector<std::string> ids;
+  for (const auto& backup : backups) {
+    ids.push_back(backup.id.to_string());
+    if (!wanted.empty() && ids.back().starts_with(wanted)) found.push_back(&backup);
+  }
+  if (found.size() == 1) return *found.front();
+  if (found.empty()) {
+    const auto hint = did_you_mean(wanted, ids);
+    throw NotFound(
+        fmt::format("server {} has no backup '{}'{}", server, wanted,
+                    hint.empty() ? fmt::format("; `pgkeep list-backups {}` lists them", server) : hint));
+  }
+  std::vector<std::string> candidates;
+  for (const auto* backup : found) candidates.push_back(backup->id.to_string());
+  throw UsageError(fmt::format("'{}' is the beginning of {} backups of server {}: {}; give more of the id",
+                               wanted, found.size(), server, fmt::join(candidates, ", ")));
+}
+
+}  // namespace pgkeep::server

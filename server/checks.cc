@@ -1,0 +1,81 @@
+#include "server/checks.h"
+
+#include <optional>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "catalog/io/file.h"
+#include "server/fleet.h"
+#include "server/live_checks.h"
+#include "server/stored_checks.h"
+
+namespace pgkeep::server {
+namespace {
+
+// Below this the next backup or a day of WAL is in danger on any server worth keeping.
+constexpr std::uint64_t kLittleSpace = std::uint64_t{1} << 30;
+
+Check check_repository(const Config& config, std::optional<store::Repository>& repository) {
+  Check check{.name = "repository", .label = "repository"};
+  const auto& root = config.repository;
+  try {
+    repository = open_repository_if_there(config);
+    if (!repository) {
+      check.result = Check::Result::failed;
+      check.finding = fmt::format("{} holds no repository", root.native());
+      check.hint = "is the file system mounted? The first `pgkeep backup` or `pgkeep receive-wal` makes one";
+    } else if (::access(root.c_str(), R_OK | W_OK | X_OK) != 0) {
+      check.result = Check::Result::failed;
+      check.finding = fmt::format("{} cannot be written by this user", root.native());
+      check.hint = "run pgkeep as the user who owns the repository";
+    } else {
+      check.finding = fmt::format("{} can be written", root.native());
+    }
+  } catch (const Error& error) {
+    check.result = Check::Result::failed;
+    check.finding = error.what();
+  }
+  return check;
+}
+
+Check check_space(const Config& config) {
+  Check check{.name = "free_space", .label = "free space"};
+  const auto free = io::free_space(config.repository);
+  check.finding = fmt::format("{} free in {}", io::format_bytes(free), config.repository.native());
+  if (free >= kLittleSpace) return check;
+  check.result = Check::Result::failed;
+  check.hint = "make room: WAL that cannot be stored piles up on the server";
+  return check;
+}
+
+}  // namespace
+
+std::vector<Check> check_server(const Config& config, const ServerConfig& server, std::stop_token stop) {
+  std::vector<Check> checks;
+  checks.push_back({.name = "configuration", .label = "configuration", .finding = config.file.native()});
+  std::optional<store::Repository> repository;
+  checks.push_back(check_repository(config, repository));
+  std::optional<store::ServerLayout> layout;
+  if (repository) {
+    checks.push_back(check_space(config));
+    layout = repository->server(server.name);
+  }
+  const auto live = check_live_server(server, layout, checks, stop);
+  if (layout) check_stored(server, *layout, live, checks);
+  return checks;
+}
+
+std::string_view to_string(Check::Result result) {
+  switch (result) {
+    case Check::Result::ok:
+      return "OK";
+    case Check::Result::advice:
+      return "ADVICE";
+    case Check::Result::failed:
+      break;
+  }
+  return "FAILED";
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "catalog/run_journal.h"
+#include "server/config.h"
+#include "server/output.h"
+
+namespace pgkeep::server {
+
+/// One thing that was looked at.
+struct Check {
+  enum class Result { ok, advice, failed };
+  std::string name;   // "wal_continuous": stays the same between versions, monitors are told it
+  std::string label;  // "WAL without holes"
+  Result result = Result::ok;
+  std::string finding = {};  // what was found
+  std::string hint = {};     // what to do about it; empty when nothing
+};
+
+/// Looks at everything that backups, WAL and recovery of a server depend on: the repository, the live server,
+/// what is stored. What cannot be looked at because something before it failed is left out. Never throws for
+/// what it finds.
+std::vector<Check> check_server(const Config& config, const ServerConfig& server, std::stop_token stop);
+
+std::string_view to_string(Check::Result result);
+
+}  // namespace pgkeep::server

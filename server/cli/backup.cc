@@ -1,0 +1,74 @@
+#include "server/cli/backup.h"
+
+#include <fmt/format.h>
+
+#include "catalog/io/units.h"
+#include "server/backup_facts.h"
+#include "server/console_progress.h"
+#include "server/fleet.h"
+#include "server/server_settings.h"
+
+namespace pgkeep::server {
+namespace {
+
+constexpr std::uint64_t kKiB = 1024;
+constexpr std::uint64_t kMostJobs = 64;
+constexpr std::string_view kRateIsWrong = "--max-rate: 0 or a size from 32KiB to 1GiB is expected, not '{}'";
+
+void apply_max_rate(const std::string& text, streaming::BackupJob& job) {
+  const auto rate = io::parse_bytes(text);
+  if (!rate || (*rate != 0 && (*rate < 32 * kKiB || *rate > kKiB * kKiB * kKiB)))
+    throw UsageError(fmt::format(kRateIsWrong, text));
+  job.base_backup.max_rate_kib.reset();
+  if (*rate > 0) job.base_backup.max_rate_kib = static_cast<std::uint32_t>(*rate / kKiB);
+}
+
+streaming::BackupJob make_job(const ServerConfig& server, const Arguments& arguments) {
+  auto job = backup_job(server);
+  if (const auto label = arguments.value("--label")) job.base_backup.label = *label;
+  if (const auto checkpoint = arguments.choice("--checkpoint", {"fast", "spread"}))
+    job.base_backup.fast_checkpoint = *checkpoint == "fast";
+  if (const auto rate = arguments.value("--max-rate")) apply_max_rate(*rate, job);
+  if (const auto jobs = arguments.number("--jobs", 1, kMostJobs))
+    job.store.workers = static_cast<unsigned>(*jobs);
+  if (arguments.has("--no-verify-checksums")) job.base_backup.verify_checksums = false;
+  return job;
+}
+
+void report(const store::BackupRecord& backup, Output& out) {
+  out.report(fmt::format("backup {} of {} is complete", backup.id.to_string(), backup.server));
+  out.report(fmt::format("  WAL       {} to {} ({} to {})", backup.start.lsn.to_string(),
+                         backup.end.lsn.to_string(), first_wal(backup), last_wal(backup)));
+  out.report(fmt::format("  size      {} in {} files, {} stored", io::format_bytes(backup.data_bytes),
+                         backup.file_count, io::format_bytes(stored_bytes(backup))));
+  if (backup.compared_with) out.report(fmt::format("  compared  with {}", backup.compared_with->to_string()));
+  out.report(fmt::format("  took      {}", io::format_duration(duration(backup))));
+}
+
+}  // namespace
+
+Exit run_backup(const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::create);
+  const auto servers = choose_servers(fleet.config(), invocation.arguments.values("SERVER"), true);
+  auto backups = Json::array();
+  const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+    auto job = make_job(server, invocation.arguments);
+    ConsoleProgress progress(invocation.out);
+    job.base_backup.progress = progress.draws_bar();
+    const auto backup = streaming::take_backup(fleet.repository(), job, progress, invocation.stop);
+    progress.clear();
+    report(backup, invocation.out);
+    backups.push_back(backup_json(backup));
+    if (backup.checksum_failures == 0) return Exit::ok;
+    invocation.out.failure(
+        fmt::format("{}: the server found damaged pages ({} checksum failures); the backup is kept and "
+                    "flagged, `pgkeep show-backup "
+                    "{} {}` says where",
+                    server.name, backup.checksum_failures, server.name, backup.id.to_string()));
+    return Exit::partly;
+  });
+  invocation.out.data(std::move(backups));
+  return exit;
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "server/cli/positionals.h"
+
+namespace pgkeep::server {
+
+Exit run_backup(const Invocation& invocation);
+
+inline constexpr std::array kBackupPositionals{kSomeServers};
+inline constexpr std::array kBackupOptions{
+    Option{"--label", "TEXT", "a label for the backup, shown in listings"},
+    Option{"--checkpoint", "fast|spread",
+           "how the backup begins; default: `checkpoint` of the configuration"},
+    Option{"--max-rate", "SIZE", "the most to ask of the server in a second, as 50MiB; 0: no limit"},
+    Option{"-j,--jobs", "N", "threads that compare and compress; default: one a core, eight at most"},
+    Option{"--no-verify-checksums", "", "do not let the server check its data checksums while it sends"},
+};
+inline constexpr std::array kBackupExamples{
+    Example{"backup main", "take a base backup of one server"},
+    Example{"backup all", "of each active server, one after the other"},
+    Example{"backup main --checkpoint spread --max-rate 50MiB", "gently"},
+};
+inline constexpr Command kBackup{
+    .name = "backup",
+    .summary = "Take a base backup",
+    .details =
+        "The server sends all of its files; stored is what differs from the backup before. The result stands "
+        "on its own: "
+        "any other backup may be deleted.\n\n"
+        "When no receiver runs for the server, the backup receives the WAL it needs itself. A backup that "
+        "was cut off "
+        "leaves nothing behind that looks like one.\n\n"
+        "Exit code 5 when the server found damaged pages while it sent them: the backup is kept and flagged.",
+    .positionals = kBackupPositionals,
+    .options = kBackupOptions,
+    .examples = kBackupExamples,
+    .run = run_backup,
+};
+
+}  // namespace pgkeep::server

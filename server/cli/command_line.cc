@@ -1,0 +1,177 @@
+#include "server/cli/command_line.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "server/cli/commands.h"
+#include "server/config.h"
+#include "server/suggestion.h"
+
+namespace pgkeep::server {
+namespace {
+
+/// The place of the command's name: the first argument that is no option of the program nor the value of one.
+std::optional<std::size_t> find_name(const std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "-c" || arguments[i] == "--config") {
+      ++i;
+    } else if (!arguments[i].starts_with('-')) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+bool given_before_end_of_options(const std::vector<std::string>& arguments, std::string_view name) {
+  const auto end = std::ranges::find(arguments, "--");
+  return std::find(arguments.begin(), end, name) != end;
+}
+
+std::vector<std::string_view> command_names() {
+  std::vector<std::string_view> names{"help"};
+  for (const auto& command : commands()) {
+    if (command.hidden) continue;
+    names.push_back(command.name);
+    names.insert(names.end(), command.aliases.begin(), command.aliases.end());
+  }
+  return names;
+}
+
+const Command& require_command(const std::string& name) {
+  if (const auto* command = find_command(name)) return *command;
+  const auto hint = did_you_mean(name, command_names());
+  throw UsageError(
+      fmt::format("unknown command '{}'{}", name, hint.empty() ? "; `pgkeep help` lists them" : hint));
+}
+
+/// CLI11's parser for one command and the global options. It is flat, not a subcommand of a parser for all:
+/// what follows the command's name is then never taken for another command, though a server may be called
+/// "status".
+class Parser {
+ public:
+  explicit Parser(const Command* command) : command_(command) {
+    app_.set_help_flag();
+    app_.allow_extras();
+    for (const auto& option : global_options()) add(option);
+    if (!command) return;
+    for (const auto& option : command->options) add(option);
+    for (const auto& positional : command->positionals) add(positional);
+  }
+
+  Arguments parse(std::vector<std::string> arguments) {
+    std::ranges::reverse(arguments);  // as CLI11 wants them
+    try {
+      app_.parse(arguments);
+    } catch (const CLI::ParseError& error) {
+      fail(error.what());
+    }
+    refuse_unknown();
+    refuse_missing();
+    Arguments parsed;
+    for (const auto& [name, option] : options_)
+      if (option->count() > 0) parsed.add(name, option->results());
+    return parsed;
+  }
+
+ private:
+  void add(const Option& option) {
+    CLI::Option* added = nullptr;
+    if (option.value.empty()) {
+      added = app_.add_flag(std::string(option.names));
+    } else {
+      added = app_.add_option_function<std::vector<std::string>>(std::string(option.names), ignore);
+      added->allow_extra_args(false);
+      if (!option.repeatable) added->expected(1);
+    }
+    options_.emplace(long_name(option), added);
+  }
+
+  void add(const Positional& positional) {
+    const bool many = positional.arity == Arity::one_or_more || positional.arity == Arity::any_number;
+    auto* added = app_.add_option_function<std::vector<std::string>>(std::string(positional.name), ignore);
+    if (!many) added->expected(1)->allow_extra_args(false);
+    options_.emplace(positional.name, added);
+  }
+
+  void refuse_unknown() const {
+    const auto unknown = app_.remaining();
+    if (unknown.empty()) return;
+    const auto& first = unknown.front();
+    if (!first.starts_with('-')) fail(fmt::format("unexpected argument '{}'", first));
+    std::vector<std::string_view> known;
+    for (const auto& [name, option] : options_)
+      if (name.starts_with('-')) known.push_back(name);
+    fail(fmt::format("unknown option {}{}", first, did_you_mean(first.substr(0, first.find('=')), known)));
+  }
+
+  void refuse_missing() const {
+    if (!command_) return;
+    for (const auto& positional : command_->positionals) {
+      const bool needed = positional.arity == Arity::one || positional.arity == Arity::one_or_more;
+      if (needed && options_.at(std::string(positional.name))->count() == 0)
+        fail(fmt::format("{} is missing", positional.name));
+    }
+  }
+
+  [[noreturn]] void fail(std::string_view message) const {
+    if (!command_) throw UsageError(fmt::format("{}; see `pgkeep help`", message));
+    throw UsageError(fmt::format("{}: {}; see `pgkeep help {}`", command_->name, message, command_->name));
+  }
+
+  static void ignore(const std::vector<std::string>& /*values*/) {
+  }  // they are taken from the options afterwards
+
+  const Command* command_;  // borrowed; null: global options only
+  CLI::App app_;
+  std::map<std::string, CLI::Option*> options_;
+};
+
+CommandLine help_for(const std::vector<std::string>& arguments, std::size_t name) {
+  CommandLine line;
+  line.help = true;
+  const auto topic = std::find_if(arguments.begin() + static_cast<std::ptrdiff_t>(name) + 1, arguments.end(),
+                                  [](const std::string& argument) { return !argument.starts_with('-'); });
+  if (topic != arguments.end()) line.command = &require_command(*topic);
+  return line;
+}
+
+void apply_globals(CommandLine& line) {
+  if (line.arguments.has("--quiet") && line.arguments.has("--verbose"))
+    throw UsageError("--quiet and --verbose exclude each other");
+  line.config_file = line.arguments.value("--config").value_or(kDefaultConfigFile);
+  if (line.arguments.has("--json")) line.format = Output::Format::json;
+  if (line.arguments.has("--quiet")) line.talk = Output::Talk::quiet;
+  if (line.arguments.has("--verbose")) line.talk = Output::Talk::verbose;
+}
+
+}  // namespace
+
+FirstLook look_at(const std::vector<std::string>& arguments) {
+  FirstLook look;
+  if (const auto name = find_name(arguments)) look.command = find_command(arguments[*name]);
+  if (given_before_end_of_options(arguments, "--json")) look.format = Output::Format::json;
+  return look;
+}
+
+CommandLine parse_command_line(const std::vector<std::string>& arguments) {
+  const auto name = find_name(arguments);
+  if (name && arguments[*name] == "help") return help_for(arguments, *name);
+  CommandLine line;
+  if (name) line.command = &require_command(arguments[*name]);
+  line.help =
+      given_before_end_of_options(arguments, "--help") || given_before_end_of_options(arguments, "-h");
+  line.version = !name && given_before_end_of_options(arguments, "--version");
+  if (line.help) return line;
+  auto rest = arguments;
+  if (name) rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(*name));
+  line.arguments = Parser(line.command).parse(std::move(rest));
+  apply_globals(line);
+  if (!name && !line.version) throw UsageError("no command; `pgkeep help` lists them");
+  return line;
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "server/cli/command.h"
+
+namespace pgkeep::server {
+
+/// The command line, understood.
+struct CommandLine {
+  const Command* command = nullptr;  // null: help or version without a command
+  bool help = false;
+  bool version = false;
+  std::filesystem::path config_file;
+  Output::Format format = Output::Format::text;
+  Output::Talk talk = Output::Talk::normal;
+  Arguments arguments;
+};
+
+/// What can be seen before the rest is understood: how to report that it cannot be.
+struct FirstLook {
+  const Command* command = nullptr;
+  Output::Format format = Output::Format::text;
+};
+FirstLook look_at(const std::vector<std::string>& arguments);
+
+/// `arguments` are those after the program's name. Throws UsageError, with "did you mean" where something is
+/// near.
+CommandLine parse_command_line(const std::vector<std::string>& arguments);
+
+}  // namespace pgkeep::server

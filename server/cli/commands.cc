@@ -1,0 +1,60 @@
+#include "server/cli/commands.h"
+
+#include <algorithm>
+
+#include "server/cli/backup.h"
+#include "server/cli/check.h"
+#include "server/cli/create_slot.h"
+#include "server/cli/delete.h"
+#include "server/cli/drop_slot.h"
+#include "server/cli/generate_docs.h"
+#include "server/cli/get_wal.h"
+#include "server/cli/list_backups.h"
+#include "server/cli/list_files.h"
+#include "server/cli/list_servers.h"
+#include "server/cli/rebuild_catalog.h"
+#include "server/cli/receive_wal.h"
+#include "server/cli/recover.h"
+#include "server/cli/show_backup.h"
+#include "server/cli/show_server.h"
+#include "server/cli/status.h"
+#include "server/cli/switch_wal.h"
+#include "server/cli/verify_backup.h"
+
+namespace pgkeep::server {
+namespace {
+
+constexpr std::array kCommands{
+    kBackup,  kCheck,       kCreateSlot, kDelete,      kDropSlot,       kGenerateDocs,
+    kGetWal,  kListBackups, kListFiles,  kListServers, kRebuildCatalog, kReceiveWal,
+    kRecover, kShowBackup,  kShowServer, kStatus,      kSwitchWal,      kVerifyBackup,
+};
+static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
+
+constexpr std::array kGlobalOptions{
+    Option{"-c,--config", "FILE", "the configuration; default /etc/pgkeep/pgkeep.yaml"},
+    Option{"--json", "", "print one JSON document instead of text"},
+    Option{"-q,--quiet", "", "no progress and no talk, only what was asked for and what is wrong"},
+    Option{"-v,--verbose", "", "more about what happens"},
+    Option{"-h,--help", "", "help for the program or the command"},
+    Option{"--version", "", "the version"},
+};
+
+}  // namespace
+
+std::span<const Command> commands() {
+  return kCommands;
+}
+
+const Command* find_command(std::string_view name) {
+  const auto found = std::ranges::find_if(kCommands, [&](const Command& command) {
+    return command.name == name || std::ranges::find(command.aliases, name) != command.aliases.end();
+  });
+  return found == kCommands.end() ? nullptr : &*found;
+}
+
+std::span<const Option> global_options() {
+  return kGlobalOptions;
+}
+
+}  // namespace pgkeep::server

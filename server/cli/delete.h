@@ -1,0 +1,29 @@
+#pragma once
+
+#include "server/cli/positionals.h"
+
+namespace pgkeep::server {
+
+Exit run_delete(const Invocation& invocation);
+
+inline constexpr std::array kDeletePositionals{
+    kOneServer,
+    Positional{"BACKUP", "the backups: ids, beginnings of them, `latest` or `oldest`", Arity::one_or_more},
+};
+inline constexpr std::array kDeleteExamples{
+    Example{"delete main oldest", "make room"},
+    Example{"delete main 20261120T020000Z 20261121T020000Z", "two of them"},
+};
+inline constexpr Command kDelete{
+    .name = "delete",
+    .summary = "Delete base backups",
+    .details =
+        "Removes the backups and what no other backup needs of their data. No other backup depends on them. "
+        "WAL is left as "
+        "it is. Nothing is asked; what was freed is printed.",
+    .positionals = kDeletePositionals,
+    .examples = kDeleteExamples,
+    .run = run_delete,
+};
+
+}  // namespace pgkeep::server

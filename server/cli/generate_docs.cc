@@ -1,0 +1,23 @@
+#include "server/cli/generate_docs.h"
+
+#include "catalog/io/file.h"
+#include "server/cli/command_docs.h"
+#include "server/config_docs.h"
+
+namespace pgkeep::server {
+namespace {
+
+constexpr mode_t kReadable = 0644;
+
+}  // namespace
+
+Exit run_generate_docs(const Invocation& invocation) {
+  const std::filesystem::path tree = invocation.arguments.required("DIR");
+  io::write_file_durably(tree / "docs" / "configuration.md", io::as_bytes(configuration_reference()),
+                         kReadable);
+  io::write_file_durably(tree / "docs" / "commands.md", io::as_bytes(command_reference()), kReadable);
+  io::write_file_durably(tree / "etc" / "pgkeep.yaml", io::as_bytes(sample_configuration()), kReadable);
+  return Exit::ok;
+}
+
+}  // namespace pgkeep::server

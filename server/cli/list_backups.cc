@@ -1,0 +1,63 @@
+#include "server/cli/list_backups.h"
+
+#include "catalog/io/units.h"
+#include "server/backup_facts.h"
+#include "server/fleet.h"
+#include "server/table_printer.h"
+
+namespace pgkeep::server {
+namespace {
+
+class Listing {
+ public:
+  explicit Listing(bool minimal) : minimal_(minimal) {}
+
+  void add(const ServerConfig& server, const store::BackupRecord& backup, std::uint64_t wal_bytes,
+           Output& out) {
+    auto json = backup_json(backup);
+    json["wal_bytes_to_next"] = wal_bytes;
+    json_.push_back(std::move(json));
+    if (minimal_) out.fact(backup.id.to_string());
+    table_.add({server.name, backup.id.to_string(), io::format_time(backup.ended),
+                io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)),
+                io::format_bytes(wal_bytes), remarks(backup)});
+  }
+
+  void finish(Output& out) {
+    if (!json_.empty() && !minimal_) table_.print(out);
+    out.data(std::move(json_));
+  }
+
+ private:
+  using Align = TablePrinter::Align;
+  bool minimal_;
+  TablePrinter table_{{{"SERVER"},
+                       {"BACKUP"},
+                       {"ENDED"},
+                       {"SIZE", Align::right},
+                       {"STORED", Align::right},
+                       {"WAL", Align::right},
+                       {"REMARKS"}}};
+  Json json_ = Json::array();
+};
+
+}  // namespace
+
+Exit run_list_backups(const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  const auto servers = choose_servers(fleet.config(), invocation.arguments.values("SERVER"), false);
+  Listing listing(invocation.arguments.has("--minimal"));
+  const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+    const auto layout = fleet.layout(server);
+    if (!is_known(layout)) return Exit::ok;
+    auto index = open_catalog(server, layout, invocation.out);
+    const auto backups = index.backups();
+    const auto wal = wal_to_next(backups, index.segments());
+    for (std::size_t i = 0; i < backups.size(); ++i) listing.add(server, backups[i], wal[i], invocation.out);
+    return Exit::ok;
+  });
+  listing.finish(invocation.out);
+  return exit;
+}
+
+}  // namespace pgkeep::server

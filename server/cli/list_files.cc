@@ -1,0 +1,52 @@
+#include "server/cli/list_files.h"
+
+#include <fmt/format.h>
+
+#include "catalog/store/backup_reader.h"
+#include "server/backup_choice.h"
+#include "server/fleet.h"
+
+namespace pgkeep::server {
+namespace {
+
+io::TimePoint time_of(const store::FileEntry& file) {
+  return io::TimePoint(std::chrono::seconds(file.modified));
+}
+
+std::string line_of(const store::FileEntry& file) {
+  const bool directory = file.kind == store::EntryKind::directory;
+  return fmt::format("{}{:04o}  {:>12}  {}  {}{}", directory ? 'd' : '-', file.mode, file.size,
+                     io::format_rfc3339(time_of(file)), file.path, directory ? "/" : "");
+}
+
+Json json_of(const store::FileEntry& file) {
+  return {{"path", file.path},
+          {"type", file.kind == store::EntryKind::directory ? "directory" : "file"},
+          {"size", file.size},
+          {"mode", fmt::format("{:04o}", file.mode)},
+          {"modified", json_time(time_of(file))}};
+}
+
+}  // namespace
+
+Exit run_list_files(const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  const auto& server = fleet.server(invocation.arguments.required("SERVER"));
+  const auto layout = fleet.layout(server);
+  auto index = open_catalog(server, layout, invocation.out);
+  const auto backups = index.backups();
+  const auto& backup = choose_backup(backups, invocation.arguments.required("BACKUP"), server.name);
+  store::BackupReader reader(fleet.repository(), layout, backup.id, false);
+  auto files = Json::array();
+  reader.files().for_each([&](store::FileEntry&& file) {
+    if (invocation.out.json()) {
+      files.push_back(json_of(file));
+    } else {
+      invocation.out.fact(line_of(file));
+    }
+  });
+  invocation.out.data({{"server", server.name}, {"id", backup.id.to_string()}, {"files", std::move(files)}});
+  return Exit::ok;
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,28 @@
+#include "server/cli/list_servers.h"
+
+#include "server/config.h"
+#include "server/table_printer.h"
+#include "streaming/connection.h"
+
+namespace pgkeep::server {
+
+Exit run_list_servers(const Invocation& invocation) {
+  const auto config = load_config(invocation.config_file);
+  const bool minimal = invocation.arguments.has("--minimal");
+  TablePrinter table({{"SERVER"}, {"STATE"}, {"CONNECTION"}, {"DESCRIPTION"}});
+  auto data = Json::array();
+  for (const auto& server : config.servers) {
+    const auto conninfo = streaming::describe_conninfo(server.conninfo);
+    table.add({server.name, server.active ? "active" : "inactive", conninfo, server.description});
+    data.push_back({{"name", server.name},
+                    {"description", server.description},
+                    {"active", server.active},
+                    {"conninfo", conninfo}});
+    if (minimal) invocation.out.fact(server.name);
+  }
+  if (!minimal) table.print(invocation.out);
+  invocation.out.data(std::move(data));
+  return Exit::ok;
+}
+
+}  // namespace pgkeep::server

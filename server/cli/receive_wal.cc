@@ -1,0 +1,36 @@
+#include "server/cli/receive_wal.h"
+
+#include <fmt/format.h>
+
+#include "catalog/io/lock.h"
+#include "server/fleet.h"
+#include "server/recorded_run.h"
+#include "server/server_settings.h"
+#include "server/wal_log.h"
+
+namespace pgkeep::server {
+
+Exit run_receive_wal(const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::create);
+  const auto& server = require_active_server(fleet.config(), invocation.arguments.required("SERVER"));
+  const auto layout = fleet.layout(server);
+  layout.make();
+  // Said before the run is recorded: that another one receives is no failure of this server's WAL.
+  if (const auto holder = io::FileLock::holder(layout.receiver_lock())) {
+    throw Busy(fmt::format("WAL of server {} is being received already, by process {} ({}) since {}",
+                           server.name, holder->pid, holder->purpose, holder->since));
+  }
+  WalLog log(server.name, invocation.out);
+  streaming::WalReceiver receiver(layout, wal_receiver_settings(server), log);
+  record_run(layout, "receive-wal", "", invocation.out, [&] {
+    receiver.run(invocation.stop);
+    const auto flushed = receiver.flushed();
+    log.stopped(flushed);
+    return Json{{"flushed_lsn", flushed ? Json(flushed->lsn.to_string()) : Json()},
+                {"segments", log.segments()}};
+  });
+  invocation.out.data({{"server", server.name}, {"segments", log.segments()}});
+  return Exit::ok;
+}
+
+}  // namespace pgkeep::server

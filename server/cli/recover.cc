@@ -1,0 +1,99 @@
+#include "server/cli/recover.h"
+
+#include <fmt/format.h>
+
+#include "recover/recovery.h"
+#include "server/console_progress.h"
+#include "server/fleet.h"
+#include "server/recorded_run.h"
+#include "server/recovery_request.h"
+
+namespace pgkeep::server {
+namespace {
+
+Json plan_json(const recover::RecoveryPlan& plan) {
+  auto tablespaces = Json::array();
+  for (const auto& tablespace : plan.tablespaces) {
+    tablespaces.push_back({{"oid", tablespace.oid},
+                           {"name", tablespace.name},
+                           {"original", tablespace.original},
+                           {"location", tablespace.location}});
+  }
+  return {{"server", plan.request.server},
+          {"id", plan.backup.id.to_string()},
+          {"destination", plan.request.destination.native()},
+          {"target", plan.request.target.describe()},
+          {"timeline", plan.timeline.value()},
+          {"wal_end_lsn", plan.wal_end.lsn.to_string()},
+          {"data_bytes", plan.data_bytes},
+          {"wal_bytes", plan.wal_bytes},
+          {"wal_segments", plan.wal.size()},
+          {"tablespaces", std::move(tablespaces)},
+          {"remarks", plan.remarks}};
+}
+
+Json report_json(const recover::RecoveryReport& report) {
+  return {{"files", report.files},
+          {"bytes", report.bytes},
+          {"wal_segments", report.wal_segments},
+          {"duration_seconds", std::chrono::duration<double>(report.duration).count()},
+          {"changed_settings", report.changed_settings},
+          {"review", report.review},
+          {"start_commands", report.start_commands}};
+}
+
+void print_list(std::string_view title, const std::vector<std::string>& lines, Output& out) {
+  if (lines.empty()) return;
+  out.report("");
+  out.report(title);
+  for (const auto& line : lines) out.report("  " + line);
+}
+
+void print(const recover::RecoveryPlan& plan, const recover::RecoveryReport& report, Output& out) {
+  out.report(fmt::format("recovered {} from backup {} into {}: {} in {} files, {} WAL segments, in {}",
+                         plan.request.server, plan.backup.id.to_string(), plan.request.destination.native(),
+                         io::format_bytes(report.bytes), report.files, report.wal_segments,
+                         io::format_duration(report.duration)));
+  out.report(fmt::format("replay will go to: {}", plan.request.target.describe()));
+  print_list("Settings changed:", report.changed_settings, out);
+  print_list("To be looked at before the start:", report.review, out);
+  print_list("To start it:", report.start_commands, out);
+}
+
+void print_plan(const recover::RecoveryPlan& plan, Output& out) {
+  auto text = plan.describe();
+  while (text.ends_with('\n')) text.pop_back();
+  out.fact(text);
+}
+
+}  // namespace
+
+Exit run_recover(const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  const auto& server = fleet.server(invocation.arguments.required("SERVER"));
+  const auto layout = fleet.layout(server);
+  if (!is_known(layout)) throw NotFound(fmt::format("nothing is stored for server {} yet", server.name));
+  const auto facts = recover::gather_facts(layout);
+  const auto request =
+      make_recovery_request(invocation.arguments, server, facts.backups, fleet.config().file);
+  const auto plan = recover::make_plan(request, facts);
+  auto data = plan_json(plan);
+  if (invocation.arguments.has("--dry-run")) {
+    print_plan(plan, invocation.out);
+    invocation.out.data(std::move(data));
+    return Exit::ok;
+  }
+  for (const auto& remark : plan.remarks) invocation.out.note(remark);
+  record_run(layout, "recover", request.destination.native(), invocation.out, [&] {
+    ConsoleProgress progress(invocation.out);
+    const auto report = recover::carry_out(plan, fleet.repository(), layout, progress, invocation.stop);
+    progress.clear();
+    print(plan, report, invocation.out);
+    data["report"] = report_json(report);
+    return Json{{"id", plan.backup.id.to_string()}, {"bytes", report.bytes}};
+  });
+  invocation.out.data(std::move(data));
+  return Exit::ok;
+}
+
+}  // namespace pgkeep::server

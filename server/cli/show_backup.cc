@@ -1,0 +1,93 @@
+#include "server/cli/show_backup.h"
+
+#include <fmt/format.h>
+
+#include "server/backup_choice.h"
+#include "server/backup_facts.h"
+#include "server/fleet.h"
+#include "server/table_printer.h"
+
+namespace pgkeep::server {
+namespace {
+
+/// All WAL from its start to its end is stored: without it the backup cannot become consistent.
+bool has_its_wal(const catalog::WalArchive& archive, const store::BackupRecord& backup) {
+  const auto history = archive.history(backup.end.timeline);
+  return history && archive.holds(*history, backup.start.lsn, backup.end.lsn);
+}
+
+void add_identity(FactPrinter& facts, const store::BackupRecord& backup) {
+  facts.add("backup", backup.id.to_string());
+  facts.add("server", backup.server);
+  if (!backup.label.empty()) facts.add("label", backup.label);
+  facts.add("began", io::format_time(backup.started));
+  facts.add("ended", fmt::format("{} (after {})", io::format_time(backup.ended),
+                                 io::format_duration(duration(backup))));
+  facts.add("PostgreSQL", fmt::format("{}, cluster {}{}", backup.server_version, backup.system.to_string(),
+                                      backup.from_standby ? ", a standby" : ""));
+  facts.add("checksums", !backup.data_checksums ? "none"
+                         : backup.checksum_failures == 0
+                             ? "verified, no failure"
+                             : fmt::format("{} failures", backup.checksum_failures));
+}
+
+void add_cost(FactPrinter& facts, const store::BackupRecord& backup) {
+  const auto& cost = backup.cost;
+  facts.add("size", fmt::format("{} in {} files", io::format_bytes(backup.data_bytes), backup.file_count));
+  facts.add("stored", fmt::format("{} ({} of data, {} of tables)", io::format_bytes(stored_bytes(backup)),
+                                  io::format_bytes(cost.pack_bytes), io::format_bytes(cost.metadata_bytes)));
+  facts.add("pieces",
+            fmt::format("{} whole, {} as differences, {} as before, {} of zeroes", cost.full_objects,
+                        cost.delta_objects, cost.reused_pieces, cost.zero_pieces));
+  if (backup.compared_with) facts.add("compared with", backup.compared_with->to_string());
+}
+
+void add_wal(FactPrinter& facts, const store::BackupRecord& backup, bool complete, std::uint64_t wal_bytes) {
+  facts.add("WAL begins", fmt::format("{} on timeline {}, in {}", backup.start.lsn.to_string(),
+                                      backup.start.timeline.to_string(), first_wal(backup)));
+  facts.add("WAL ends", fmt::format("{} on timeline {}, in {}", backup.end.lsn.to_string(),
+                                    backup.end.timeline.to_string(), last_wal(backup)));
+  facts.add("WAL needed", complete ? "all stored" : "INCOMPLETE: the backup cannot be recovered");
+  facts.add("WAL to next", fmt::format("{} stored", io::format_bytes(wal_bytes)));
+}
+
+void add_lists(FactPrinter& facts, const store::BackupRecord& backup) {
+  std::string tablespaces;
+  for (const auto& tablespace : backup.tablespaces) {
+    tablespaces += fmt::format("{}{} {} at {}", tablespaces.empty() ? "" : "\n", tablespace.oid,
+                               tablespace.name, tablespace.location);
+  }
+  if (!tablespaces.empty()) facts.add("tablespaces", tablespaces);
+  std::string notices;
+  for (const auto& notice : backup.notices) notices += (notices.empty() ? "" : "\n") + notice;
+  if (!notices.empty()) facts.add("server said", notices);
+}
+
+}  // namespace
+
+Exit run_show_backup(const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  const auto& server = fleet.server(invocation.arguments.required("SERVER"));
+  const auto layout = fleet.layout(server);
+  auto index = open_catalog(server, layout, invocation.out);
+  const auto backups = index.backups();
+  const auto& backup = choose_backup(backups, invocation.arguments.required("BACKUP"), server.name);
+  const auto wal_bytes =
+      wal_to_next(backups, index.segments())[static_cast<std::size_t>(&backup - backups.data())];
+  const bool complete = has_its_wal(open_archive(server, layout), backup);
+
+  FactPrinter facts;
+  add_identity(facts, backup);
+  add_cost(facts, backup);
+  add_wal(facts, backup, complete, wal_bytes);
+  add_lists(facts, backup);
+  facts.print(invocation.out);
+
+  auto json = backup_json(backup);
+  json["wal_complete"] = complete;
+  json["wal_bytes_to_next"] = wal_bytes;
+  invocation.out.data(std::move(json));
+  return Exit::ok;
+}
+
+}  // namespace pgkeep::server

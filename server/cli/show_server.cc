@@ -1,0 +1,63 @@
+#include "server/cli/show_server.h"
+
+#include <fmt/format.h>
+
+#include "server/fleet.h"
+#include "server/settings.h"
+#include "server/table_printer.h"
+#include "streaming/connection.h"
+
+namespace pgkeep::server {
+namespace {
+
+std::string shown(const Setting& setting, const ServerConfig& server) {
+  return setting.name == "conninfo" ? streaming::describe_conninfo(server.conninfo)
+                                    : setting_text(setting, server);
+}
+
+Json identity_json(const catalog::ServerIdentity& identity) {
+  return {{"system_identifier", identity.system.to_string()},
+          {"major_version", identity.major_version},
+          {"wal_segment_bytes", identity.wal_segment_size.bytes()},
+          {"block_bytes", identity.block_bytes}};
+}
+
+Json show(const Config& config, const ServerConfig& server, Output& out) {
+  Json json{{"name", server.name}};
+  FactPrinter facts;
+  for (const auto& setting : settings()) {
+    if (setting.scope == Scope::top) continue;
+    const auto value = shown(setting, server);
+    facts.add(std::string(setting.name), value);
+    json[std::string(setting.name)] = value;
+  }
+  json["folder"] = nullptr;
+  json["identity"] = nullptr;
+  if (const auto repository = open_repository_if_there(config)) {
+    const auto layout = repository->server(server.name);
+    facts.add("folder", layout.root().native());
+    json["folder"] = layout.root().native();
+    if (const auto identity = catalog::read_identity(layout)) {
+      facts.add("cluster",
+                fmt::format("{}, PostgreSQL {}, WAL segments of {}", identity->system.to_string(),
+                            identity->major_version, io::format_bytes(identity->wal_segment_size.bytes())));
+      json["identity"] = identity_json(*identity);
+    }
+  }
+  out.fact(fmt::format("Server {}:", server.name));
+  for (const auto& line : facts.lines()) out.fact("  " + line);
+  return json;
+}
+
+}  // namespace
+
+Exit run_show_server(const Invocation& invocation) {
+  const auto config = load_config(invocation.config_file);
+  const auto servers = choose_servers(config, invocation.arguments.values("SERVER"), false);
+  auto data = Json::array();
+  for (const auto* server : servers) data.push_back(show(config, *server, invocation.out));
+  invocation.out.data(std::move(data));
+  return Exit::ok;
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "server/cli/positionals.h"
+
+namespace pgkeep::server {
+
+Exit run_show_server(const Invocation& invocation);
+
+inline constexpr std::array<std::string_view, 1> kShowServerAliases{"show-servers"};
+inline constexpr std::array kShowServerPositionals{kAnyServers};
+inline constexpr std::array kShowServerExamples{
+    Example{"show-server main", "what the configuration comes to, and which cluster is kept"},
+};
+inline constexpr Command kShowServer{
+    .name = "show-server",
+    .aliases = kShowServerAliases,
+    .summary = "Show a server's configuration and identity",
+    .details =
+        "Every key with its value in force, defaults included, and the cluster that the repository holds for "
+        "the server. "
+        "Does not connect; for the live state there is `status`.",
+    .positionals = kShowServerPositionals,
+    .examples = kShowServerExamples,
+    .run = run_show_server,
+};
+
+}  // namespace pgkeep::server

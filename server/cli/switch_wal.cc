@@ -1,0 +1,93 @@
+#include "server/cli/switch_wal.h"
+
+#include <condition_variable>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "catalog/io/units.h"
+#include "server/fleet.h"
+#include "server/live_facts.h"
+
+namespace pgkeep::server {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t kUsualTimeout = 30;
+constexpr std::uint64_t kLongestTimeout = 86400;
+constexpr auto kBetweenLooks = 100ms;
+constexpr const char* kNoPrivilege = "42501";
+
+void execute(streaming::Connection& sql, const std::string& command, const std::string& server,
+             std::string_view remedy) {
+  try {
+    sql.query(command);
+  } catch (const ServerError& error) {
+    if (error.sqlstate() != kNoPrivilege) throw;
+    throw ServerError(error.sqlstate(), fmt::format("{}: {}; {}", server, error.what(), remedy));
+  }
+}
+
+/// The segment that ends before the next WAL is written. Whether it was closed now or, with nothing written
+/// since, before.
+postgres::WalSegment close_segment(streaming::Connection& sql, const ServerConfig& server, bool force,
+                                   postgres::WalSegmentSize size) {
+  if (ask_value(sql, "SELECT pg_catalog.pg_is_in_recovery()") == "t")
+    throw Refused(fmt::format("{}: a standby cannot close WAL segments; ask its primary", server.name));
+  if (force)
+    execute(sql, "CHECKPOINT", server.name, "GRANT pg_checkpoint to the role (PostgreSQL 15 and up)");
+  execute(sql, "SELECT pg_catalog.pg_switch_wal()", server.name,
+          "GRANT EXECUTE ON FUNCTION pg_catalog.pg_switch_wal() to the role");
+  // What pg_switch_wal() returns lies in the closed segment, or at the start of the next when there was
+  // nothing to close; the position afterwards is in the new segment in both cases.
+  const auto position = ask_lsn(sql, "SELECT pg_catalog.pg_current_wal_insert_lsn()");
+  const auto current = postgres::WalSegment::holding({ask_timeline(sql), position}, size);
+  return {current.timeline, current.number - 1};
+}
+
+void wait_for(const catalog::WalArchive& archive, const postgres::WalSegment& segment,
+              std::chrono::seconds timeout, std::stop_token stop) {
+  const auto name = segment.name(archive.identity().wal_segment_size);
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  std::mutex mutex;
+  std::condition_variable_any pause;
+  while (!archive.has(segment)) {
+    if (stop.stop_requested()) throw Interrupted(fmt::format("stopped while waiting for {}", name));
+    if (std::chrono::steady_clock::now() >= end) {
+      throw Error(fmt::format("{} did not arrive in the archive within {}; is receive-wal running?", name,
+                              io::format_duration(timeout)));
+    }
+    std::unique_lock lock(mutex);
+    pause.wait_for(lock, stop, kBetweenLooks, [] { return false; });
+  }
+}
+
+}  // namespace
+
+Exit run_switch_wal(const Invocation& invocation) {
+  const auto& arguments = invocation.arguments;
+  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  const auto servers = choose_servers(fleet.config(), arguments.values("SERVER"), true);
+  const std::chrono::seconds timeout(
+      arguments.number("--archive-timeout", 1, kLongestTimeout).value_or(kUsualTimeout));
+  auto data = Json::array();
+  const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+    const auto archive = open_archive(server, fleet.layout(server));
+    auto sql = open_sql(server, invocation.stop);
+    const auto size = archive.identity().wal_segment_size;
+    const auto segment = close_segment(sql, server, arguments.has("--force"), size);
+    invocation.out.report(fmt::format("{}: {} is closed", server.name, segment.name(size)));
+    if (arguments.has("--archive")) {
+      wait_for(archive, segment, timeout, invocation.stop);
+      invocation.out.report(fmt::format("{}: {} is in the archive", server.name, segment.name(size)));
+    }
+    data.push_back(
+        {{"server", server.name}, {"segment", segment.name(size)}, {"archived", archive.has(segment)}});
+    return Exit::ok;
+  });
+  invocation.out.data(std::move(data));
+  return exit;
+}
+
+}  // namespace pgkeep::server

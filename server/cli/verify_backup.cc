@@ -1,0 +1,104 @@
+#include "server/cli/verify_backup.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "catalog/verification.h"
+#include "server/backup_choice.h"
+#include "server/console_progress.h"
+#include "server/fleet.h"
+#include "server/recorded_run.h"
+
+namespace pgkeep::server {
+namespace {
+
+constexpr std::uint64_t kMostJobs = 64;
+
+std::vector<store::BackupId> choose_all(const std::vector<store::BackupRecord>& backups,
+                                        const std::vector<std::string>& wanted, const std::string& server) {
+  std::vector<store::BackupId> ids;
+  for (const auto& text : wanted) {
+    if (text == "all") {
+      for (const auto& backup : backups) ids.push_back(backup.id);
+    } else {
+      ids.push_back(choose_backup(backups, text, server).id);
+    }
+  }
+  return ids;
+}
+
+Json json_of(const std::string& server, const catalog::VerificationReport& report) {
+  auto findings = Json::array();
+  for (const auto& finding : report.findings)
+    findings.push_back({{"path", finding.path}, {"message", finding.message}});
+  return {{"server", server},
+          {"id", report.backup.to_string()},
+          {"good", report.good()},
+          {"files", report.files},
+          {"bytes", report.bytes},
+          {"wal_segments", report.wal_segments},
+          {"findings", std::move(findings)}};
+}
+
+void print(const std::string& server, const catalog::VerificationReport& report, Output& out) {
+  if (report.good()) {
+    out.report(fmt::format("backup {} of {} is good: {} in {} files, {} WAL segments",
+                           report.backup.to_string(), server, io::format_bytes(report.bytes), report.files,
+                           report.wal_segments));
+    return;
+  }
+  out.fact(fmt::format("backup {} of {} is DAMAGED:", report.backup.to_string(), server));
+  for (const auto& finding : report.findings) {
+    const auto place =
+        finding.path.empty() || finding.message.starts_with(finding.path) ? "" : finding.path + ": ";
+    out.fact(fmt::format("  {}{}", place, finding.message));
+  }
+}
+
+/// The journal counts a damaged backup as a failed verification.
+catalog::VerificationReport verify(const Fleet& fleet, const store::ServerLayout& layout,
+                                   const store::BackupId& id, unsigned jobs, const Invocation& invocation) {
+  catalog::VerificationReport report{.backup = id, .findings = {}};
+  try {
+    record_run(layout, "verify-backup", id.to_string(), invocation.out, [&] {
+      ConsoleProgress progress(invocation.out);
+      report = catalog::verify_backup(fleet.repository(), layout, id, jobs, progress, invocation.stop);
+      if (!report.good())
+        throw Corruption(
+            fmt::format("{} findings, the first: {}", report.findings.size(), report.findings[0].message));
+      return Json{{"files", report.files}, {"bytes", report.bytes}};
+    });
+  } catch (const Corruption&) {
+    if (report.good()) throw;
+  }
+  return report;
+}
+
+}  // namespace
+
+Exit run_verify_backup(const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  const auto& server = fleet.server(invocation.arguments.required("SERVER"));
+  const auto layout = fleet.layout(server);
+  const auto jobs = invocation.arguments.number("--jobs", 1, kMostJobs)
+                        .value_or(std::max(1U, std::thread::hardware_concurrency()));
+  const auto backups = open_catalog(server, layout, invocation.out).backups();
+  auto data = Json::array();
+  std::size_t damaged = 0;
+  const auto ids = choose_all(backups, invocation.arguments.values("BACKUP"), server.name);
+  for (const auto& id : ids) {
+    const auto report = verify(fleet, layout, id, static_cast<unsigned>(jobs), invocation);
+    print(server.name, report, invocation.out);
+    data.push_back(json_of(server.name, report));
+    if (!report.good()) ++damaged;
+  }
+  invocation.out.data(std::move(data));
+  if (damaged == 0) return Exit::ok;
+  invocation.out.error(fmt::format("{} of {} backups of {} are damaged", damaged, ids.size(), server.name),
+                       Exit::failed);
+  return Exit::failed;
+}
+
+}  // namespace pgkeep::server

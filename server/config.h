@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgkeep::server {
+
+enum class Checkpoint : std::uint8_t { fast, spread };
+
+/// One server as the configuration describes it. What each member means stands in the table of settings.cc,
+/// which also has the defaults: make one by default_server_config().
+struct ServerConfig {
+  std::string name;
+  std::string conninfo;
+  std::string description;
+  bool active = false;
+
+  std::string slot;
+  bool create_slot = false;
+  std::string application_name;
+  std::chrono::milliseconds connect_timeout{};
+  std::chrono::milliseconds status_interval{};
+  std::chrono::milliseconds longest_retry{};
+
+  Checkpoint checkpoint = Checkpoint::fast;
+  std::uint64_t max_rate = 0;  // bytes a second; 0: no limit
+  bool verify_checksums = false;
+  std::uint64_t compression_level = 0;
+  std::uint64_t backup_workers = 0;  // 0: one a core
+};
+
+/// The configuration, read and checked as a whole.
+struct Config {
+  std::filesystem::path file;  // absolute
+  std::filesystem::path repository;
+  std::vector<ServerConfig> servers;  // by name
+};
+
+inline constexpr const char* kDefaultConfigFile = "/etc/pgkeep/pgkeep.yaml";
+
+/// Reads the file and what it includes. Throws UsageError, "FILE:LINE: PLACE: what is wrong; what would be
+/// right", for the first thing that is not as it must be.
+Config load_config(const std::filesystem::path& file);
+
+/// What a server's keys are when nobody sets them.
+ServerConfig default_server_config();
+
+/// Letters, digits, '_', '-', '.'; not beginning with '.' or '-': a server's name is the name of its folder.
+/// Nothing when it is one, else why not.
+std::string why_not_a_server_name(std::string_view name);
+
+}  // namespace pgkeep::server

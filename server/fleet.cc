@@ -1,0 +1,123 @@
+#include "server/fleet.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "server/suggestion.h"
+
+namespace pgkeep::server {
+namespace {
+
+constexpr std::string_view kAll = "all";
+
+store::Repository open_repository(const Config& config, Fleet::Access access) {
+  return access == Fleet::Access::create ? store::Repository::open_or_create(config.repository)
+                                         : store::Repository::open(config.repository);
+}
+
+void require_active(const Config& config, const ServerConfig& server) {
+  if (server.active) return;
+  throw UsageError(
+      fmt::format("server {} is out of service (`active: false` in {})", server.name, config.file.native()));
+}
+
+[[noreturn]] void nothing_stored(const ServerConfig& server, const store::ServerLayout& layout) {
+  throw NotFound(fmt::format(
+      "{}: nothing is stored for server {} yet; `pgkeep backup {}` or `pgkeep receive-wal {}` begins",
+      layout.root().native(), server.name, server.name, server.name));
+}
+
+}  // namespace
+
+Fleet::Fleet(const std::filesystem::path& config_file, Access access)
+    : config_(load_config(config_file)), repository_(open_repository(config_, access)) {}
+
+const ServerConfig& find_server(const Config& config, const std::string& name) {
+  const auto found = std::ranges::find(config.servers, name, &ServerConfig::name);
+  if (found != config.servers.end()) return *found;
+  std::vector<std::string> names;
+  for (const auto& server : config.servers) names.push_back(server.name);
+  throw NotFound(
+      fmt::format("no server '{}' in {}{}", name, config.file.native(), did_you_mean(name, names)));
+}
+
+const ServerConfig& require_active_server(const Config& config, const std::string& name) {
+  const auto& server = find_server(config, name);
+  require_active(config, server);
+  return server;
+}
+
+std::optional<store::Repository> open_repository_if_there(const Config& config) {
+  try {
+    return store::Repository::open(config.repository);
+  } catch (const NotFound&) {
+    return std::nullopt;
+  }
+}
+
+std::vector<const ServerConfig*> choose_servers(const Config& config, const std::vector<std::string>& names,
+                                                bool active_only) {
+  std::vector<const ServerConfig*> chosen;
+  const bool all = std::ranges::find(names, kAll) != names.end();
+  if (all && names.size() > 1) throw UsageError("`all` cannot stand beside the names of servers");
+  if (all || names.empty()) {
+    for (const auto& server : config.servers)
+      if (server.active || !active_only) chosen.push_back(&server);
+    if (chosen.empty())
+      throw NotFound(
+          fmt::format("{}: there is no {}server", config.file.native(), active_only ? "active " : ""));
+    return chosen;
+  }
+  for (const auto& name : names) {
+    const auto& server = find_server(config, name);
+    if (active_only) require_active(config, server);
+    if (std::ranges::find(chosen, &server) == chosen.end()) chosen.push_back(&server);
+  }
+  return chosen;
+}
+
+Exit for_each_server(const std::vector<const ServerConfig*>& servers, const Invocation& invocation,
+                     const std::function<Exit(const ServerConfig&)>& work) {
+  if (servers.size() == 1) return work(*servers.front());
+  std::vector<std::string> failed;
+  for (const auto* server : servers) {
+    try {
+      if (work(*server) != Exit::ok) failed.push_back(server->name);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      invocation.out.failure(fmt::format("{}: {}", server->name, error.what()));
+      failed.push_back(server->name);
+    }
+  }
+  if (failed.empty()) return Exit::ok;
+  const auto exit = failed.size() == servers.size() ? Exit::failed : Exit::partly;
+  invocation.out.error(
+      fmt::format("{} of {} servers failed: {}", failed.size(), servers.size(), fmt::join(failed, ", ")),
+      exit);
+  return exit;
+}
+
+bool is_known(const store::ServerLayout& layout) {
+  return std::filesystem::exists(layout.identity());
+}
+
+catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::ServerLayout& layout,
+                                    Output& out) {
+  if (!is_known(layout)) nothing_stored(server, layout);
+  auto index = catalog::ServerCatalog::open(layout);
+  if (const auto& why = index.opened_anew())
+    out.warning(fmt::format("{}: the index was made anew from the files: {}", server.name, *why));
+  for (const auto& problem : index.unreadable()) out.warning(problem);
+  return index;
+}
+
+catalog::WalArchive open_archive(const ServerConfig& server, const store::ServerLayout& layout) {
+  const auto identity = catalog::read_identity(layout);
+  if (!identity) nothing_stored(server, layout);
+  return {layout, *identity, static_cast<int>(server.compression_level)};
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,192 @@
+#include "server/live_checks.h"
+
+#include <fmt/format.h>
+
+#include "catalog/identity.h"
+#include "catalog/io/lock.h"
+#include "streaming/replication.h"
+
+namespace pgkeep::server {
+namespace {
+
+using Result = Check::Result;
+
+// A backup needs a place of its own beside the WAL receiver.
+constexpr std::uint64_t kPlacesNeeded = 2;
+
+Check check_physical(const ServerConfig& server, const std::optional<LiveFacts>& live, std::stop_token stop) {
+  Check check{.name = "replication_connection", .label = "replication connection"};
+  try {
+    auto connection = open_physical(server, stop);
+    const auto system = streaming::identify_system(connection);
+    check.finding = fmt::format("connected to {}", connection.peer());
+    if (live && live->system != system.system) {
+      check.result = Result::failed;
+      check.finding = fmt::format("replication reaches cluster {}, SQL reaches cluster {}",
+                                  system.system.to_string(), live->system.to_string());
+      check.hint = "conninfo names several hosts or a pooler; name the server itself";
+    }
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    check.result = Result::failed;
+    check.finding = error.what();
+    check.hint = "pg_hba.conf needs a line for database `replication`, and the role needs REPLICATION";
+  }
+  return check;
+}
+
+Check check_identity(const LiveFacts& live, const std::optional<store::ServerLayout>& layout) {
+  Check check{
+      .name = "identity", .label = "identity", .finding = fmt::format("cluster {}", live.system.to_string())};
+  try {
+    const auto known = layout ? catalog::read_identity(*layout) : std::nullopt;
+    if (!known) {
+      check.finding += ", not seen before";
+    } else if (known->system != live.system) {
+      check.result = Result::failed;
+      check.finding = fmt::format("the server is cluster {}, the repository holds cluster {}",
+                                  live.system.to_string(), known->system.to_string());
+      check.hint = "conninfo leads to another server, or this is a new cluster: keep it under a new name";
+    } else if (known->major_version != live.major_version) {
+      check.result = Result::failed;
+      check.finding =
+          fmt::format("PostgreSQL {} now, {} in the repository", live.major_version, known->major_version);
+      check.hint = "after pg_upgrade keep the cluster under a new name";
+    }
+  } catch (const Error& error) {
+    check.result = Result::failed;
+    check.finding = error.what();
+  }
+  return check;
+}
+
+Check check_wal_level(const LiveFacts& live) {
+  Check check{.name = "wal_level", .label = "wal_level", .finding = live.wal_level};
+  if (live.wal_level == "minimal") {
+    check.result = Result::failed;
+    check.hint = "set wal_level = replica and restart the server";
+  }
+  return check;
+}
+
+Check check_wal_senders(const LiveFacts& live) {
+  Check check{.name = "max_wal_senders",
+              .label = "max_wal_senders",
+              .finding = fmt::format("{} of {} in use", live.wal_senders_used, live.max_wal_senders)};
+  const bool ours = live.sender.has_value();
+  if (live.max_wal_senders < live.wal_senders_used + kPlacesNeeded - (ours ? 1 : 0)) {
+    check.result = Result::failed;
+    check.hint = "raise max_wal_senders: the WAL receiver and a backup take one place each";
+  }
+  return check;
+}
+
+Check check_slot(const ServerConfig& server, const LiveFacts& live) {
+  Check check{.name = "slot", .label = "replication slot"};
+  if (!live.slot) {
+    check.result = Result::failed;
+    check.finding = fmt::format("slot {} does not exist", server.slot);
+    check.hint = server.create_slot ? fmt::format("`pgkeep receive-wal {}` makes it", server.name)
+                                    : fmt::format("make it by `pgkeep create-slot {}`", server.name);
+    return check;
+  }
+  const auto& slot = *live.slot;
+  check.finding =
+      fmt::format("{} {}, {}", server.slot, slot.wal_status.empty() ? "reserves nothing" : slot.wal_status,
+                  slot.active ? "active" : "not active");
+  if (slot.safe_wal_bytes)
+    check.finding += fmt::format(", {} until WAL is lost", io::format_bytes(*slot.safe_wal_bytes));
+  if (!slot.physical) {
+    check.result = Result::failed;
+    check.hint = fmt::format("{} is a logical slot; choose another name for `slot`", server.slot);
+  } else if (slot.wal_status == "lost") {
+    check.result = Result::failed;
+    check.hint = fmt::format(
+        "WAL is missing: `pgkeep drop-slot {0}`, `pgkeep receive-wal {0}`, and a new backup at once",
+        server.name);
+  } else if (slot.wal_status == "unreserved") {
+    check.result = Result::failed;
+    check.hint =
+        "the server removes WAL at its next checkpoint that was not received yet: start or speed up "
+        "receive-wal";
+  } else if (slot.wal_status.empty()) {
+    check.result = Result::failed;
+    check.hint = "the slot keeps no WAL; drop it and let receive-wal make it";
+  } else if (live.idle_slot_timeout) {
+    check.result = Result::advice;
+    check.hint =
+        fmt::format("idle_replication_slot_timeout is {}: a receiver that is away that long loses the slot",
+                    *live.idle_slot_timeout);
+  }
+  return check;
+}
+
+Check check_receiver(const ServerConfig& server, const std::optional<store::ServerLayout>& layout,
+                     const LiveFacts& live) {
+  Check check{.name = "receiver", .label = "WAL receiver"};
+  const auto holder = layout ? io::FileLock::holder(layout->receiver_lock()) : std::nullopt;
+  if (!holder) {
+    check.result = Result::failed;
+    check.finding = "not running";
+    check.hint = fmt::format("start `pgkeep receive-wal {}`", server.name);
+    return check;
+  }
+  check.finding = fmt::format("running as process {} since {}", holder->pid, holder->since);
+  if (live.sender) {
+    check.finding += fmt::format(", {}", live.sender->state);
+  } else {
+    check.result = Result::failed;
+    check.finding += ", but the server has no stream for the slot";
+    check.hint = "see the receiver's messages: it may be trying to connect";
+  }
+  return check;
+}
+
+}  // namespace
+
+std::optional<LiveFacts> check_live_server(const ServerConfig& server,
+                                           const std::optional<store::ServerLayout>& layout,
+                                           std::vector<Check>& checks, std::stop_token stop) {
+  std::optional<LiveFacts> live;
+  Check sql{.name = "sql_connection", .label = "SQL connection"};
+  try {
+    auto connection = open_sql(server, stop);
+    live = ask_live_facts(connection, server);
+    sql.finding = fmt::format("connected to {}", live->peer);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    sql.result = Result::failed;
+    sql.finding = error.what();
+    sql.hint = "is the server up, and does pg_hba.conf let this role in?";
+  }
+  checks.push_back(std::move(sql));
+  checks.push_back(check_physical(server, live, stop));
+  if (!live) return live;
+  checks.push_back(
+      {.name = "version", .label = "version", .finding = fmt::format("PostgreSQL {}", live->version)});
+  checks.push_back(check_identity(*live, layout));
+  checks.push_back(check_wal_level(*live));
+  checks.push_back(check_wal_senders(*live));
+  checks.push_back(check_slot(server, *live));
+  checks.push_back(check_receiver(server, layout, *live));
+  if (live->summarize_wal == false) {
+    checks.push_back({.name = "summarize_wal",
+                      .label = "summarize_wal",
+                      .result = Result::advice,
+                      .finding = "off",
+                      .hint = "set summarize_wal = on: then unchanged pages need not be sent for a backup"});
+  }
+  if (!live->data_checksums) {
+    checks.push_back(
+        {.name = "data_checksums",
+         .label = "data checksums",
+         .result = Result::advice,
+         .finding = "off",
+         .hint = "enable them by pg_checksums: only then can damaged pages be told from sound ones"});
+  }
+  return live;
+}
+
+}  // namespace pgkeep::server

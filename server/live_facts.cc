@@ -1,0 +1,167 @@
+#include "server/live_facts.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "server/server_settings.h"
+#include "streaming/replication.h"
+
+namespace pgkeep::server {
+namespace {
+
+using Cell = std::optional<std::string>;
+using Row = std::vector<Cell>;
+
+[[noreturn]] void not_possible(std::string_view what, const Cell& cell) {
+  throw ProtocolError(fmt::format("the server answered '{}' for {}", cell.value_or("NULL"), what));
+}
+
+std::string text(const Cell& cell, std::string_view what) {
+  if (!cell) not_possible(what, cell);
+  return *cell;
+}
+
+std::uint64_t number(const Cell& cell, std::string_view what) {
+  std::uint64_t value = 0;
+  if (!cell) not_possible(what, cell);
+  const auto [end, error] = std::from_chars(cell->data(), cell->data() + cell->size(), value);
+  if (error != std::errc{} || end != cell->data() + cell->size()) not_possible(what, cell);
+  return value;
+}
+
+std::optional<postgres::Lsn> optional_lsn(const Cell& cell, std::string_view what) {
+  if (!cell) return std::nullopt;
+  const auto lsn = postgres::Lsn::parse(*cell);
+  if (!lsn) not_possible(what, cell);
+  return lsn;
+}
+
+std::optional<Row> optional_row(streaming::Connection& sql, const std::string& query, std::size_t columns) {
+  auto answer = sql.query(query);
+  if (answer.rows.empty()) return std::nullopt;
+  if (answer.rows.size() != 1 || answer.rows.front().size() != columns)
+    throw ProtocolError(fmt::format("the server answered {} rows to: {}", answer.rows.size(), query));
+  return std::move(answer.rows.front());
+}
+
+std::optional<SlotFacts> ask_slot(streaming::Connection& sql, const std::string& slot,
+                                  std::string& active_pid) {
+  const auto row =
+      optional_row(sql,
+                   fmt::format("SELECT slot_type, active, active_pid, wal_status, restart_lsn, safe_wal_size "
+                               "FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
+                               streaming::quote_literal(slot)),
+                   6);
+  if (!row) return std::nullopt;
+  const auto& cells = *row;
+  SlotFacts facts;
+  facts.physical = text(cells[0], "slot_type") == "physical";
+  facts.active = text(cells[1], "active") == "t";
+  active_pid = cells[2].value_or("");
+  facts.wal_status = cells[3].value_or("");
+  facts.restart_lsn = optional_lsn(cells[4], "restart_lsn");
+  // Below zero when it is lost already.
+  if (cells[5]) facts.safe_wal_bytes = cells[5]->starts_with('-') ? 0 : number(cells[5], "safe_wal_size");
+  return facts;
+}
+
+std::optional<SenderFacts> ask_sender(streaming::Connection& sql, const std::string& pid) {
+  if (pid.empty()) return std::nullopt;
+  const auto row = optional_row(sql,
+                                fmt::format("SELECT state, sync_state, sent_lsn, flush_lsn FROM "
+                                            "pg_catalog.pg_stat_replication WHERE pid = {}",
+                                            streaming::quote_literal(pid)),
+                                4);
+  if (!row) return std::nullopt;
+  const auto& cells = *row;
+  return SenderFacts{.state = cells[0].value_or("not shown to this role; GRANT pg_monitor"),
+                     .sync_state = cells[1].value_or(""),
+                     .sent_lsn = optional_lsn(cells[2], "sent_lsn"),
+                     .flush_lsn = optional_lsn(cells[3], "flush_lsn")};
+}
+
+constexpr const char* kCurrentLsn =
+    "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
+    "THEN coalesce(pg_catalog.pg_last_wal_receive_lsn(), pg_catalog.pg_last_wal_replay_lsn()) "
+    "ELSE pg_catalog.pg_current_wal_flush_lsn() END";
+
+Cell ask_setting(streaming::Connection& sql, std::string_view name) {
+  return ask_value(sql, fmt::format("SELECT pg_catalog.current_setting({})", streaming::quote_literal(name)));
+}
+
+}  // namespace
+
+streaming::Connection open_sql(const ServerConfig& server, std::stop_token stop) {
+  auto sql = streaming::Connection::open(query_connection(server), streaming::ConnectionKind::sql, stop);
+  sql.query("SELECT pg_catalog.set_config('search_path', '', false)");
+  return sql;
+}
+
+streaming::Connection open_physical(const ServerConfig& server, std::stop_token stop) {
+  return streaming::Connection::open(query_connection(server), streaming::ConnectionKind::physical, stop);
+}
+
+std::optional<std::string> ask_value(streaming::Connection& sql, const std::string& query) {
+  auto row = optional_row(sql, query, 1);
+  if (!row) throw ProtocolError(fmt::format("the server answered no row to: {}", query));
+  return std::move(row->front());
+}
+
+postgres::Lsn ask_lsn(streaming::Connection& sql, const std::string& query) {
+  const auto answer = ask_value(sql, query);
+  const auto lsn = optional_lsn(answer, "a WAL position");
+  if (!lsn) not_possible("a WAL position", answer);
+  return *lsn;
+}
+
+postgres::TimelineId ask_timeline(streaming::Connection& sql) {
+  // pg_control lags behind a promotion until the next checkpoint; the name of the segment in hand does not,
+  // but a standby cannot tell it.
+  const bool in_recovery = ask_value(sql, "SELECT pg_catalog.pg_is_in_recovery()") == "t";
+  const auto answer = ask_value(
+      sql,
+      in_recovery
+          ? "SELECT coalesce((SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver), "
+            "(SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()))"
+          : "SELECT pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)");
+  std::uint32_t value = 0;
+  const auto& digits = text(answer, "the timeline");
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, in_recovery ? 10 : 16);
+  if (error != std::errc{} || end != digits.data() + digits.size() || value == 0)
+    not_possible("the timeline", answer);
+  return postgres::TimelineId(value);
+}
+
+LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server) {
+  LiveFacts facts;
+  facts.version = sql.version_text();
+  facts.major_version = sql.major_version();
+  facts.peer = sql.peer();
+  const auto system = ask_value(sql, "SELECT system_identifier FROM pg_catalog.pg_control_system()");
+  const auto identifier = postgres::SystemIdentifier::parse(text(system, "the system identifier"));
+  if (!identifier) not_possible("the system identifier", system);
+  facts.system = *identifier;
+  facts.in_recovery = ask_value(sql, "SELECT pg_catalog.pg_is_in_recovery()") == "t";
+  facts.timeline = ask_timeline(sql);
+  facts.current_lsn = ask_lsn(sql, kCurrentLsn);
+  facts.wal_level = text(ask_setting(sql, "wal_level"), "wal_level");
+  facts.max_wal_senders = number(ask_setting(sql, "max_wal_senders"), "max_wal_senders");
+  facts.wal_senders_used = number(
+      ask_value(sql, "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'walsender'"),
+      "walsenders");
+  facts.data_checksums = ask_setting(sql, "data_checksums") == "on";
+  if (facts.major_version >= 17) facts.summarize_wal = ask_setting(sql, "summarize_wal") == "on";
+  if (facts.major_version >= 18) {
+    auto timeout = ask_setting(sql, "idle_replication_slot_timeout");
+    if (timeout != "0") facts.idle_slot_timeout = std::move(timeout);
+  }
+  std::string sender_pid;
+  facts.slot = ask_slot(sql, server.slot, sender_pid);
+  facts.sender = ask_sender(sql, sender_pid);
+  return facts;
+}
+
+}  // namespace pgkeep::server

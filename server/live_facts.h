@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "catalog/postgres/timeline.h"
+#include "catalog/postgres/wal_segment.h"
+#include "server/config.h"
+#include "streaming/connection.h"
+
+namespace pgkeep::server {
+
+/// The replication slot as the server shows it.
+struct SlotFacts {
+  bool physical = false;
+  bool active = false;
+  std::string wal_status;  // reserved, extended, unreserved, lost; empty: nothing reserved
+  std::optional<postgres::Lsn> restart_lsn;
+  std::optional<std::uint64_t> safe_wal_bytes;  // until it is lost; nothing without a limit
+};
+
+/// The server's side of our stream, from pg_stat_replication.
+struct SenderFacts {
+  std::string state;  // streaming, catchup …
+  std::string sync_state;
+  std::optional<postgres::Lsn> sent_lsn;
+  std::optional<postgres::Lsn> flush_lsn;
+};
+
+/// What a running PostgreSQL says about itself, asked by SQL.
+struct LiveFacts {
+  std::string version;  // "18.6"
+  int major_version = 0;
+  std::string peer;
+  postgres::SystemIdentifier system;
+  postgres::TimelineId timeline;
+  bool in_recovery = false;
+  postgres::Lsn current_lsn;  // flushed; on a standby received or replayed
+  std::string wal_level;
+  std::uint64_t max_wal_senders = 0;
+  std::uint64_t wal_senders_used = 0;
+  std::optional<bool> summarize_wal;  // 17 and up
+  bool data_checksums = false;
+  std::optional<std::string> idle_slot_timeout;  // 18 and up, when it is set
+  std::optional<SlotFacts> slot;
+  std::optional<SenderFacts> sender;
+};
+
+/// An SQL session for questions, with search_path emptied.
+streaming::Connection open_sql(const ServerConfig& server, std::stop_token stop);
+/// A physical replication connection for single commands.
+streaming::Connection open_physical(const ServerConfig& server, std::stop_token stop);
+
+/// Throws ConnectionLost, ServerError, ProtocolError for an answer that cannot be.
+LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server);
+
+/// The timeline on which the server writes (or, a standby, receives) WAL.
+postgres::TimelineId ask_timeline(streaming::Connection& sql);
+
+// The single value of a query's single row. Throws ProtocolError when there is another number of rows.
+std::optional<std::string> ask_value(streaming::Connection& sql, const std::string& query);
+postgres::Lsn ask_lsn(streaming::Connection& sql, const std::string& query);
+
+}  // namespace pgkeep::server

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "catalog/io/error.h"
+#include "catalog/io/units.h"
+
+namespace pgkeep::server {
+
+/// Keeps the keys in the order in which they were put.
+using Json = nlohmann::ordered_json;
+
+/// The version of the JSON documents: raised when a key changes its meaning or goes, not when one is added.
+inline constexpr int kJsonSchema = 1;
+
+/// Where a command says things: facts and reports go to standard output, talk to standard error. Under --json
+/// standard output carries one document and nothing else, also when the command fails:
+///
+///     {"pgkeep": {"version": "0.1.0", "schema": 1}, "data": …, "warnings": [], "error": {"message": …,
+///     "exit_code": 1}}
+///
+/// with "error" only when there is one. One thread.
+class Output {
+ public:
+  enum class Format { text, json };
+  enum class Talk { quiet, normal, verbose };
+  Output(Format format, Talk talk, std::FILE* results = stdout, std::FILE* messages = stderr)
+      : format_(format), talk_(talk), results_(results), messages_(messages) {}
+
+  bool json() const noexcept { return format_ == Format::json; }
+  bool quiet() const noexcept { return talk_ == Talk::quiet; }
+  bool verbose() const noexcept { return talk_ == Talk::verbose; }
+
+  /// What was asked for: always shown, unless as JSON.
+  void fact(std::string_view line);
+  /// What a command has done: not shown with --quiet.
+  void report(std::string_view line);
+  void note(std::string_view line);     // talk, not shown with --quiet
+  void debug(std::string_view line);    // talk, shown with --verbose
+  void warning(std::string_view line);  // always shown, and in the document
+  /// One of several servers or parts failed: shown as an error, kept among the document's warnings.
+  void failure(std::string_view line);
+  /// The command failed.
+  void error(std::string_view message, Exit exit);
+
+  /// The document's "data".
+  void data(Json data) { data_ = std::move(data); }
+
+  /// To be called once, at the end: writes the document. Throws StorageError when standard output cannot take
+  /// it.
+  void finish();
+
+ private:
+  void talk(std::string_view kind, std::string_view line);
+  void result(std::string_view line);
+
+  Format format_;
+  Talk talk_;
+  std::FILE* results_;   // borrowed
+  std::FILE* messages_;  // borrowed
+  Json data_;
+  std::vector<std::string> warnings_;
+  Json error_;
+};
+
+/// null when there is none.
+Json json_time(const std::optional<io::TimePoint>& time);
+
+}  // namespace pgkeep::server

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "catalog/run_journal.h"
+#include "server/output.h"
+
+namespace pgkeep::server {
+
+/// Runs `work` as a run of the server: the journal and the index tell afterwards that it was done, how it
+/// went, and the figures
+/// (`details`, the return value). What `work` throws is recorded and thrown on. A journal that cannot be
+/// written at the beginning stops the run; at the end, it is a warning.
+void record_run(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
+                Output& out, const std::function<Json()>& work);
+
+}  // namespace pgkeep::server

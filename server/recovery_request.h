@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "recover/plan.h"
+#include "server/cli/arguments.h"
+#include "server/config.h"
+
+namespace pgkeep::server {
+
+/// What the operator of `recover` asked for, from the options. `backups` are the server's, oldest first.
+/// Throws UsageError for options that do not go together, NotFound for a backup that is not there.
+recover::RecoveryRequest make_recovery_request(const Arguments& arguments, const ServerConfig& server,
+                                               std::span<const store::BackupRecord> backups,
+                                               const std::filesystem::path& config_file);
+
+/// restore_command for this host: this program's own path and the configuration's, quoted for the shell and
+/// for PostgreSQL's percent signs.
+std::string local_get_wal_command(const std::filesystem::path& program,
+                                  const std::filesystem::path& config_file, const std::string& server);
+
+}  // namespace pgkeep::server

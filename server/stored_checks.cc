@@ -1,0 +1,103 @@
+#include "server/stored_checks.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "catalog/store/backup_record.h"
+#include "server/fleet.h"
+#include "server/wal_facts.h"
+
+namespace pgkeep::server {
+namespace {
+
+using Result = Check::Result;
+
+Check check_backups(const ServerConfig& server, const store::BackupListing& listing) {
+  Check check{.name = "backups", .label = "backups"};
+  if (!listing.damaged.empty()) {
+    check.result = Result::failed;
+    check.finding = fmt::format("{}", fmt::join(listing.damaged, "; "));
+    check.hint = "the backup cannot be used; delete its folder when nothing of it is wanted";
+  } else if (listing.backups.empty()) {
+    check.result = Result::failed;
+    check.finding = "none";
+    check.hint = fmt::format("take one: `pgkeep backup {}`", server.name);
+  } else {
+    const auto& latest = listing.backups.back();
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(io::now() - latest.ended);
+    check.finding = fmt::format("{}; the latest, {}, is {} old", listing.backups.size(),
+                                latest.id.to_string(), io::format_duration(age));
+    if (latest.checksum_failures > 0) {
+      check.result = Result::failed;
+      check.finding += fmt::format(", with {} checksum failures", latest.checksum_failures);
+      check.hint =
+          fmt::format("the server has damaged pages: `pgkeep show-backup {} latest` names them", server.name);
+    }
+  }
+  return check;
+}
+
+/// From the oldest backup to the last byte received, along the newest timeline.
+Check check_wal_continuous(const catalog::WalArchive& archive, const WalFacts& wal,
+                           const std::vector<store::BackupRecord>& backups) {
+  Check check{.name = "wal_continuous", .label = "WAL without holes"};
+  if (!wal.received) {
+    check.result = Result::failed;
+    check.finding = "no WAL is stored";
+    check.hint = "start `pgkeep receive-wal`";
+    return check;
+  }
+  const auto begin = backups.empty() ? wal.ranges.front().begin : backups.front().start.lsn;
+  const auto history = archive.history(wal.received->timeline);
+  if (!history) {
+    check.result = Result::failed;
+    check.finding = fmt::format("{} is missing", wal.received->timeline.history_file());
+    check.hint = "restart receive-wal: it fetches the history of its timeline";
+  } else if (begin <= wal.received->lsn && archive.holds(*history, begin, wal.received->lsn)) {
+    check.finding = fmt::format("from {} to {}", begin.to_string(), wal.received->lsn.to_string());
+  } else {
+    check.result = Result::failed;
+    check.finding =
+        fmt::format("WAL is missing between {} and {}", begin.to_string(), wal.received->lsn.to_string());
+    for (const auto& hole : wal.holes)
+      check.finding += fmt::format("; timeline {}: nothing from {} to {}", hole.timeline.to_string(),
+                                   hole.begin.to_string(), hole.end.to_string());
+    check.hint = "no recovery can cross a hole: take a new backup";
+  }
+  return check;
+}
+
+Check check_lag(const WalFacts& wal, const LiveFacts& live, postgres::WalSegmentSize size) {
+  Check check{.name = "wal_lag", .label = "WAL received"};
+  const auto lag = wal_lag(wal, live.current_lsn);
+  check.finding = lag ? fmt::format("{} behind the server", io::format_bytes(*lag)) : "none";
+  // More than two segments: the stream is not keeping up, or there is none.
+  if (!lag || *lag > std::uint64_t{2} * size.bytes()) {
+    check.result = Result::failed;
+    check.hint = "what the server has written since would be lost with it; see the WAL receiver";
+  }
+  return check;
+}
+
+}  // namespace
+
+void check_stored(const ServerConfig& server, const store::ServerLayout& layout,
+                  const std::optional<LiveFacts>& live, std::vector<Check>& checks) {
+  const auto listing = store::list_backup_records(layout);
+  checks.push_back(check_backups(server, listing));
+  if (!is_known(layout)) return;
+  try {
+    const auto archive = open_archive(server, layout);
+    const auto wal = read_wal_facts(archive);
+    checks.push_back(check_wal_continuous(archive, wal, listing.backups));
+    if (live && wal.received) checks.push_back(check_lag(wal, *live, archive.identity().wal_segment_size));
+  } catch (const Error& error) {
+    checks.push_back({.name = "wal_continuous",
+                      .label = "WAL without holes",
+                      .result = Result::failed,
+                      .finding = error.what(),
+                      .hint = "what is stored cannot be read"});
+  }
+}
+
+}  // namespace pgkeep::server
