@@ -1,0 +1,288 @@
+#include "recover/plan.h"
+
+#include <algorithm>
+#include <limits>
+#include <ranges>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "recover/plan_tablespaces.h"
+#include "recover/wal_line.h"
+
+namespace pgkeep::recover {
+namespace {
+
+using postgres::Lsn;
+using postgres::TimelineHistory;
+using postgres::TimelineId;
+using postgres::WalSegment;
+using store::BackupRecord;
+
+constexpr auto kEverything = std::numeric_limits<std::uint64_t>::max();
+
+/// A record that starts at the target may go on behind its segment, and small segments hold less than one.
+constexpr std::uint64_t kBytesPastLsn = 16u << 20;
+
+/// PostgreSQL stops at the first commit past the target time; a quiet server may not have one in the next
+/// segment.
+constexpr std::uint64_t kSegmentsPastTime = 4;
+
+/// The end of what was received is known but for zeroes at its end: a page at most in one record.
+constexpr std::uint64_t kUnknownTailBytes = 8192;
+
+/// How far the clocks of server and backup host may differ.
+constexpr std::chrono::minutes kClockDifference{1};
+
+template <typename T>
+const T* target_as(const RecoveryRequest& request) {
+  return std::get_if<T>(&request.target.where);
+}
+
+TimelineId choose_timeline(const RecoveryRequest& request, const RecoveryFacts& facts) {
+  if (request.target.timeline) return *request.target.timeline;
+  return newest_timeline(facts).value_or(facts.backups.back().end.timeline);
+}
+
+TimelineHistory line_of(TimelineId timeline, const RecoveryFacts& facts) {
+  const auto known = facts.wal.histories.find(timeline);
+  if (known != facts.wal.histories.end()) return known->second;
+  if (timeline == TimelineId(1)) return TimelineHistory(timeline);
+  std::string others = "1";
+  for (const auto& [other, history] : facts.wal.histories) others += ", " + other.to_string();
+  throw Refused(
+      fmt::format("timeline {}: its history file {} is not in the WAL archive, so PostgreSQL could not "
+                  "follow it; choose one "
+                  "of the timelines that are known ({}) with --target-tli",
+                  timeline.to_string(), timeline.history_file(), others));
+}
+
+/// Why this backup cannot reach the target on this line, whatever WAL there is; nothing when it can.
+std::optional<std::string> obstacle(const BackupRecord& backup, const TimelineHistory& line,
+                                    const RecoveryRequest& request) {
+  for (const auto& position : {backup.start, backup.end}) {
+    if (line.contains(position)) continue;
+    const auto left = line.end_of(position.timeline);
+    if (!left) {
+      return fmt::format("was taken on timeline {}, which is no ancestor of timeline {}",
+                         position.timeline.to_string(), line.timeline().to_string());
+    }
+    return fmt::format("was taken on timeline {} behind {}, where timeline {} had left it",
+                       position.timeline.to_string(), left->to_string(), line.timeline().to_string());
+  }
+  if (const auto* time = target_as<TargetTime>(request); time != nullptr && backup.ended > time->time)
+    return fmt::format("ended at {}, after the target", io::format_time(backup.ended));
+  if (const auto* target = target_as<TargetLsn>(request); target != nullptr && backup.end.lsn > target->lsn)
+    return fmt::format("is consistent only from {} on, past the target", backup.end.lsn.to_string());
+  return std::nullopt;
+}
+
+/// The newest backup that can reach the target; null when there is none.
+const BackupRecord* newest_suitable(const TimelineHistory& line, const RecoveryRequest& request,
+                                    const RecoveryFacts& facts) {
+  for (const auto& backup : facts.backups | std::views::reverse) {
+    if (!obstacle(backup, line, request)) return &backup;
+  }
+  return nullptr;
+}
+
+const BackupRecord& choose_backup(const TimelineHistory& line, const RecoveryRequest& request,
+                                  const RecoveryFacts& facts) {
+  const auto* suitable = newest_suitable(line, request, facts);
+  if (!request.backup) {
+    if (suitable != nullptr) return *suitable;
+    const auto& oldest = facts.backups.front();
+    throw Refused(fmt::format("no backup of {} can reach {}: the oldest, {}, {}", request.server,
+                              request.target.describe(), oldest.id.to_string(),
+                              obstacle(oldest, line, request).value_or("")));
+  }
+  const auto chosen = std::ranges::find(facts.backups, *request.backup, &BackupRecord::id);
+  if (chosen == facts.backups.end()) {
+    throw NotFound(fmt::format("{} has no backup {}; the newest is {}", request.server,
+                               request.backup->to_string(), facts.backups.back().id.to_string()));
+  }
+  const auto reason = obstacle(*chosen, line, request);
+  if (!reason) return *chosen;
+  throw Refused(fmt::format(
+      "backup {} cannot reach {}: it {}; {}", chosen->id.to_string(), request.target.describe(), *reason,
+      suitable == nullptr ? std::string("no other backup can")
+                          : fmt::format("the newest that can is {}", suitable->id.to_string())));
+}
+
+std::string missing_name(const WalLine& wal, const RecoveryFacts& facts) {
+  return wal.missing.value_or(WalSegment::holding(wal.end, facts.wal_segment_size))
+      .name(facts.wal_segment_size);
+}
+
+void require_consistency(const BackupRecord& backup, const WalLine& wal, const RecoveryFacts& facts) {
+  const auto have = wal.ends_in_partial() ? wal.end.lsn + kUnknownTailBytes : wal.end.lsn;
+  if (backup.end.lsn <= have) return;
+  throw Refused(fmt::format(
+      "backup {} cannot be made consistent: WAL segment {} is missing; the archive has its WAL up to {}, and "
+      "{} is "
+      "needed. Choose another backup, or bring the segment back",
+      backup.id.to_string(), missing_name(wal, facts), wal.end.lsn.to_string(), backup.end.lsn.to_string()));
+}
+
+[[noreturn]] void refuse_hole(const RecoveryRequest& request, const BackupRecord& backup, const WalLine& wal,
+                              const RecoveryFacts& facts) {
+  std::string ways_out =
+      fmt::format("--target-lsn up to {} or --target-immediate can be reached", wal.end.lsn.to_string());
+  const auto newer =
+      std::ranges::find_if(facts.backups, [&](const auto& b) { return b.start.lsn > wal.end.lsn; });
+  if (request.backup && newer != facts.backups.end())
+    ways_out += fmt::format("; backup {} was taken behind the hole", facts.backups.back().id.to_string());
+  throw Refused(
+      fmt::format("{} cannot be reached from backup {}: WAL segment {} is missing (WAL ends at {} and goes "
+                  "on behind the hole); {}",
+                  request.target.describe(), backup.id.to_string(), missing_name(wal, facts),
+                  wal.end.lsn.to_string(), ways_out));
+}
+
+[[noreturn]] void refuse_past_end(const RecoveryRequest& request, const std::string& end) {
+  throw Refused(
+      fmt::format("{} lies past the last WAL there is, which {}; without a target, recovery goes to the last "
+                  "byte received",
+                  request.target.describe(), end));
+}
+
+/// The last segment needed for a target time.
+std::uint64_t last_for_time(const RecoveryRequest& request, const BackupRecord& backup, const WalLine& wal,
+                            const RecoveryFacts& facts, io::TimePoint time) {
+  for (const auto& file : wal.files) {
+    const auto times = facts.times.find(file.segment);
+    if (times != facts.times.end() && times->second.first && *times->second.first > time)
+      return file.segment.number + kSegmentsPastTime;
+  }
+  if (wal.missing) refuse_hole(request, backup, wal, facts);
+  const auto last = facts.times.find(wal.files.back().segment);
+  if (last != facts.times.end() && last->second.second && time > *last->second.second + kClockDifference)
+    refuse_past_end(request, "came at " + io::format_time(*last->second.second));
+  return kEverything;
+}
+
+/// The number of the last segment that reaching the target takes. Throws Refused when it cannot be reached.
+std::uint64_t last_needed(const RecoveryRequest& request, const BackupRecord& backup, const WalLine& wal,
+                          const RecoveryFacts& facts) {
+  const auto size = facts.wal_segment_size;
+  const auto consistent = WalSegment::ending(backup.end, size).number;
+  if (target_as<Immediate>(request) != nullptr) return consistent;
+  if (const auto* target = target_as<TargetLsn>(request)) {
+    // PostgreSQL stops at a record that begins at the target or behind it, so that one must be there.
+    if (wal.end.lsn <= target->lsn) {
+      if (wal.missing) refuse_hole(request, backup, wal, facts);
+      refuse_past_end(request, "ends at " + wal.end.lsn.to_string());
+    }
+    const auto margin = std::max<std::uint64_t>(kBytesPastLsn, size.bytes());
+    return (target->lsn + margin).value() / size.bytes();
+  }
+  if (const auto* target = target_as<TargetTime>(request))
+    return std::max(consistent, last_for_time(request, backup, wal, facts, target->time));
+  if (wal.missing) refuse_hole(request, backup, wal, facts);
+  return kEverything;
+}
+
+void add_backup_remarks(RecoveryPlan& plan, const RecoveryFacts& facts) {
+  const auto& backup = plan.backup;
+  if (backup.checksum_failures > 0) {
+    plan.remarks.push_back(fmt::format("PostgreSQL found {} damaged data pages while it sent this backup",
+                                       backup.checksum_failures));
+  }
+  for (const auto& message : facts.damaged_backups) plan.remarks.push_back("left out: " + message);
+  const bool position_unknown =
+      target_as<TargetXid>(plan.request) != nullptr || target_as<TargetName>(plan.request) != nullptr;
+  if (position_unknown && !plan.request.backup && facts.backups.size() > 1) {
+    plan.remarks.push_back(
+        fmt::format("where {} lies is not known before replay; if it came before {}, when this backup ended, "
+                    "name an older backup",
+                    plan.request.target.describe(), io::format_time(backup.ended)));
+  }
+}
+
+void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHistory& line,
+                     const RecoveryFacts& facts) {
+  const auto size = facts.wal_segment_size;
+  if (wal.missing) {
+    plan.remarks.push_back(
+        fmt::format("WAL segment {} is missing, behind the target: later WAL cannot be reached "
+                    "from this backup",
+                    wal.missing->name(size)));
+  }
+  const bool cut = !plan.wal.empty() && plan.wal.back().segment != wal.files.back().segment;
+  if (cut && target_as<TargetTime>(plan.request) != nullptr) {
+    plan.remarks.push_back(
+        fmt::format("WAL is laid down up to {}; should PostgreSQL say that recovery ended before the target "
+                    "was reached (no "
+                    "commit for so long), recover with --get-wal",
+                    plan.wal.back().segment.name(size)));
+  }
+  for (const auto& [timeline, history] : facts.wal.histories) {
+    if (line.contains(timeline) || timeline < line.timeline()) continue;
+    plan.remarks.push_back(fmt::format(
+        "there is also timeline {}, which left timeline {} at {}: --target-tli {}", timeline.to_string(),
+        history.ancestors().empty() ? std::string("?") : history.ancestors().back().timeline.to_string(),
+        history.begin().to_string(), timeline.to_string()));
+  }
+}
+
+}  // namespace
+
+RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& facts) {
+  if (facts.backups.empty()) {
+    throw NotFound(fmt::format("{} has no backup to recover from{}", request.server,
+                               facts.damaged_backups.empty() ? "" : ": " + facts.damaged_backups.front()));
+  }
+  const auto timeline = choose_timeline(request, facts);
+  const auto line = line_of(timeline, facts);
+  const auto& backup = choose_backup(line, request, facts);
+  const auto wal = follow_wal(line, facts, backup.start.lsn);
+  require_consistency(backup, wal, facts);
+  const auto last = last_needed(request, backup, wal, facts);
+
+  RecoveryPlan plan{.request = request, .backup = backup, .timeline = timeline, .wal_end = wal.end};
+  plan.tablespaces = plan_tablespaces(request, backup);
+  plan.request.destination = normal_path(request.destination);
+  plan.data_bytes = backup.data_bytes;
+  // Those of other lines too: PostgreSQL looks at them for a number that no timeline has yet.
+  for (const auto& [known, history] : facts.wal.histories) plan.histories.push_back(known);
+  if (request.wal_mode == WalMode::lay_down) {
+    std::ranges::copy_if(wal.files, std::back_inserter(plan.wal),
+                         [last](const PlannedWal& file) { return file.segment.number <= last; });
+    plan.wal_bytes = plan.wal.size() * std::uint64_t{facts.wal_segment_size.bytes()};
+  }
+  add_backup_remarks(plan, facts);
+  add_wal_remarks(plan, wal, line, facts);
+  return plan;
+}
+
+std::string RecoveryPlan::describe() const {
+  const auto where =
+      request.remote_ssh_command.empty() ? std::string("this host") : request.remote_ssh_command;
+  auto text = fmt::format("recover {} to {} ({})\n", request.server, request.destination.native(), where);
+  text += fmt::format("  backup      {}, PostgreSQL {}, {} in {} files, ended {}\n", backup.id.to_string(),
+                      backup.server_version, io::format_bytes(data_bytes), backup.file_count,
+                      io::format_time(backup.ended));
+  text +=
+      fmt::format("  target      {}{}\n", request.target.describe(), request.standby ? ", as a standby" : "");
+  text += fmt::format("  timeline    {}; WAL reaches {} on timeline {}\n", timeline.to_string(),
+                      wal_end.lsn.to_string(), wal_end.timeline.to_string());
+  if (request.wal_mode == WalMode::get_wal) {
+    text += fmt::format("  WAL         fetched by: {}\n", request.get_wal_command);
+  } else if (!wal.empty()) {
+    const auto size = backup.wal_segment_size;
+    text += fmt::format("  WAL         {} files ({}), {} to {}{}\n", wal.size(), io::format_bytes(wal_bytes),
+                        wal.front().segment.name(size), wal.back().segment.name(size),
+                        wal.back().partial ? ", the segment still being received" : "");
+  }
+  for (const auto& tablespace : tablespaces) {
+    text += fmt::format("  tablespace  {} ({}): {}\n",
+                        tablespace.name.empty() ? "without a name" : tablespace.name, tablespace.oid,
+                        tablespace.original == tablespace.location
+                            ? tablespace.location
+                            : fmt::format("{} instead of {}", tablespace.location, tablespace.original));
+  }
+  for (const auto& remark : remarks) text += fmt::format("  note        {}\n", remark);
+  return text;
+}
+
+}  // namespace pgkeep::recover

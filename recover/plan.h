@@ -22,13 +22,13 @@ struct RecoveryRequest {
   std::string server;
   std::optional<store::BackupId> backup;  // nothing: the newest that can reach the target
   std::filesystem::path destination;
-  std::string remote_ssh_command;         // empty: this host
+  std::string remote_ssh_command;  // empty: this host
   RecoveryTarget target;
   bool standby = false;
   WalMode wal_mode = WalMode::lay_down;
-  std::string get_wal_command;            // restore_command for get_wal, with %f and %p
+  std::string get_wal_command;                     // restore_command for get_wal, with %f and %p
   std::map<std::string, std::string> tablespaces;  // name, OID or original location → new location
-  unsigned jobs = 0;                      // 0: one a core
+  unsigned jobs = 0;                               // 0: one a core
 };
 
 struct PlannedTablespace {
@@ -38,7 +38,9 @@ struct PlannedTablespace {
   std::string location;  // where it goes; equal to original unless relocated; relative: in place
 };
 
-/// A WAL file to be laid down. `partial`: from the segment still being received, padded with zeroes.
+/// A WAL file to be laid down. `partial`: from the segment still being received, padded with zeroes. Of a
+/// segment that exists on several timelines of the line all are laid down: replay takes the newest,
+/// pg_verifybackup and the WAL summarizer (17+) want the older ones too.
 struct PlannedWal {
   postgres::WalSegment segment;
   bool partial = false;
@@ -48,34 +50,38 @@ struct PlannedWal {
 struct RecoveryPlan {
   RecoveryRequest request;
   store::BackupRecord backup;
-  postgres::TimelineId timeline;           // that replay follows
-  std::vector<postgres::TimelineId> histories;  // history files to lay down
-  std::vector<PlannedWal> wal;             // in order of replay
-  postgres::WalPosition wal_end;           // the last byte there is along the timeline
-  std::vector<PlannedTablespace> tablespaces;
+  postgres::TimelineId timeline;                  // that replay follows
+  std::vector<postgres::TimelineId> histories{};  // history files to lay down: all that are known
+  std::vector<PlannedWal> wal{};                  // in order of replay
+  postgres::WalPosition wal_end{};                // the first byte that is not there along the timeline
+  std::vector<PlannedTablespace> tablespaces{};
   std::uint64_t data_bytes = 0;
   std::uint64_t wal_bytes = 0;
-  std::vector<std::string> remarks;        // what the operator should know before
+  std::vector<std::string> remarks{};  // what the operator should know before
 
-  std::string describe() const;            // for --dry-run, lines of text
+  std::string describe() const;  // for --dry-run, lines of text
 };
 
 /// The facts a plan is made from: what the repository holds. Made by gather_facts(), or by a test.
 struct RecoveryFacts {
-  std::vector<store::BackupRecord> backups;           // oldest first
+  std::vector<store::BackupRecord> backups;  // oldest first
   catalog::WalInventory wal;
   postgres::WalSegmentSize wal_segment_size;
   std::map<postgres::WalSegment, postgres::Lsn> partial_ends;
   /// When the first and last byte of each complete segment were sent, where known.
+  /// For a partial segment: nothing, and when it was last written to.
   std::map<postgres::WalSegment, std::pair<std::optional<io::TimePoint>, std::optional<io::TimePoint>>> times;
+  std::vector<std::string> damaged_backups;  // those whose record cannot be read: a message each
 };
 
 /// Chooses backup, timeline and WAL. Throws Refused with the reason and, where there is one, what would work:
-/// a hole in the WAL before the consistency point or the target (naming the first missing segment), a target before
-/// the backup's end or past the last WAL, a backup not on the target's timeline. NotFound when there is no backup.
+/// a hole in the WAL before the consistency point or the target (naming the first missing segment), a target
+/// before the backup's end or past the last WAL, a backup not on the target's timeline. NotFound when there
+/// is no backup.
 RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& facts);
 
-/// Reads the facts from the files of the repository (not from the index).
-RecoveryFacts gather_facts(const store::ServerLayout& layout);
+/// Reads the facts from the files of the repository (not from the index). `segment_times` costs opening every
+/// segment, and serves a target time alone. Throws NotFound when the repository knows nothing of the server.
+RecoveryFacts gather_facts(const store::ServerLayout& layout, bool segment_times = true);
 
 }  // namespace pgkeep::recover

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "catalog/io/units.h"
@@ -11,11 +12,12 @@
 namespace pgkeep::recover {
 
 // Where replay stops (PostgreSQL manual, "Recovery Target").
-struct EndOfWal {};     // the last byte that was acknowledged
-struct Immediate {};    // as soon as the backup is consistent
+struct EndOfWal {};   // the last byte that was acknowledged
+struct Immediate {};  // as soon as the backup is consistent
 struct TargetTime {
   io::TimePoint time;
-  std::string text;     // as handed to PostgreSQL, with an explicit zone
+  std::string text;           // as handed to PostgreSQL, with an explicit zone
+  bool zone_assumed = false;  // typed without a zone, and taken as local time of this host
 };
 struct TargetLsn {
   postgres::Lsn lsn;
@@ -24,10 +26,11 @@ struct TargetXid {
   std::string xid;
 };
 struct TargetName {
-  std::string name;     // a restore point
+  std::string name;  // a restore point
 };
 
 enum class TargetAction { pause, promote, shutdown };
+std::string_view to_string(TargetAction action);  // as PostgreSQL spells it
 
 struct RecoveryTarget {
   std::variant<EndOfWal, Immediate, TargetTime, TargetLsn, TargetXid, TargetName> where;
@@ -41,8 +44,8 @@ struct RecoveryTarget {
   std::string describe() const;
 };
 
-/// What an operator types; throws UsageError naming the option. A time needs a zone or is taken as local time of this host,
-/// which is then said by describe().
+/// What an operator types; throws UsageError naming the option. A time needs a zone or is taken as local time
+/// of this host, which is then said by describe().
 TargetTime parse_target_time(const std::string& text);
 TargetLsn parse_target_lsn(const std::string& text);
 TargetXid parse_target_xid(const std::string& text);

@@ -1,0 +1,91 @@
+#include "recover/wal_line.h"
+
+#include <algorithm>
+#include <map>
+
+namespace pgkeep::recover {
+namespace {
+
+using postgres::Lsn;
+using postgres::TimelineHistory;
+using postgres::WalSegment;
+
+/// A file of a segment, and up to where its bytes are those of the line.
+struct Candidate {
+  PlannedWal file;
+  Lsn end;
+};
+using Candidates = std::map<std::uint64_t, std::vector<Candidate>>;  // by number; timelines rise
+
+/// Adds the file unless it has nothing of the line.
+void add(Candidates& candidates, const TimelineHistory& line, postgres::WalSegmentSize size, PlannedWal file,
+         Lsn end) {
+  const auto& segment = file.segment;
+  if (!line.contains(segment.timeline)) return;
+  const auto left = line.end_of(segment.timeline);
+  if (left) end = std::min(end, *left);
+  if (end <= segment.begin(size)) return;
+  candidates[segment.number].push_back({file, end});
+}
+
+Candidates files_of_line(const TimelineHistory& line, const RecoveryFacts& facts,
+                         std::uint64_t first_number) {
+  const auto size = facts.wal_segment_size;
+  Candidates candidates;
+  for (const auto& segment : facts.wal.segments) {
+    if (segment.number >= first_number) add(candidates, line, size, {segment, false}, segment.end(size));
+  }
+  for (const auto& segment : facts.wal.partials) {
+    const auto end = facts.partial_ends.find(segment);
+    if (segment.number < first_number || end == facts.partial_ends.end()) continue;
+    if (std::ranges::binary_search(facts.wal.segments, segment)) continue;  // archived a moment ago
+    add(candidates, line, size, {segment, true}, end->second);
+  }
+  for (auto& [number, files] : candidates) {
+    std::ranges::sort(files, {}, [](const Candidate& c) { return c.file.segment.timeline; });
+  }
+  return candidates;
+}
+
+}  // namespace
+
+WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn start) {
+  const auto size = facts.wal_segment_size;
+  auto number = start.value() / size.bytes();
+  const auto candidates = files_of_line(line, facts, number);
+
+  WalLine found;
+  found.end.lsn = Lsn(number * size.bytes());
+  for (auto at = candidates.begin(); at != candidates.end() && at->first == number; ++at, ++number) {
+    // PostgreSQL opens the newest timeline's file. One that has less than an older one (its copy of the
+    // ancestor's bytes had not arrived yet) must not stand in the way.
+    const auto best = std::ranges::max_element(at->second, [](const Candidate& a, const Candidate& b) {
+      return a.end < b.end || (a.end == b.end && a.file.segment.timeline < b.file.segment.timeline);
+    });
+    for (auto file = at->second.begin(); file <= best; ++file) found.files.push_back(file->file);
+    found.end.lsn = best->end;
+    if (best->end < Lsn((number + 1) * size.bytes())) break;
+  }
+  found.end.timeline = line.timeline_at(found.end.lsn);
+
+  const auto missing = WalSegment::holding(found.end, size);
+  const bool more_behind = candidates.upper_bound(missing.number) != candidates.end();
+  if (more_behind) found.missing = missing;
+  return found;
+}
+
+std::optional<postgres::TimelineId> newest_timeline(const RecoveryFacts& facts) {
+  std::optional<WalSegment> newest;
+  const auto consider = [&newest](const WalSegment& segment) {
+    if (!newest || segment.number > newest->number ||
+        (segment.number == newest->number && segment.timeline > newest->timeline)) {
+      newest = segment;
+    }
+  };
+  std::ranges::for_each(facts.wal.segments, consider);
+  std::ranges::for_each(facts.wal.partials, consider);
+  if (!newest) return std::nullopt;
+  return newest->timeline;
+}
+
+}  // namespace pgkeep::recover

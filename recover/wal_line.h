@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "catalog/postgres/timeline.h"
+#include "recover/plan.h"
+
+namespace pgkeep::recover {
+
+/// What the archive holds of one line of timelines from a position on, without a gap.
+struct WalLine {
+  std::vector<PlannedWal> files;  // in order of replay, as PlannedWal says
+  postgres::WalPosition end;      // the first byte that is not there
+  std::optional<postgres::WalSegment>
+      missing;  // end is a hole: this segment is missing, and WAL goes on behind it
+
+  /// True when the last file is a segment still being received.
+  bool ends_in_partial() const { return !files.empty() && files.back().partial; }
+};
+
+/// Follows `line` from the segment that holds `start`.
+WalLine follow_wal(const postgres::TimelineHistory& line, const RecoveryFacts& facts, postgres::Lsn start);
+
+/// The timeline with the newest WAL: highest segment number, then highest timeline. Nothing without any WAL.
+std::optional<postgres::TimelineId> newest_timeline(const RecoveryFacts& facts);
+
+}  // namespace pgkeep::recover
