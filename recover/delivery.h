@@ -8,8 +8,6 @@
 #include <vector>
 
 #include "catalog/io/bytes.h"
-#include "catalog/io/progress.h"
-#include "recover/plan.h"
 
 namespace pgkeep::recover {
 
@@ -19,27 +17,53 @@ struct DeliveredFile {
   std::uint64_t size = 0;
   std::uint32_t mode = 0600;
   std::int64_t modified = 0;  // Unix seconds
-  /// Streams exactly `size` bytes; called once, from one of the delivery's threads, which has the number `worker`.
+  /// Streams exactly `size` bytes; called once, from one of the delivery's threads, which has the number
+  /// `worker`.
   std::function<void(io::ByteSink& out, unsigned worker)> content;
+};
+
+/// A directory that will hold a part of the cluster: the data directory, or a tablespace's location.
+struct DeliveryRoot {
+  std::string directory;
+  std::uint64_t bytes_needed = 0;
+};
+
+/// How PostgreSQL is to be started where it was delivered to.
+struct StartFacts {
+  std::string user;         // who the files belong to
+  bool as_root = false;     // we act as root there, which PostgreSQL refuses to run as
+  std::string pg_ctl;       // its path where it was found, else "pg_ctl"
+  bool log_beside = false;  // `user` may make a file beside the data directory
 };
 
 /// Writes a data directory somewhere. Two kinds: on this host, and over SSH with tar at the other end.
 /// check() first; nothing is written before it has passed. finish() makes everything durable.
+///
+/// Acting as root there, all that is written belongs to who owns the first root, or the directory above it
+/// while that is not there; else to whom we act as. Threads: all calls from one, except what write_files()
+/// says.
 class Delivery {
  public:
   virtual ~Delivery() = default;
-  /// Throws Refused: a destination (or tablespace location) that is not empty, holds a running server, lies on a missing
-  /// mount or has less room than `bytes_needed`; ConnectionLost or Error when the other host cannot be used.
-  virtual void check(const std::vector<std::string>& directories, std::uint64_t bytes_needed) = 0;
+  /// The data directory is the first root. Throws Refused: a root that is not empty, holds a running server,
+  /// lies on a missing mount or has less room than it needs (those on one file system together);
+  /// ConnectionLost or Error when the other host cannot be used.
+  virtual void check(const std::vector<DeliveryRoot>& roots) = 0;
+  /// After check().
+  virtual StartFacts start_facts(int major_version) = 0;
+  /// Threads that call DeliveredFile::content, numbered from 0.
   virtual unsigned workers() const = 0;
+  /// One level. A directory that is there gets the mode.
   virtual void make_directory(const std::string& path, std::uint32_t mode) = 0;
   virtual void make_symlink(const std::string& path, const std::string& target) = 0;
   /// Writes all files, several at a time; `next` hands them out (called under a lock; false at the end).
+  /// Throws the first error, Interrupted when a stop was asked for.
   virtual void write_files(const std::function<bool(DeliveredFile&)>& next, std::stop_token stop) = 0;
-  /// fsync of all that was written (over SSH: sync of the file systems), folders included.
+  /// Makes all that was written durable, folders included: sync of the file systems, here or there.
   virtual void finish() = 0;
 };
 
+/// `jobs` 0: one a core.
 std::unique_ptr<Delivery> local_delivery(unsigned jobs);
 /// `ssh_command` is split as a shell would and run with a command line for the other end appended.
 std::unique_ptr<Delivery> ssh_delivery(const std::string& ssh_command, unsigned jobs);

@@ -1,0 +1,251 @@
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <pwd.h>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/io/handle.h"
+#include "catalog/io/units.h"
+#include "recover/delivery.h"
+#include "recover/workers.h"
+
+namespace pgkeep::recover {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kBufferBytes = 128u << 10;
+constexpr std::uint64_t kWritebackBytes = 8u << 20;
+
+[[noreturn]] void fail(const fs::path& path, std::string_view what) {
+  const int cause = errno;
+  throw StorageError(cause, path, what);
+}
+
+struct Owner {
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+/// Nothing when there is nothing under the name.
+std::optional<struct stat> status_of(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) return status;
+  if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+  fail(path, "look at");
+}
+
+std::string user_name(uid_t uid) {
+  std::vector<char> buffer(4096);
+  passwd entry{};
+  passwd* found = nullptr;
+  ::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found);
+  return found != nullptr ? found->pw_name : std::to_string(uid);
+}
+
+/// Writes one file: small pieces are gathered, and writing back begins behind what is written, so that the
+/// sync at the end is short.
+class FileSink final : public io::ByteSink {
+ public:
+  FileSink(io::File& file, io::ByteVector& buffer) : file_(&file), buffer_(&buffer) { buffer_->clear(); }
+
+  void write(io::ByteView bytes) override {
+    if (buffer_->size() + bytes.size() > kBufferBytes) flush();
+    if (bytes.size() >= kBufferBytes) return append(bytes);
+    buffer_->insert(buffer_->end(), bytes.begin(), bytes.end());
+  }
+  void flush() {
+    append(*buffer_);
+    buffer_->clear();
+  }
+  std::uint64_t written() const noexcept { return written_; }
+
+ private:
+  void append(io::ByteView bytes) {
+    if (bytes.empty()) return;
+    file_->append(bytes);
+    written_ += bytes.size();
+    if (written_ - started_ < kWritebackBytes) return;
+    file_->start_writeback(started_, written_ - started_);
+    started_ = written_;
+  }
+
+  io::File* file_;
+  io::ByteVector* buffer_;
+  std::uint64_t written_ = 0;
+  std::uint64_t started_ = 0;  // write-back was begun up to here
+};
+
+class LocalDelivery final : public Delivery {
+ public:
+  explicit LocalDelivery(unsigned jobs) : workers_(worker_count(jobs)), buffers_(workers_) {
+    for (auto& buffer : buffers_) buffer.reserve(kBufferBytes);
+  }
+
+  void check(const std::vector<DeliveryRoot>& roots) override;
+  StartFacts start_facts(int major_version) override;
+  unsigned workers() const override { return workers_; }
+  void make_directory(const std::string& path, std::uint32_t mode) override;
+  void make_symlink(const std::string& path, const std::string& target) override;
+  void write_files(const std::function<bool(DeliveredFile&)>& next, std::stop_token stop) override;
+  void finish() override;
+
+ private:
+  void write_file(const DeliveredFile& file, unsigned worker);
+
+  unsigned workers_;
+  std::vector<io::ByteVector> buffers_;  // one a worker
+  std::vector<DeliveryRoot> roots_;
+  Owner owner_;
+  bool give_away_ = false;  // to owner_: we are root, and it is not
+};
+
+void require_empty(const fs::path& directory) {
+  if (status_of(directory / "postmaster.pid")) {
+    throw Refused(
+        fmt::format("{}: a PostgreSQL server runs here, or did when the machine went down (postmaster.pid); "
+                    "choose another directory",
+                    directory.native()));
+  }
+  std::error_code error;
+  const fs::directory_iterator entries(directory, error);
+  if (error) throw StorageError(error.value(), directory, "list the directory");
+  if (entries == fs::directory_iterator()) return;
+  const auto first = entries->path().filename().native();
+  if (first == "lost+found") {
+    throw Refused(fmt::format(
+        "{}: this is the root of a file system (lost+found), which PostgreSQL does not take; choose "
+        "a directory in it",
+        directory.native()));
+  }
+  throw Refused(fmt::format("{}: not empty (there is {}); choose a directory that is empty or does not exist",
+                            directory.native(), first));
+}
+
+/// The directory if it is there, else the one it will be made in.
+fs::path existing_place(const fs::path& directory) {
+  const auto status = status_of(directory);
+  if (status) {
+    if (!S_ISDIR(status->st_mode)) throw Refused(fmt::format("{}: not a directory", directory.native()));
+    require_empty(directory);
+    return directory;
+  }
+  const auto parent = directory.parent_path();
+  const auto above = status_of(parent);
+  if (!above || !S_ISDIR(above->st_mode)) {
+    throw Refused(fmt::format(
+        "{}: the directory above it does not exist; is a file system not mounted? Otherwise make {} "
+        "first",
+        directory.native(), parent.native()));
+  }
+  return parent;
+}
+
+void LocalDelivery::check(const std::vector<DeliveryRoot>& roots) {
+  struct FileSystem {
+    fs::path place;
+    std::uint64_t needed = 0;
+  };
+  std::map<dev_t, FileSystem> file_systems;
+  for (const auto& root : roots) {
+    const auto place = existing_place(root.directory);
+    if (::access(place.c_str(), W_OK | X_OK) != 0) {
+      throw Refused(
+          fmt::format("{}: {} may not write to {}", root.directory, user_name(::geteuid()), place.native()));
+    }
+    const auto status = status_of(place);
+    auto& file_system = file_systems[status->st_dev];
+    file_system.place = place;
+    file_system.needed += root.bytes_needed;
+    if (&root == &roots.front()) owner_ = {status->st_uid, status->st_gid};
+  }
+  for (const auto& [device, file_system] : file_systems) {
+    const auto free = io::free_space(file_system.place);
+    if (free < file_system.needed) {
+      throw Refused(fmt::format("{}: {} are needed on this file system, and {} are free",
+                                file_system.place.native(), io::format_bytes(file_system.needed),
+                                io::format_bytes(free)));
+    }
+  }
+  roots_ = roots;
+  give_away_ = ::geteuid() == 0 && owner_.uid != 0;
+}
+
+StartFacts LocalDelivery::start_facts(int major_version) {
+  StartFacts facts{.user = user_name(give_away_ ? owner_.uid : ::geteuid()),
+                   .as_root = ::geteuid() == 0,
+                   .pg_ctl = "pg_ctl"};
+  for (const auto& path : {fmt::format("/usr/lib/postgresql/{}/bin/pg_ctl", major_version),
+                           fmt::format("/usr/pgsql-{}/bin/pg_ctl", major_version)}) {
+    if (::access(path.c_str(), X_OK) == 0) facts.pg_ctl = path;
+  }
+  const auto parent = status_of(fs::path(roots_.front().directory).parent_path());
+  const auto uid = give_away_ ? owner_.uid : ::geteuid();
+  constexpr mode_t kSharedLikeTmp = S_IWOTH | S_ISVTX;
+  facts.log_beside = parent && ((parent->st_uid == uid && (parent->st_mode & S_IWUSR) != 0) ||
+                                (parent->st_mode & kSharedLikeTmp) == kSharedLikeTmp);
+  return facts;
+}
+
+void LocalDelivery::make_directory(const std::string& path, std::uint32_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) fail(path, "make the directory");
+  if (give_away_ && ::chown(path.c_str(), owner_.uid, owner_.gid) != 0) fail(path, "set the owner");
+  if (::chmod(path.c_str(), mode) != 0) fail(path, "set the mode");
+}
+
+void LocalDelivery::make_symlink(const std::string& path, const std::string& target) {
+  if (::symlink(target.c_str(), path.c_str()) != 0) fail(path, "make the symbolic link");
+  if (give_away_ && ::lchown(path.c_str(), owner_.uid, owner_.gid) != 0) fail(path, "set the owner");
+}
+
+void LocalDelivery::write_file(const DeliveredFile& file, unsigned worker) {
+  auto out = io::File::create(file.path, file.mode);
+  FileSink sink(out, buffers_[worker]);
+  file.content(sink, worker);
+  sink.flush();
+  if (sink.written() != file.size) {
+    throw Corruption(
+        fmt::format("{}: {} bytes came where {} were announced", file.path, sink.written(), file.size));
+  }
+  if (give_away_ && ::fchown(out.fd(), owner_.uid, owner_.gid) != 0) fail(file.path, "set the owner");
+  const timespec modified{.tv_sec = file.modified, .tv_nsec = 0};
+  if (const timespec times[] = {modified, modified}; ::futimens(out.fd(), times) != 0)
+    fail(file.path, "set the time of modification");
+  out.close();
+}
+
+void LocalDelivery::write_files(const std::function<bool(DeliveredFile&)>& next, std::stop_token stop) {
+  for_each_file(workers_, next, std::move(stop),
+                [this](const DeliveredFile& file, unsigned worker) { write_file(file, worker); });
+}
+
+void LocalDelivery::finish() {
+  // One call a file system instead of one fsync a file: a journal is committed once, not thousands of times.
+  // Linux reports failed writes this way since 5.8.
+  std::map<dev_t, std::string> file_systems;  // a root that we made is on that of the directory above it
+  for (const auto& root : roots_) {
+    if (const auto status = status_of(root.directory)) file_systems.emplace(status->st_dev, root.directory);
+  }
+  for (const auto& [device, directory] : file_systems) {
+    const io::UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) fail(directory, "open");
+    if (::syncfs(fd.get()) != 0) fail(directory, "sync the file system");
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Delivery> local_delivery(unsigned jobs) {
+  return std::make_unique<LocalDelivery>(jobs);
+}
+
+}  // namespace pgkeep::recover
