@@ -1,0 +1,34 @@
+#include "recover/manifest_rewrite.h"
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+
+namespace pgkeep::recover {
+
+void rewrite_manifest(io::ByteSource& in, io::ByteSink& out, const ManifestOwner& owner,
+                      const std::map<std::string, ChangedFile>& changed) {
+  constexpr int kFirstWithSystemIdentifier = 17;
+  const int version = owner.major_version >= kFirstWithSystemIdentifier ? 2 : 1;
+  postgres::ManifestWriter writer(out, version, owner.system);
+  const auto summary = postgres::read_manifest(in, [&](postgres::ManifestFile&& file) {
+    if (const auto change = changed.find(file.path); change != changed.end()) {
+      file.size = change->second.size;
+      if (!file.checksum_algorithm.empty()) {  // none at all: as the backup was asked for
+        file.checksum_algorithm = "CRC32C";
+        file.checksum = postgres::crc32c_checksum_text(change->second.crc32c);
+      }
+    }
+    writer.file(file);
+  });
+  if (summary.version != version || (summary.system && *summary.system != owner.system)) {
+    throw Corruption(
+        fmt::format("backup_manifest: it has version {} and system identifier {}, where the backup is of "
+                    "PostgreSQL {} and {}",
+                    summary.version, summary.system ? summary.system->to_string() : "none",
+                    owner.major_version, owner.system.to_string()));
+  }
+  writer.finish(summary.wal_ranges);
+}
+
+}  // namespace pgkeep::recover

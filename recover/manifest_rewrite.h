@@ -15,7 +15,15 @@ struct ChangedFile {
   std::uint32_t crc32c = 0;
 };
 
-/// Copies a manifest with these entries changed and the checksum made anew; a file that was not listed is not added.
-void rewrite_manifest(io::ByteSource& in, io::ByteSink& out, const std::map<std::string, ChangedFile>& changed);
+/// Whose manifest it is: both stand at its head, where they are needed before the first file.
+struct ManifestOwner {
+  int major_version = 0;
+  postgres::SystemIdentifier system;
+};
+
+/// Copies a manifest with these entries changed and the checksum made anew; a file that was not listed is not
+/// added. Throws Corruption when the manifest is damaged or another server's.
+void rewrite_manifest(io::ByteSource& in, io::ByteSink& out, const ManifestOwner& owner,
+                      const std::map<std::string, ChangedFile>& changed);
 
 }  // namespace pgkeep::recover

@@ -1,0 +1,387 @@
+#include "recover/recovery.h"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "catalog/identity.h"
+#include "catalog/io/compression.h"
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/io/hashing.h"
+#include "catalog/postgres/control_file.h"
+#include "catalog/postgres/tablespace_map.h"
+#include "catalog/wal_archive.h"
+#include "recover/backup_survey.h"
+#include "recover/file_feed.h"
+#include "recover/manifest_rewrite.h"
+#include "recover/recovery_settings.h"
+#include "recover/start_commands.h"
+#include "recover/wal_delivery.h"
+
+namespace pgkeep::recover {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::uint64_t kControlBytes = 8192;
+constexpr std::uint64_t kConfigurationLimit = 4u << 20;
+constexpr std::uint64_t kMapLimit = 16u << 20;
+
+class CountingSink final : public io::ByteSink {
+ public:
+  void write(io::ByteView bytes) override { count_ += bytes.size(); }
+  std::uint64_t count() const noexcept { return count_; }
+
+ private:
+  std::uint64_t count_ = 0;
+};
+
+/// Tells the observer how far it is, from whichever worker comes by when it is time; by one at once.
+class Meter {
+ public:
+  Meter(io::ProgressObserver& observer, std::uint64_t total) : observer_(&observer), total_(total) {}
+
+  void add(std::uint64_t bytes) {
+    const auto done = done_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    const auto now = steady_clock::now();
+    if (!lock || now < due_) return;
+    constexpr std::chrono::milliseconds kInterval{100};
+    due_ = now + kInterval;
+    observer_->progress({.phase = "copying", .done_bytes = done, .total_bytes = total_});
+  }
+  std::uint64_t done() const noexcept { return done_.load(); }
+
+ private:
+  io::ProgressObserver* observer_;
+  std::uint64_t total_;
+  std::atomic<std::uint64_t> done_ = 0;
+  std::mutex mutex_;  // guards due_ and calls to the observer
+  steady_clock::time_point due_{};
+};
+
+class MeteredSink final : public io::ByteSink {
+ public:
+  MeteredSink(io::ByteSink& out, Meter& meter) : out_(&out), meter_(&meter) {}
+  void write(io::ByteView bytes) override {
+    out_->write(bytes);
+    meter_->add(bytes.size());
+  }
+
+ private:
+  io::ByteSink* out_;
+  Meter* meter_;
+};
+
+/// What one worker needs for reading the backup's files.
+struct Worker {
+  explicit Worker(store::PackSet& packs) : reader(packs) {}
+  store::ObjectReader reader;
+  io::ByteVector buffer;
+};
+
+catalog::ServerIdentity identity_of(const store::ServerLayout& layout) {
+  const auto identity = catalog::read_identity(layout);
+  if (!identity) throw NotFound(fmt::format("{}: nothing is kept of this server", layout.root().native()));
+  return *identity;
+}
+
+/// One recovery, from the open backup to the report. Everything that can fail for what is stored (a damaged
+/// map, manifest or pg_control) is read before anything is written.
+class Recovery {
+ public:
+  Recovery(const RecoveryPlan& plan, const store::Repository& repository, const store::ServerLayout& layout,
+           io::ProgressObserver& observer)
+      : plan_(&plan),
+        observer_(&observer),
+        backup_(repository, layout, plan.backup.id, true),
+        archive_(layout, identity_of(layout), io::kMinCompressionLevel),
+        paths_(plan),
+        delivery_(plan.request.remote_ssh_command.empty()
+                      ? local_delivery(plan.request.jobs)
+                      : ssh_delivery(plan.request.remote_ssh_command, plan.request.jobs)),
+        meter_(observer, plan.data_bytes + plan.wal_bytes) {
+    for (unsigned worker = 0; worker < delivery_->workers(); ++worker) workers_.emplace_back(backup_.packs());
+  }
+
+  RecoveryReport run(const std::stop_token& stop);
+
+ private:
+  void prepare();
+  void prepare_settings();
+  void prepare_tablespace_map();
+  void prepare_manifest();
+  void prepare_wal();
+  void check_destination();
+  void write_all(const std::stop_token& stop);
+  void make_directories();
+  RecoveryReport report();
+
+  std::optional<std::string> small_text_file(std::string_view path, std::uint64_t limit);
+  void write_manifest(io::ByteSink& out) const;
+  std::uint32_t file_mode() const { return plan_->backup.directory_mode & 0666; }
+  DeliveredFile file_of_backup(store::FileEntry&& entry);
+  DeliveredFile made(std::string_view path, std::uint64_t size,
+                     std::function<void(io::ByteSink&)> content) const;
+  DeliveredFile made_text(std::string_view path, std::string text) const;
+  bool next(FileFeed& feed, DeliveredFile& file);
+
+  const RecoveryPlan* plan_;
+  io::ProgressObserver* observer_;
+  store::BackupReader backup_;
+  catalog::WalArchive archive_;
+  DestinationPaths paths_;
+  std::unique_ptr<Delivery> delivery_;
+  std::deque<Worker> workers_;
+  Meter meter_;
+
+  BackupSurvey survey_;
+  RecoverySettings settings_;
+  std::map<std::string, ChangedFile> changed_files_;  // against the manifest
+  std::deque<DeliveredFile> extra_;                   // what is delivered beside the backup's files
+  io::ByteVector control_;                            // global/pg_control
+  std::uint64_t files_ = 0;
+};
+
+std::optional<std::string> Recovery::small_text_file(std::string_view path, std::uint64_t limit) {
+  if (!survey_.top_files.contains(path)) return std::nullopt;
+  return std::string(io::as_text(backup_.read_small_file(path, limit)));
+}
+
+DeliveredFile Recovery::file_of_backup(store::FileEntry&& entry) {
+  DeliveredFile file{.path = paths_.of(entry.path),
+                     .size = entry.size,
+                     .mode = entry.mode,
+                     .modified = entry.modified,
+                     .content = {}};
+  file.content = [this, shared = std::make_shared<store::FileEntry>(std::move(entry))](io::ByteSink& out,
+                                                                                       unsigned number) {
+    MeteredSink metered(out, meter_);
+    auto& worker = workers_[number];
+    store::read_file(*shared, worker.reader, worker.buffer, metered);
+  };
+  return file;
+}
+
+DeliveredFile Recovery::made(std::string_view path, std::uint64_t size,
+                             std::function<void(io::ByteSink&)> content) const {
+  const auto now = std::chrono::floor<std::chrono::seconds>(io::now()).time_since_epoch().count();
+  return {.path = paths_.of(path),
+          .size = size,
+          .mode = file_mode(),
+          .modified = now,
+          .content = [content = std::move(content)](io::ByteSink& out, unsigned) { content(out); }};
+}
+
+DeliveredFile Recovery::made_text(std::string_view path, std::string text) const {
+  const auto size = text.size();
+  return made(path, size, [text = std::move(text)](io::ByteSink& out) { out.write(io::as_bytes(text)); });
+}
+
+void Recovery::prepare_settings() {
+  const auto automatic = small_text_file("postgresql.auto.conf", kConfigurationLimit);
+  const auto main = small_text_file("postgresql.conf", kConfigurationLimit);
+  settings_ = make_settings(*plan_, automatic.value_or(""), main.value_or(""));
+  const auto major = plan_->backup.major_version;
+  if (!main) {
+    settings_.review.push_back(fmt::format(
+        "postgresql.conf is not in the backup (Debian keeps it in /etc/postgresql): the command below takes "
+        "/etc/postgresql/{}/main/postgresql.conf; put another path there, or an empty postgresql.conf and a "
+        "pg_hba.conf into "
+        "the data directory",
+        major));
+    settings_.start_options.emplace_back("config_file",
+                                         fmt::format("/etc/postgresql/{}/main/postgresql.conf", major));
+    settings_.start_options.emplace_back("data_directory", paths_.data_directory());
+  } else if (!survey_.top_files.contains("pg_hba.conf")) {
+    settings_.review.emplace_back(
+        "pg_hba.conf is not in the backup: PostgreSQL does not start without the one that hba_file names");
+  }
+  if (survey_.top_files.contains("standby.signal") && !plan_->request.standby)
+    settings_.changed.emplace_back(
+        "standby.signal: left out (the backup was taken from a standby; the copy will not be one)");
+  extra_.push_back(made_text("postgresql.auto.conf", settings_.auto_conf));
+  extra_.push_back(made_text(plan_->request.standby ? "standby.signal" : "recovery.signal", ""));
+}
+
+/// The map and the symbolic links must agree: PostgreSQL makes the links anew from the map when it starts.
+void Recovery::prepare_tablespace_map() {
+  auto text = small_text_file("tablespace_map", kMapLimit);
+  if (!text) return;
+  const auto major = plan_->backup.major_version;
+  auto entries = postgres::parse_tablespace_map(*text, major);
+  bool relocated = false;
+  for (auto& entry : entries) {
+    const auto planned = std::ranges::find(plan_->tablespaces, entry.oid, &PlannedTablespace::oid);
+    if (planned == plan_->tablespaces.end() || planned->location == entry.path) continue;
+    entry.path = planned->location;
+    relocated = true;
+  }
+  if (relocated) {
+    text = postgres::format_tablespace_map(entries, major);
+    changed_files_["tablespace_map"] = {.size = text->size(), .crc32c = io::crc32c(io::as_bytes(*text))};
+  }
+  extra_.push_back(made_text("tablespace_map", *std::move(text)));
+}
+
+void Recovery::write_manifest(io::ByteSink& out) const {
+  const auto stored = io::File::open_to_read(archive_.layout().manifest(plan_->backup.id));
+  io::FileSource source(stored);
+  io::DecompressingSource plain(source);
+  const ManifestOwner owner{.major_version = plan_->backup.major_version, .system = plan_->backup.system};
+  rewrite_manifest(plain, out, owner, changed_files_);
+}
+
+/// Made twice, once to know its size: it may be far larger than what we want to hold.
+void Recovery::prepare_manifest() {
+  CountingSink size;
+  write_manifest(size);
+  extra_.push_back(made("backup_manifest", size.count(), [this](io::ByteSink& out) { write_manifest(out); }));
+}
+
+void Recovery::prepare_wal() {
+  for (const auto timeline : plan_->histories) {
+    auto content = archive_.read_history(timeline);
+    if (!content)
+      throw Corruption(fmt::format("{} was there when recovery was planned, and is not any more",
+                                   timeline.history_file()));
+    extra_.push_back(made_text("pg_wal/" + timeline.history_file(), *std::move(content)));
+  }
+  const auto size = archive_.identity().wal_segment_size;
+  for (const auto& file : plan_->wal) {
+    extra_.push_back(made("pg_wal/" + file.segment.name(size), size.bytes(), [this, file](io::ByteSink& out) {
+      MeteredSink metered(out, meter_);
+      deliver_planned(archive_, file, metered);
+    }));
+  }
+}
+
+void Recovery::prepare() {
+  survey_ = survey_backup(backup_.files(), *plan_, paths_);
+  control_ = backup_.read_small_file("global/pg_control", kControlBytes);
+  if (const auto control = postgres::ControlFile::decode(control_); control.system != plan_->backup.system) {
+    throw Corruption(fmt::format("backup {}: pg_control belongs to system {}, the backup to {}",
+                                 plan_->backup.id.to_string(), control.system.to_string(),
+                                 plan_->backup.system.to_string()));
+  }
+  prepare_wal();
+  prepare_tablespace_map();
+  prepare_manifest();
+  prepare_settings();
+}
+
+void Recovery::check_destination() {
+  std::vector<DeliveryRoot> roots{{paths_.data_directory(), survey_.root_bytes[paths_.data_directory()]}};
+  for (const auto& file : extra_) roots.front().bytes_needed += file.size;
+  for (const auto& tablespace : plan_->tablespaces) {
+    if (tablespace.location.starts_with('/'))
+      roots.push_back({tablespace.location, survey_.root_bytes[tablespace.location]});
+  }
+  delivery_->check(roots);
+}
+
+void Recovery::make_directories() {
+  for (const auto& tablespace : plan_->tablespaces) {
+    if (tablespace.location.starts_with('/'))
+      delivery_->make_directory(tablespace.location, plan_->backup.directory_mode);
+  }
+  delivery_->make_directory(paths_.data_directory(), plan_->backup.directory_mode);
+  for (const auto& [path, mode] : survey_.directories) {
+    const auto place = paths_.of(path);
+    if (place != paths_.root_of(path)) delivery_->make_directory(place, mode);
+  }
+  for (const auto& tablespace : plan_->tablespaces) {
+    if (tablespace.location.starts_with('/'))
+      delivery_->make_symlink(fmt::format("{}/pg_tblspc/{}", paths_.data_directory(), tablespace.oid),
+                              tablespace.location);
+  }
+}
+
+/// The backup's files, then what is made for this recovery.
+bool Recovery::next(FileFeed& feed, DeliveredFile& file) {
+  if (auto entry = feed.next()) {
+    file = file_of_backup(*std::move(entry));
+  } else if (!extra_.empty()) {
+    file = std::move(extra_.front());
+    extra_.pop_front();
+  } else {
+    return false;
+  }
+  ++files_;
+  return true;
+}
+
+void Recovery::write_all(const std::stop_token& stop) {
+  make_directories();
+  {
+    FileFeed feed(backup_.files(), survey_);
+    delivery_->write_files([&](DeliveredFile& file) { return next(feed, file); }, stop);
+  }
+  observer_->progress({.phase = "syncing", .done_bytes = meter_.done(), .total_bytes = 0});
+  delivery_->finish();
+  // Only now, when all else is durable: without pg_control PostgreSQL does not start.
+  bool given = false;
+  delivery_->write_files(
+      [&](DeliveredFile& file) {
+        if (std::exchange(given, true)) return false;
+        file = made_text("global/pg_control", std::string(io::as_text(control_)));
+        ++files_;
+        return true;
+      },
+      stop);
+  delivery_->finish();
+}
+
+RecoveryReport Recovery::report() {
+  const auto facts = delivery_->start_facts(plan_->backup.major_version);
+  RecoveryReport report{.files = files_,
+                        .bytes = meter_.done(),
+                        .wal_segments = plan_->wal.size(),
+                        .changed_settings = settings_.changed,
+                        .review = settings_.review,
+                        .start_commands = start_commands(*plan_, facts, settings_)};
+  if (facts.as_root && facts.user == "root") {
+    report.review.emplace_back(
+        "everything belongs to root, as the directory above does, and PostgreSQL refuses to run as root: the "
+        "first command "
+        "gives it to postgres");
+  }
+  return report;
+}
+
+RecoveryReport Recovery::run(const std::stop_token& stop) {
+  prepare();
+  check_destination();
+  try {
+    write_all(stop);
+  } catch (const std::exception&) {
+    observer_->warning(fmt::format(
+        "{} is incomplete: it has no global/pg_control, so PostgreSQL cannot start on it; remove what "
+        "was written before trying again",
+        paths_.data_directory()));
+    throw;
+  }
+  return report();
+}
+
+}  // namespace
+
+RecoveryReport carry_out(const RecoveryPlan& plan, const store::Repository& repository,
+                         const store::ServerLayout& layout, io::ProgressObserver& observer,
+                         std::stop_token stop) {
+  const auto begin = steady_clock::now();
+  auto report = Recovery(plan, repository, layout, observer).run(stop);
+  report.duration = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begin);
+  return report;
+}
+
+}  // namespace pgkeep::recover

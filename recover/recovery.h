@@ -17,16 +17,18 @@ struct RecoveryReport {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
   std::uint64_t wal_segments = 0;
-  std::vector<std::string> changed_settings;   // what was neutralised or set, a line each
-  std::vector<std::string> review;             // what the operator must look at: absolute paths, missing configuration
-  std::vector<std::string> start_commands;     // exact commands
+  std::vector<std::string> changed_settings;  // what was neutralised or set, a line each
+  std::vector<std::string> review;  // what the operator must look at: absolute paths, missing configuration
+  std::vector<std::string> start_commands;  // exact commands
   std::chrono::milliseconds duration{};
 };
 
-/// Carries out a plan: directories, files (every byte checked on the way out), WAL, settings, signal file, and
-/// global/pg_control last, so that what was interrupted cannot start. The result carries a backup_manifest that
-/// pg_verifybackup accepts. Throws what its parts throw; what was written stays, without pg_control, and is said.
+/// Carries out a plan: directories, files (every byte checked on the way out), WAL, settings, signal file,
+/// and global/pg_control last, so that what was interrupted cannot start. The result carries a
+/// backup_manifest that pg_verifybackup accepts. Throws what its parts throw; what was written stays, without
+/// pg_control, and is said.
 RecoveryReport carry_out(const RecoveryPlan& plan, const store::Repository& repository,
-                         const store::ServerLayout& layout, io::ProgressObserver& observer, std::stop_token stop);
+                         const store::ServerLayout& layout, io::ProgressObserver& observer,
+                         std::stop_token stop);
 
 }  // namespace pgkeep::recover

@@ -1,0 +1,134 @@
+#include "recover/wal_delivery.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+
+namespace pgkeep::recover {
+namespace {
+
+using postgres::Lsn;
+using postgres::WalSegment;
+
+constexpr std::size_t kBufferBytes = 128u << 10;
+
+void copy(io::ByteSource& source, io::ByteSink& out) {
+  io::ByteVector buffer(kBufferBytes);
+  while (const auto n = source.read(buffer)) out.write(io::ByteSpan(buffer).first(n));
+}
+
+void write_zeroes(std::uint64_t count, io::ByteSink& out) {
+  const io::ByteVector zeroes(std::min<std::uint64_t>(count, kBufferBytes));
+  for (; count > 0; count -= std::min<std::uint64_t>(count, kBufferBytes))
+    out.write(io::ByteView(zeroes).first(std::min<std::uint64_t>(count, kBufferBytes)));
+}
+
+/// Up to where the partial may be read without doubt. On a timeline whose successor left it inside this
+/// segment, and of which we do not have this segment, PostgreSQL may ask for the older file in place of the
+/// newer one: then it must not see what the older timeline wrote behind the fork.
+Lsn trusted_end(const catalog::WalInventory& known, const WalSegment& segment,
+                postgres::WalSegmentSize size) {
+  auto end = segment.end(size);
+  for (const auto& [timeline, history] : known.histories) {
+    const auto fork = history.end_of(segment.timeline);
+    if (!fork || *fork <= segment.begin(size) || *fork >= end) continue;
+    const WalSegment successor{timeline, segment.number};
+    const bool have_it = std::ranges::binary_search(known.segments, successor) ||
+                         std::ranges::binary_search(known.partials, successor);
+    if (!have_it) end = *fork;
+  }
+  return end;
+}
+
+bool is_newest_of_timeline(const catalog::WalInventory& known, const WalSegment& segment) {
+  const auto is_newer = [&segment](const WalSegment& other) {
+    return other.timeline == segment.timeline && other.number > segment.number;
+  };
+  return std::ranges::none_of(known.segments, is_newer) && std::ranges::none_of(known.partials, is_newer);
+}
+
+std::optional<io::File> open_partial(const catalog::WalArchive& archive, const WalSegment& segment) {
+  try {
+    return io::File::open_to_read(archive.layout().partial(segment, archive.identity().wal_segment_size));
+  } catch (const StorageError& error) {
+    if (error.cause() == ENOENT) return std::nullopt;
+    throw;
+  }
+}
+
+void deliver_partial(const io::File& partial, const WalSegment& segment, Lsn end,
+                     postgres::WalSegmentSize size, io::ByteSink& out) {
+  const auto begin = segment.begin(size);
+  const auto received = std::min<std::uint64_t>(partial.size(), end - begin);
+  io::ByteVector buffer(kBufferBytes);
+  for (std::uint64_t at = 0; at < received;) {
+    const auto piece = io::ByteSpan(buffer).first(std::min<std::uint64_t>(received - at, kBufferBytes));
+    partial.read_exactly_at(piece, at);
+    out.write(piece);
+    at += piece.size();
+  }
+  write_zeroes(size.bytes() - received, out);
+}
+
+/// The first page of a segment begins with a magic number, so this says whether anything was received.
+bool is_empty(const io::File& partial) {
+  std::array<std::byte, 8> magic{};
+  partial.read_at(magic, 0);
+  return io::all_zero(magic);
+}
+
+/// False when the archive has no complete file of it.
+bool deliver_complete(const catalog::WalArchive& archive, const WalSegment& segment, io::ByteSink& out) {
+  auto complete = archive.open_segment(segment);
+  if (complete) copy(*complete, out);
+  return complete.has_value();
+}
+
+WalAnswer deliver_segment(const catalog::WalArchive& archive, const WalSegment& segment, io::ByteSink& out) {
+  if (deliver_complete(archive, segment, out)) return WalAnswer::delivered;
+  const auto partial = open_partial(archive, segment);
+  // It may be completed at any moment, and the archive has it before the partial goes: so ask once more.
+  const auto known = archive.inventory();
+  if (deliver_complete(archive, segment, out)) return WalAnswer::delivered;
+  if (!partial || is_empty(*partial) || !is_newest_of_timeline(known, segment)) return WalAnswer::not_there;
+  const auto size = archive.identity().wal_segment_size;
+  deliver_partial(*partial, segment, trusted_end(known, segment, size), size, out);
+  return WalAnswer::delivered;
+}
+
+WalAnswer deliver_history(const catalog::WalArchive& archive, postgres::TimelineId timeline,
+                          io::ByteSink& out) {
+  const auto content = archive.read_history(timeline);
+  if (!content) return WalAnswer::not_there;
+  out.write(io::as_bytes(*content));
+  return WalAnswer::delivered;
+}
+
+}  // namespace
+
+WalAnswer deliver_wal(const catalog::WalArchive& archive, const std::string& name, io::ByteSink& out) {
+  if (const auto timeline = postgres::parse_history_name(name))
+    return deliver_history(archive, *timeline, out);
+  const auto segment = WalSegment::parse(name, archive.identity().wal_segment_size);
+  return segment ? deliver_segment(archive, *segment, out) : WalAnswer::not_there;
+}
+
+void deliver_planned(const catalog::WalArchive& archive, const PlannedWal& file, io::ByteSink& out) {
+  const auto size = archive.identity().wal_segment_size;
+  if (file.partial) {
+    if (const auto partial = open_partial(archive, file.segment))
+      return deliver_partial(*partial, file.segment, file.segment.end(size), size, out);
+  }
+  if (deliver_complete(archive, file.segment, out)) return;
+  throw Corruption(
+      fmt::format("WAL segment {} was there when recovery was planned, and is not any more; plan again",
+                  file.segment.name(size)));
+}
+
+}  // namespace pgkeep::recover

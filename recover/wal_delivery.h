@@ -4,6 +4,7 @@
 
 #include "catalog/io/bytes.h"
 #include "catalog/wal_archive.h"
+#include "recover/plan.h"
 
 namespace pgkeep::recover {
 
@@ -12,9 +13,14 @@ enum class WalAnswer {
   not_there,  // we are sure: the archive does not have it
 };
 
-/// Writes a WAL file that PostgreSQL's recovery asks for into `out`: a segment, decompressed and checked; the segment still being
-/// received, padded with zeroes, when no complete one is there and it is the newest of its timeline; a history file. Any other
-/// name is not_there. Throws when it cannot tell (unreadable, damaged): then `out` must not be kept.
+/// Writes a WAL file that PostgreSQL's recovery asks for into `out`: a segment, decompressed and checked; the
+/// segment still being received, padded with zeroes, when no complete one is there and it is the newest of
+/// its timeline; a history file. Any other name is not_there. Throws when it cannot tell (unreadable,
+/// damaged): then `out` must not be kept.
 WalAnswer deliver_wal(const catalog::WalArchive& archive, const std::string& name, io::ByteSink& out);
+
+/// Writes a segment that a plan has chosen: always a whole segment's bytes. Throws Corruption when it is
+/// damaged or gone.
+void deliver_planned(const catalog::WalArchive& archive, const PlannedWal& file, io::ByteSink& out);
 
 }  // namespace pgkeep::recover

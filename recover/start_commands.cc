@@ -1,0 +1,50 @@
+#include "recover/start_commands.h"
+
+#include <fmt/format.h>
+
+#include "recover/shell.h"
+
+namespace pgkeep::recover {
+namespace {
+
+std::string pg_ctl_command(const RecoveryPlan& plan, const StartFacts& facts,
+                           const RecoverySettings& settings) {
+  const auto& directory = plan.request.destination.native();
+  // pg_ctl hands what follows -o to a shell, so values are quoted for that one, and all of it for ours.
+  std::string options;
+  for (const auto& [name, value] : settings.start_options)
+    options += fmt::format("{}-c {}={}", options.empty() ? "" : " ", name, shell_quote(value));
+  const auto log = directory + (facts.log_beside ? ".log" : "/startup.log");
+  return fmt::format("{} -D {} -l {}{} start", shell_quote(facts.pg_ctl), shell_quote(directory),
+                     shell_quote(log), options.empty() ? "" : " -o " + shell_quote(options));
+}
+
+std::string chown_command(const RecoveryPlan& plan, const std::string& user) {
+  auto command = fmt::format("chown -R {0}: {1}", user, shell_quote(plan.request.destination.native()));
+  for (const auto& tablespace : plan.tablespaces) {
+    if (tablespace.location.starts_with('/')) command += " " + shell_quote(tablespace.location);
+  }
+  return command;
+}
+
+}  // namespace
+
+std::vector<std::string> start_commands(const RecoveryPlan& plan, const StartFacts& facts,
+                                        const RecoverySettings& settings) {
+  std::vector<std::string> commands;
+  auto start = pg_ctl_command(plan, facts, settings);
+  if (facts.as_root) {
+    const bool belongs_to_root = facts.user == "root";
+    const std::string user = belongs_to_root ? "postgres" : facts.user;
+    if (belongs_to_root) commands.push_back(chown_command(plan, user));
+    start = fmt::format("runuser -u {} -- {}", shell_quote(user), start);
+  }
+  commands.push_back(std::move(start));
+  if (!plan.request.remote_ssh_command.empty()) {
+    for (auto& command : commands)
+      command = fmt::format("{} {}", plan.request.remote_ssh_command, shell_quote(command));
+  }
+  return commands;
+}
+
+}  // namespace pgkeep::recover
