@@ -58,7 +58,7 @@ constexpr auto kNewRows = R"(
   SELECT i, i * 1000, i * 10000000000, i / 7.0, i / 3.0, i / 9.0, i, 'c' || i, 'v' || i, repeat('t' || i, i),
     decode(md5(i::text), 'hex'), 'x', 'name' || i, timestamp '2000-01-01' + i * interval '1 day',
     timestamptz '2000-01-01 00:00+00' + i * interval '1 hour', date '2000-01-01' + i, time '00:00' + i * interval '1 s',
-    timetz '00:00+02' + i * interval '1 s', i * interval '1 month 1 s', i % 2 = 0, 'happy', ROW('street ' || i, i), i,
+    timetz '00:00+02' + i * interval '1 s', i * interval '1 month 1 s', i % 2 = 0, 'happy', ROW('street ' || i, i)::place, i,
     md5(i::text)::uuid, point(i, i), line(point(0, 0), point(i, 1)), lseg(point(0, 0), point(i, 1)),
     box(point(0, 0), point(i, i)), path '((0,0),(1,1),(2,0))', polygon '((0,0),(1,1),(2,0))', circle(point(0, 0), i),
     inet '10.0.0.1' + i, cidr '10.0.0.0/8', macaddr '08:00:2b:01:02:03', macaddr8 '08:00:2b:01:02:03:04:05',
