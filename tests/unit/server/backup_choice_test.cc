@@ -1,0 +1,68 @@
+#include "server/backup_choice.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+
+namespace pgkeep::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+class BackupChoiceTest : public ::testing::Test {
+ protected:
+  static std::vector<store::BackupRecord> backups(const std::vector<std::string>& ids) {
+    std::vector<store::BackupRecord> records;
+    for (const auto& id : ids) records.emplace_back(store::BackupId::parse(id).value());
+    return records;
+  }
+  std::string chosen(std::string_view wanted) const {
+    return choose_backup(three_, wanted, "main").id.to_string();
+  }
+  template <typename Failure>
+  std::string error_of(std::string_view wanted) const {
+    try {
+      choose_backup(three_, wanted, "main");
+    } catch (const Failure& error) {
+      return error.what();
+    }
+    return "no such error";
+  }
+
+  std::vector<store::BackupRecord> three_ =
+      backups({"20261118T020000Z", "20261119T020000Z", "20261120T020000Z"});
+};
+
+TEST_F(BackupChoiceTest, TakesAnId) {
+  EXPECT_EQ(chosen("20261119T020000Z"), "20261119T020000Z");
+}
+
+TEST_F(BackupChoiceTest, KnowsLatestAndOldestByBothWords) {
+  EXPECT_EQ(chosen("latest"), "20261120T020000Z");
+  EXPECT_EQ(chosen("last"), "20261120T020000Z");
+  EXPECT_EQ(chosen("oldest"), "20261118T020000Z");
+  EXPECT_EQ(chosen("first"), "20261118T020000Z");
+}
+
+TEST_F(BackupChoiceTest, TakesABeginningThatFitsOne) {
+  EXPECT_EQ(chosen("20261119"), "20261119T020000Z");
+}
+
+TEST_F(BackupChoiceTest, NamesTheCandidatesOfABeginningThatFitsSeveral) {
+  const auto said = error_of<UsageError>("202611");
+  EXPECT_THAT(said, HasSubstr("the beginning of 3 backups"));
+  EXPECT_THAT(said, HasSubstr("20261118T020000Z, 20261119T020000Z"));
+}
+
+TEST_F(BackupChoiceTest, SaysThatThereIsNoSuchBackup) {
+  EXPECT_THAT(error_of<NotFound>("20251119"), HasSubstr("has no backup '20251119'"));
+  EXPECT_THAT(error_of<NotFound>(""), HasSubstr("list-backups main"));
+}
+
+TEST_F(BackupChoiceTest, SaysThatThereIsNoneAtAll) {
+  EXPECT_THROW(choose_backup({}, "latest", "main"), NotFound);
+}
+
+}  // namespace
+}  // namespace pgkeep::server
