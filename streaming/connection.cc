@@ -47,7 +47,8 @@ Connection::Connection(Connection&&) noexcept = default;
 Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
-Connection Connection::open(const ConnectionSettings& settings, ConnectionKind kind, std::stop_token stop) {
+Connection Connection::open(const ConnectionSettings& settings, ConnectionKind kind,
+                            const std::stop_token& stop) {
   forget_libpq_environment();
   const auto timeout = connect_timeout(settings);
   const auto attempts = connection_attempts(settings, kind);

@@ -47,7 +47,8 @@ enum class CopyState { data, nothing_yet, ended };
 /// ProtocolError. Threads: one, the opener's or whoever it was moved to.
 class Connection {
  public:
-  static Connection open(const ConnectionSettings& settings, ConnectionKind kind, std::stop_token stop);
+  static Connection open(const ConnectionSettings& settings, ConnectionKind kind,
+                         const std::stop_token& stop);
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
   ~Connection();

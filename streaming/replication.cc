@@ -172,10 +172,10 @@ bool drop_slot(Connection& connection, const std::string& slot) {
 }
 
 std::optional<SlotPosition> read_slot(Connection& connection, const std::string& slot,
-                                      const ConnectionSettings& settings, std::stop_token stop) {
+                                      const ConnectionSettings& settings, const std::stop_token& stop) {
   check_slot_name(slot);
   if (connection.major_version() >= kFirstWithReadSlot) return read_slot_by_command(connection, slot);
-  auto session = Connection::open(settings, ConnectionKind::sql, std::move(stop));
+  auto session = Connection::open(settings, ConnectionKind::sql, stop);
   return read_slot_by_sql(session, slot);
 }
 

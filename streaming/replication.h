@@ -45,7 +45,7 @@ struct SlotPosition {
 /// Nothing when there is no such slot. READ_REPLICATION_SLOT on 15 and up; on 13 and 14 by SQL over
 /// `settings`.
 std::optional<SlotPosition> read_slot(Connection& connection, const std::string& slot,
-                                      const ConnectionSettings& settings, std::stop_token stop);
+                                      const ConnectionSettings& settings, const std::stop_token& stop);
 
 /// Throws UsageError unless [a-z0-9_]{1,63}.
 void check_slot_name(std::string_view slot);

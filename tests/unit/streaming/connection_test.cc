@@ -23,9 +23,9 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::ThrowsMessage;
 
-Connection open(const FakeServer& server, std::stop_token stop = {},
+Connection open(const FakeServer& server, const std::stop_token& stop = {},
                 ConnectionKind kind = ConnectionKind::physical) {
-  return Connection::open({server.conninfo()}, kind, std::move(stop));
+  return Connection::open({server.conninfo()}, kind, stop);
 }
 
 /// A script for a server that welcomes the client and then does as told.
