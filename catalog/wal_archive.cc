@@ -69,6 +69,12 @@ SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
 void WalArchive::validate(const PartialSegment& partial, const postgres::TimelineHistory& history) const {
   const auto& segment = partial.segment();
   const auto size = identity_.wal_segment_size;
+  const auto refuse = [&](std::string_view why) {
+    throw Corruption(fmt::format(
+        "{}: {}; it was not archived. Move it and the later files in that folder away, and the server "
+        "is asked for them again",
+        partial.file().path().native(), why));
+  };
   try {
     postgres::WalSegmentChecker checker(segment, size, identity_.system, identity_.major_version, history);
     io::FileSource source(partial.file());
@@ -76,17 +82,12 @@ void WalArchive::validate(const PartialSegment& partial, const postgres::Timelin
     while (const auto n = source.read(buffer)) checker.feed(io::ByteView(buffer).first(n));
     checker.finish();
   } catch (const Corruption& error) {
-    throw Corruption(
-        fmt::format("{}: {}; it was not archived. Move the file away and the segment is asked from "
-                    "the server again",
-                    partial.file().path().native(), error.what()));
+    refuse(error.what());
   }
   const auto used = used_bytes(partial.file());
   if (used + postgres::kWalBlockBytes > size.bytes() || ends_with_switch(partial.file(), used)) return;
-  throw Corruption(fmt::format(
-      "{}: the WAL of this complete segment ends at {} without a WAL switch; it was not archived. "
-      "Move the file away and the segment is asked from the server again",
-      partial.file().path().native(), (segment.begin(size) + used).to_string()));
+  refuse(fmt::format("the WAL of this complete segment ends at {} without a WAL switch",
+                     (segment.begin(size) + used).to_string()));
 }
 
 void WalArchive::require_same(const PartialSegment& partial, SegmentFileReader& archived) const {
