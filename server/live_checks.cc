@@ -28,6 +28,10 @@ Check check_physical(const ServerConfig& server, const std::optional<LiveFacts>&
     }
   } catch (const Interrupted&) {
     throw;
+  } catch (const ConnectionLost& error) {
+    check.result = Result::failed;
+    check.finding = error.what();
+    check.hint = "is the server up, and can this host reach it?";
   } catch (const Error& error) {
     check.result = Result::failed;
     check.finding = error.what();

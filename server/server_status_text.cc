@@ -28,6 +28,17 @@ void add_live(const ServerStatus& status, FactPrinter& facts) {
                         live.slot->restart_lsn ? ", from " + live.slot->restart_lsn->to_string() : ""));
 }
 
+/// Bytes that the server has and we have not; nothing when one side is not known.
+std::optional<std::uint64_t> lag_of(const ServerStatus& status) {
+  if (!status.live) return std::nullopt;
+  const auto current = status.live->current_lsn;
+  // What was reported as flushed is exact; the file's own end is only known to its last byte that is not
+  // zero.
+  const auto& sender = status.live->sender;
+  if (status.wal->receiver && sender && sender->flush_lsn && *sender->flush_lsn >= current) return 0;
+  return wal_lag(*status.wal, current);
+}
+
 void add_stream(const ServerStatus& status, FactPrinter& facts) {
   const auto& wal = *status.wal;
   std::string receiver = "not running";
@@ -46,7 +57,7 @@ void add_stream(const ServerStatus& status, FactPrinter& facts) {
   }
   auto received = fmt::format("up to {} on timeline {}", wal.received->lsn.to_string(),
                               wal.received->timeline.to_string());
-  const auto lag = status.live ? wal_lag(wal, status.live->current_lsn) : std::nullopt;
+  const auto lag = lag_of(status);
   if (lag) received += *lag == 0 ? ", all that there is" : fmt::format(", {} behind", io::format_bytes(*lag));
   facts.add("received", received);
 }
@@ -144,8 +155,7 @@ Json wal_json(const ServerStatus& status) {
             {"lag_bytes", nullptr},
             {"ranges", stretches_json(wal.ranges)},
             {"holes", stretches_json(wal.holes)}};
-  if (status.live)
-    if (const auto lag = wal_lag(wal, status.live->current_lsn)) json["lag_bytes"] = *lag;
+  if (const auto lag = lag_of(status)) json["lag_bytes"] = *lag;
   return json;
 }
 
