@@ -98,7 +98,9 @@ TEST_P(WalStream, FollowsAPromotionAndRecoversAcrossIt) {
 }
 
 TEST_P(WalStream, FollowsTheConfigurationToTheNewPrimary) {
-  auto primary = PostgresCluster::create(GetParam());
+  // The new primary must still have the segment that the switch falls into.
+  auto primary = PostgresCluster::create(GetParam(), {.settings = {{"wal_keep_size", "512MB"}}});
+  auto standby = PostgresCluster::standby_of(primary);
   BackupHost host(primary);
   {
     auto receiver = host.receive_wal(primary);
@@ -107,7 +109,6 @@ TEST_P(WalStream, FollowsTheConfigurationToTheNewPrimary) {
     wait_until_flushed(primary);
     expect_clean_end(receiver);
   }
-  auto standby = PostgresCluster::standby_of(primary);
   add_rows(primary, 1001, 2000);
   const auto last = primary.current_lsn();
   wait_until(
