@@ -9,7 +9,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/postgres/wal_page.h"
-#include "catalog/wal_switch.h"
+#include "catalog/wal_tail.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -199,7 +199,7 @@ postgres::Lsn WalArchive::partial_end(const postgres::WalSegment& segment) const
   const auto size = identity_.wal_segment_size;
   const auto file = if_there([&] { return io::File::open_to_read(layout_.partial(segment, size)); });
   if (!file) return segment.begin(size);
-  return std::min(segment.begin(size) + used_bytes(*file), segment.end(size));
+  return std::min(segment.begin(size) + received_bytes(*file), segment.end(size));
 }
 
 /// How far the bytes of a segment's file reach; its first byte when there is none.

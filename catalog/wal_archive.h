@@ -67,8 +67,8 @@ class WalArchive {
   /// True when every byte from begin to end is held by complete segments or a partial's first bytes, along
   /// `history`'s line. Partials count for the LSN up to which they hold received bytes.
   bool holds(const postgres::TimelineHistory& history, postgres::Lsn begin, postgres::Lsn end) const;
-  /// The end of the WAL received into a partial: the LSN after its last byte that is not zero, rounded up to
-  /// 8 bytes. The segment's first byte when there is no partial.
+  /// The end of the WAL received into a partial: after its last byte that is not zero, or after the last whole
+  /// record (received_bytes()). The segment's first byte when there is no partial.
   postgres::Lsn partial_end(const postgres::WalSegment& segment) const;
 
  private:
