@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include "catalog/io/bytes.h"
 #include "catalog/io/error.h"
@@ -136,7 +135,8 @@ std::optional<LockOwner> FileLock::holder(const fs::path& path) {
 }
 
 void lock_alone(const File& file) {
-  while (::flock(file.fd(), LOCK_EX) != 0) {
+  auto lock = whole_file(F_WRLCK);
+  while (::fcntl(file.fd(), F_OFD_SETLKW, &lock) != 0) {
     const int cause = errno;
     if (cause != EINTR) throw StorageError(cause, file.path(), "lock");
   }

@@ -36,8 +36,8 @@ class FileLock {
 
 class File;
 
-/// Waits until no other process or thread has this file locked by it; held until `file` is closed. For steps
-/// that take milliseconds, where nobody has to be named.
+/// Waits until nobody else has this file locked; held until `file`, which is open for writing, is closed. For
+/// steps that take milliseconds, where nobody has to be named.
 void lock_alone(const File& file);
 
 }  // namespace pgkeep::io
