@@ -1,8 +1,8 @@
 #include "catalog/store/backup_id.h"
 
-#include <fmt/format.h>
-
 #include <chrono>
+
+#include <fmt/format.h>
 
 namespace pgkeep::store {
 namespace {

@@ -1,8 +1,8 @@
 #include "catalog/store/backup_reader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
@@ -21,9 +21,10 @@ BackupRecord open_record(const ServerLayout& layout, const BackupId& id, bool ch
     const auto file = io::File::open_to_read(path);
     io::FileSource source(file);
     if (io::sha256_hex(source) != record->file_table_sha256) {
-      throw Corruption(fmt::format("{}: it is not what was stored (its SHA-256 differs from the backup's record); "
-                                   "use another backup",
-                                   path.native()));
+      throw Corruption(
+          fmt::format("{}: it is not what was stored (its SHA-256 differs from the backup's record); "
+                      "use another backup",
+                      path.native()));
     }
   }
   return std::move(*record);
@@ -69,7 +70,8 @@ void read_file(const FileEntry& entry, ObjectReader& reader, io::ByteVector& buf
     sink.write(piece);
     left -= piece.size();
   }
-  if (crc != entry.crc32c) throw Corruption(fmt::format("{}: its checksum is not the stored one", entry.path));
+  if (crc != entry.crc32c)
+    throw Corruption(fmt::format("{}: its checksum is not the stored one", entry.path));
 }
 
 }  // namespace pgkeep::store

@@ -10,14 +10,15 @@
 
 namespace pgkeep::store {
 
-/// A committed backup, open for reading. Holds a lease on the packs while it lives, which delays their unlinking.
-/// One thread for the table; pieces are read by any number of threads, each with an ObjectReader of its own on
-/// packs(). Borrows the repository.
+/// A committed backup, open for reading. Holds a lease on the packs while it lives, which delays their
+/// unlinking. One thread for the table; pieces are read by any number of threads, each with an ObjectReader
+/// of its own on packs(). Borrows the repository.
 class BackupReader {
  public:
   /// Throws NotFound when there is no such committed backup, Corruption when its record or table is damaged
   /// (`check_table`: the whole of files.db against the digest in the record).
-  BackupReader(const Repository& repository, const ServerLayout& layout, const BackupId& id, bool check_table);
+  BackupReader(const Repository& repository, const ServerLayout& layout, const BackupId& id,
+               bool check_table);
 
   const BackupRecord& record() const noexcept { return record_; }
   FileTable& files() noexcept { return files_; }
@@ -33,8 +34,8 @@ class BackupReader {
   PackSet packs_;
 };
 
-/// Streams a file's content piece by piece into `sink`, checking every piece and, at the end, the CRC of the whole
-/// (throws Corruption naming the path). `buffer` is reused between files.
+/// Streams a file's content piece by piece into `sink`, checking every piece and, at the end, the CRC of the
+/// whole (throws Corruption naming the path). `buffer` is reused between files.
 void read_file(const FileEntry& entry, ObjectReader& reader, io::ByteVector& buffer, io::ByteSink& sink);
 
 }  // namespace pgkeep::store

@@ -1,8 +1,8 @@
 #include "catalog/store/backup_record.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
@@ -101,8 +101,8 @@ std::vector<TablespaceRecord> read_tablespaces(const Json& json) {
 void check_format(const Json& json) {
   const int format = json.at("pgkeep_backup").get<int>();
   if (format > kFormat) {
-    throw Corruption(fmt::format("format {} is newer than this program knows ({}); use a newer pgkeep", format,
-                                 kFormat));
+    throw Corruption(
+        fmt::format("format {} is newer than this program knows ({}); use a newer pgkeep", format, kFormat));
   }
 }
 

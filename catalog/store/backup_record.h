@@ -45,13 +45,13 @@ struct BackupRecord {
   std::uint32_t block_bytes = 0;
   bool data_checksums = false;
   bool from_standby = false;
-  postgres::WalPosition start;      // replay begins here
-  postgres::WalPosition end;        // replay must reach this to be consistent
+  postgres::WalPosition start;                         // replay begins here
+  postgres::WalPosition end;                           // replay must reach this to be consistent
   std::vector<postgres::ManifestWalRange> wal_ranges;  // as the manifest has them
   io::TimePoint started;
-  io::TimePoint ended;              // everything received; recovery targets in time must lie after
+  io::TimePoint ended;  // everything received; recovery targets in time must lie after
   std::uint64_t file_count = 0;
-  std::uint64_t data_bytes = 0;     // sum of file sizes
+  std::uint64_t data_bytes = 0;  // sum of file sizes
   std::vector<TablespaceRecord> tablespaces;
   std::uint32_t directory_mode = 0700;  // 0700 or 0750
   BackupCost cost;

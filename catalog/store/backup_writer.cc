@@ -1,9 +1,9 @@
 #include "catalog/store/backup_writer.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <thread>
+
+#include <fmt/format.h>
 
 #include "catalog/io/compression.h"
 #include "catalog/io/error.h"
@@ -44,7 +44,9 @@ class PieceKeeper {
   PackSeries& packs() { return packs_; }
   FileTableWriter& table() { return table_; }
   const ObjectUse& use() const { return use_; }
-  BackupCost cost() const { return cost_.with([](const BackupCost& cost) { return cost; }); }
+  BackupCost cost() const {
+    return cost_.with([](const BackupCost& cost) { return cost; });
+  }
   std::uint64_t healed() const { return healed_.load(); }
   void count_packs() {
     cost_.with([&](BackupCost& cost) { cost.pack_bytes = packs_.bytes(); });
@@ -66,10 +68,18 @@ class PieceKeeper {
     if (encoded.healed) ++healed_;
     cost_.with([&](BackupCost& cost) {
       switch (encoded.outcome) {
-        case PieceOutcome::zero: ++cost.zero_pieces; break;
-        case PieceOutcome::reused: ++cost.reused_pieces; break;
-        case PieceOutcome::full: ++cost.full_objects; break;
-        case PieceOutcome::delta: ++cost.delta_objects; break;
+        case PieceOutcome::zero:
+          ++cost.zero_pieces;
+          break;
+        case PieceOutcome::reused:
+          ++cost.reused_pieces;
+          break;
+        case PieceOutcome::full:
+          ++cost.full_objects;
+          break;
+        case PieceOutcome::delta:
+          ++cost.delta_objects;
+          break;
       }
       cost.pack_bytes = packs_.bytes();
     });
@@ -94,7 +104,8 @@ class BackupWriter::Impl {
         pipeline_(std::make_unique<PiecePipeline>(
             worker_count(settings.workers),
             [&] {
-              return ObjectEncoder(repository.digest_key(), previous == nullptr ? nullptr : &previous->packs(),
+              return ObjectEncoder(repository.digest_key(),
+                                   previous == nullptr ? nullptr : &previous->packs(),
                                    settings.compression_level);
             },
             [this](PieceSlot& slot) { keeper_.keep(slot); })) {}
@@ -225,7 +236,8 @@ ManifestComparison BackupWriter::Impl::finish_manifest() {
   comparison.summary = postgres::read_manifest(source, [&](postgres::ManifestFile&& listed) {
     const auto entry = keeper_.table().find(listed.path);
     if (!entry || entry->kind != EntryKind::file) {
-      comparison.problems.push_back(fmt::format("{}: in PostgreSQL's manifest, but it was not sent", listed.path));
+      comparison.problems.push_back(
+          fmt::format("{}: in PostgreSQL's manifest, but it was not sent", listed.path));
       return;
     }
     ++matched;
@@ -234,17 +246,19 @@ ManifestComparison BackupWriter::Impl::finish_manifest() {
           fmt::format("{}: {} bytes came, the manifest says {}", listed.path, entry->size, listed.size));
     } else if (listed.checksum_algorithm != "CRC32C" ||
                listed.checksum != postgres::crc32c_checksum_text(entry->crc32c)) {
-      comparison.problems.push_back(fmt::format("{}: its checksum is not the one in the manifest", listed.path));
+      comparison.problems.push_back(
+          fmt::format("{}: its checksum is not the one in the manifest", listed.path));
     }
   });
   if (matched != file_count_ && comparison.problems.empty()) {
-    comparison.problems.push_back(fmt::format("{} files came, PostgreSQL's manifest lists {}", file_count_, matched));
+    comparison.problems.push_back(
+        fmt::format("{} files came, PostgreSQL's manifest lists {}", file_count_, matched));
   }
   return comparison;
 }
 
-// Packs are durable since finish_files(), the manifest since finish_manifest(). Now the table, then the folder that
-// names both, and last the record, which makes it a backup.
+// Packs are durable since finish_files(), the manifest since finish_manifest(). Now the table, then the
+// folder that names both, and last the record, which makes it a backup.
 void BackupWriter::Impl::commit(BackupRecord& record) {
   for (const auto& [pack, used] : keeper_.use().packs()) keeper_.table().add_pack(pack, used);
   keeper_.table().finish();
@@ -252,8 +266,8 @@ void BackupWriter::Impl::commit(BackupRecord& record) {
   record.file_count = file_count_;
   record.data_bytes = data_bytes_;
   record.cost = keeper_.cost();
-  record.cost.metadata_bytes = std::filesystem::file_size(layout_.file_table(id_)) +
-                               std::filesystem::file_size(layout_.manifest(id_));
+  record.cost.metadata_bytes =
+      std::filesystem::file_size(layout_.file_table(id_)) + std::filesystem::file_size(layout_.manifest(id_));
   if (previous_ != nullptr) record.compared_with = previous_->record().id;
   record.file_table_sha256 = sha256_of(layout_.file_table(id_));
   record.manifest_sha256 = sha256_of(layout_.manifest(id_));
@@ -291,18 +305,39 @@ BackupWriter::~BackupWriter() {
 void BackupWriter::directory(std::string_view path, std::uint32_t mode, std::int64_t modified) {
   impl_->directory(path, mode, modified);
 }
-void BackupWriter::begin_file(std::string_view path, std::uint64_t size, std::uint32_t mode, std::int64_t modified) {
+void BackupWriter::begin_file(std::string_view path, std::uint64_t size, std::uint32_t mode,
+                              std::int64_t modified) {
   impl_->begin_file(path, size, mode, modified);
 }
-void BackupWriter::file_data(io::ByteView bytes) { impl_->file_data(bytes); }
-void BackupWriter::end_file() { impl_->end_file(); }
-void BackupWriter::finish_files() { impl_->finish_files(); }
-void BackupWriter::manifest_data(io::ByteView bytes) { impl_->manifest_data(bytes); }
-ManifestComparison BackupWriter::finish_manifest() { return impl_->finish_manifest(); }
-std::uint64_t BackupWriter::file_count() const noexcept { return impl_->file_count(); }
-std::uint64_t BackupWriter::data_bytes() const noexcept { return impl_->data_bytes(); }
-BackupCost BackupWriter::cost() const noexcept { return impl_->keeper().cost(); }
-std::uint64_t BackupWriter::healed_pieces() const noexcept { return impl_->keeper().healed(); }
-void BackupWriter::commit(BackupRecord& record) { impl_->commit(record); }
+void BackupWriter::file_data(io::ByteView bytes) {
+  impl_->file_data(bytes);
+}
+void BackupWriter::end_file() {
+  impl_->end_file();
+}
+void BackupWriter::finish_files() {
+  impl_->finish_files();
+}
+void BackupWriter::manifest_data(io::ByteView bytes) {
+  impl_->manifest_data(bytes);
+}
+ManifestComparison BackupWriter::finish_manifest() {
+  return impl_->finish_manifest();
+}
+std::uint64_t BackupWriter::file_count() const noexcept {
+  return impl_->file_count();
+}
+std::uint64_t BackupWriter::data_bytes() const noexcept {
+  return impl_->data_bytes();
+}
+BackupCost BackupWriter::cost() const noexcept {
+  return impl_->keeper().cost();
+}
+std::uint64_t BackupWriter::healed_pieces() const noexcept {
+  return impl_->keeper().healed();
+}
+void BackupWriter::commit(BackupRecord& record) {
+  impl_->commit(record);
+}
 
 }  // namespace pgkeep::store

@@ -24,17 +24,17 @@ struct ManifestComparison {
   std::vector<std::string> problems;  // a message each; empty: every file is as the server said
 };
 
-/// Stores one base backup: takes files in any order, a file's bytes in order, and keeps of each piece only what the
-/// previous backup does not have.
+/// Stores one base backup: takes files in any order, a file's bytes in order, and keeps of each piece only
+/// what the previous backup does not have.
 ///
-/// The caller's thread cuts pieces; workers digest, compare and compress them; one thread writes packs and the file
-/// table in the order of arrival. Memory is a fixed number of pieces, whatever the size of the database.
-/// Order of writes: packs (each fsynced and renamed into place), files.db and backup_manifest.zst (fsynced), their
-/// folder, and last backup.json, by commit(). Whatever ends the process before that leaves no backup, and what
-/// is left is swept by the next sweep_unfinished() (sweep.h).
+/// The caller's thread cuts pieces; workers digest, compare and compress them; one thread writes packs and
+/// the file table in the order of arrival. Memory is a fixed number of pieces, whatever the size of the
+/// database. Order of writes: packs (each fsynced and renamed into place), files.db and backup_manifest.zst
+/// (fsynced), their folder, and last backup.json, by commit(). Whatever ends the process before that leaves
+/// no backup, and what is left is swept by the next sweep_unfinished() (sweep.h).
 ///
-/// Threads: all calls from one. Errors of the other threads are thrown by the next call. Destroyed without commit():
-/// everything written is removed again.
+/// Threads: all calls from one. Errors of the other threads are thrown by the next call. Destroyed without
+/// commit(): everything written is removed again.
 class BackupWriter {
  public:
   /// `previous` is what to compare with; borrowed, like the repository, until the writer is gone.

@@ -8,12 +8,13 @@
 namespace pgkeep::store {
 namespace {
 
+// No journal and no syncs by SQLite: the file counts only once it is whole, and finish() syncs it.
 constexpr const char* kSchema = R"(
-  PRAGMA application_id = 1885826149;
-  PRAGMA user_version = 1;
   PRAGMA journal_mode = OFF;
   PRAGMA synchronous = OFF;
   PRAGMA locking_mode = EXCLUSIVE;
+  PRAGMA application_id = 1885826149;
+  PRAGMA user_version = 1;
   CREATE TABLE files(
     id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
     mode INTEGER NOT NULL, modified INTEGER NOT NULL, crc32c INTEGER NOT NULL, pieces BLOB NOT NULL);
@@ -94,8 +95,8 @@ FileTableWriter::FileTableWriter(const std::filesystem::path& path) : path_(path
   io::File::create(path).close();
   database_ = std::make_unique<io::Database>(path, io::Database::Mode::read_write);
   database_->execute(kSchema);
-  insert_ = std::make_unique<io::Statement>(
-      database_->prepare("INSERT INTO files(kind, path, size, mode, modified, crc32c, pieces) VALUES(?,?,?,?,?,?,?)"));
+  insert_ = std::make_unique<io::Statement>(database_->prepare(
+      "INSERT INTO files(kind, path, size, mode, modified, crc32c, pieces) VALUES(?,?,?,?,?,?,?)"));
   find_ = std::make_unique<io::Statement>(database_->prepare(std::string(kColumns) + "WHERE path = ?"));
 }
 

@@ -20,22 +20,23 @@ enum class EntryKind : std::uint8_t { file = 1, directory = 2 };
 struct FileEntry {
   std::int64_t id = 0;  // order of arrival, from 1
   EntryKind kind = EntryKind::file;
-  std::string path;     // bytes, relative to the data directory; tablespaces as pg_tblspc/OID/PG_…
+  std::string path;  // bytes, relative to the data directory; tablespaces as pg_tblspc/OID/PG_…
   std::uint64_t size = 0;
-  std::uint32_t mode = 0;        // permission bits as the server sent them
-  std::int64_t modified = 0;     // Unix seconds
-  std::uint32_t crc32c = 0;      // of the whole content
-  std::vector<ObjectRef> pieces; // one for every 128 KiB, in order
+  std::uint32_t mode = 0;         // permission bits as the server sent them
+  std::int64_t modified = 0;      // Unix seconds
+  std::uint32_t crc32c = 0;       // of the whole content
+  std::vector<ObjectRef> pieces;  // one for every 128 KiB, in order
 };
 
 /// files.db: the file table of one backup. Written in one transaction, immutable afterwards. One thread.
 ///
 ///     files  id, kind, path, size, mode, modified, crc32c, pieces
-///     packs  pack, used      one bit an object (object 0 is bit 0 of byte 0): what this backup names, and the bases
+///     packs  pack, used      one bit an object (object 0 is bit 0 of byte 0): what this backup names, and
+///     the bases
 ///                            of the deltas that it names
 ///
-/// `pieces` is a sequence of runs: varint count, varint pack, varint first object; numbers within a run follow one
-/// another (for pack 0 the object is 0). Varints are little-endian base 128.
+/// `pieces` is a sequence of runs: varint count, varint pack, varint first object; numbers within a run
+/// follow one another (for pack 0 the object is 0). Varints are little-endian base 128.
 class FileTableWriter {
  public:
   /// The file must not exist.

@@ -26,7 +26,8 @@ std::filesystem::path ServerLayout::pack(std::uint32_t number, PackKind kind) co
 }
 
 void ServerLayout::make() const {
-  for (const auto& folder : {root_ / "locks", wal_streaming(), packs(), backups()}) io::make_directories(folder);
+  for (const auto& folder : {root_ / "locks", wal_streaming(), packs(), backups()})
+    io::make_directories(folder);
 }
 
 }  // namespace pgkeep::store

@@ -7,7 +7,8 @@ namespace pgkeep::store {
 
 /// Files are cut at fixed multiples of this: PostgreSQL's pages never shift.
 inline constexpr std::uint32_t kPieceBytes = 128u << 10;
-/// The unit of comparison. It is PostgreSQL's usual block size, and stays 8 KiB for servers built with another.
+/// The unit of comparison. It is PostgreSQL's usual block size, and stays 8 KiB for servers built with
+/// another.
 inline constexpr std::uint32_t kPageBytes = 8u << 10;
 inline constexpr std::uint32_t kPagesPerPiece = kPieceBytes / kPageBytes;
 

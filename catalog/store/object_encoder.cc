@@ -9,7 +9,8 @@ namespace pgkeep::store {
 namespace {
 
 std::uint32_t bytes_of_page(std::uint32_t page, std::size_t length) {
-  return static_cast<std::uint32_t>(std::min<std::size_t>(kPageBytes, length - std::size_t{page} * kPageBytes));
+  return static_cast<std::uint32_t>(
+      std::min<std::size_t>(kPageBytes, length - std::size_t{page} * kPageBytes));
 }
 
 /// Appends the page XORed with the base's page; past the base's end its bytes count as zeroes.
@@ -39,8 +40,8 @@ void ObjectEncoder::encode(io::ByteView piece, std::optional<ObjectRef> previous
   }
   PieceDigests digests;
   for (std::uint32_t page = 0; page < pages_in(piece.size()); ++page) {
-    digests[page] =
-        io::page_digest(piece.subspan(std::size_t{page} * kPageBytes, bytes_of_page(page, piece.size())), *key_);
+    digests[page] = io::page_digest(
+        piece.subspan(std::size_t{page} * kPageBytes, bytes_of_page(page, piece.size())), *key_);
   }
   if (previous && !previous->is_zero() && reader_) {
     try {

@@ -13,18 +13,19 @@ enum class PieceOutcome : std::uint8_t { zero, reused, full, delta };
 
 struct EncodedPiece {
   PieceOutcome outcome = PieceOutcome::zero;
-  ObjectRef reused;                // when reused
-  std::optional<ObjectRef> base;   // of a delta, or of the reused delta: must live as long as this backup
-  std::uint32_t crc32c = 0;        // of the piece's bytes
-  ObjectEntry entry;               // full, delta
-  io::ByteVector frame;            // full, delta; keeps its capacity between pieces
+  ObjectRef reused;               // when reused
+  std::optional<ObjectRef> base;  // of a delta, or of the reused delta: must live as long as this backup
+  std::uint32_t crc32c = 0;       // of the piece's bytes
+  ObjectEntry entry;              // full, delta
+  io::ByteVector frame;           // full, delta; keeps its capacity between pieces
   std::uint32_t digest_count = 0;
-  PieceDigests digests{};          // as the pack's directory stores them
-  bool healed = false;             // the previous object could not be read
+  PieceDigests digests{};  // as the pack's directory stores them
+  bool healed = false;     // the previous object could not be read
 };
 
-/// Decides how a piece is stored: digests its pages, compares them with those of the same piece of the previous
-/// backup, and encodes what differs. One thread each; borrows the previous backup's packs (may be null).
+/// Decides how a piece is stored: digests its pages, compares them with those of the same piece of the
+/// previous backup, and encodes what differs. One thread each; borrows the previous backup's packs (may be
+/// null).
 class ObjectEncoder {
  public:
   ObjectEncoder(const io::DigestKey& key, PackSet* previous, int compression_level);
@@ -32,7 +33,8 @@ class ObjectEncoder {
 
  private:
   /// False: the piece has to be stored in full.
-  bool encode_against(io::ByteView piece, const PieceDigests& digests, ObjectRef previous, EncodedPiece& into);
+  bool encode_against(io::ByteView piece, const PieceDigests& digests, ObjectRef previous,
+                      EncodedPiece& into);
   bool encode_delta(io::ByteView piece, const PieceDigests& digests, ObjectRef base, EncodedPiece& into);
   void encode_full(io::ByteView piece, const PieceDigests& digests, EncodedPiece& into);
   void compress(io::ByteView bytes, EncodedPiece& into);

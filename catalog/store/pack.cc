@@ -1,10 +1,10 @@
 #include "catalog/store/pack.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "catalog/io/error.h"
 
@@ -20,10 +20,12 @@ constexpr std::size_t kEntryBytes = 16;
 constexpr std::size_t kWriteBytes = 1u << 20;
 constexpr std::uint64_t kWritebackBytes = 8u << 20;
 
-void put(std::byte* at, io::ByteView bytes) { std::memcpy(at, bytes.data(), bytes.size()); }
+void put(std::byte* at, io::ByteView bytes) {
+  std::memcpy(at, bytes.data(), bytes.size());
+}
 
-std::array<std::byte, kHeaderBytes> make_header(const Repository& repository, std::uint32_t number, PackKind kind,
-                                                const BackupId& made_by) {
+std::array<std::byte, kHeaderBytes> make_header(const Repository& repository, std::uint32_t number,
+                                                PackKind kind, const BackupId& made_by) {
   std::array<std::byte, kHeaderBytes> header{};
   put(&header[0], io::as_bytes(kHeaderMagic));
   io::store_le<std::uint16_t>(&header[8], kFormat);
@@ -37,9 +39,12 @@ std::array<std::byte, kHeaderBytes> make_header(const Repository& repository, st
 /// Digests that the directory holds for an entry.
 std::uint32_t stored_digests(const ObjectEntry& entry) {
   switch (entry.kind) {
-    case ObjectKind::full: return pages_in(entry.length);
-    case ObjectKind::delta: return static_cast<std::uint32_t>(std::popcount(entry.changed));
-    case ObjectKind::dropped: break;
+    case ObjectKind::full:
+      return pages_in(entry.length);
+    case ObjectKind::delta:
+      return static_cast<std::uint32_t>(std::popcount(entry.changed));
+    case ObjectKind::dropped:
+      break;
   }
   return 0;
 }
@@ -56,7 +61,8 @@ PackWriter::PackWriter(const Repository& repository, const ServerLayout& layout,
   offset_ = header.size();
 }
 
-std::uint32_t PackWriter::add(const ObjectEntry& entry, io::ByteView frame, std::span<const std::uint64_t> digests) {
+std::uint32_t PackWriter::add(const ObjectEntry& entry, io::ByteView frame,
+                              std::span<const std::uint64_t> digests) {
   const auto at = directory_.size();
   const bool delta = entry.kind == ObjectKind::delta;
   directory_.resize(at + kEntryBytes + (delta ? 8 : 0) + 8 * digests.size());
@@ -110,13 +116,16 @@ void PackWriter::finish() {
 
 PackReader::PackReader(const Repository& repository, const std::filesystem::path& path, std::uint32_t number)
     : file_(io::File::open_to_read(path)), file_bytes_(file_.size()) {
-  const auto bad = [&](std::string_view why) { return Corruption(fmt::format("{}: {}", path.native(), why)); };
+  const auto bad = [&](std::string_view why) {
+    return Corruption(fmt::format("{}: {}", path.native(), why));
+  };
   if (file_bytes_ < kHeaderBytes + kFooterBytes) throw bad("too short for a pack: it was cut");
   std::array<std::byte, kHeaderBytes> header;
   std::array<std::byte, kFooterBytes> footer;
   file_.read_exactly_at(header, 0);
   file_.read_exactly_at(footer, file_bytes_ - kFooterBytes);
-  if (io::as_text(footer).substr(40) != kFooterMagic) throw bad("no footer at its end: the pack was cut or damaged");
+  if (io::as_text(footer).substr(40) != kFooterMagic)
+    throw bad("no footer at its end: the pack was cut or damaged");
   if (io::as_text(header).substr(0, 8) != kHeaderMagic || io::load_le<std::uint16_t>(&header[8]) != kFormat) {
     throw bad("not a pack that this program knows");
   }
@@ -172,20 +181,24 @@ void PackReader::parse_directory(io::ByteView directory, std::uint32_t objects, 
     entry.first_digest = static_cast<std::uint32_t>(digests_.size());
     const auto digests = stored_digests(entry);
     const std::byte* digest = take(std::size_t{8} * digests);
-    for (std::uint32_t d = 0; d < digests; ++d) digests_.push_back(io::load_le<std::uint64_t>(digest + 8 * d));
+    for (std::uint32_t d = 0; d < digests; ++d)
+      digests_.push_back(io::load_le<std::uint64_t>(digest + 8 * d));
     frame_offset += entry.frame_bytes;
     entries_.push_back(entry);
   }
-  if (!directory.empty() || frame_offset != frames_end) throw Corruption("its directory does not fit its frames");
+  if (!directory.empty() || frame_offset != frames_end)
+    throw Corruption("its directory does not fit its frames");
 }
 
 std::size_t PackReader::memory_bytes() const noexcept {
-  return sizeof(*this) + entries_.capacity() * sizeof(ObjectEntry) + digests_.capacity() * sizeof(std::uint64_t);
+  return sizeof(*this) + entries_.capacity() * sizeof(ObjectEntry) +
+         digests_.capacity() * sizeof(std::uint64_t);
 }
 
 const ObjectEntry& PackReader::entry(std::uint32_t object) const {
   if (object >= entries_.size()) {
-    throw Corruption(fmt::format("{}: there is no object {}, only {}", path().native(), object, entries_.size()));
+    throw Corruption(
+        fmt::format("{}: there is no object {}, only {}", path().native(), object, entries_.size()));
   }
   const auto& entry = entries_[object];
   if (entry.kind == ObjectKind::dropped) {

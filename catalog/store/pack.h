@@ -14,7 +14,8 @@ namespace pgkeep::store {
 
 // A pack, all integers little-endian:
 //
-//   header     80 bytes: "pgkeepPK", u16 format (1), u8 kind (1 full, 2 delta), u8 flags (0; bit 0: encrypted),
+//   header     80 bytes: "pgkeepPK", u16 format (1), u8 kind (1 full, 2 delta), u8 flags (0; bit 0:
+//   encrypted),
 //              u32 pack number, 16 bytes repository id, 16 bytes id of the backup that made it,
 //              32 bytes salt (zeroes while not encrypted)
 //   frames     one after the other, in the order of the objects
@@ -26,8 +27,8 @@ namespace pgkeep::store {
 //   footer     48 bytes: u64 offset and u64 length of the directory, u32 number of objects,
 //              u32 CRC-32C of the directory, u32 CRC-32C of the header, u32 zero, u64 zero, "pgkeepPE"
 //
-// A FULL frame holds the object's bytes; a DELTA frame the changed pages, each XORed with the base's page (pages
-// past the base's end count as zeroes), one after the other, the last one cut to the object's length.
+// A FULL frame holds the object's bytes; a DELTA frame the changed pages, each XORed with the base's page
+// (pages past the base's end count as zeroes), one after the other, the last one cut to the object's length.
 
 inline constexpr std::uint64_t kPackTargetBytes = 64u << 20;
 /// Keeps a directory small (some 600 KiB) however well the data compresses.
@@ -44,7 +45,7 @@ struct ObjectEntry {
   std::uint32_t length = 0;
   std::uint32_t frame_bytes = 0;
   std::uint32_t frame_crc = 0;
-  ObjectRef base;                // delta only
+  ObjectRef base;                  // delta only
   std::uint64_t frame_offset = 0;  // in the file; not stored, follows from the lengths
   std::uint32_t first_digest = 0;  // index into the directory's digests
 };
@@ -79,8 +80,8 @@ class PackWriter {
 /// An open pack with its directory in memory. Immutable: any thread.
 class PackReader {
  public:
-  /// Throws Corruption (what is wrong with which file) unless header, directory and footer are sound and belong to
-  /// this repository and number.
+  /// Throws Corruption (what is wrong with which file) unless header, directory and footer are sound and
+  /// belong to this repository and number.
   PackReader(const Repository& repository, const std::filesystem::path& path, std::uint32_t number);
   std::uint32_t objects() const noexcept { return static_cast<std::uint32_t>(entries_.size()); }
   const std::filesystem::path& path() const noexcept { return file_.path(); }

@@ -17,7 +17,8 @@ PackSeries::PackSeries(const Repository& repository, const ServerLayout& layout,
 
 PackSeries::~PackSeries() = default;  // futures of std::async wait
 
-ObjectRef PackSeries::add(const ObjectEntry& entry, io::ByteView frame, std::span<const std::uint64_t> digests) {
+ObjectRef PackSeries::add(const ObjectEntry& entry, io::ByteView frame,
+                          std::span<const std::uint64_t> digests) {
   const auto kind = entry.kind == ObjectKind::delta ? PackKind::delta : PackKind::full;
   auto& pack = kind == PackKind::delta ? delta_ : full_;
   if (!pack) {

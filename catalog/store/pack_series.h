@@ -11,8 +11,9 @@
 
 namespace pgkeep::store {
 
-/// The packs that one backup writes: an open one for FULL objects and one for DELTAs, each finished in the background
-/// when it is full, so that its fsync holds nothing up. Numbers its packs from the first free one. One thread at a time.
+/// The packs that one backup writes: an open one for FULL objects and one for DELTAs, each finished in the
+/// background when it is full, so that its fsync holds nothing up. Numbers its packs from the first free one.
+/// One thread at a time.
 class PackSeries {
  public:
   PackSeries(const Repository& repository, const ServerLayout& layout, const BackupId& made_by);

@@ -1,9 +1,9 @@
 #include "catalog/store/pack_set.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
@@ -28,7 +28,8 @@ void xor_into(io::ByteSpan into, io::ByteView with) {
 }
 
 std::uint32_t bytes_of_page(std::uint32_t page, std::uint64_t length) {
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(kPageBytes, length - std::uint64_t{page} * kPageBytes));
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(kPageBytes, length - std::uint64_t{page} * kPageBytes));
 }
 
 /// Bytes in a delta's frame: the changed pages, the last one cut to the object's length.
@@ -106,7 +107,8 @@ void ObjectReader::decode(const PackReader& pack, std::uint32_t object, io::Byte
   const auto& entry = pack.entry(object);
   if (entry.codec == Codec::raw) {
     if (entry.frame_bytes != into.size()) {
-      throw Corruption(fmt::format("{}: object {} has a length that does not fit", pack.path().native(), object));
+      throw Corruption(
+          fmt::format("{}: object {} has a length that does not fit", pack.path().native(), object));
     }
     pack.read_frame(object, into);
     return;
@@ -192,7 +194,8 @@ PieceDigests ObjectReader::digests(ObjectRef ref, std::uint32_t length) {
   const auto base_pack = packs_->open(entry.base.pack);
   const auto& base = base_pack->entry(entry.base.object);
   if (base.kind != ObjectKind::full) {
-    throw Corruption(fmt::format("{}: the base of object {} is no full object", pack->path().native(), ref.object));
+    throw Corruption(
+        fmt::format("{}: the base of object {} is no full object", pack->path().native(), ref.object));
   }
   const auto base_digests = base_pack->digests(base);
   std::size_t next = 0;

@@ -13,11 +13,12 @@
 
 namespace pgkeep::store {
 
-/// The packs of one server, opened as they are needed; the directories of the least recently used ones are let go
-/// beyond a budget. Thread-safe. Borrows the repository.
+/// The packs of one server, opened as they are needed; the directories of the least recently used ones are
+/// let go beyond a budget. Thread-safe. Borrows the repository.
 class PackSet {
  public:
-  PackSet(const Repository& repository, ServerLayout layout, std::size_t budget_bytes = std::size_t{24} << 20);
+  PackSet(const Repository& repository, ServerLayout layout,
+          std::size_t budget_bytes = std::size_t{24} << 20);
   /// Throws Corruption when the pack is missing or not sound.
   std::shared_ptr<const PackReader> open(std::uint32_t number);
   const ServerLayout& layout() const noexcept { return layout_; }
@@ -40,7 +41,8 @@ class PackSet {
   std::size_t held_bytes_ = 0;
 };
 
-/// Marks objects as damaged (adds to suspects.json, durably), so that the next backup stores those pieces anew.
+/// Marks objects as damaged (adds to suspects.json, durably), so that the next backup stores those pieces
+/// anew.
 void mark_suspects(const ServerLayout& layout, const std::set<ObjectRef>& damaged);
 std::set<ObjectRef> read_suspects(const ServerLayout& layout);
 
@@ -51,11 +53,11 @@ using PieceDigests = std::array<std::uint64_t, kPagesPerPiece>;
 class ObjectReader {
  public:
   explicit ObjectReader(PackSet& packs);
-  /// Fills `into`, whose size must be the object's length (any size for zeroes). Frame CRC and page digests are
-  /// checked. Throws Corruption naming pack and object.
+  /// Fills `into`, whose size must be the object's length (any size for zeroes). Frame CRC and page digests
+  /// are checked. Throws Corruption naming pack and object.
   void read(ObjectRef ref, io::ByteSpan into);
-  /// Digests of the result's pages from the directories alone; `length` is the piece's length in bytes. Throws
-  /// Corruption.
+  /// Digests of the result's pages from the directories alone; `length` is the piece's length in bytes.
+  /// Throws Corruption.
   PieceDigests digests(ObjectRef ref, std::uint32_t length);
   /// The length of the object; 0 for zeroes, which have any.
   std::uint32_t length(ObjectRef ref);

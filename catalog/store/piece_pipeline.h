@@ -14,14 +14,14 @@
 
 namespace pgkeep::store {
 
-/// A piece of a file on its way, with what the consumer has to know of its file. Entries without bytes (folders,
-/// empty files) travel as one slot of size 0.
+/// A piece of a file on its way, with what the consumer has to know of its file. Entries without bytes
+/// (folders, empty files) travel as one slot of size 0.
 struct PieceSlot {
-  io::ByteVector bytes;              // always kPieceBytes long
-  std::uint32_t size = 0;            // bytes used
-  std::optional<ObjectRef> previous; // the same piece in the backup compared with
-  std::optional<FileEntry> begins;   // on the first piece of an entry
-  bool ends = false;                 // on the last one
+  io::ByteVector bytes;               // always kPieceBytes long
+  std::uint32_t size = 0;             // bytes used
+  std::optional<ObjectRef> previous;  // the same piece in the backup compared with
+  std::optional<FileEntry> begins;    // on the first piece of an entry
+  bool ends = false;                  // on the last one
   EncodedPiece encoded;
 
   io::ByteView content() const { return io::ByteView(bytes).first(size); }
@@ -29,12 +29,13 @@ struct PieceSlot {
 
 /// Encodes pieces on several threads and consumes them in the order in which they came.
 ///
-/// A ring of slots: the producer fills the next one, workers encode whichever is due, and the worker that finishes
-/// the oldest one consumes it and all finished ones behind it. So there is no thread that only passes things on, and
-/// memory is the ring. A producer that finds the ring full encodes a piece itself rather than sleep.
+/// A ring of slots: the producer fills the next one, workers encode whichever is due, and the worker that
+/// finishes the oldest one consumes it and all finished ones behind it. So there is no thread that only
+/// passes things on, and memory is the ring. A producer that finds the ring full encodes a piece itself
+/// rather than sleep.
 ///
-/// acquire(), submit() and drain(): one thread, the producer's. `consume` is called by one thread at a time. The first
-/// exception of a worker or of `consume` ends the work and is thrown by the producer's next call.
+/// acquire(), submit() and drain(): one thread, the producer's. `consume` is called by one thread at a time.
+/// The first exception of a worker or of `consume` ends the work and is thrown by the producer's next call.
 class PiecePipeline {
  public:
   PiecePipeline(unsigned workers, const std::function<ObjectEncoder()>& make_encoder,
@@ -56,7 +57,8 @@ class PiecePipeline {
     bool encoded = false;
   };
   void work(ObjectEncoder& encoder);
-  /// With the lock held: encodes the next piece and consumes what is due. False when nothing waits to be encoded.
+  /// With the lock held: encodes the next piece and consumes what is due. False when nothing waits to be
+  /// encoded.
   bool encode_one(std::unique_lock<std::mutex>& lock, ObjectEncoder& encoder);
   void consume_due(std::unique_lock<std::mutex>& lock);
   void fail();

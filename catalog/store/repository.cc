@@ -1,7 +1,6 @@
 #include "catalog/store/repository.h"
 
 #include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
@@ -15,7 +14,9 @@ namespace {
 constexpr int kFormat = 1;
 constexpr std::uint64_t kMaxRecordBytes = 64u << 10;
 
-std::filesystem::path record_path(const std::filesystem::path& root) { return root / "repository.json"; }
+std::filesystem::path record_path(const std::filesystem::path& root) {
+  return root / "repository.json";
+}
 
 void write_new(const std::filesystem::path& root) {
   Repository::Id id;
@@ -43,9 +44,10 @@ Repository Repository::open(const std::filesystem::path& root) {
   const auto path = record_path(root);
   const auto content = io::read_file_if_exists(path, kMaxRecordBytes);
   if (!content) {
-    throw NotFound(fmt::format("{}: no repository here (it has no repository.json); check `repository` in the "
-                               "configuration, or take a first backup to make one",
-                               root.native()));
+    throw NotFound(
+        fmt::format("{}: no repository here (it has no repository.json); check `repository` in the "
+                    "configuration, or take a first backup to make one",
+                    root.native()));
   }
   Repository repository;
   repository.root_ = root;
@@ -59,8 +61,9 @@ Repository Repository::open(const std::filesystem::path& root) {
     io::from_hex(record.at("id").get<std::string>(), repository.id_);
     io::from_hex(record.at("digest_key").get<std::string>(), repository.digest_key_);
   } catch (const nlohmann::json::exception& e) {
-    throw Corruption(fmt::format("{}: {}; restore this file from a copy, the repository cannot be used without it",
-                                 path.native(), e.what()));
+    throw Corruption(
+        fmt::format("{}: {}; restore this file from a copy, the repository cannot be used without it",
+                    path.native(), e.what()));
   }
   return repository;
 }
@@ -72,8 +75,9 @@ Repository Repository::open_or_create(const std::filesystem::path& root) {
     const auto lock = io::FileLock::acquire(root / ".lock", "making the repository");
     if (!std::filesystem::exists(record_path(root))) {
       if (!empty_but_for_lock(root)) {
-        throw Refused(fmt::format("{}: not empty and not a pgkeep repository; choose another folder for `repository`",
-                                  root.native()));
+        throw Refused(
+            fmt::format("{}: not empty and not a pgkeep repository; choose another folder for `repository`",
+                        root.native()));
       }
       write_new(root);
     }
@@ -81,6 +85,8 @@ Repository Repository::open_or_create(const std::filesystem::path& root) {
   return open(root);
 }
 
-ServerLayout Repository::server(const std::string& name) const { return ServerLayout(root_ / name); }
+ServerLayout Repository::server(const std::string& name) const {
+  return ServerLayout(root_ / name);
+}
 
 }  // namespace pgkeep::store

@@ -1,8 +1,8 @@
 #include "catalog/store/sweep.h"
 
-#include <fmt/format.h>
-
 #include <set>
+
+#include <fmt/format.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
@@ -55,7 +55,8 @@ Freed sweep_packs(const ServerLayout& layout) {
       living = living_packs(layout);
       known = true;
     }
-    if (pack ? !living.contains(pack->number) : entry.path().extension() == ".tmp") dead.push_back(entry.path());
+    if (pack ? !living.contains(pack->number) : entry.path().extension() == ".tmp")
+      dead.push_back(entry.path());
   }
   if (dead.empty()) return {};
   const auto alone = io::FileLock::try_acquire(layout.reader_lease(), "removing packs");

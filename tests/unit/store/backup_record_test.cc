@@ -72,7 +72,9 @@ class BackupListingTest : public ::testing::Test {
   ServerLayout layout_{folder_ / "main"};
 };
 
-TEST_F(BackupListingTest, IsEmptyWithoutFolder) { EXPECT_TRUE(list_backup_records(layout_).backups.empty()); }
+TEST_F(BackupListingTest, IsEmptyWithoutFolder) {
+  EXPECT_TRUE(list_backup_records(layout_).backups.empty());
+}
 
 TEST_F(BackupListingTest, ListsCommittedBackupsOldestFirst) {
   auto record = full_record();

@@ -51,7 +51,8 @@ TEST_F(BackupStoreTest, AChangedRowCostsItsBytes) {
   content["base/5/1001"] = noise(8 * kPieceBytes, 7);
   backup(content);
   const auto before = pack_bytes();
-  for (const std::size_t at : {std::size_t{100}, std::size_t{5 * kPageBytes}, std::size_t{6 * kPieceBytes + 17}}) {
+  for (const std::size_t at :
+       {std::size_t{100}, std::size_t{5 * kPageBytes}, std::size_t{6 * kPieceBytes + 17}}) {
     content["base/5/1001"][at] ^= std::byte{0xFF};
   }
   const auto second = backup(content);
@@ -131,7 +132,8 @@ TEST_F(BackupStoreTest, AnyBackupMayBeDeletedAndTheOthersStillRead) {
 
 TEST_F(BackupStoreTest, ManyPiecesPassThroughFewSlotsInOrder) {
   Content content;
-  for (int i = 0; i < 300; ++i) content["base/5/" + std::to_string(i)] = rows(static_cast<std::size_t>(i) * 1500, 1);
+  for (int i = 0; i < 300; ++i)
+    content["base/5/" + std::to_string(i)] = rows(static_cast<std::size_t>(i) * 1500, 1);
   content["base/5/big"] = rows(200 * kPieceBytes, 4);
   const auto record = backup(content);
   EXPECT_EQ(read_back(record.id), content);
@@ -156,7 +158,8 @@ TEST_F(BackupStoreTest, AnAbandonedBackupLeavesNothing) {
 }
 
 TEST_F(BackupStoreTest, TheManifestIsComparedFileByFile) {
-  const Content sent{{"same", noise(100, 1)}, {"other", noise(100, 2)}, {"longer", noise(100, 3)}, {"more", {}}};
+  const Content sent{
+      {"same", noise(100, 1)}, {"other", noise(100, 2)}, {"longer", noise(100, 3)}, {"more", {}}};
   const Content listed{
       {"same", noise(100, 1)}, {"other", noise(100, 9)}, {"longer", noise(99, 3)}, {"missing", noise(1, 1)}};
   BackupWriter writer(repository_, layout_, next_id_, nullptr, {});
@@ -168,9 +171,10 @@ TEST_F(BackupStoreTest, TheManifestIsComparedFileByFile) {
   writer.finish_files();
   writer.manifest_data(manifest_of(listed));
   const auto comparison = writer.finish_manifest();
-  EXPECT_THAT(comparison.problems, testing::UnorderedElementsAre(testing::HasSubstr("other: its checksum"),
-                                                                 testing::HasSubstr("longer: 100 bytes came"),
-                                                                 testing::HasSubstr("missing: in PostgreSQL's")));
+  EXPECT_THAT(comparison.problems,
+              testing::UnorderedElementsAre(testing::HasSubstr("other: its checksum"),
+                                            testing::HasSubstr("longer: 100 bytes came"),
+                                            testing::HasSubstr("missing: in PostgreSQL's")));
 }
 
 TEST_F(BackupStoreTest, ASentFileThatTheManifestDoesNotListIsAProblem) {

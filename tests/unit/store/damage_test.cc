@@ -25,7 +25,8 @@ TEST_F(DamageTest, AFlippedByteAnywhereInASmallPackIsFound) {
   const auto record = backup(small);
   const auto pack = newest_pack(PackKind::full);
   for (std::uint64_t at = 0; at < std::filesystem::file_size(pack); ++at) {
-    const auto spare = at >= std::filesystem::file_size(pack) - 20 && at < std::filesystem::file_size(pack) - 8;
+    const auto spare =
+        at >= std::filesystem::file_size(pack) - 20 && at < std::filesystem::file_size(pack) - 8;
     if (spare) continue;  // reserved bytes of the footer
     flip(pack, at);
     EXPECT_THROW(read_back(record.id), Corruption) << "byte " << at;

@@ -16,7 +16,8 @@ io::ByteVector noise(std::size_t bytes, std::uint32_t seed) {
 io::ByteVector rows(std::size_t bytes, std::uint32_t seed) {
   std::mt19937 random(seed);
   io::ByteVector content(bytes, std::byte{' '});
-  for (std::size_t at = 0; at + 4 <= bytes; at += 100) io::store_le<std::uint32_t>(&content[at], static_cast<std::uint32_t>(random()));
+  for (std::size_t at = 0; at + 4 <= bytes; at += 100)
+    io::store_le<std::uint32_t>(&content[at], static_cast<std::uint32_t>(random()));
   return content;
 }
 
