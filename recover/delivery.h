@@ -59,7 +59,7 @@ class Delivery {
   /// Writes all files, several at a time; `next` hands them out (called under a lock; false at the end).
   /// Throws the first error, Interrupted when a stop was asked for.
   virtual void write_files(const std::function<bool(DeliveredFile&)>& next, std::stop_token stop) = 0;
-  /// Makes all that was written durable, folders included: sync of the file systems, here or there.
+  /// Makes all that was written durable, folders included.
   virtual void finish() = 0;
 };
 

@@ -106,7 +106,9 @@ class LocalDelivery final : public Delivery {
   std::vector<io::ByteVector> buffers_;  // one a worker
   std::vector<DeliveryRoot> roots_;
   Owner owner_;
-  bool give_away_ = false;  // to owner_: we are root, and it is not
+  bool give_away_ = false;               // to owner_: we are root, and it is not
+  bool sync_at_once_ = false;            // finish() was called: what comes now is made durable file by file
+  std::vector<std::string> made_roots_;  // of the roots those that were not there
 };
 
 void require_empty(const fs::path& directory) {
@@ -158,9 +160,9 @@ void LocalDelivery::check(const std::vector<DeliveryRoot>& roots) {
   std::map<dev_t, FileSystem> file_systems;
   for (const auto& root : roots) {
     const auto place = existing_place(root.directory);
-    if (::access(place.c_str(), W_OK | X_OK) != 0) {
-      throw Refused(
-          fmt::format("{}: {} may not write to {}", root.directory, user_name(::geteuid()), place.native()));
+    if (::access(place.c_str(), R_OK | W_OK | X_OK) != 0) {
+      throw Refused(fmt::format("{}: {} may not read and write {}", root.directory, user_name(::geteuid()),
+                                place.native()));
     }
     const auto status = status_of(place);
     auto& file_system = file_systems[status->st_dev];
@@ -197,7 +199,10 @@ StartFacts LocalDelivery::start_facts(int major_version) {
 }
 
 void LocalDelivery::make_directory(const std::string& path, std::uint32_t mode) {
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) fail(path, "make the directory");
+  const bool made = ::mkdir(path.c_str(), mode) == 0;
+  if (!made && errno != EEXIST) fail(path, "make the directory");
+  const bool is_root = std::ranges::find(roots_, path, &DeliveryRoot::directory) != roots_.end();
+  if (made && is_root) made_roots_.push_back(path);
   if (give_away_ && ::chown(path.c_str(), owner_.uid, owner_.gid) != 0) fail(path, "set the owner");
   if (::chmod(path.c_str(), mode) != 0) fail(path, "set the mode");
 }
@@ -220,26 +225,69 @@ void LocalDelivery::write_file(const DeliveredFile& file, unsigned worker) {
   const timespec modified{.tv_sec = file.modified, .tv_nsec = 0};
   if (const timespec times[] = {modified, modified}; ::futimens(out.fd(), times) != 0)
     fail(file.path, "set the time of modification");
+  if (sync_at_once_) {
+    out.sync();
+  } else {
+    out.start_writeback(0, file.size);
+  }
   out.close();
+  if (sync_at_once_) io::sync_directory(fs::path(file.path).parent_path());
 }
 
 void LocalDelivery::write_files(const std::function<bool(DeliveredFile&)>& next, std::stop_token stop) {
-  for_each_file(workers_, next, std::move(stop),
-                [this](const DeliveredFile& file, unsigned worker) { write_file(file, worker); });
+  for_each_item<DeliveredFile>(
+      workers_, next, stop, [this](const DeliveredFile& file, unsigned worker) { write_file(file, worker); });
 }
 
+/// fsync of a file or directory.
+void sync_entry(const fs::path& path) {
+  const io::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) fail(path, "open to sync it");
+  if (::fsync(fd.get()) != 0) fail(path, "sync");
+}
+
+/// The files and directories below one, but for symbolic links; one after the other.
+class TreeWalk {
+ public:
+  explicit TreeWalk(const fs::path& root) : root_(root), at_(root, error_) { check(); }
+  bool next(fs::path& path) {
+    for (; at_ != fs::recursive_directory_iterator(); advance()) {
+      if (at_->is_symlink()) continue;
+      path = at_->path();
+      advance();
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  void advance() {
+    at_.increment(error_);
+    check();
+  }
+  void check() const {
+    if (error_) throw StorageError(error_.value(), root_, "list the directory");
+  }
+  std::error_code error_;
+  fs::path root_;
+  fs::recursive_directory_iterator at_;
+};
+
+/// Each file by itself, rather than whole file systems: others write there too, and need not be waited for.
+/// It takes little, since all is on its way to the disk already and the first of them commits the journal for
+/// the rest.
 void LocalDelivery::finish() {
-  // One call a file system instead of one fsync a file: a journal is committed once, not thousands of times.
-  // Linux reports failed writes this way since 5.8.
-  std::map<dev_t, std::string> file_systems;  // a root that we made is on that of the directory above it
+  if (std::exchange(sync_at_once_, true)) return;
   for (const auto& root : roots_) {
-    if (const auto status = status_of(root.directory)) file_systems.emplace(status->st_dev, root.directory);
+    sync_entry(root.directory);
+    TreeWalk walk(root.directory);
+    // More than there are processors: they wait for the disk.
+    constexpr unsigned kSyncers = 8;
+    for_each_item<fs::path>(
+        kSyncers, [&walk](fs::path& path) { return walk.next(path); }, {},
+        [](const fs::path& path, unsigned) { sync_entry(path); });
   }
-  for (const auto& [device, directory] : file_systems) {
-    const io::UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd) fail(directory, "open");
-    if (::syncfs(fd.get()) != 0) fail(directory, "sync the file system");
-  }
+  for (const auto& root : made_roots_) sync_entry(fs::path(root).parent_path());
 }
 
 }  // namespace

@@ -1,13 +1,12 @@
 #include "recover/recovery.h"
 
 #include <algorithm>
-#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <ranges>
 #include <utility>
 
 #include <fmt/format.h>
@@ -23,6 +22,7 @@
 #include "recover/backup_survey.h"
 #include "recover/file_feed.h"
 #include "recover/manifest_rewrite.h"
+#include "recover/meter.h"
 #include "recover/recovery_settings.h"
 #include "recover/start_commands.h"
 #include "recover/wal_delivery.h"
@@ -43,43 +43,6 @@ class CountingSink final : public io::ByteSink {
 
  private:
   std::uint64_t count_ = 0;
-};
-
-/// Tells the observer how far it is, from whichever worker comes by when it is time; by one at once.
-class Meter {
- public:
-  Meter(io::ProgressObserver& observer, std::uint64_t total) : observer_(&observer), total_(total) {}
-
-  void add(std::uint64_t bytes) {
-    const auto done = done_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-    const std::unique_lock lock(mutex_, std::try_to_lock);
-    const auto now = steady_clock::now();
-    if (!lock || now < due_) return;
-    constexpr std::chrono::milliseconds kInterval{100};
-    due_ = now + kInterval;
-    observer_->progress({.phase = "copying", .done_bytes = done, .total_bytes = total_});
-  }
-  std::uint64_t done() const noexcept { return done_.load(); }
-
- private:
-  io::ProgressObserver* observer_;
-  std::uint64_t total_;
-  std::atomic<std::uint64_t> done_ = 0;
-  std::mutex mutex_;  // guards due_ and calls to the observer
-  steady_clock::time_point due_{};
-};
-
-class MeteredSink final : public io::ByteSink {
- public:
-  MeteredSink(io::ByteSink& out, Meter& meter) : out_(&out), meter_(&meter) {}
-  void write(io::ByteView bytes) override {
-    out_->write(bytes);
-    meter_->add(bytes.size());
-  }
-
- private:
-  io::ByteSink* out_;
-  Meter* meter_;
 };
 
 /// What one worker needs for reading the backup's files.
@@ -286,7 +249,16 @@ void Recovery::check_destination() {
     if (tablespace.location.starts_with('/'))
       roots.push_back({tablespace.location, survey_.root_bytes[tablespace.location]});
   }
-  delivery_->check(roots);
+  try {
+    delivery_->check(roots);
+  } catch (const Refused& refused) {
+    const std::string_view reason = refused.what();
+    const bool about_tablespace = std::ranges::any_of(
+        roots | std::views::drop(1),
+        [reason](const auto& root) { return reason.find(root.directory + ":") != reason.npos; });
+    if (!about_tablespace) throw;
+    throw Refused(fmt::format("{}; --tablespace NAME:DIRECTORY puts a tablespace elsewhere", reason));
+  }
 }
 
 void Recovery::make_directories() {
@@ -349,6 +321,11 @@ RecoveryReport Recovery::report() {
                         .changed_settings = settings_.changed,
                         .review = settings_.review,
                         .start_commands = start_commands(*plan_, facts, settings_)};
+  if (facts.pg_ctl.find('/') == std::string::npos) {
+    report.review.push_back(
+        fmt::format("pg_ctl was not found where packages put it: it must be that of PostgreSQL {}",
+                    plan_->backup.major_version));
+  }
   if (facts.as_root && facts.user == "root") {
     report.review.emplace_back(
         "everything belongs to root, as the directory above does, and PostgreSQL refuses to run as root: the "

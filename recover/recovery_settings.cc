@@ -204,11 +204,13 @@ RecoverySettings make_settings(const RecoveryPlan& plan, std::string_view auto_c
   const SourceConfiguration source(main, automatic);
   RecoverySettings result;
 
-  auto settings = recovery_settings(plan);
-  for (const auto& [name, value] : settings)
-    result.changed.push_back(fmt::format("{} = {}", name, quote_conf_value(value)));
+  const auto wanted = recovery_settings(plan);
   std::set<std::string, std::less<>> replaced;
-  for (const auto& [name, value] : settings) replaced.insert(name);
+  for (const auto& [name, value] : wanted) {
+    replaced.insert(name);
+    result.changed.push_back(fmt::format("{} = {}", name, quote_conf_value(value)));
+  }
+  Assignments settings;
   for (const auto& harmful : kHarmful) {
     const auto version = plan.backup.major_version;
     if (version < harmful.since || version > harmful.until || replaced.contains(harmful.name)) continue;
@@ -221,6 +223,8 @@ RecoverySettings make_settings(const RecoveryPlan& plan, std::string_view auto_c
                                            quote_conf_value(harmful.harmless), harmful.why));
     }
   }
+  // Behind the others: an empty recovery_target_… that follows the one in use counts as a second target.
+  settings.insert(settings.end(), wanted.begin(), wanted.end());
 
   for (const auto& line : automatic) {
     if (!replaced.contains(line.name) && line.raw != kBegin && line.raw != kEnd)

@@ -49,11 +49,15 @@ examine() {
   if [ ! -w "$place" ] || [ ! -x "$place" ]; then say "refused $1: $(id -un) may not write to $place"; return; fi
   df -Pk "$place" | { read -r _; read -r device _ _ available _ mounted; say "room $available $mounted"; }
   say "owner $(stat -L -c '%u %g %U' "$place")"
+  say "above $(stat -L -c '%U' "$2")"
 }
 for program in tar sync df stat; do
   command -v "$program" >/dev/null || say "refused $program: there is no such program on that host; it is needed"
 done
 say "self $(id -u) $(id -un)"
+for program in /usr/lib/postgresql/*/bin/pg_ctl /usr/pgsql-*/bin/pg_ctl; do
+  if [ -x "$program" ]; then say "pg_ctl $program"; fi
+done
 )sh";
 
 /// Syncs the file systems of its arguments: with -f where sync knows it, else all of them.
@@ -118,7 +122,10 @@ class RemoteTar {
     explicit Buffered(io::ByteSink& out) : out_(&out) { buffer_.reserve(kBufferBytes); }
     void write(io::ByteView bytes) override {
       if (buffer_.size() + bytes.size() > kBufferBytes) flush();
-      if (bytes.size() >= kBufferBytes / 2) return out_->write(bytes);
+      if (bytes.size() >= kBufferBytes / 2) {
+        flush();  // what came before goes before
+        return out_->write(bytes);
+      }
       buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
     }
     void flush() {
@@ -183,6 +190,8 @@ class SshDelivery final : public Delivery {
   TarOwner owner_;
   bool give_away_ = false;  // to owner_: we are root there, and it is not
   StartFacts start_facts_;
+  std::vector<std::string> pg_ctls_;  // those that packages have put there
+  std::string owner_above_;           // of the directory above the first root
 };
 
 /// The script goes in through standard input, so that no login shell between takes it apart, whichever it is.
@@ -228,6 +237,10 @@ void SshDelivery::weigh(const std::vector<Fact>& facts) {
       owner_known = true;
       give_away_ = as_root && owner_.uid != 0;
       if (give_away_) start_facts_.user = rest;
+    } else if (kind == "above" && owner_above_.empty()) {  // that of the first root too
+      owner_above_ = text;
+    } else if (kind == "pg_ctl") {
+      pg_ctls_.push_back(text);
     }
   }
   if (root != roots_.end() || !owner_known)
@@ -243,18 +256,14 @@ void SshDelivery::weigh(const std::vector<Fact>& facts) {
 }
 
 StartFacts SshDelivery::start_facts(int major_version) {
-  const auto parent = shell_quote(parent_of(roots_.front().directory));
-  const auto output =
-      run_script(fmt::format("for p in /usr/lib/postgresql/{0}/bin/pg_ctl /usr/pgsql-{0}/bin/pg_ctl; do [ -x "
-                             "\"$p\" ] && printf 'pg_ctl %s\\n' \"$p\"; "
-                             "done\nprintf 'beside %s\\n' \"$(stat -L -c %U {1})\"\n",
-                             major_version, parent));
-  start_facts_.pg_ctl = "pg_ctl";
-  for (const auto& [kind, text] : parse_facts(output)) {
-    if (kind == "pg_ctl") start_facts_.pg_ctl = text;
-    if (kind == "beside") start_facts_.log_beside = text == start_facts_.user;
+  auto facts = start_facts_;
+  facts.pg_ctl = "pg_ctl";
+  for (const auto& path : {fmt::format("/usr/lib/postgresql/{}/bin/pg_ctl", major_version),
+                           fmt::format("/usr/pgsql-{}/bin/pg_ctl", major_version)}) {
+    if (std::ranges::find(pg_ctls_, path) != pg_ctls_.end()) facts.pg_ctl = path;
   }
-  return start_facts_;
+  facts.log_beside = owner_above_ == facts.user;
+  return facts;
 }
 
 /// Roots by sh: tar would put a directory in the place of a symbolic link to one. All else by tar.
@@ -289,7 +298,7 @@ void SshDelivery::make_pending(const std::stop_token& stop) {
 void SshDelivery::write_files(const std::function<bool(DeliveredFile&)>& next, std::stop_token stop) {
   make_pending(stop);
   std::vector<std::unique_ptr<RemoteTar>> tars(workers_);
-  for_each_file(workers_, next, stop, [&](const DeliveredFile& file, unsigned worker) {
+  for_each_item<DeliveredFile>(workers_, next, stop, [&](const DeliveredFile& file, unsigned worker) {
     auto& tar = tars[worker];
     if (!tar) tar = std::make_unique<RemoteTar>(ssh_command_, give_away_ ? owner_ : TarOwner{}, stop);
     tar->writer().begin_file(file.path.substr(1), file.size, file.mode, file.modified);

@@ -33,11 +33,11 @@ enum class TargetAction { pause, promote, shutdown };
 std::string_view to_string(TargetAction action);  // as PostgreSQL spells it
 
 struct RecoveryTarget {
-  std::variant<EndOfWal, Immediate, TargetTime, TargetLsn, TargetXid, TargetName> where;
+  std::variant<EndOfWal, Immediate, TargetTime, TargetLsn, TargetXid, TargetName> where{};
   bool inclusive = true;
-  std::optional<TargetAction> action;
+  std::optional<TargetAction> action{};
   /// The timeline to follow; nothing: the one the server was on last.
-  std::optional<postgres::TimelineId> timeline;
+  std::optional<postgres::TimelineId> timeline{};
 
   bool has_target() const noexcept { return !std::holds_alternative<EndOfWal>(where); }
   /// "end of WAL", "2026-11-20 02:00:00 UTC (inclusive)": for plans and reports.

@@ -1,0 +1,180 @@
+#include "recover/recovery_settings.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/recover/plan_fixture.h"
+
+namespace pgkeep::recover {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::Pair;
+
+constexpr std::string_view kPlainMain = "max_connections = 50\n";
+
+RecoveryPlan plan(int major_version = 18, const RecoveryTarget& target = {}) {
+  store::BackupRecord record(id_of(10));
+  record.major_version = major_version;
+  return {.request = request(target), .backup = record, .timeline = postgres::TimelineId(2)};
+}
+
+/// The value that PostgreSQL would take: the last one.
+std::optional<std::string> value_of(const RecoverySettings& settings, std::string_view name) {
+  std::optional<std::string> value;
+  for (const auto& line : parse_conf(settings.auto_conf)) {
+    if (line.name == name) value = line.value;
+  }
+  return value;
+}
+
+TEST(RecoverySettingsTest, RecoversToTheEndOfTheTimelineFromPgWal) {
+  const auto settings = make_settings(plan(), "", kPlainMain);
+  EXPECT_EQ(value_of(settings, "restore_command"), "false");
+  EXPECT_EQ(value_of(settings, "recovery_target_timeline"), "2");
+  EXPECT_EQ(value_of(settings, "archive_mode"), "off");
+  EXPECT_EQ(value_of(settings, "recovery_target_action"), std::nullopt);
+}
+
+TEST(RecoverySettingsTest, SetsTheTargetLast) {
+  struct Row {
+    RecoveryTarget target;
+    const char* name;
+    const char* value;
+  };
+  const Row rows[] = {
+      {{.where = Immediate{}}, "recovery_target", "immediate"},
+      {{.where = TargetTime{.time = {}, .text = "2026-11-20 02:00:00+00", .zone_assumed = false}},
+       "recovery_target_time",
+       "2026-11-20 02:00:00+00"},
+      {{.where = TargetLsn{lsn("0/500000")}}, "recovery_target_lsn", "0/500000"},
+      {{.where = TargetXid{"731"}}, "recovery_target_xid", "731"},
+      {{.where = TargetName{"it's"}}, "recovery_target_name", "it's"},
+  };
+  for (const auto& row : rows) {
+    // With postgresql.conf unknown all targets are emptied. PostgreSQL takes an empty one behind a set one
+    // for a second target.
+    const auto settings = make_settings(plan(18, row.target), "", "");
+    EXPECT_EQ(value_of(settings, row.name), row.value);
+    EXPECT_EQ(value_of(settings, "recovery_target_action"), "pause");
+    const auto lines = parse_conf(settings.auto_conf);
+    const auto set = std::ranges::find_if(lines, [&](const auto& l) { return l.name == row.name; });
+    EXPECT_TRUE(std::none_of(set, lines.end(), [](const auto& l) {
+      return l.name.starts_with("recovery_target") && l.value.empty();
+    })) << row.name;
+  }
+}
+
+TEST(RecoverySettingsTest, KeepsInclusiveAndAction) {
+  const auto settings =
+      make_settings(plan(18, {.where = TargetXid{"7"}, .inclusive = false, .action = TargetAction::promote}),
+                    "", kPlainMain);
+  EXPECT_EQ(value_of(settings, "recovery_target_inclusive"), "off");
+  EXPECT_EQ(value_of(settings, "recovery_target_action"), "promote");
+}
+
+TEST(RecoverySettingsTest, SaysHowToGoOnFromAPause) {
+  const auto paused = make_settings(plan(18, {.where = TargetXid{"7"}}), "", kPlainMain);
+  EXPECT_THAT(paused.review, Contains(HasSubstr("pg_wal_replay_resume()")));
+  EXPECT_THAT(make_settings(plan(), "", kPlainMain).review,
+              Not(Contains(HasSubstr("pg_wal_replay_resume()"))));
+}
+
+TEST(RecoverySettingsTest, KeepsWhatItDoesNotReplace) {
+  const auto settings =
+      make_settings(plan(), "# note\nwork_mem = '64MB'\nrestore_command = 'old'\n", kPlainMain);
+  EXPECT_THAT(settings.auto_conf, AllOf(HasSubstr("# note\nwork_mem = '64MB'\n"), Not(HasSubstr("old"))));
+}
+
+TEST(RecoverySettingsTest, ReplacesItsOwnBlockOfAnEarlierRecovery) {
+  const auto once = make_settings(plan(), "work_mem = '64MB'\n", kPlainMain);
+  EXPECT_EQ(make_settings(plan(), once.auto_conf, kPlainMain).auto_conf, once.auto_conf);
+}
+
+TEST(RecoverySettingsTest, NeutralisesWhatWouldHarmAndSaysSo) {
+  struct Row {
+    const char* line;
+    const char* name;
+    const char* value;
+  };
+  const Row rows[] = {
+      {"archive_mode = on", "archive_mode", "off"},
+      {"archive_command = 'cp %p /archive/%f'", "archive_command", ""},
+      {"archive_library = 'basic_archive'", "archive_library", ""},
+      {"synchronous_standby_names = 'pgkeep'", "synchronous_standby_names", ""},
+      {"primary_conninfo = 'host=a password=secret'", "primary_conninfo", ""},
+      {"primary_slot_name = 's'", "primary_slot_name", ""},
+      {"recovery_end_command = 'x'", "recovery_end_command", ""},
+      {"archive_cleanup_command = 'x'", "archive_cleanup_command", ""},
+      {"recovery_min_apply_delay = '1h'", "recovery_min_apply_delay", "0"},
+      {"recovery_target_xid = '5'", "recovery_target_xid", ""},
+  };
+  for (const auto& row : rows) {
+    const auto in_main = make_settings(plan(), "", std::string(row.line) + "\n");
+    EXPECT_EQ(value_of(in_main, row.name), row.value) << row.line;
+    EXPECT_THAT(in_main.changed,
+                Contains(AllOf(HasSubstr(row.name), HasSubstr("was set"), Not(HasSubstr("secret")))));
+    const auto in_auto = make_settings(plan(), std::string(row.line) + "\n", kPlainMain);
+    EXPECT_EQ(value_of(in_auto, row.name).value_or(row.value), row.value) << row.line;
+    EXPECT_THAT(in_auto.changed, Contains(HasSubstr(row.name)));
+  }
+}
+
+TEST(RecoverySettingsTest, SaysNothingOfWhatWasNotSet) {
+  EXPECT_THAT(make_settings(plan(), "", "archive_mode = off\nprimary_conninfo = ''\n").changed,
+              ElementsAre("restore_command = 'false'", "recovery_target_timeline = '2'"));
+}
+
+TEST(RecoverySettingsTest, WritesOnlyWhatTheVersionKnows) {
+  EXPECT_EQ(value_of(make_settings(plan(14), "", ""), "archive_library"), std::nullopt);
+  EXPECT_EQ(value_of(make_settings(plan(15), "", ""), "archive_library"), "");
+  EXPECT_EQ(value_of(make_settings(plan(15), "", ""), "promote_trigger_file"), "");
+  EXPECT_EQ(value_of(make_settings(plan(16), "", ""), "promote_trigger_file"), std::nullopt);
+}
+
+TEST(RecoverySettingsTest, OverridesWhatAnIncludedFileMaySet) {
+  EXPECT_EQ(value_of(make_settings(plan(), "", "include 'x.conf'\n"), "primary_conninfo"), "");
+  EXPECT_EQ(value_of(make_settings(plan(), "", kPlainMain), "primary_conninfo"), std::nullopt);
+}
+
+TEST(RecoverySettingsTest, PutsPathsOfTheOriginalUnderReview) {
+  const auto settings = make_settings(plan(), "",
+                                      "hba_file = '/etc/postgresql/pg_hba.conf'\nlog_directory = 'log'\n"
+                                      "ssl_key_file = '/etc/ssl/key'\ninclude_dir = 'conf.d'\n");
+  EXPECT_THAT(settings.review, ElementsAre(HasSubstr("hba_file"), HasSubstr("ssl_key_file"),
+                                           HasSubstr("include_dir 'conf.d'")));
+}
+
+TEST(RecoverySettingsTest, KeepsADataDirectorySettingFromLeadingToTheOriginal) {
+  const auto settings = make_settings(plan(), "", "data_directory = '/var/lib/main'\n");
+  EXPECT_THAT(settings.start_options, ElementsAre(Pair("data_directory", "/restored/main")));
+  EXPECT_THAT(make_settings(plan(), "", kPlainMain).start_options, IsEmpty());
+}
+
+TEST(RecoverySettingsTest, MakesAStandbyThatFollowsTheNewestTimeline) {
+  auto standby = plan();
+  standby.request.standby = true;
+  EXPECT_EQ(value_of(make_settings(standby, "", kPlainMain), "restore_command"), "");
+  EXPECT_EQ(value_of(make_settings(standby, "", kPlainMain), "recovery_target_timeline"), "latest");
+  standby.histories = {postgres::TimelineId(2), postgres::TimelineId(3)};
+  EXPECT_EQ(value_of(make_settings(standby, "", kPlainMain), "recovery_target_timeline"), "2");
+}
+
+TEST(RecoverySettingsTest, FetchesWalWhenAskedTo) {
+  auto fetched = plan();
+  fetched.request.wal_mode = WalMode::get_wal;
+  fetched.request.get_wal_command = "pgkeep get-wal main '%f' > %p";
+  EXPECT_EQ(value_of(make_settings(fetched, "", kPlainMain), "restore_command"),
+            "pgkeep get-wal main '%f' > %p");
+}
+
+}  // namespace
+}  // namespace pgkeep::recover

@@ -1,0 +1,132 @@
+#include "recover/wal_delivery.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "tests/support/sample_wal.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::recover {
+namespace {
+
+using postgres::TimelineId;
+using postgres::WalSegment;
+
+constexpr TimelineId kOne(1);
+constexpr TimelineId kTwo(2);
+constexpr auto kBytes = test::kSampleSegmentBytes;
+/// Timeline 2 leaves timeline 1 in the middle of segment 6.
+constexpr const char* kHistoryTwo = "1\t0/680000\tno recovery target specified\n";
+
+class WalDeliveryTest : public testing::Test {
+ protected:
+  WalDeliveryTest() { layout_.make(); }
+
+  /// The first `length` bytes of the segment are there.
+  void received(const WalSegment& segment, std::size_t length) {
+    io::write_file_durably(layout_.partial(segment, size_), first_bytes(segment, length));
+  }
+  void archived(const WalSegment& segment) {
+    received(segment, kBytes);
+    auto partial = catalog::PartialSegment::open(layout_, segment, size_);
+    archive_.store_segment(partial, archive_.history(segment.timeline).value());
+  }
+  /// What PostgreSQL gets when it asks for the segment; nothing when it is not there.
+  std::optional<io::ByteVector> asked(const std::string& name) {
+    io::MemorySink out;
+    if (deliver_wal(archive_, name, out) == WalAnswer::not_there) return std::nullopt;
+    return out.bytes();
+  }
+  std::optional<io::ByteVector> asked(const WalSegment& segment) { return asked(segment.name(size_)); }
+  static io::ByteVector first_bytes(const WalSegment& segment, std::size_t length) {
+    auto wal = test::sample_wal(segment);
+    std::fill(wal.begin() + static_cast<std::ptrdiff_t>(length), wal.end(), std::byte{0});
+    return wal;
+  }
+
+  test::TempDirectory folder_;
+  store::ServerLayout layout_{folder_ / "main"};
+  postgres::WalSegmentSize size_ = test::sample_segment_size();
+  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+};
+
+TEST_F(WalDeliveryTest, DeliversACompleteSegment) {
+  archived({kOne, 5});
+  EXPECT_EQ(asked({kOne, 5}), test::sample_wal({kOne, 5}));
+}
+
+TEST_F(WalDeliveryTest, DeliversTheSegmentStillBeingReceivedWithZeroesBehind) {
+  archived({kOne, 5});
+  received({kOne, 6}, 20000);
+  EXPECT_EQ(asked({kOne, 6}), first_bytes({kOne, 6}, 20000));
+}
+
+TEST_F(WalDeliveryTest, PadsAPartialThatIsShorterThanTheSegment) {
+  const auto start = first_bytes({kOne, 6}, 20000);
+  io::write_file_durably(layout_.partial({kOne, 6}, size_), io::ByteView(start).first(20000));
+  EXPECT_EQ(asked({kOne, 6}), start);
+}
+
+TEST_F(WalDeliveryTest, HasNothingOfWhatWasNotReceived) {
+  received({kOne, 6}, 0);
+  EXPECT_EQ(asked({kOne, 6}), std::nullopt);
+  EXPECT_EQ(asked({kOne, 7}), std::nullopt);
+  EXPECT_EQ(asked("00000002.history"), std::nullopt);
+}
+
+TEST_F(WalDeliveryTest, DoesNotDeliverAPartialWithNewerWalBehindIt) {
+  received({kOne, 6}, 20000);  // left behind by a receiver that had to begin anew
+  archived({kOne, 7});
+  EXPECT_EQ(asked({kOne, 6}), std::nullopt);
+}
+
+TEST_F(WalDeliveryTest, DeliversTheOldTimelinesEndWhenTheNewOneHasTheSegment) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  received({kOne, 6}, kBytes);
+  received({kTwo, 6}, 20000);
+  EXPECT_EQ(asked({kOne, 6}), test::sample_wal({kOne, 6}));
+}
+
+TEST_F(WalDeliveryTest, CutsTheOldTimelineAtTheForkWhenTheNewOneLacksTheSegment) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  received({kOne, 6}, kBytes);
+  EXPECT_EQ(asked({kOne, 6}), first_bytes({kOne, 6}, kBytes / 2));
+}
+
+TEST_F(WalDeliveryTest, DeliversHistories) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  const auto history = asked("00000002.history");
+  ASSERT_TRUE(history);
+  EXPECT_EQ(io::as_text(*history), kHistoryTwo);
+}
+
+TEST_F(WalDeliveryTest, KnowsNoOtherNames) {
+  archived({kOne, 5});
+  for (const std::string name :
+       {"", "x", "000000010000000000000005.partial", "000000010000000000000005.00000028.backup",
+        "../000000010000000000000005", "00000001000000000000000g", "000000010000000000001000"})
+    EXPECT_EQ(asked(name), std::nullopt) << name;
+}
+
+TEST_F(WalDeliveryTest, ThrowsWhenTheSegmentIsDamaged) {
+  archived({kOne, 5});
+  const auto path = layout_.archived({kOne, 5}, size_);
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  io::MemorySink out;
+  EXPECT_THROW(deliver_wal(archive_, WalSegment{kOne, 5}.name(size_), out), Corruption);
+}
+
+TEST_F(WalDeliveryTest, FindsAPlannedPartialAlsoOnceItIsArchived) {
+  archived({kOne, 5});
+  io::MemorySink out;
+  deliver_planned(archive_, {.segment = {kOne, 5}, .partial = true}, out);
+  EXPECT_EQ(out.bytes(), test::sample_wal({kOne, 5}));
+  EXPECT_THROW(deliver_planned(archive_, {.segment = {kOne, 6}, .partial = true}, out), Corruption);
+}
+
+}  // namespace
+}  // namespace pgkeep::recover
