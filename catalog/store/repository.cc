@@ -71,8 +71,9 @@ Repository Repository::open(const std::filesystem::path& root) {
 Repository Repository::open_or_create(const std::filesystem::path& root) {
   io::make_directories(root);
   if (!std::filesystem::exists(record_path(root))) {
-    // Two first commands at once must not make two keys.
-    const auto lock = io::FileLock::acquire(root / ".lock", "making the repository");
+    // Two first commands at once must not make two keys: the second waits, and finds the repository made.
+    const auto lock = io::File::open_or_create(root / ".lock");
+    io::lock_alone(lock);
     if (!std::filesystem::exists(record_path(root))) {
       if (!empty_but_for_lock(root)) {
         throw Refused(

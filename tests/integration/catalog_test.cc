@@ -103,5 +103,24 @@ TEST_F(Catalog, KeepsAServersDataApartFromAnothers) {
   EXPECT_EQ(host.json({"list-servers"}).size(), 2u);
 }
 
+TEST_F(Catalog, IsMadeOnceByFirstCommandsThatStartTogether) {
+  const auto source = PostgresCluster::create(18);
+  for (int round = 0; round < 5; ++round) {
+    BackupHost host;
+    for (const char* name : {"first", "second", "third"})
+      host.add_server(name, source.conninfo(), {{"slot", std::string("of_") + name}});
+    std::vector<Process> commands;
+    for (const char* name : {"first", "second", "third"})
+      commands.push_back(host.start_pgkeep({"backup", name}));
+    for (auto& command : commands) {
+      const auto outcome = command.wait();
+      EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
+    }
+    for (const char* name : {"first", "second", "third"}) EXPECT_EQ(host.backup_ids(name).size(), 1u);
+    for (const char* name : {"first", "second", "third"})
+      source.execute(std::string("SELECT pg_drop_replication_slot('of_") + name + "')");
+  }
+}
+
 }  // namespace
 }  // namespace pgkeep::test
