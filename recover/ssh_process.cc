@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <system_error>
 #include <unistd.h>
@@ -85,6 +86,11 @@ SshProcess::SshProcess(const std::vector<std::string>& ssh_command, const std::s
   std::vector<std::string> arguments(ssh_command.begin() + 1, ssh_command.end());
   arguments.push_back(remote_command);
   try {
+    // Boost makes a pipe of its own for the outcome of exec, and only then marks it to be closed there. A
+    // process started in between by another thread would hold it open, and this thread would wait until that
+    // one ends.
+    static std::mutex one_at_a_time;
+    const std::scoped_lock lock(one_at_a_time);
     running_->child = bp::child(bp::exe = program, bp::args = arguments, bp::std_in < running_->input,
                                 bp::posix::fd.bind(STDOUT_FILENO, running_->out.get()),
                                 bp::posix::fd.bind(STDERR_FILENO, running_->errors.get()));
@@ -128,6 +134,9 @@ void SshProcess::fail() {
   const int status = running_->child.native_exit_code();
   auto said = content_of(running_->errors);
   if (said.empty()) said = "it said nothing";
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    throw ConnectionLost(
+        fmt::format("{}: the other end stopped reading before everything was there: {}", name_, said));
   if (WIFEXITED(status) && WEXITSTATUS(status) != kSshFailed)
     throw Error(
         fmt::format("{}: the command there failed with exit code {}: {}", name_, WEXITSTATUS(status), said));
