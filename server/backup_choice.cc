@@ -32,6 +32,7 @@ const store::BackupRecord& choose_backup(std::span<const store::BackupRecord> ba
                     hint.empty() ? fmt::format("; `pgkeep list-backups {}` lists them", server) : hint));
   }
   std::vector<std::string> candidates;
+  candidates.reserve(found.size());
   for (const auto* backup : found) candidates.push_back(backup->id.to_string());
   throw UsageError(fmt::format("'{}' is the beginning of {} backups of server {}: {}; give more of the id",
                                wanted, found.size(), server, fmt::join(candidates, ", ")));

@@ -51,7 +51,8 @@ Check check_space(const Config& config) {
 
 }  // namespace
 
-std::vector<Check> check_server(const Config& config, const ServerConfig& server, std::stop_token stop) {
+std::vector<Check> check_server(const Config& config, const ServerConfig& server,
+                                const std::stop_token& stop) {
   std::vector<Check> checks;
   checks.push_back({.name = "configuration", .label = "configuration", .finding = config.file.native()});
   std::optional<store::Repository> repository;

@@ -24,7 +24,8 @@ struct Check {
 /// Looks at everything that backups, WAL and recovery of a server depend on: the repository, the live server,
 /// what is stored. What cannot be looked at because something before it failed is left out. Never throws for
 /// what it finds.
-std::vector<Check> check_server(const Config& config, const ServerConfig& server, std::stop_token stop);
+std::vector<Check> check_server(const Config& config, const ServerConfig& server,
+                                const std::stop_token& stop);
 
 std::string_view to_string(Check::Result result);
 

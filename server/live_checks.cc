@@ -14,7 +14,8 @@ using Result = Check::Result;
 // A backup needs a place of its own beside the WAL receiver.
 constexpr std::uint64_t kPlacesNeeded = 2;
 
-Check check_physical(const ServerConfig& server, const std::optional<LiveFacts>& live, std::stop_token stop) {
+Check check_physical(const ServerConfig& server, const std::optional<LiveFacts>& live,
+                     const std::stop_token& stop) {
   Check check{.name = "replication_connection", .label = "replication connection"};
   try {
     auto connection = open_physical(server, stop);
@@ -151,7 +152,7 @@ Check check_receiver(const ServerConfig& server, const std::optional<store::Serv
 
 std::optional<LiveFacts> check_live_server(const ServerConfig& server,
                                            const std::optional<store::ServerLayout>& layout,
-                                           std::vector<Check>& checks, std::stop_token stop) {
+                                           std::vector<Check>& checks, const std::stop_token& stop) {
   std::optional<LiveFacts> live;
   Check sql{.name = "sql_connection", .label = "SQL connection"};
   try {

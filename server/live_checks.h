@@ -14,6 +14,6 @@ namespace pgkeep::server {
 /// nothing when it could not be asked.
 std::optional<LiveFacts> check_live_server(const ServerConfig& server,
                                            const std::optional<store::ServerLayout>& layout,
-                                           std::vector<Check>& checks, std::stop_token stop);
+                                           std::vector<Check>& checks, const std::stop_token& stop);
 
 }  // namespace pgkeep::server

@@ -93,13 +93,13 @@ Cell ask_setting(streaming::Connection& sql, std::string_view name) {
 
 }  // namespace
 
-streaming::Connection open_sql(const ServerConfig& server, std::stop_token stop) {
+streaming::Connection open_sql(const ServerConfig& server, const std::stop_token& stop) {
   auto sql = streaming::Connection::open(query_connection(server), streaming::ConnectionKind::sql, stop);
   sql.query("SELECT pg_catalog.set_config('search_path', '', false)");
   return sql;
 }
 
-streaming::Connection open_physical(const ServerConfig& server, std::stop_token stop) {
+streaming::Connection open_physical(const ServerConfig& server, const std::stop_token& stop) {
   return streaming::Connection::open(query_connection(server), streaming::ConnectionKind::physical, stop);
 }
 

@@ -49,9 +49,9 @@ struct LiveFacts {
 };
 
 /// An SQL session for questions, with search_path emptied.
-streaming::Connection open_sql(const ServerConfig& server, std::stop_token stop);
+streaming::Connection open_sql(const ServerConfig& server, const std::stop_token& stop);
 /// A physical replication connection for single commands.
-streaming::Connection open_physical(const ServerConfig& server, std::stop_token stop);
+streaming::Connection open_physical(const ServerConfig& server, const std::stop_token& stop);
 
 /// Throws ConnectionLost, ServerError, ProtocolError for an answer that cannot be.
 LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server);

@@ -8,7 +8,7 @@
 namespace pgkeep::server {
 
 streaming::Connection open_known_server(const Config& config, const ServerConfig& server,
-                                        std::stop_token stop) {
+                                        const std::stop_token& stop) {
   auto connection = open_physical(server, stop);
   const auto system = streaming::identify_system(connection);
   const auto repository = open_repository_if_there(config);

@@ -10,6 +10,6 @@ namespace pgkeep::server {
 /// A physical connection to the cluster that the repository holds for this server, or to any when it holds
 /// none yet. Throws Refused for another cluster.
 streaming::Connection open_known_server(const Config& config, const ServerConfig& server,
-                                        std::stop_token stop);
+                                        const std::stop_token& stop);
 
 }  // namespace pgkeep::server

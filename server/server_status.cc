@@ -37,7 +37,7 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
 }  // namespace
 
 ServerStatus read_status(const ServerConfig& server, const std::optional<store::Repository>& repository,
-                         std::stop_token stop, Output& out) {
+                         const std::stop_token& stop, Output& out) {
   ServerStatus status;
   status.config = server;
   if (!server.active) {

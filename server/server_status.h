@@ -29,7 +29,7 @@ struct ServerStatus {
 /// Asks the server (unless it is inactive) and reads what is stored. A server that cannot be reached is a
 /// fact; what cannot be read of the repository is thrown.
 ServerStatus read_status(const ServerConfig& server, const std::optional<store::Repository>& repository,
-                         std::stop_token stop, Output& out);
+                         const std::stop_token& stop, Output& out);
 
 /// Lines for people.
 std::vector<std::string> describe(const ServerStatus& status);

@@ -47,7 +47,7 @@ postgres::WalSegment close_segment(streaming::Connection& sql, const ServerConfi
 }
 
 void wait_for(const catalog::WalArchive& archive, const postgres::WalSegment& segment,
-              std::chrono::seconds timeout, std::stop_token stop) {
+              std::chrono::seconds timeout, const std::stop_token& stop) {
   const auto name = segment.name(archive.identity().wal_segment_size);
   const auto end = std::chrono::steady_clock::now() + timeout;
   std::mutex mutex;
