@@ -63,9 +63,10 @@ class Delivery {
   virtual void finish() = 0;
 };
 
-/// `jobs` 0: one a core.
+/// `jobs` 0: two a core, since they wait for the disk part of the time.
 std::unique_ptr<Delivery> local_delivery(unsigned jobs);
-/// `ssh_command` is split as a shell would and run with a command line for the other end appended.
+/// `jobs` 0: one a core, eight at most. `ssh_command` is split as a shell would and run with a command line
+/// for the other end appended.
 std::unique_ptr<Delivery> ssh_delivery(const std::string& ssh_command, unsigned jobs);
 
 }  // namespace pgkeep::recover

@@ -16,15 +16,13 @@
 #include "catalog/io/handle.h"
 #include "catalog/io/units.h"
 #include "recover/delivery.h"
+#include "recover/file_sink.h"
 #include "recover/workers.h"
 
 namespace pgkeep::recover {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kBufferBytes = 128u << 10;
-constexpr std::uint64_t kWritebackBytes = 8u << 20;
 
 [[noreturn]] void fail(const fs::path& path, std::string_view what) {
   const int cause = errno;
@@ -52,44 +50,10 @@ std::string user_name(uid_t uid) {
   return found != nullptr ? found->pw_name : std::to_string(uid);
 }
 
-/// Writes one file: small pieces are gathered, and writing back begins behind what is written, so that the
-/// sync at the end is short.
-class FileSink final : public io::ByteSink {
- public:
-  FileSink(io::File& file, io::ByteVector& buffer) : file_(&file), buffer_(&buffer) { buffer_->clear(); }
-
-  void write(io::ByteView bytes) override {
-    if (buffer_->size() + bytes.size() > kBufferBytes) flush();
-    if (bytes.size() >= kBufferBytes) return append(bytes);
-    buffer_->insert(buffer_->end(), bytes.begin(), bytes.end());
-  }
-  void flush() {
-    append(*buffer_);
-    buffer_->clear();
-  }
-  std::uint64_t written() const noexcept { return written_; }
-
- private:
-  void append(io::ByteView bytes) {
-    if (bytes.empty()) return;
-    file_->append(bytes);
-    written_ += bytes.size();
-    if (written_ - started_ < kWritebackBytes) return;
-    file_->start_writeback(started_, written_ - started_);
-    started_ = written_;
-  }
-
-  io::File* file_;
-  io::ByteVector* buffer_;
-  std::uint64_t written_ = 0;
-  std::uint64_t started_ = 0;  // write-back was begun up to here
-};
-
 class LocalDelivery final : public Delivery {
  public:
-  explicit LocalDelivery(unsigned jobs) : workers_(worker_count(jobs)), buffers_(workers_) {
-    for (auto& buffer : buffers_) buffer.reserve(kBufferBytes);
-  }
+  explicit LocalDelivery(unsigned jobs)
+      : workers_(jobs == 0 ? 2 * worker_count(0) : worker_count(jobs)), buffers_(workers_) {}
 
   void check(const std::vector<DeliveryRoot>& roots) override;
   StartFacts start_facts(int major_version) override;
@@ -103,7 +67,7 @@ class LocalDelivery final : public Delivery {
   void write_file(const DeliveredFile& file, unsigned worker);
 
   unsigned workers_;
-  std::vector<io::ByteVector> buffers_;  // one a worker
+  std::vector<WriteBuffer> buffers_;  // one a worker
   std::vector<DeliveryRoot> roots_;
   Owner owner_;
   bool give_away_ = false;               // to owner_: we are root, and it is not
@@ -214,9 +178,9 @@ void LocalDelivery::make_symlink(const std::string& path, const std::string& tar
 
 void LocalDelivery::write_file(const DeliveredFile& file, unsigned worker) {
   auto out = io::File::create(file.path, file.mode);
-  FileSink sink(out, buffers_[worker]);
+  FileSink sink(out, buffers_[worker], file.size);
   file.content(sink, worker);
-  sink.flush();
+  sink.finish();
   if (sink.written() != file.size) {
     throw Corruption(
         fmt::format("{}: {} bytes came where {} were announced", file.path, sink.written(), file.size));

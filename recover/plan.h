@@ -28,7 +28,7 @@ struct RecoveryRequest {
   WalMode wal_mode = WalMode::lay_down;
   std::string get_wal_command;                     // restore_command for get_wal, with %f and %p
   std::map<std::string, std::string> tablespaces;  // name, OID or original location → new location
-  unsigned jobs = 0;                               // 0: one a core
+  unsigned jobs = 0;                               // 0: as the delivery likes
 };
 
 struct PlannedTablespace {
