@@ -124,9 +124,9 @@ ArchiveRows read_archive(const WalArchive& archive, const std::vector<postgres::
     try {
       const auto file = archive.open_segment(segment);
       if (!file) continue;  // it has gone since
-      auto row = rows::segment_row(file->header(), file->stored_bytes());
+      const auto row = rows::segment_row(file->header(), file->stored_bytes());
       rows::stored(row.end.value());  // refuses now what could not be a row
-      rows.segments.push_back(std::move(row));
+      rows.segments.push_back(row);
     } catch (const Corruption& damage) {
       unreadable.emplace_back(damage.what());
     }

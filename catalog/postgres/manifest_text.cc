@@ -10,8 +10,8 @@ namespace pgkeep::postgres {
 
 namespace {
 
-constexpr std::size_t kBlockBytes = 64 * 1024;
-constexpr std::size_t kMaxLineBytes = 1024 * 1024;  // a line holds one file: a path and a few numbers
+constexpr std::size_t kBlockBytes = std::size_t{64} << 10;
+constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20;  // a line holds one file: a path and a few numbers
 
 }  // namespace
 

@@ -182,7 +182,7 @@ void PackReader::parse_directory(io::ByteView directory, std::uint32_t objects, 
     const auto digests = stored_digests(entry);
     const std::byte* digest = take(std::size_t{8} * digests);
     for (std::uint32_t d = 0; d < digests; ++d)
-      digests_.push_back(io::load_le<std::uint64_t>(digest + 8 * d));
+      digests_.push_back(io::load_le<std::uint64_t>(digest + std::size_t{8} * d));
     frame_offset += entry.frame_bytes;
     entries_.push_back(entry);
   }
