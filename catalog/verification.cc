@@ -206,8 +206,9 @@ VerificationReport Verification::run() {
   const auto key = [](const Finding& finding) { return std::tie(finding.path, finding.message); };
   std::ranges::sort(report_.findings, {}, key);
   // The label's file is read twice: as one of the files, and to be understood.
-  const auto repeated = std::ranges::unique(report_.findings, {}, key);
-  report_.findings.erase(repeated.begin(), repeated.end());
+  const auto same = [&key](const Finding& a, const Finding& b) { return key(a) == key(b); };
+  report_.findings.erase(std::unique(report_.findings.begin(), report_.findings.end(), same),
+                         report_.findings.end());
   return std::move(report_);
 }
 
@@ -248,10 +249,7 @@ void Verification::check_manifest(store::BackupReader& backup) {
 void Verification::check_manifest_digest(const store::BackupRecord& record) {
   const auto file = io::File::open_to_read(layout_.manifest(report_.backup));
   io::FileSource source(file);
-  io::Sha256 sha;
-  io::ByteVector buffer(store::kPieceBytes);
-  while (const auto n = source.read(buffer)) sha.update(io::ByteView(buffer).first(n));
-  if (io::to_hex(sha.finish()) == record.manifest_sha256) return;
+  if (io::sha256_hex(source) == record.manifest_sha256) return;
   throw Corruption(fmt::format("{}: it is not what was stored (its SHA-256 differs from the backup's record)",
                                file.path().native()));
 }
