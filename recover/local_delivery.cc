@@ -105,7 +105,7 @@ fs::path existing_place(const fs::path& directory) {
     require_empty(directory);
     return directory;
   }
-  const auto parent = directory.parent_path();
+  auto parent = directory.parent_path();
   const auto above = status_of(parent);
   if (!above || !S_ISDIR(above->st_mode)) {
     throw Refused(fmt::format(

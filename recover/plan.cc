@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <ranges>
 
 #include <fmt/format.h>
 
@@ -80,10 +79,9 @@ std::optional<std::string> obstacle(const BackupRecord& backup, const TimelineHi
 /// The newest backup that can reach the target; null when there is none.
 const BackupRecord* newest_suitable(const TimelineHistory& line, const RecoveryRequest& request,
                                     const RecoveryFacts& facts) {
-  for (const auto& backup : facts.backups | std::views::reverse) {
-    if (!obstacle(backup, line, request)) return &backup;
-  }
-  return nullptr;
+  const auto found = std::find_if(facts.backups.rbegin(), facts.backups.rend(),
+                                  [&](const auto& backup) { return !obstacle(backup, line, request); });
+  return found == facts.backups.rend() ? nullptr : &*found;
 }
 
 const BackupRecord& choose_backup(const TimelineHistory& line, const RecoveryRequest& request,

@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <utility>
 
 #include <fmt/format.h>
@@ -80,6 +79,7 @@ class Recovery {
 
  private:
   void prepare();
+  void require_packs();
   void prepare_settings();
   void prepare_tablespace_map();
   void prepare_manifest();
@@ -228,7 +228,20 @@ void Recovery::prepare_wal() {
   }
 }
 
+/// That a pack is missing, cut or not ours shows in its directory: better now than half-way. Damaged frames
+/// show when they are read.
+void Recovery::require_packs() {
+  for (const auto& [number, used] : backup_.files().packs()) {
+    const auto pack = backup_.packs().open(number);
+    if (used.size() > (std::size_t{pack->objects()} + 7) / 8) {
+      throw Corruption(fmt::format("{}: it has {} objects, but backup {} names more; use another backup",
+                                   pack->path().native(), pack->objects(), plan_->backup.id.to_string()));
+    }
+  }
+}
+
 void Recovery::prepare() {
+  require_packs();
   survey_ = survey_backup(backup_.files(), *plan_, paths_);
   control_ = backup_.read_small_file("global/pg_control", kControlBytes);
   if (const auto control = postgres::ControlFile::decode(control_); control.system != plan_->backup.system) {
@@ -253,9 +266,9 @@ void Recovery::check_destination() {
     delivery_->check(roots);
   } catch (const Refused& refused) {
     const std::string_view reason = refused.what();
-    const bool about_tablespace = std::ranges::any_of(
-        roots | std::views::drop(1),
-        [reason](const auto& root) { return reason.find(root.directory + ":") != reason.npos; });
+    const bool about_tablespace = std::any_of(roots.begin() + 1, roots.end(), [reason](const auto& root) {
+      return reason.find(root.directory + ":") != reason.npos;
+    });
     if (!about_tablespace) throw;
     throw Refused(fmt::format("{}; --tablespace NAME:DIRECTORY puts a tablespace elsewhere", reason));
   }

@@ -276,13 +276,14 @@ void SshDelivery::make_pending(const std::stop_token& stop) {
     if (give_away_) script += fmt::format("chown {}:{} {}\n", owner_.uid, owner_.gid, path);
     script += fmt::format("chmod {:o} {}\n", entry.mode, path);
   }
-  const auto from_tar = std::ranges::stable_partition(
-      pending_, [this](const Pending& entry) { return entry.link.empty() && is_root_directory(entry.path); });
-  if (from_tar.size() != pending_.size()) run_script(script);
-  if (!from_tar.empty()) {
+  const auto from_tar = std::stable_partition(pending_.begin(), pending_.end(), [this](const Pending& entry) {
+    return entry.link.empty() && is_root_directory(entry.path);
+  });
+  if (from_tar != pending_.begin()) run_script(script);
+  if (from_tar != pending_.end()) {
     RemoteTar tar(ssh_command_, give_away_ ? owner_ : TarOwner{}, stop);
     const auto now = std::chrono::floor<std::chrono::seconds>(io::now()).time_since_epoch().count();
-    for (const auto& entry : from_tar) {
+    for (const auto& entry : std::span(from_tar, pending_.end())) {
       const auto name = entry.path.substr(1);
       if (entry.link.empty()) {
         tar.writer().directory(name, entry.mode, now);
