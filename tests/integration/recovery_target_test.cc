@@ -31,6 +31,7 @@ class RecoveryTarget : public ::testing::TestWithParam<int> {
       auto source = PostgresCluster::create(major);
       source.execute("CREATE TABLE events (id int)");
       host = std::make_unique<BackupHost>(source);
+      host->install_program();
       auto receiver = host->receive_wal(source);
       host->backup();
       auto session = source.session();

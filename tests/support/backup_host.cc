@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 BackupHost::BackupHost(fs::path repository)
     : repository_(repository.empty() ? files_ / "repository" : std::move(repository)),
-      config_file_(files_ / "pgkeep.yaml") {
+      config_file_(files_ / "pgkeep.yaml"),
+      program_(PGKEEP_BINARY) {
   ::chmod(files_.path().c_str(), 0755);  // a server that is recovered here runs as another user
   write_config();
 }
@@ -31,6 +32,13 @@ void BackupHost::add_server(const std::string& name, const std::string& conninfo
   server.keys.try_emplace("slot", "pgkeep");
   servers_.push_back(std::move(server));
   write_config();
+}
+
+void BackupHost::install_program() {
+  const auto copy = files_ / "pgkeep";
+  fs::copy_file(program_, copy);
+  ::chmod(copy.c_str(), 0755);
+  program_ = copy;
 }
 
 void BackupHost::set_conninfo(const std::string& name, const std::string& conninfo) {
@@ -51,7 +59,7 @@ void BackupHost::write_config() const {
 }
 
 Command BackupHost::command(const std::vector<std::string>& arguments) const {
-  std::vector<std::string> argv = {PGKEEP_BINARY, "-c", config_file_};
+  std::vector<std::string> argv = {program_, "-c", config_file_};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return {std::move(argv), {{"TZ", "UTC"}}};
 }

@@ -26,6 +26,9 @@ class BackupHost {
   /// Adds a server; `keys` go into its part of the configuration as they are.
   void add_server(const std::string& name, const std::string& conninfo,
                   const std::map<std::string, std::string>& keys = {});
+  /// From now on runs a copy of pgkeep that every user may run: the build may lie where the server's user, as
+  /// which restore_command runs, may not go.
+  void install_program();
   /// Points a server that is there already somewhere else.
   void set_conninfo(const std::string& name, const std::string& conninfo);
   const std::filesystem::path& repository() const noexcept { return repository_; }
@@ -65,6 +68,7 @@ class BackupHost {
   TempDirectory files_;
   std::filesystem::path repository_;
   std::filesystem::path config_file_;
+  std::filesystem::path program_;
   std::vector<Server> servers_;
 };
 
