@@ -16,8 +16,8 @@ bool is_small_file(const std::string& path) {
 
 }  // namespace
 
-BackupSink::BackupSink(store::BackupWriter& writer, io::ProgressObserver& observer, std::uint64_t expected_bytes,
-                       std::stop_token stop)
+BackupSink::BackupSink(store::BackupWriter& writer, io::ProgressObserver& observer,
+                       std::uint64_t expected_bytes, std::stop_token stop)
     : writer_(&writer), observer_(&observer), stop_(std::move(stop)), expected_bytes_(expected_bytes) {}
 
 void BackupSink::started(const postgres::WalPosition& start, const std::vector<Tablespace>& tablespaces) {

@@ -1,7 +1,6 @@
 #include "streaming/take_backup.h"
 
 #include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
@@ -12,16 +11,19 @@
 #include "catalog/server_catalog.h"
 #include "catalog/store/sweep.h"
 #include "streaming/backup_sink.h"
+#include "streaming/shared_observer.h"
 #include "streaming/wal_companion.h"
 
 namespace pgkeep::streaming {
 namespace {
 
-constexpr std::size_t kProblemsShown = 5;
+// What a server may add to the record, which has to stay readable.
 constexpr std::size_t kNoticesKept = 1000;
+constexpr std::size_t kNoticeBytes = 1024;
+constexpr std::size_t kMaxWalRanges = 1000;
 
-/// What only an SQL session tells: the names of the tablespaces, and the server's clock. A server that refuses the session
-/// is backed up all the same.
+/// What only an SQL session tells: the names of the tablespaces, and the server's clock. A server that
+/// refuses the session is backed up all the same.
 class ServerFacts {
  public:
   ServerFacts(const ConnectionSettings& settings, io::ProgressObserver& observer, std::stop_token stop) {
@@ -47,8 +49,8 @@ class ServerFacts {
   io::TimePoint now() {
     if (!session_) return io::now();
     try {
-      const auto rows = session_->query(
-          "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint");
+      const auto rows =
+          session_->query("SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint");
       return io::TimePoint(std::chrono::microseconds(std::stoll(rows.rows.at(0).at(0).value())));
     } catch (const std::exception&) {
       session_.reset();
@@ -74,8 +76,8 @@ class BackupRun {
   store::BackupId free_id() const;
   std::unique_ptr<store::BackupReader> newest_backup(postgres::SystemIdentifier system);
   void sweep();
-  void describe_server(Connection& connection, const SystemInfo& system, const catalog::ServerIdentity& identity,
-                       store::BackupRecord& record) const;
+  void describe_server(Connection& connection, const SystemInfo& system,
+                       const catalog::ServerIdentity& identity, store::BackupRecord& record) const;
   void describe_content(const BackupSink& sink, ServerFacts& facts, store::BackupRecord& record) const;
   void check_manifest(store::BackupWriter& writer, store::BackupRecord& record) const;
   void note_checksum_failure(const BaseBackupEnd& end, store::BackupRecord& record);
@@ -99,10 +101,10 @@ std::unique_ptr<store::BackupReader> BackupRun::newest_backup(postgres::SystemId
   while (!listing.backups.empty() && listing.backups.back().system != system) listing.backups.pop_back();
   if (listing.backups.empty()) return nullptr;
   try {
-    return std::make_unique<store::BackupReader>(repository_, layout_, listing.backups.back().id, false);
+    return std::make_unique<store::BackupReader>(repository_, layout_, listing.backups.back().id, true);
   } catch (const Error& e) {
-    observer_.warning(fmt::format("the newest backup cannot be compared with, so this one is stored whole: {}",
-                                  e.what()));
+    observer_.warning(
+        fmt::format("the newest backup cannot be compared with, so this one is stored whole: {}", e.what()));
     return nullptr;
   }
 }
@@ -111,7 +113,8 @@ void BackupRun::sweep() {
   try {
     const auto freed = store::sweep_unfinished(layout_);
     if (freed.bytes != 0) {
-      observer_.note(fmt::format("removed {} that an unfinished backup had left", io::format_bytes(freed.bytes)));
+      observer_.note(
+          fmt::format("removed {} that an unfinished backup had left", io::format_bytes(freed.bytes)));
     }
   } catch (const Corruption& e) {
     observer_.warning(fmt::format("what unfinished backups may have left is not removed: {}", e.what()));
@@ -132,7 +135,8 @@ store::BackupRecord BackupRun::take() {
   store::BackupRecord record(free_id());
   connection.on_notice([&](std::string_view severity, std::string_view message) {
     observer_.warning(fmt::format("PostgreSQL: {}: {}", severity, message));
-    if (record.notices.size() < kNoticesKept) record.notices.push_back(fmt::format("{}: {}", severity, message));
+    if (record.notices.size() >= kNoticesKept) return;
+    record.notices.push_back(fmt::format("{}: {}", severity, message).substr(0, kNoticeBytes));
   });
   describe_server(connection, system, identity, record);
   const auto previous = newest_backup(identity.system);
@@ -149,7 +153,8 @@ store::BackupRecord BackupRun::take() {
   describe_content(sink, facts, record);
   note_checksum_failure(end, record);
   if (const auto healed = writer.healed_pieces(); healed != 0) {
-    observer_.warning(fmt::format("{} pieces were damaged in the repository and have been stored anew", healed));
+    observer_.warning(
+        fmt::format("{} pieces were damaged in the repository and have been stored anew", healed));
   }
   wal.wait_until_kept(record.start, record.end, record.from_standby);
   writer.commit(record);
@@ -172,24 +177,37 @@ void BackupRun::describe_server(Connection& connection, const SystemInfo& system
 void BackupRun::check_manifest(store::BackupWriter& writer, store::BackupRecord& record) const {
   observer_.progress({"comparing with PostgreSQL's manifest", 0, 0});
   const auto comparison = writer.finish_manifest();
-  if (!comparison.problems.empty()) {
+  if (comparison.problem_count != 0) {
     std::string shown;
-    for (std::size_t i = 0; i < std::min(comparison.problems.size(), kProblemsShown); ++i) {
-      shown += "\n  " + comparison.problems[i];
-    }
-    throw Corruption(fmt::format("what arrived is not what PostgreSQL sent ({} problems); nothing of it is kept, "
-                                 "check memory and network and try again:{}",
-                                 comparison.problems.size(), shown));
+    for (const auto& problem : comparison.problems) shown += "\n  " + problem;
+    throw Corruption(
+        fmt::format("what arrived is not what PostgreSQL sent ({} problems); nothing of it is kept, "
+                    "check memory and network and try again:{}",
+                    comparison.problem_count, shown));
+  }
+  if (comparison.summary.wal_ranges.size() > kMaxWalRanges) {
+    throw ProtocolError(fmt::format("the server's manifest lists {} ranges of WAL, which cannot be",
+                                    comparison.summary.wal_ranges.size()));
   }
   record.wal_ranges = comparison.summary.wal_ranges;
 }
 
-void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts, store::BackupRecord& record) const {
+void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts,
+                                 store::BackupRecord& record) const {
   const auto label = postgres::BackupLabel::parse(sink.small_file("backup_label"));
   const auto control = postgres::ControlFile::decode(io::as_bytes(sink.small_file("global/pg_control")));
   if (control.system != record.system) {
     throw Refused(fmt::format("the base backup is of cluster {}, not of {}; nothing of it is kept",
                               control.system.to_string(), record.system.to_string()));
+  }
+  if (label.start != sink.start() || label.incremental_from || record.end.lsn < label.start.lsn ||
+      record.end.timeline < label.start.timeline) {
+    throw ProtocolError(fmt::format(
+        "the server's backup_label begins at {} of timeline {}, it announced {} of timeline {} and ended at "
+        "{} of timeline "
+        "{}: this is no full base backup, and nothing of it is kept",
+        label.start.lsn.to_string(), label.start.timeline.to_string(), sink.start().lsn.to_string(),
+        sink.start().timeline.to_string(), record.end.lsn.to_string(), record.end.timeline.to_string()));
   }
   record.start = label.start;
   record.from_standby = label.from_standby;
@@ -197,7 +215,8 @@ void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts, sto
   record.data_checksums = control.data_checksums;
   for (const auto& tablespace : sink.tablespaces()) {
     if (tablespace.oid == 0) continue;
-    record.tablespaces.push_back({tablespace.oid, facts.tablespace_name(tablespace.oid), tablespace.location});
+    record.tablespaces.push_back(
+        {tablespace.oid, facts.tablespace_name(tablespace.oid), tablespace.location});
   }
 }
 
@@ -205,12 +224,14 @@ void BackupRun::note_checksum_failure(const BaseBackupEnd& end, store::BackupRec
   if (!end.checksum_failure) return;
   // The server's sentence is translated; its number is not.
   const auto digit = end.checksum_failure->find_first_of("0123456789");
-  const auto count = digit == std::string::npos ? 0 : std::strtoull(&(*end.checksum_failure)[digit], nullptr, 10);
+  const auto count =
+      digit == std::string::npos ? 0 : std::strtoull(&(*end.checksum_failure)[digit], nullptr, 10);
   record.checksum_failures = std::max<std::uint64_t>(count, 1);
   record.notices.push_back("ERROR: " + *end.checksum_failure);
-  observer_.warning(fmt::format("PostgreSQL found damaged pages: {}. The backup is kept and marked; look at the "
-                                "warnings for files and blocks, and keep older backups",
-                                *end.checksum_failure));
+  observer_.warning(
+      fmt::format("PostgreSQL found damaged pages: {}. The backup is kept and marked; look at the "
+                  "warnings for files and blocks, and keep older backups",
+                  *end.checksum_failure));
 }
 
 std::string details_of(const store::BackupRecord& record) {
@@ -222,8 +243,10 @@ std::string details_of(const store::BackupRecord& record) {
   return details.dump();
 }
 
-/// The index is a convenience: a backup whose record stands is a backup, and the next opening of the index puts it in.
-void index_backup(const store::ServerLayout& layout, const store::BackupRecord& record, io::ProgressObserver& observer) {
+/// The index is a convenience: a backup whose record stands is a backup, and the next opening of the index
+/// puts it in.
+void index_backup(const store::ServerLayout& layout, const store::BackupRecord& record,
+                  io::ProgressObserver& observer) {
   try {
     catalog::ServerCatalog::open(layout).add_backup(record);
   } catch (const Error& e) {
@@ -231,13 +254,20 @@ void index_backup(const store::ServerLayout& layout, const store::BackupRecord& 
   }
 }
 
-/// A run that fails for want of disk space must not have its reason replaced by the journal's own trouble.
-void end_failed(catalog::RunJournal& journal, catalog::RunRecord& run, catalog::RunOutcome outcome,
-                const std::exception& why, io::ProgressObserver& observer) {
+struct RunEnd {
+  catalog::RunOutcome outcome;
+  std::string error;
+  std::string details;
+};
+
+/// The journal tells of runs; its own trouble (a full disk, say) neither undoes a backup nor hides why one
+/// failed.
+void end_run(catalog::RunJournal& journal, catalog::RunRecord& run, const RunEnd& end,
+             io::ProgressObserver& observer) {
   try {
-    journal.end(run, outcome, why.what(), "");
+    journal.end(run, end.outcome, end.error, end.details);
   } catch (const Error& e) {
-    observer.warning(fmt::format("the failed run could not be noted: {}", e.what()));
+    observer.warning(fmt::format("how the run ended could not be noted: {}", e.what()));
   }
 }
 
@@ -247,19 +277,20 @@ store::BackupRecord take_backup(const store::Repository& repository, const Backu
                                 io::ProgressObserver& observer, std::stop_token stop) {
   const auto layout = repository.server(job.server);
   layout.make();
+  SharedObserver shared(observer);
   catalog::RunJournal journal(layout);
   auto run = journal.begin("backup", "");
   try {
-    auto record = BackupRun(repository, layout, job, observer, std::move(stop)).take();
-    index_backup(layout, record, observer);
+    auto record = BackupRun(repository, layout, job, shared, std::move(stop)).take();
+    index_backup(layout, record, shared);
     run.subject = record.id.to_string();
-    journal.end(run, catalog::RunOutcome::succeeded, "", details_of(record));
+    end_run(journal, run, {catalog::RunOutcome::succeeded, "", details_of(record)}, shared);
     return record;
   } catch (const Interrupted& e) {
-    end_failed(journal, run, catalog::RunOutcome::interrupted, e, observer);
+    end_run(journal, run, {catalog::RunOutcome::interrupted, e.what(), ""}, shared);
     throw;
   } catch (const std::exception& e) {
-    end_failed(journal, run, catalog::RunOutcome::failed, e, observer);
+    end_run(journal, run, {catalog::RunOutcome::failed, e.what(), ""}, shared);
     throw;
   }
 }

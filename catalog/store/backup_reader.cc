@@ -1,6 +1,7 @@
 #include "catalog/store/backup_reader.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fmt/format.h>
 
@@ -16,25 +17,35 @@ BackupRecord open_record(const ServerLayout& layout, const BackupId& id, bool ch
     throw NotFound(fmt::format("no backup {} in {}; list-backups shows those there are", id.to_string(),
                                layout.backups().native()));
   }
-  if (check_table) {
-    const auto path = layout.file_table(id);
-    const auto file = io::File::open_to_read(path);
-    io::FileSource source(file);
-    if (io::sha256_hex(source) != record->file_table_sha256) {
-      throw Corruption(
-          fmt::format("{}: it is not what was stored (its SHA-256 differs from the backup's record); "
-                      "use another backup",
-                      path.native()));
-    }
-  }
+  if (check_table) check_file_table(layout, *record);
   return std::move(*record);
+}
+
+std::optional<io::FileLock> take_lease(const ServerLayout& layout) {
+  try {
+    return io::FileLock::acquire_shared(layout.reader_lease());
+  } catch (const StorageError& e) {
+    if (e.cause() == EROFS) return std::nullopt;
+    throw;
+  }
 }
 
 }  // namespace
 
+void check_file_table(const ServerLayout& layout, const BackupRecord& record) {
+  const auto path = layout.file_table(record.id);
+  const auto file = io::File::open_to_read(path);
+  io::FileSource source(file);
+  if (io::sha256_hex(source) == record.file_table_sha256) return;
+  throw Corruption(
+      fmt::format("{}: it is not what was stored (its SHA-256 differs from the backup's record); use "
+                  "another backup",
+                  path.native()));
+}
+
 BackupReader::BackupReader(const Repository& repository, const ServerLayout& layout, const BackupId& id,
                            bool check_table)
-    : lease_(io::FileLock::acquire_shared(layout.reader_lease())),
+    : lease_(take_lease(layout)),
       record_(open_record(layout, id, check_table)),
       files_(layout.file_table(id)),
       packs_(repository, layout) {}

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "catalog/io/lock.h"
 #include "catalog/store/backup_record.h"
@@ -11,8 +12,8 @@
 namespace pgkeep::store {
 
 /// A committed backup, open for reading. Holds a lease on the packs while it lives, which delays their
-/// unlinking. One thread for the table; pieces are read by any number of threads, each with an ObjectReader
-/// of its own on packs(). Borrows the repository.
+/// unlinking (none on a read-only file system, where nobody unlinks). One thread for the table; pieces are
+/// read by any number of threads, each with an ObjectReader of its own on packs(). Borrows the repository.
 class BackupReader {
  public:
   /// Throws NotFound when there is no such committed backup, Corruption when its record or table is damaged
@@ -28,11 +29,14 @@ class BackupReader {
   io::ByteVector read_small_file(std::string_view path, std::uint64_t limit);
 
  private:
-  io::FileLock lease_;
+  std::optional<io::FileLock> lease_;
   BackupRecord record_;
   FileTable files_;
   PackSet packs_;
 };
+
+/// Throws Corruption unless files.db is, byte for byte, what the record says it was.
+void check_file_table(const ServerLayout& layout, const BackupRecord& record);
 
 /// Streams a file's content piece by piece into `sink`, checking every piece and, at the end, the CRC of the
 /// whole (throws Corruption naming the path). `buffer` is reused between files.

@@ -16,6 +16,7 @@ namespace pgkeep::store {
 namespace {
 
 constexpr int kManifestCompression = 3;
+constexpr std::size_t kProblemsKept = 5;
 
 unsigned worker_count(unsigned wanted) {
   return wanted != 0 ? wanted : std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
@@ -100,6 +101,7 @@ class BackupWriter::Impl {
       : layout_(layout),
         id_(id),
         previous_(previous),
+        key_(&repository.digest_key()),
         keeper_(repository, layout_, id),
         pipeline_(std::make_unique<PiecePipeline>(
             worker_count(settings.workers),
@@ -129,10 +131,10 @@ class BackupWriter::Impl {
     }
     slot_ = &pipeline_->acquire();
     slot_->begins = new_entry(EntryKind::file, path, size, mode, modified);
-    slot_->begins->pieces.reserve(pieces_in(size));
     prepare_slot();
     ++file_count_;
     data_bytes_ += size;
+    sent_paths_ += path_digest(path);
   }
 
   void file_data(io::ByteView bytes) {
@@ -200,6 +202,11 @@ class BackupWriter::Impl {
     return entry;
   }
 
+  std::optional<std::string> problem_with(const postgres::ManifestFile& listed);
+  std::uint64_t path_digest(std::string_view path) const {
+    return io::page_digest(io::as_bytes(path), *key_);
+  }
+
   void prepare_slot() {
     if (piece_ < previous_pieces_.size()) slot_->previous = previous_pieces_[piece_];
     ++piece_;
@@ -208,6 +215,7 @@ class BackupWriter::Impl {
   ServerLayout layout_;
   BackupId id_;
   BackupReader* previous_;
+  const io::DigestKey* key_;
   PieceKeeper keeper_;
   std::unique_ptr<PiecePipeline> pipeline_;  // its workers use the keeper
 
@@ -219,6 +227,7 @@ class BackupWriter::Impl {
 
   std::uint64_t file_count_ = 0;
   std::uint64_t data_bytes_ = 0;
+  std::uint64_t sent_paths_ = 0;  // sum of the digests of their paths
   std::unique_ptr<io::AtomicFile> manifest_file_;
   std::unique_ptr<io::CompressingSink> manifest_;
   bool committed_ = false;
@@ -233,28 +242,37 @@ ManifestComparison BackupWriter::Impl::finish_manifest() {
   io::DecompressingSource source(stored);
   ManifestComparison comparison;
   std::uint64_t matched = 0;
+  std::uint64_t listed_paths = 0;
   comparison.summary = postgres::read_manifest(source, [&](postgres::ManifestFile&& listed) {
-    const auto entry = keeper_.table().find(listed.path);
-    if (!entry || entry->kind != EntryKind::file) {
-      comparison.problems.push_back(
-          fmt::format("{}: in PostgreSQL's manifest, but it was not sent", listed.path));
-      return;
-    }
+    const auto problem = problem_with(listed);
+    if (problem && ++comparison.problem_count <= kProblemsKept) comparison.problems.push_back(*problem);
     ++matched;
-    if (entry->size != listed.size) {
-      comparison.problems.push_back(
-          fmt::format("{}: {} bytes came, the manifest says {}", listed.path, entry->size, listed.size));
-    } else if (listed.checksum_algorithm != "CRC32C" ||
-               listed.checksum != postgres::crc32c_checksum_text(entry->crc32c)) {
-      comparison.problems.push_back(
-          fmt::format("{}: its checksum is not the one in the manifest", listed.path));
-    }
+    listed_paths += path_digest(listed.path);
   });
-  if (matched != file_count_ && comparison.problems.empty()) {
+  // Sums of keyed digests stand for the two sets of paths: a file listed twice cannot hide one that is not
+  // listed.
+  if (comparison.problem_count == 0 && (matched != file_count_ || listed_paths != sent_paths_)) {
+    comparison.problem_count = 1;
     comparison.problems.push_back(
-        fmt::format("{} files came, PostgreSQL's manifest lists {}", file_count_, matched));
+        fmt::format("{} files came, PostgreSQL's manifest lists {}, and they are not the same ones",
+                    file_count_, matched));
   }
   return comparison;
+}
+
+std::optional<std::string> BackupWriter::Impl::problem_with(const postgres::ManifestFile& listed) {
+  const auto entry = keeper_.table().find(listed.path);
+  if (!entry || entry->kind != EntryKind::file) {
+    return fmt::format("{}: in PostgreSQL's manifest, but it was not sent", listed.path);
+  }
+  if (entry->size != listed.size) {
+    return fmt::format("{}: {} bytes came, the manifest says {}", listed.path, entry->size, listed.size);
+  }
+  if (listed.checksum_algorithm != "CRC32C" ||
+      listed.checksum != postgres::crc32c_checksum_text(entry->crc32c)) {
+    return fmt::format("{}: its checksum is not the one in the manifest", listed.path);
+  }
+  return std::nullopt;
 }
 
 // Packs are durable since finish_files(), the manifest since finish_manifest(). Now the table, then the
@@ -277,11 +295,14 @@ void BackupWriter::Impl::commit(BackupRecord& record) {
 
 void BackupWriter::Impl::abandon() noexcept {
   pipeline_.reset();
-  keeper_.packs().remove_all();
   try {
+    // A record may stand already, if only its folder's sync failed: it must be gone for good before its packs
+    // are.
+    if (io::remove_file(layout_.record(id_))) io::sync_directory(layout_.backup(id_));
+    keeper_.packs().remove_all();
     io::remove_tree(layout_.backup(id_));
   } catch (const std::exception&) {
-    // Without backup.json it is no backup; the next sweep removes it.
+    // Without a record it is no backup and the next sweep removes it; with one it is whole.
   }
 }
 

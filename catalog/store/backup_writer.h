@@ -21,7 +21,8 @@ struct BackupWriterSettings {
 /// What comparing the stored files with PostgreSQL's manifest found.
 struct ManifestComparison {
   postgres::ManifestSummary summary;
-  std::vector<std::string> problems;  // a message each; empty: every file is as the server said
+  std::uint64_t problem_count = 0;    // 0: every file is as the server said
+  std::vector<std::string> problems;  // of the first few, a message each
 };
 
 /// Stores one base backup: takes files in any order, a file's bytes in order, and keeps of each piece only

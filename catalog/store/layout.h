@@ -25,6 +25,8 @@ class ServerLayout {
 
   /// Held alone by who changes packs and backups (backup, delete).
   std::filesystem::path writer_lock() const { return root_ / "locks" / "backup"; }
+  /// Held alone while suspects.json is being replaced.
+  std::filesystem::path suspects_lock() const { return root_ / "locks" / "suspects"; }
   /// Held alone by who receives WAL.
   std::filesystem::path receiver_lock() const { return root_ / "locks" / "receive-wal"; }
   /// Shared by readers of packs (recover, verify-backup), held alone while packs are unlinked.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -47,6 +48,17 @@ std::uint32_t stored_digests(const ObjectEntry& entry) {
       break;
   }
   return 0;
+}
+
+/// A sector that the disk cannot read is damage like any other: it is to be marked, and stored anew.
+template <typename Read>
+void reading(const std::filesystem::path& path, Read&& read) {
+  try {
+    read();
+  } catch (const StorageError& e) {
+    if (e.cause() != EIO) throw;
+    throw Corruption(fmt::format("{}; the disk under {} is failing", e.what(), path.native()));
+  }
 }
 
 }  // namespace
@@ -122,8 +134,10 @@ PackReader::PackReader(const Repository& repository, const std::filesystem::path
   if (file_bytes_ < kHeaderBytes + kFooterBytes) throw bad("too short for a pack: it was cut");
   std::array<std::byte, kHeaderBytes> header;
   std::array<std::byte, kFooterBytes> footer;
-  file_.read_exactly_at(header, 0);
-  file_.read_exactly_at(footer, file_bytes_ - kFooterBytes);
+  reading(path, [&] {
+    file_.read_exactly_at(header, 0);
+    file_.read_exactly_at(footer, file_bytes_ - kFooterBytes);
+  });
   if (io::as_text(footer).substr(40) != kFooterMagic)
     throw bad("no footer at its end: the pack was cut or damaged");
   if (io::as_text(header).substr(0, 8) != kHeaderMagic || io::load_le<std::uint16_t>(&header[8]) != kFormat) {
@@ -142,7 +156,7 @@ PackReader::PackReader(const Repository& repository, const std::filesystem::path
     throw bad("its footer does not fit its size");
   }
   io::ByteVector directory(length);
-  file_.read_exactly_at(directory, offset);
+  reading(path, [&] { file_.read_exactly_at(directory, offset); });
   if (io::crc32c(directory) != io::load_le<std::uint32_t>(&footer[20])) throw bad("its directory is damaged");
   try {
     parse_directory(directory, objects, offset);
@@ -213,7 +227,7 @@ std::span<const std::uint64_t> PackReader::digests(const ObjectEntry& entry) con
 
 void PackReader::read_frame(std::uint32_t object, io::ByteSpan into) const {
   const auto& wanted = entry(object);
-  file_.read_exactly_at(into, wanted.frame_offset);
+  reading(path(), [&] { file_.read_exactly_at(into, wanted.frame_offset); });
   if (io::crc32c(into) != wanted.frame_crc) {
     throw Corruption(fmt::format("{}: object {} (at byte {}, {} bytes) is damaged", path().native(), object,
                                  wanted.frame_offset, wanted.frame_bytes));

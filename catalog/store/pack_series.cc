@@ -3,12 +3,24 @@
 #include <algorithm>
 #include <charconv>
 
+#include "catalog/io/error.h"
+#include "catalog/store/file_table.h"
 #include "catalog/store/pack_set.h"
 
 namespace pgkeep::store {
 namespace {
 
 constexpr std::size_t kSealingAtOnce = 2;
+
+/// The highest pack that the backup in this folder names: a pack that was lost keeps its number.
+std::uint32_t highest_named_pack(const std::filesystem::path& backup) {
+  try {
+    const auto packs = FileTable(backup / "files.db").packs();
+    return packs.empty() ? 0 : packs.rbegin()->first;
+  } catch (const Error&) {
+    return 0;  // an unreadable table names nothing any more
+  }
+}
 
 }  // namespace
 
@@ -91,6 +103,9 @@ std::uint32_t next_pack_number(const ServerLayout& layout) {
     if (const auto pack = parse_pack_name(entry.path().filename().native())) {
       highest = std::max(highest, pack->number);
     }
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(layout.backups())) {
+    highest = std::max(highest, highest_named_pack(entry.path()));
   }
   const auto suspects = read_suspects(layout);
   if (!suspects.empty()) highest = std::max(highest, suspects.rbegin()->pack);

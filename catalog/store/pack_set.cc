@@ -8,10 +8,13 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/lock.h"
 
 namespace pgkeep::store {
 namespace {
 
+/// Each open pack has a descriptor, of which a process may have 1024.
+constexpr std::size_t kMaxOpenPacks = 256;
 constexpr std::uint64_t kMaxSuspectsBytes = 256u << 20;
 
 void xor_into(io::ByteSpan into, io::ByteView with) {
@@ -63,7 +66,7 @@ std::shared_ptr<const PackReader> PackSet::open(std::uint32_t number) {
   held_bytes_ += pack->memory_bytes();
   recent_.push_front(number);
   open_.emplace(number, Slot{pack, recent_.begin()});
-  while (held_bytes_ > budget_bytes_ && recent_.size() > 1) {
+  while ((held_bytes_ > budget_bytes_ && recent_.size() > 1) || recent_.size() > kMaxOpenPacks) {
     const auto oldest = open_.find(recent_.back());
     held_bytes_ -= oldest->second.pack->memory_bytes();
     open_.erase(oldest);
@@ -89,6 +92,9 @@ std::set<ObjectRef> read_suspects(const ServerLayout& layout) {
 }
 
 void mark_suspects(const ServerLayout& layout, const std::set<ObjectRef>& damaged) {
+  // Two verifications at once must not forget each other's marks.
+  const auto lock = io::File::open_or_create(layout.suspects_lock());
+  io::lock_alone(lock);
   auto suspects = read_suspects(layout);
   suspects.insert(damaged.begin(), damaged.end());
   nlohmann::json objects = nlohmann::json::array();

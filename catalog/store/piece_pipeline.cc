@@ -12,12 +12,19 @@ PiecePipeline::PiecePipeline(unsigned workers, const std::function<ObjectEncoder
     : ring_(kSlotsPerWorker * (workers + 1)), consume_(std::move(consume)) {
   for (auto& stage : ring_) stage.slot.bytes.resize(kPieceBytes);
   for (unsigned i = 0; i <= workers; ++i) encoders_.push_back(make_encoder());
-  for (unsigned i = 0; i < workers; ++i) {
-    workers_.emplace_back([this, i] { work(encoders_[i]); });
+  try {
+    for (unsigned i = 0; i < workers; ++i) workers_.emplace_back([this, i] { work(encoders_[i]); });
+  } catch (...) {  // no more threads to be had; those that began must end
+    stop();
+    throw;
   }
 }
 
 PiecePipeline::~PiecePipeline() {
+  stop();
+}
+
+void PiecePipeline::stop() {
   {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;

@@ -56,6 +56,7 @@ class PiecePipeline {
     PieceSlot slot;
     bool encoded = false;
   };
+  void stop();
   void work(ObjectEncoder& encoder);
   /// With the lock held: encodes the next piece and consumes what is due. False when nothing waits to be
   /// encoded.

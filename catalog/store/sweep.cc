@@ -7,6 +7,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/lock.h"
+#include "catalog/store/backup_reader.h"
 #include "catalog/store/file_table.h"
 #include "catalog/store/pack_series.h"
 
@@ -34,30 +35,44 @@ std::uint64_t sweep_folders(const ServerLayout& layout) {
   return bytes;
 }
 
-/// The packs that the committed backups need, the bases of their deltas included.
+/// The packs that the committed backups need, the bases of their deltas included. SQLite does not notice
+/// every damage, so each table is held against the digest in its record before anything is unlinked on its
+/// word.
 std::set<std::uint32_t> living_packs(const ServerLayout& layout) {
   std::set<std::uint32_t> living;
   for (const auto& entry : std::filesystem::directory_iterator(layout.backups())) {
     const auto id = BackupId::parse(entry.path().filename().native());
     if (!id) continue;
-    for (const auto& [pack, used] : FileTable(layout.file_table(*id)).packs()) living.insert(pack);
+    const auto record = read_backup_record(layout, *id);
+    if (!record) continue;
+    try {
+      check_file_table(layout, *record);
+      for (const auto& [pack, used] : FileTable(layout.file_table(*id)).packs()) living.insert(pack);
+    } catch (const Error& e) {
+      throw Corruption(
+          fmt::format("{}; so nobody can say which packs are needed, and none is removed. Delete backup {}, "
+                      "which cannot be recovered without its file table",
+                      e.what(), id->to_string()));
+    }
   }
   return living;
 }
 
-Freed sweep_packs(const ServerLayout& layout) {
+/// What no backup names. The living are asked for only when there is something to decide.
+std::vector<std::filesystem::path> dead_packs(const ServerLayout& layout) {
   std::vector<std::filesystem::path> dead;
-  std::set<std::uint32_t> living;
-  bool known = false;
+  std::optional<std::set<std::uint32_t>> living;
   for (const auto& entry : std::filesystem::directory_iterator(layout.packs())) {
     const auto pack = parse_pack_name(entry.path().filename().native());
-    if (pack && !known) {
-      living = living_packs(layout);
-      known = true;
-    }
-    if (pack ? !living.contains(pack->number) : entry.path().extension() == ".tmp")
+    if (pack && !living) living = living_packs(layout);
+    if (pack ? !living->contains(pack->number) : entry.path().extension() == ".tmp")
       dead.push_back(entry.path());
   }
+  return dead;
+}
+
+Freed sweep_packs(const ServerLayout& layout) {
+  const auto dead = dead_packs(layout);
   if (dead.empty()) return {};
   const auto alone = io::FileLock::try_acquire(layout.reader_lease(), "removing packs");
   if (!alone) return {.bytes = 0, .packs_left_for_readers = true};

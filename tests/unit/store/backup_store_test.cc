@@ -177,6 +177,27 @@ TEST_F(BackupStoreTest, TheManifestIsComparedFileByFile) {
                                             testing::HasSubstr("missing: in PostgreSQL's")));
 }
 
+TEST_F(BackupStoreTest, AFileListedTwiceDoesNotHideOneThatIsNotListed) {
+  BackupWriter writer(repository_, layout_, next_id_, nullptr, {});
+  for (const auto* path : {"a", "b"}) {
+    writer.begin_file(path, 0, 0600, 0);
+    writer.end_file();
+  }
+  writer.finish_files();
+  io::MemorySink manifest;
+  postgres::ManifestWriter lines(manifest, 1, postgres::SystemIdentifier(1));
+  const postgres::ManifestFile a{.path = "a",
+                                 .size = 0,
+                                 .last_modified = "2026-11-20 02:46:58 GMT",
+                                 .checksum_algorithm = "CRC32C",
+                                 .checksum = "00000000"};
+  lines.file(a);
+  lines.file(a);
+  lines.finish({{postgres::TimelineId(1), postgres::Lsn(0x2000028), postgres::Lsn(0x2000100)}});
+  writer.manifest_data(manifest.bytes());
+  EXPECT_EQ(writer.finish_manifest().problem_count, 1u);
+}
+
 TEST_F(BackupStoreTest, ASentFileThatTheManifestDoesNotListIsAProblem) {
   BackupWriter writer(repository_, layout_, next_id_, nullptr, {});
   writer.begin_file("more", 0, 0600, 0);

@@ -84,5 +84,19 @@ TEST_F(DamageTest, AMissingPackIsHealedByTheNextBackup) {
   EXPECT_EQ(read_back(second.id), kDatabase);
 }
 
+TEST_F(DamageTest, ALostPackKeepsItsNumber) {
+  backup(kDatabase);
+  const auto lost = newest_pack(PackKind::full);
+  std::filesystem::remove(lost);
+  backup(kDatabase);
+  EXPECT_FALSE(std::filesystem::exists(lost));
+}
+
+TEST_F(DamageTest, MarksOfTwoVerificationsAreBothKept) {
+  mark_suspects(layout_, {ObjectRef{1, 2}});
+  mark_suspects(layout_, {ObjectRef{3, 4}});
+  EXPECT_EQ(read_suspects(layout_), (std::set<ObjectRef>{{1, 2}, {3, 4}}));
+}
+
 }  // namespace
 }  // namespace pgkeep::store

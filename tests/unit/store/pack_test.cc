@@ -66,5 +66,16 @@ TEST_F(PackTest, ASetBeyondItsBudgetStillReadsEveryPack) {
   EXPECT_THROW(packs.open(6), Corruption);
 }
 
+TEST_F(PackTest, ASetKeepsFewerFilesOpenThanAProcessMay) {
+  constexpr std::uint32_t kPacks = 300;
+  for (std::uint32_t number = 1; number <= kPacks; ++number) {
+    PackWriter(repository_, layout_, number, PackKind::full, next_id_).finish();
+  }
+  PackSet packs(repository_, layout_);
+  for (std::uint32_t number = 1; number <= kPacks; ++number) packs.open(number);
+  const std::filesystem::directory_iterator descriptors("/proc/self/fd");
+  EXPECT_LT(std::distance(begin(descriptors), end(descriptors)), 280);
+}
+
 }  // namespace
 }  // namespace pgkeep::store

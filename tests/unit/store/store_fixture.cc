@@ -61,7 +61,7 @@ BackupRecord StoreTest::backup(const Content& content) {
   }
   writer.finish_files();
   writer.manifest_data(manifest_of(content));
-  EXPECT_TRUE(writer.finish_manifest().problems.empty());
+  EXPECT_EQ(writer.finish_manifest().problem_count, 0u);
   BackupRecord record(id);
   writer.commit(record);
   newest_ = id;

@@ -49,6 +49,28 @@ TEST_F(SweepTest, RemovesNoPackWhenAFileTableCannotBeRead) {
   EXPECT_EQ(pack_count(), 1u);
 }
 
+TEST_F(SweepTest, RemovesNoPackOnTheWordOfAChangedFileTable) {
+  const auto kept = backup(kDatabase);
+  {
+    io::Database table(layout_.file_table(kept.id), io::Database::Mode::read_write);
+    table.execute("DELETE FROM packs");
+  }
+  EXPECT_THROW(sweep_unfinished(layout_), Corruption);
+  EXPECT_EQ(pack_count(), 1u);
+}
+
+TEST_F(SweepTest, ABackupWithoutFileTableIsNamed) {
+  const auto damaged = backup(kDatabase);
+  std::filesystem::remove(layout_.file_table(damaged.id));
+  try {
+    sweep_unfinished(layout_);
+    FAIL() << "swept without knowing what is needed";
+  } catch (const Corruption& e) {
+    EXPECT_NE(std::string(e.what()).find("Delete backup " + damaged.id.to_string()), std::string::npos)
+        << e.what();
+  }
+}
+
 TEST_F(SweepTest, DeletingWhatIsNotThereSaysSo) {
   EXPECT_THROW(delete_backup(layout_, next_id_), NotFound);
 }
