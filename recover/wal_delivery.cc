@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/postgres/wal_page.h"
+#include "catalog/wal_tail.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -46,11 +48,26 @@ Lsn trusted_end(const catalog::WalInventory& known, const WalSegment& segment,
   return end;
 }
 
-bool is_newest_of_timeline(const catalog::WalInventory& known, const WalSegment& segment) {
-  const auto is_newer = [&segment](const WalSegment& other) {
-    return other.timeline == segment.timeline && other.number > segment.number;
+/// Whether the archive has WAL that follows this segment, on its timeline or on one that left it later: then
+/// the segment was received once, and recovery must not end for want of it.
+bool is_followed(const catalog::WalInventory& known, const WalSegment& segment,
+                 postgres::WalSegmentSize size) {
+  const auto follows = [&](const WalSegment& other) {
+    if (other.number <= segment.number) return false;
+    if (other.timeline == segment.timeline) return true;
+    const auto history = known.histories.find(other.timeline);
+    if (history == known.histories.end()) return false;
+    const auto left = history->second.end_of(segment.timeline);
+    return left && *left >= segment.end(size);
   };
-  return std::ranges::none_of(known.segments, is_newer) && std::ranges::none_of(known.partials, is_newer);
+  return std::ranges::any_of(known.segments, follows) || std::ranges::any_of(known.partials, follows);
+}
+
+/// PostgreSQL asks for the newest timeline of its line first, also where that one had not begun yet.
+bool lies_before_timeline(const catalog::WalInventory& known, const WalSegment& segment,
+                          postgres::WalSegmentSize size) {
+  const auto history = known.histories.find(segment.timeline);
+  return history != known.histories.end() && segment.end(size) <= history->second.begin();
 }
 
 std::optional<io::File> open_partial(const catalog::WalArchive& archive, const WalSegment& segment) {
@@ -90,16 +107,40 @@ bool deliver_complete(const catalog::WalArchive& archive, const WalSegment& segm
   return complete.has_value();
 }
 
+/// `followed`: the archive has WAL behind it.
+WalAnswer deliver_unfinished(const io::File& partial, const WalSegment& segment,
+                             const catalog::WalInventory& known, bool followed, postgres::WalSegmentSize size,
+                             io::ByteSink& out) {
+  if (followed) {
+    if (!is_whole(partial, size)) {
+      throw Corruption(fmt::format(
+          "{}: it is incomplete, but the archive has WAL behind it; recovery would end here and "
+          "leave that out. Bring the segment back from another copy, or recover without --get-wal",
+          partial.path().native()));
+    }
+    deliver_partial(partial, segment, segment.end(size), size, out);
+    return WalAnswer::delivered;
+  }
+  if (is_empty(partial)) return WalAnswer::not_there;
+  deliver_partial(partial, segment, trusted_end(known, segment, size), size, out);
+  return WalAnswer::delivered;
+}
+
 WalAnswer deliver_segment(const catalog::WalArchive& archive, const WalSegment& segment, io::ByteSink& out) {
   if (deliver_complete(archive, segment, out)) return WalAnswer::delivered;
+  const auto size = archive.identity().wal_segment_size;
+  // What is behind the segment is listed before its own file is looked for: it was received before.
+  const auto known = archive.inventory();
+  const bool followed = is_followed(known, segment, size);
   const auto partial = open_partial(archive, segment);
   // It may be completed at any moment, and the archive has it before the partial goes: so ask once more.
-  const auto known = archive.inventory();
   if (deliver_complete(archive, segment, out)) return WalAnswer::delivered;
-  if (!partial || is_empty(*partial) || !is_newest_of_timeline(known, segment)) return WalAnswer::not_there;
-  const auto size = archive.identity().wal_segment_size;
-  deliver_partial(*partial, segment, trusted_end(known, segment, size), size, out);
-  return WalAnswer::delivered;
+  if (partial) return deliver_unfinished(*partial, segment, known, followed, size, out);
+  if (!followed || lies_before_timeline(known, segment, size)) return WalAnswer::not_there;
+  throw Corruption(
+      fmt::format("WAL segment {} is missing, but the archive has WAL behind it; recovery would end here and "
+                  "leave that out. Bring the segment back, or recover to a target before it",
+                  segment.name(size)));
 }
 
 WalAnswer deliver_history(const catalog::WalArchive& archive, postgres::TimelineId timeline,
@@ -111,6 +152,12 @@ WalAnswer deliver_history(const catalog::WalArchive& archive, postgres::Timeline
 }
 
 }  // namespace
+
+bool is_whole(const io::File& partial, postgres::WalSegmentSize size) {
+  if (partial.size() < size.bytes()) return false;
+  const auto used = catalog::used_bytes(partial);
+  return used + postgres::kWalBlockBytes > size.bytes() || catalog::ends_with_switch(partial, used);
+}
 
 WalAnswer deliver_wal(const catalog::WalArchive& archive, const std::string& name, io::ByteSink& out) {
   if (const auto timeline = postgres::parse_history_name(name))

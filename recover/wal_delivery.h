@@ -13,11 +13,15 @@ enum class WalAnswer {
   not_there,  // we are sure: the archive does not have it
 };
 
-/// Writes a WAL file that PostgreSQL's recovery asks for into `out`: a segment, decompressed and checked; the
-/// segment still being received, padded with zeroes, when no complete one is there and it is the newest of
-/// its timeline; a history file. Any other name is not_there. Throws when it cannot tell (unreadable,
-/// damaged): then `out` must not be kept.
+/// Writes a WAL file that PostgreSQL's recovery asks for into `out`: a segment, decompressed and checked; one
+/// that is not archived yet from its partial, as it is when WAL behind it was received, else padded with
+/// zeroes behind what was received; a history file. Any other name is not_there. Throws when it cannot tell
+/// (unreadable, damaged), and when a segment is missing or incomplete that has WAL behind it, since recovery
+/// would end at it: then `out` must not be kept.
 WalAnswer deliver_wal(const catalog::WalArchive& archive, const std::string& name, io::ByteSink& out);
+
+/// Whether a partial holds a whole segment: up to its last page, or to a WAL switch with zeroes behind it.
+bool is_whole(const io::File& partial, postgres::WalSegmentSize size);
 
 /// Writes a segment that a plan has chosen: always a whole segment's bytes. Throws Corruption when it is
 /// damaged or gone.

@@ -78,10 +78,54 @@ TEST_F(WalDeliveryTest, HasNothingOfWhatWasNotReceived) {
   EXPECT_EQ(asked("00000002.history"), std::nullopt);
 }
 
-TEST_F(WalDeliveryTest, DoesNotDeliverAPartialWithNewerWalBehindIt) {
-  received({kOne, 6}, 20000);  // left behind by a receiver that had to begin anew
+TEST_F(WalDeliveryTest, DeliversAWholePartialWithWalBehindIt) {
+  received({kOne, 6}, kBytes);
+  for (const bool next_is_archived : {false, true}) {
+    if (next_is_archived) {
+      archived({kOne, 7});
+    } else {
+      received({kOne, 7}, 20000);
+    }
+    EXPECT_EQ(asked({kOne, 6}), test::sample_wal({kOne, 6}));
+  }
+}
+
+TEST_F(WalDeliveryTest, DeliversAWholePartialPastAForkThatItsTimelineOutlived) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  received({kOne, 6}, kBytes);
+  received({kOne, 7}, 20000);
+  EXPECT_EQ(asked({kOne, 6}), test::sample_wal({kOne, 6}));
+}
+
+TEST_F(WalDeliveryTest, ThrowsForAnIncompletePartialWithWalBehindIt) {
+  received({kOne, 6}, 20000);
   archived({kOne, 7});
-  EXPECT_EQ(asked({kOne, 6}), std::nullopt);
+  EXPECT_THROW(asked({kOne, 6}), Corruption);
+  received({kOne, 6}, 0);
+  EXPECT_THROW(asked({kOne, 6}), Corruption);
+}
+
+TEST_F(WalDeliveryTest, ThrowsForAHole) {
+  archived({kOne, 4});
+  archived({kOne, 7});
+  EXPECT_THROW(asked({kOne, 5}), Corruption);
+  EXPECT_EQ(asked({kOne, 8}), std::nullopt);
+}
+
+TEST_F(WalDeliveryTest, ThrowsForAHoleBeforeTheForkOfALaterTimeline) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  archived({kOne, 4});
+  received({kTwo, 7}, 20000);
+  EXPECT_THROW(asked({kOne, 5}), Corruption);
+  EXPECT_THROW(asked({kTwo, 6}), Corruption);
+}
+
+TEST_F(WalDeliveryTest, HasNothingOfATimelineBeforeItBegan) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  archived({kOne, 5});
+  received({kTwo, 6}, 20000);
+  EXPECT_EQ(asked({kTwo, 5}), std::nullopt);
+  EXPECT_EQ(asked({kOne, 6}), std::nullopt);  // the newer file has its bytes
 }
 
 TEST_F(WalDeliveryTest, DeliversTheOldTimelinesEndWhenTheNewOneHasTheSegment) {
