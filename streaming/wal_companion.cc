@@ -21,6 +21,7 @@ WalCompanion::WalCompanion(const store::ServerLayout& layout, const catalog::Ser
       observer_(&observer),
       stop_(std::move(stop)),
       archive_(layout, identity, settings.compression_level) {
+  settings_.purpose = "backup";
   look_after_receiver();
 }
 
@@ -84,7 +85,11 @@ void WalCompanion::wait_until_kept(const postgres::WalPosition& start, const pos
       ++next.number;
     }
     if (next.number > last.number) return;
-    if (from_standby && history && archive_.holds(*history, start.lsn, end.lsn)) return;
+    if (from_standby && history && archive_.holds(*history, start.lsn, end.lsn)) {
+      // What is there may not be on the disk yet: another process may be between its write and its fsync.
+      archive_.sync_partial(last);
+      if (archive_.holds(*history, start.lsn, end.lsn)) return;
+    }
     observer_->progress({"waiting for WAL segment " + next.name(size), 0, 0});
     look_after_receiver();
     wait_a_moment();
@@ -93,19 +98,25 @@ void WalCompanion::wait_until_kept(const postgres::WalPosition& start, const pos
 
 void WalCompanion::connected(const Connection& /*connection*/, const SystemInfo& /*system*/) {}
 
-void WalCompanion::streaming_from(const postgres::WalPosition& /*position*/) { happened_.notify_all(); }
+void WalCompanion::streaming_from(const postgres::WalPosition& /*position*/) {
+  happened_.notify_all();
+}
 
-void WalCompanion::segment_archived(const catalog::SegmentFileHeader& /*segment*/) { happened_.notify_all(); }
+void WalCompanion::segment_archived(const catalog::SegmentFileHeader& /*segment*/) {
+  happened_.notify_all();
+}
 
 void WalCompanion::timeline_switched(postgres::TimelineId from, postgres::TimelineId to, postgres::Lsn at) {
-  observer_->note(fmt::format("the server went from timeline {} to {} at {}", from.to_string(), to.to_string(),
-                              at.to_string()));
+  observer_->note(fmt::format("the server went from timeline {} to {} at {}", from.to_string(),
+                              to.to_string(), at.to_string()));
 }
 
 void WalCompanion::disconnected(const std::string& why, std::chrono::milliseconds retry_in) {
   observer_->warning(fmt::format("WAL stream: {}; next try in {}", why, io::format_duration(retry_in)));
 }
 
-void WalCompanion::warning(const std::string& what) { observer_->warning("WAL stream: " + what); }
+void WalCompanion::warning(const std::string& what) {
+  observer_->warning("WAL stream: " + what);
+}
 
 }  // namespace pgkeep::streaming
