@@ -1,3 +1,4 @@
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <set>
@@ -6,10 +7,14 @@
 
 #include "catalog/identity.h"
 #include "catalog/io/error.h"
+#include "catalog/io/file.h"
 #include "recover/plan.h"
+#include "recover/wal_delivery.h"
 
 namespace pgkeep::recover {
 namespace {
+
+using postgres::WalSegment;
 
 /// When the receiver last wrote to the segment: nothing sent later is in it.
 std::optional<io::TimePoint> written_time(const std::filesystem::path& path) {
@@ -19,17 +24,32 @@ std::optional<io::TimePoint> written_time(const std::filesystem::path& path) {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::file_clock::to_sys(time));
 }
 
+/// Whether a partial is known to be whole: the next segment's file is made only then, and the bytes agree.
+bool is_whole_partial(const catalog::WalArchive& archive, const WalSegment& segment, bool has_next) {
+  if (!has_next) return false;
+  const auto size = archive.identity().wal_segment_size;
+  try {
+    return is_whole(io::File::open_to_read(archive.layout().partial(segment, size)), size);
+  } catch (const StorageError& error) {
+    if (error.cause() == ENOENT) return false;  // archived or expired meanwhile
+    throw;
+  }
+}
+
 /// Reads what WAL there is while a receiver may be at work. A segment goes from the partials to the complete
 /// ones at any moment, the latter first; so partials are listed before segments, and asked for again one by
 /// one.
 void read_wal(const catalog::WalArchive& archive, RecoveryFacts& facts) {
   const auto partials = archive.inventory().partials;
   facts.wal = archive.inventory();
-  std::set<postgres::WalSegment> complete(facts.wal.segments.begin(), facts.wal.segments.end());
-  std::set<postgres::WalSegment> unfinished(facts.wal.partials.begin(), facts.wal.partials.end());
+  std::set<WalSegment> complete(facts.wal.segments.begin(), facts.wal.segments.end());
+  std::set<WalSegment> unfinished(facts.wal.partials.begin(), facts.wal.partials.end());
   unfinished.insert(partials.begin(), partials.end());
   for (const auto& segment : unfinished) {
-    const auto end = archive.partial_end(segment);
+    const bool has_next = complete.contains(segment.next()) || unfinished.contains(segment.next());
+    const auto end = is_whole_partial(archive, segment, has_next)
+                         ? segment.end(archive.identity().wal_segment_size)
+                         : archive.partial_end(segment);
     if (archive.has(segment)) {
       complete.insert(segment);
     } else {

@@ -107,19 +107,21 @@ const BackupRecord& choose_backup(const TimelineHistory& line, const RecoveryReq
                           : fmt::format("the newest that can is {}", suitable->id.to_string())));
 }
 
-std::string missing_name(const WalLine& wal, const RecoveryFacts& facts) {
-  return wal.missing.value_or(WalSegment::holding(wal.end, facts.wal_segment_size))
-      .name(facts.wal_segment_size);
+/// "WAL segment … is missing", or "… is incomplete", of the one where the WAL ends.
+std::string what_is_missing(const WalLine& wal, const RecoveryFacts& facts) {
+  const auto segment = wal.missing.value_or(WalSegment::holding(wal.end, facts.wal_segment_size));
+  return fmt::format("WAL segment {} is {}", segment.name(facts.wal_segment_size),
+                     wal.incomplete ? "incomplete" : "missing");
 }
 
 void require_consistency(const BackupRecord& backup, const WalLine& wal, const RecoveryFacts& facts) {
   const auto have = wal.ends_in_partial() ? wal.end.lsn + kUnknownTailBytes : wal.end.lsn;
   if (backup.end.lsn <= have) return;
-  throw Refused(fmt::format(
-      "backup {} cannot be made consistent: WAL segment {} is missing; the archive has its WAL up to {}, and "
-      "{} is "
-      "needed. Choose another backup, or bring the segment back",
-      backup.id.to_string(), missing_name(wal, facts), wal.end.lsn.to_string(), backup.end.lsn.to_string()));
+  throw Refused(
+      fmt::format("backup {} cannot be made consistent: {}; the archive has its WAL up to {}, and {} is "
+                  "needed. Choose another backup, or bring the segment back",
+                  backup.id.to_string(), what_is_missing(wal, facts), wal.end.lsn.to_string(),
+                  backup.end.lsn.to_string()));
 }
 
 [[noreturn]] void refuse_hole(const RecoveryRequest& request, const BackupRecord& backup, const WalLine& wal,
@@ -131,9 +133,9 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
   if (request.backup && newer != facts.backups.end())
     ways_out += fmt::format("; backup {} was taken behind the hole", facts.backups.back().id.to_string());
   throw Refused(
-      fmt::format("{} cannot be reached from backup {}: WAL segment {} is missing (WAL ends at {} and goes "
+      fmt::format("{} cannot be reached from backup {}: {} (WAL ends at {} and goes "
                   "on behind the hole); {}",
-                  request.target.describe(), backup.id.to_string(), missing_name(wal, facts),
+                  request.target.describe(), backup.id.to_string(), what_is_missing(wal, facts),
                   wal.end.lsn.to_string(), ways_out));
 }
 
@@ -201,10 +203,8 @@ void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHisto
                      const RecoveryFacts& facts) {
   const auto size = facts.wal_segment_size;
   if (wal.missing) {
-    plan.remarks.push_back(
-        fmt::format("WAL segment {} is missing, behind the target: later WAL cannot be reached "
-                    "from this backup",
-                    wal.missing->name(size)));
+    plan.remarks.push_back(fmt::format("{}, behind the target: later WAL cannot be reached from this backup",
+                                       what_is_missing(wal, facts)));
   }
   const bool cut = !plan.wal.empty() && plan.wal.back().segment != wal.files.back().segment;
   if (cut && target_as<TargetTime>(plan.request) != nullptr) {

@@ -71,6 +71,7 @@ WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn 
   const auto missing = WalSegment::holding(found.end, size);
   const bool more_behind = candidates.upper_bound(missing.number) != candidates.end();
   if (more_behind) found.missing = missing;
+  found.incomplete = candidates.contains(missing.number);
   return found;
 }
 

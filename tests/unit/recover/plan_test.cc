@@ -147,6 +147,21 @@ TEST(PlanTest, RefusesAHoleBeforeTheTarget) {
   }
 }
 
+TEST(PlanTest, SaysWhenASegmentIsThereButIncomplete) {
+  const auto facts = Repository().backup(3, 4, 10).wal(3, 5).partial(6, "0/640000").wal(7, 9).facts;
+  EXPECT_THAT([&] { make_plan(request(), facts); },
+              ThrowsMessage<Refused>(
+                  AllOf(HasSubstr("000000010000000000000006 is incomplete"), HasSubstr("0/640000"))));
+}
+
+TEST(PlanTest, GoesOnBehindAWholePartial) {
+  const auto facts =
+      Repository().backup(3, 4, 10).wal(3, 5).partial(6, "0/700000").partial(7, "0/710000").facts;
+  const auto plan = make_plan(request(), facts);
+  EXPECT_EQ(wal_of(plan), "1:3 1:4 1:5 1:6p 1:7p");
+  EXPECT_EQ(plan.wal_end.lsn, lsn("0/710000"));
+}
+
 TEST(PlanTest, ReachesATargetBeforeAHole) {
   const auto facts = Repository().backup(3, 4, 10).wal(3, 5).wal(7, 9).facts;
   const auto plan = make_plan(request(to_lsn("0/5FFFFF")), facts);

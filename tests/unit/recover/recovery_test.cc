@@ -90,6 +90,23 @@ TEST_F(RecoveryTest, LaysDownWalAndHistories) {
   EXPECT_TRUE(has("pg_wal/archive_status") && has("pg_wal/summaries"));
 }
 
+TEST_F(RecoveryTest, GoesOnBehindAPartialThatEndsWithASwitch) {
+  const postgres::WalSegment switched{catalog::kOne, 7};
+  const auto wal = test::sample_wal_with_switch(switched, 20000);
+  io::write_file_durably(layout_.partial(switched, test::sample_segment_size()), wal);
+  received({catalog::kOne, 8}, 20000);
+  const auto report = recover();
+  EXPECT_EQ(report.wal_segments, 4u);
+  EXPECT_EQ(recovered("pg_wal/" + switched.name(test::sample_segment_size())), wal);
+}
+
+TEST_F(RecoveryTest, RefusesAnIncompletePartialWithWalBehindIt) {
+  received({catalog::kOne, 7}, 20000);
+  received({catalog::kOne, 8}, 20000);
+  EXPECT_THAT([&] { recover(); },
+              ThrowsMessage<Refused>(HasSubstr("000000010000000000000007 is incomplete")));
+}
+
 TEST_F(RecoveryTest, NeutralisesSettingsAndSignalsRecovery) {
   const auto report = recover();
   EXPECT_THAT(io::as_text(recovered("postgresql.auto.conf")), HasSubstr("archive_command = ''"));
