@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "streaming/cut_record.h"
+
 namespace pgkeep::streaming {
 namespace {
 
@@ -18,15 +20,25 @@ std::string place(const postgres::WalPosition& position) {
   return fmt::format("{} of timeline {}", position.lsn.to_string(), position.timeline.to_string());
 }
 
+/// Where the line left the timeline of `here`, when only a cut record lies between that and what is here.
+std::optional<postgres::Lsn> fork_before_cut_record(const catalog::WalArchive& archive,
+                                                    const postgres::TimelineHistory& line,
+                                                    const postgres::WalPosition& here) {
+  const auto fork = line.end_of(here.timeline);
+  if (!fork || *fork >= here.lsn) return std::nullopt;
+  return only_a_cut_record_follows(archive, {here.timeline, *fork}, here) ? fork : std::nullopt;
+}
+
 /// Throws unless the server can send what follows `here`, the first byte that is not here.
 void require_on_line(const Connection& connection, const SystemInfo& system,
-                     const postgres::TimelineHistory& line, const postgres::WalPosition& here) {
+                     const catalog::WalArchive& archive, const postgres::TimelineHistory& line,
+                     const postgres::WalPosition& here) {
   if (here.timeline > system.timeline) {
     throw Refused(fmt::format(
         "{} is on timeline {}, but WAL of timeline {} was received already (up to {}). {}", connection.peer(),
         system.timeline.to_string(), here.timeline.to_string(), here.lsn.to_string(), kKeepApart));
   }
-  if (!line.contains(here)) {
+  if (!line.contains(here) && !fork_before_cut_record(archive, line, here)) {
     const auto left = line.end_of(here.timeline);
     throw Refused(fmt::format(
         "{} is on timeline {}, which {}; but here WAL is received up to {}: that is another branch. {}",
@@ -43,6 +55,17 @@ void require_on_line(const Connection& connection, const SystemInfo& system,
   }
 }
 
+/// In the segment that holds the fork, on the timeline that goes on there; or behind what was received of it.
+StreamStart start_behind_fork(const catalog::WalArchive& archive, const postgres::TimelineHistory& line,
+                              postgres::Lsn fork) {
+  const auto size = archive.identity().wal_segment_size;
+  const auto timeline = line.timeline_at(fork);
+  const auto end = line.end_of(timeline);
+  auto segment = postgres::WalSegment::holding({timeline, fork}, size);
+  while (archive.has(segment) && (!end || segment.end(size) <= *end)) segment = segment.next();
+  return {{timeline, segment.begin(size)}, std::max(fork, archive.partial_end(segment))};
+}
+
 }  // namespace
 
 void adopt_histories(Connection& connection, const SystemInfo& system, catalog::WalArchive& archive,
@@ -53,7 +76,7 @@ void adopt_histories(Connection& connection, const SystemInfo& system, catalog::
     content = timeline_history(connection, system.timeline).content;
     line = postgres::TimelineHistory::parse(system.timeline, *content);
   }
-  if (const auto here = archive.resume_position()) require_on_line(connection, system, line, *here);
+  if (const auto here = archive.resume_position()) require_on_line(connection, system, archive, line, *here);
 
   const auto store = [&](postgres::TimelineId timeline, const std::string& history) {
     archive.store_history(timeline, history);
@@ -76,6 +99,11 @@ StreamStart choose_start(Connection& connection, const SystemInfo& system, const
                          const std::function<void(const std::string&)>& warn) {
   const auto size = archive.identity().wal_segment_size;
   if (const auto resumed = archive.resume_position()) {
+    const auto line = archive.history(system.timeline);
+    if (line && !line->contains(*resumed)) {
+      if (const auto fork = fork_before_cut_record(archive, *line, *resumed))
+        return start_behind_fork(archive, *line, *fork);
+    }
     // The flush position that was reported last is not known, but lies in what was received.
     const auto received = archive.partial_end(postgres::WalSegment::holding(*resumed, size));
     return {*resumed, received};

@@ -33,8 +33,9 @@ class ServerBehind : public Error {
 void adopt_histories(Connection& connection, const SystemInfo& system, catalog::WalArchive& archive,
                      const std::function<void(postgres::TimelineId, const std::string&)>& stored);
 
-/// From what is on disk; else where the slot holds WAL back; else from the server's position, each rounded
-/// down to a segment. `warn` hears when the slot cannot be read.
+/// From what is on disk, or from the fork when the server left its timeline before a record of which only the
+/// beginning is here (it was recovered from here to the last byte); else where the slot holds WAL back; else
+/// from the server's position, each rounded down to a segment. `warn` hears when the slot cannot be read.
 StreamStart choose_start(Connection& connection, const SystemInfo& system, const catalog::WalArchive& archive,
                          const WalReceiverSettings& settings, const std::stop_token& stop,
                          const std::function<void(const std::string&)>& warn);

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "catalog/wal_archive.h"
+
+namespace pgkeep::streaming {
+
+/// Recovery to the last byte leaves the timeline before a record of which only the beginning was received. So
+/// a server that was recovered from here goes on a little before the end of what is here.
+///
+/// True when behind `fork`, up to the end of what the archive holds (`here`: WalArchive::resume_position(),
+/// on the same timeline), there is nothing but such a record, or zeroes. A whole record there is another
+/// branch's.
+bool only_a_cut_record_follows(const catalog::WalArchive& archive, const postgres::WalPosition& fork,
+                               const postgres::WalPosition& here);
+
+}  // namespace pgkeep::streaming
