@@ -333,7 +333,8 @@ RecoveryReport Recovery::report() {
                         .wal_segments = plan_->wal.size(),
                         .changed_settings = settings_.changed,
                         .review = settings_.review,
-                        .start_commands = start_commands(*plan_, facts, settings_)};
+                        .start_commands = start_commands(*plan_, facts, settings_),
+                        .resets = settings_.resets};
   if (facts.pg_ctl.find('/') == std::string::npos) {
     report.review.push_back(
         fmt::format("pg_ctl was not found where packages put it: it must be that of PostgreSQL {}",

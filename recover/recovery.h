@@ -20,6 +20,7 @@ struct RecoveryReport {
   std::vector<std::string> changed_settings;  // what was neutralised or set, a line each
   std::vector<std::string> review;  // what the operator must look at: absolute paths, missing configuration
   std::vector<std::string> start_commands;  // exact commands
+  std::vector<std::string> resets;          // SQL for when it is open: takes back the recovery's settings
   std::chrono::milliseconds duration{};
 };
 

@@ -42,6 +42,7 @@ constexpr std::array kHarmful{
     Harmful{"recovery_target_xid", "", "an older recovery's target"},
     Harmful{"recovery_target_lsn", "", "an older recovery's target"},
     Harmful{"recovery_target_inclusive", "on", "an older recovery's target"},
+    Harmful{"recovery_target_timeline", "latest", "an older recovery's target"},
     Harmful{"recovery_target_action", "pause", "an older recovery's target"},
     Harmful{"promote_trigger_file", "", "the copy would be promoted together with the original", 0,
             kLastWithTriggerFile},
@@ -111,14 +112,17 @@ std::optional<std::pair<std::string, std::string>> target_setting(const Recovery
   return std::nullopt;
 }
 
-/// A standby that is on the newest timeline should follow the next switch too; otherwise the timeline is said
-/// by number: "latest" would be the highest one, which may be a failed experiment.
-std::string timeline_setting(const RecoveryPlan& plan) {
-  const auto next = std::ranges::upper_bound(plan.histories, plan.timeline);
-  const bool newest = next == plan.histories.end();
-  if (plan.request.standby && newest && !plan.request.target.timeline && !plan.request.target.has_target())
-    return "latest";
-  return plan.timeline.to_string();
+/// Whether PostgreSQL's default, `latest`, comes to the plan's timeline: it goes up from the backup's
+/// timeline as long as there is a history file with the next number, a failed experiment's too.
+bool latest_is_planned(const RecoveryPlan& plan) {
+  // What is fetched may have grown by then: fine unless a number was asked for.
+  if (plan.request.wal_mode == WalMode::get_wal && plan.request.target.timeline) return false;
+  const auto known = [&plan](std::uint32_t number) {
+    return std::ranges::find(plan.histories, postgres::TimelineId(number)) != plan.histories.end();
+  };
+  auto latest = plan.backup.start.timeline.value();
+  while (known(latest + 1)) ++latest;
+  return latest == plan.timeline.value();
 }
 
 /// What this recovery needs, whatever the source had.
@@ -134,7 +138,8 @@ Assignments recovery_settings(const RecoveryPlan& plan) {
     // starts no program.
     settings.emplace_back("restore_command", "false");
   }
-  settings.emplace_back("recovery_target_timeline", timeline_setting(plan));
+  // A number would stay in the file, and standbys cloned from the copy would not follow its new timeline.
+  if (!latest_is_planned(plan)) settings.emplace_back("recovery_target_timeline", plan.timeline.to_string());
   const auto& target = plan.request.target;
   if (const auto setting = target_setting(target)) {
     settings.push_back(*setting);
@@ -209,7 +214,9 @@ RecoverySettings make_settings(const RecoveryPlan& plan, std::string_view auto_c
   for (const auto& [name, value] : wanted) {
     replaced.insert(name);
     result.changed.push_back(fmt::format("{} = {}", name, quote_conf_value(value)));
+    if (!value.empty()) result.resets.push_back(fmt::format("ALTER SYSTEM RESET {};", name));
   }
+  if (!result.resets.empty()) result.resets.emplace_back("SELECT pg_reload_conf();");
   Assignments settings;
   for (const auto& harmful : kHarmful) {
     const auto version = plan.backup.major_version;

@@ -15,13 +15,17 @@ struct RecoverySettings {
   std::string auto_conf;             // the whole new content
   std::vector<std::string> changed;  // what was set or neutralised, a line each
   std::vector<std::string> review;   // what the operator should look at, a line each
+  /// SQL that takes the recovery's own settings back once the copy is open for writing: standbys cloned from
+  /// it would inherit them.
+  std::vector<std::string> resets;
   /// What must stand on the command line of the start (pg_ctl -o "-c NAME=VALUE"): PostgreSQL needs it before
   /// it reads postgresql.auto.conf.
   std::vector<std::pair<std::string, std::string>> start_options;
 };
 
 /// From the backup's postgresql.auto.conf and postgresql.conf (empty when not in the backup): recovery
-/// settings of the plan are set, old ones removed; what would harm is neutralised: archive_mode,
+/// settings of the plan are set, old ones removed (the timeline is given by number only where PostgreSQL's
+/// `latest` would be another); what would harm is neutralised: archive_mode,
 /// archive_command and archive_library, synchronous_standby_names, primary_conninfo, primary_slot_name,
 /// restore_command, recovery_target_*, recovery_end_command, archive_cleanup_command,
 /// recovery_min_apply_delay. Absolute paths (hba_file, data_directory, ssl_*_file, include …) are put under

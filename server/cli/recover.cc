@@ -39,7 +39,8 @@ Json report_json(const recover::RecoveryReport& report) {
           {"duration_seconds", std::chrono::duration<double>(report.duration).count()},
           {"changed_settings", report.changed_settings},
           {"review", report.review},
-          {"start_commands", report.start_commands}};
+          {"start_commands", report.start_commands},
+          {"reset_commands", report.resets}};
 }
 
 void print_list(std::string_view title, const std::vector<std::string>& lines, Output& out) {
@@ -58,6 +59,8 @@ void print(const recover::RecoveryPlan& plan, const recover::RecoveryReport& rep
   print_list("Settings changed:", report.changed_settings, out);
   print_list("To be looked at before the start:", report.review, out);
   print_list("To start it:", report.start_commands, out);
+  print_list(
+      "Once it is open for writing, so that its standbys do not inherit these settings:", report.resets, out);
 }
 
 void print_plan(const recover::RecoveryPlan& plan, Output& out) {

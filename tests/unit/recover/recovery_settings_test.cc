@@ -24,7 +24,11 @@ constexpr std::string_view kPlainMain = "max_connections = 50\n";
 RecoveryPlan plan(int major_version = 18, const RecoveryTarget& target = {}) {
   store::BackupRecord record(id_of(10));
   record.major_version = major_version;
-  return {.request = request(target), .backup = record, .timeline = postgres::TimelineId(2)};
+  record.start.timeline = postgres::TimelineId(1);
+  return {.request = request(target),
+          .backup = record,
+          .timeline = postgres::TimelineId(2),
+          .histories = {postgres::TimelineId(2)}};
 }
 
 /// The value that PostgreSQL would take: the last one.
@@ -39,7 +43,7 @@ std::optional<std::string> value_of(const RecoverySettings& settings, std::strin
 TEST(RecoverySettingsTest, RecoversToTheEndOfTheTimelineFromPgWal) {
   const auto settings = make_settings(plan(), "", kPlainMain);
   EXPECT_EQ(value_of(settings, "restore_command"), "false");
-  EXPECT_EQ(value_of(settings, "recovery_target_timeline"), "2");
+  EXPECT_EQ(value_of(settings, "recovery_target_timeline"), std::nullopt);
   EXPECT_EQ(value_of(settings, "archive_mode"), "off");
   EXPECT_EQ(value_of(settings, "recovery_target_action"), std::nullopt);
 }
@@ -130,7 +134,7 @@ TEST(RecoverySettingsTest, NeutralisesWhatWouldHarmAndSaysSo) {
 
 TEST(RecoverySettingsTest, SaysNothingOfWhatWasNotSet) {
   EXPECT_THAT(make_settings(plan(), "", "archive_mode = off\nprimary_conninfo = ''\n").changed,
-              ElementsAre("restore_command = 'false'", "recovery_target_timeline = '2'"));
+              ElementsAre("restore_command = 'false'"));
 }
 
 TEST(RecoverySettingsTest, WritesOnlyWhatTheVersionKnows) {
@@ -159,11 +163,60 @@ TEST(RecoverySettingsTest, KeepsADataDirectorySettingFromLeadingToTheOriginal) {
   EXPECT_THAT(make_settings(plan(), "", kPlainMain).start_options, IsEmpty());
 }
 
+TEST(RecoverySettingsTest, SaysTheTimelineByNumberOnlyWhereLatestIsAnother) {
+  struct Row {
+    std::uint32_t timeline;
+    std::vector<std::uint32_t> histories;
+    std::optional<std::string> written;
+  };
+  const Row rows[] = {{1, {}, std::nullopt}, {2, {2}, std::nullopt}, {3, {2, 3}, std::nullopt},
+                      {1, {2}, "1"},         {2, {2, 3}, "2"},       {2, {2, 4}, std::nullopt},
+                      {4, {2, 4}, "4"},  // PostgreSQL stops looking at the first number that is not there
+                      {2, {}, "2"}};
+  for (const auto& row : rows) {
+    auto some = plan();
+    some.timeline = postgres::TimelineId(row.timeline);
+    some.histories.clear();
+    for (const auto number : row.histories) some.histories.emplace_back(number);
+    EXPECT_EQ(value_of(make_settings(some, "", kPlainMain), "recovery_target_timeline"), row.written)
+        << row.timeline << " of " << row.histories.size();
+  }
+}
+
+TEST(RecoverySettingsTest, KeepsTheTimelineThatWasAskedForWhenHistoriesAreFetched) {
+  auto fetched = plan();
+  fetched.request.wal_mode = WalMode::get_wal;
+  EXPECT_EQ(value_of(make_settings(fetched, "", kPlainMain), "recovery_target_timeline"), std::nullopt);
+  fetched.request.target.timeline = postgres::TimelineId(2);
+  EXPECT_EQ(value_of(make_settings(fetched, "", kPlainMain), "recovery_target_timeline"), "2");
+}
+
+TEST(RecoverySettingsTest, DropsTheTimelineOfAnOlderRecovery) {
+  EXPECT_EQ(value_of(make_settings(plan(), "recovery_target_timeline = '7'\n", kPlainMain),
+                     "recovery_target_timeline"),
+            std::nullopt);
+  EXPECT_EQ(
+      value_of(make_settings(plan(), "", "recovery_target_timeline = '7'\n"), "recovery_target_timeline"),
+      "latest");
+}
+
+TEST(RecoverySettingsTest, TellsHowToTakeBackWhatItSet) {
+  EXPECT_THAT(make_settings(plan(), "", kPlainMain).resets,
+              ElementsAre("ALTER SYSTEM RESET restore_command;", "SELECT pg_reload_conf();"));
+  auto older = plan(18, {.where = TargetXid{"7"}});
+  older.timeline = postgres::TimelineId(1);
+  EXPECT_THAT(make_settings(older, "", kPlainMain).resets,
+              AllOf(Contains("ALTER SYSTEM RESET recovery_target_timeline;"),
+                    Contains("ALTER SYSTEM RESET recovery_target_xid;"),
+                    Contains("ALTER SYSTEM RESET recovery_target_action;")));
+}
+
 TEST(RecoverySettingsTest, MakesAStandbyThatFollowsTheNewestTimeline) {
   auto standby = plan();
   standby.request.standby = true;
   EXPECT_EQ(value_of(make_settings(standby, "", kPlainMain), "restore_command"), "");
-  EXPECT_EQ(value_of(make_settings(standby, "", kPlainMain), "recovery_target_timeline"), "latest");
+  EXPECT_EQ(value_of(make_settings(standby, "", kPlainMain), "recovery_target_timeline"), std::nullopt);
+  EXPECT_THAT(make_settings(standby, "", kPlainMain).resets, IsEmpty());
   standby.histories = {postgres::TimelineId(2), postgres::TimelineId(3)};
   EXPECT_EQ(value_of(make_settings(standby, "", kPlainMain), "recovery_target_timeline"), "2");
 }
