@@ -47,6 +47,8 @@ struct Connection::State {
   bool wait(short events, Clock::time_point deadline);
   bool holds_read_bytes() const;
   void consume();
+  void gather();
+  int unread_bytes() const;
   void flush();
   ResultPtr next_raw_result();
   void drain();
@@ -64,6 +66,7 @@ struct Connection::State {
   std::function<void(std::string_view, std::string_view)> notice_handler;
   std::exception_ptr notice_failure;  // thrown by the handler, on its way around libpq
   Clock::time_point goodbye = kNoDeadline;
+  int times_widened = 0;  // libpq's buffer, by gather()
 };
 
 }  // namespace pgkeep::streaming
