@@ -5,18 +5,12 @@
 
 #include "catalog/io/hashing.h"
 #include "catalog/postgres/wal_page.h"
+#include "catalog/postgres/wal_record.h"
 
 namespace pgkeep::catalog {
 namespace {
 
-// A record's header (xlogrecord.h, XLogRecord), little-endian: u32 length of the whole record, u32
-// transaction, u64 previous record, u8 info, u8 resource manager, 2 zero bytes, u32 CRC-32C of what follows
-// the header and then of the 20 bytes before it. Records begin at multiples of 8. A switch (pg_control.h,
-// XLOG_SWITCH) is a header alone, of resource manager 0.
-constexpr std::uint32_t kRecordBytes = 24;
-constexpr std::size_t kInfoAt = 16;
-constexpr std::size_t kManagerAt = 17;
-constexpr std::size_t kCrcAt = 20;
+// A switch (pg_control.h, XLOG_SWITCH) is a record's header alone, of resource manager 0.
 constexpr std::byte kInfoMask{0xF0};
 constexpr std::byte kSwitch{0x40};
 
@@ -24,27 +18,28 @@ constexpr std::byte kSwitch{0x40};
 // record begun before.
 constexpr std::uint16_t kContinues = 1;
 
-constexpr std::uint64_t kAlignment = 8;
 constexpr std::size_t kScanBytes = 256u << 10;
 
 std::uint64_t page_header_bytes(std::uint64_t page_offset) {
-  return page_offset == 0 ? 40 : 24;
+  return page_offset == 0 ? postgres::kWalLongPageHeaderBytes : postgres::kWalPageHeaderBytes;
 }
 
 /// `record` is as long as its header says.
 bool crc_is_right(io::ByteView record) {
-  const auto crc = io::crc32c(record.first(kCrcAt), io::crc32c(record.subspan(kRecordBytes)));
-  return io::load_le<std::uint32_t>(record.data() + kCrcAt) == crc;
+  const auto crc = io::crc32c(record.first(postgres::kWalRecordCrcAt),
+                              io::crc32c(record.subspan(postgres::kWalRecordHeaderBytes)));
+  return io::load_le<std::uint32_t>(record.data() + postgres::kWalRecordCrcAt) == crc;
 }
 
-bool is_switch(const std::array<std::byte, kRecordBytes>& record) {
-  return io::load_le<std::uint32_t>(record.data()) == kRecordBytes &&
-         (record[kInfoAt] & kInfoMask) == kSwitch && record[kManagerAt] == std::byte{0} &&
-         crc_is_right(record);
+bool is_switch(const std::array<std::byte, postgres::kWalRecordHeaderBytes>& record) {
+  return io::load_le<std::uint32_t>(record.data()) == postgres::kWalRecordHeaderBytes &&
+         (record[postgres::kWalRecordInfoAt] & kInfoMask) == kSwitch &&
+         record[postgres::kWalRecordManagerAt] == std::byte{0} && crc_is_right(record);
 }
 
 std::uint64_t aligned(std::uint64_t offset) {
-  return (offset + kAlignment - 1) / kAlignment * kAlignment;
+  return (offset + postgres::kWalRecordAlignment - 1) / postgres::kWalRecordAlignment *
+         postgres::kWalRecordAlignment;
 }
 
 /// Where the first record begins that begins in this page; past its end when the page only goes on with one.
@@ -55,9 +50,10 @@ std::uint64_t first_record(io::ByteView page, std::uint64_t header_bytes) {
 
 /// The end of the last whole record of those that begin in this page, the first of them at `begin`.
 std::uint64_t end_of_records(io::ByteView page, std::uint64_t begin) {
-  while (begin + kRecordBytes <= page.size()) {
+  while (begin + postgres::kWalRecordHeaderBytes <= page.size()) {
     const auto length = io::load_le<std::uint32_t>(page.data() + begin);
-    if (length < kRecordBytes || length > page.size() - begin || !crc_is_right(page.subspan(begin, length)))
+    if (length < postgres::kWalRecordHeaderBytes || length > page.size() - begin ||
+        !crc_is_right(page.subspan(begin, length)))
       break;
     begin = aligned(begin + length);
   }
@@ -97,17 +93,18 @@ std::uint64_t received_bytes(const io::File& plain) {
 bool ends_with_switch(const io::File& plain, std::uint64_t used) {
   const auto in_page = used % postgres::kWalBlockBytes;
   const auto page = used - in_page;
-  std::array<std::byte, kRecordBytes> record;
+  std::array<std::byte, postgres::kWalRecordHeaderBytes> record;
   const auto header = page_header_bytes(page);
-  if (used >= kRecordBytes && (in_page == 0 || in_page >= header + kRecordBytes)) {
-    plain.read_exactly_at(record, used - kRecordBytes);
+  if (used >= postgres::kWalRecordHeaderBytes &&
+      (in_page == 0 || in_page >= header + postgres::kWalRecordHeaderBytes)) {
+    plain.read_exactly_at(record, used - postgres::kWalRecordHeaderBytes);
     return is_switch(record);
   }
   if (in_page <= header) return false;
   if (page == 0) return true;
   // The record goes on behind this page's header.
   const auto rest = in_page - header;
-  const auto begun = kRecordBytes - rest;
+  const auto begun = postgres::kWalRecordHeaderBytes - rest;
   plain.read_exactly_at(io::ByteSpan(record).first(begun), page - begun);
   plain.read_exactly_at(io::ByteSpan(record).last(rest), page + header);
   return is_switch(record);

@@ -8,18 +8,10 @@
 #include "catalog/io/error.h"
 #include "catalog/io/hashing.h"
 #include "catalog/postgres/wal_page.h"
+#include "catalog/postgres/wal_record.h"
 
 namespace pgkeep::streaming {
 namespace {
-
-// xlogrecord.h, XLogRecord: u32 length of the whole record at 0, u32 CRC-32C at 20 of what follows these 24
-// bytes and then of the 20 before it. Records begin at multiples of 8.
-constexpr std::size_t kRecordHeader = 24;
-constexpr std::size_t kCrcAt = 20;
-constexpr std::uint64_t kAlignment = 8;
-// The headers of pages (xlog_internal.h); the long one begins a segment.
-constexpr std::size_t kPageHeader = 24;
-constexpr std::size_t kLongPageHeader = 40;
 
 /// Takes the pages from a record's first one on, and tells whether the record is whole.
 class RecordScan {
@@ -28,7 +20,7 @@ class RecordScan {
 
   /// False when the record has come to its end, so that no more is needed.
   bool take(io::ByteView page, postgres::Lsn at, bool first_of_segment) {
-    auto offset = first_of_segment ? kLongPageHeader : kPageHeader;
+    auto offset = first_of_segment ? postgres::kWalLongPageHeaderBytes : postgres::kWalPageHeaderBytes;
     if (begin_ > at) offset = begin_ - at;
     for (auto body = page.subspan(offset); !body.empty() && left() > 0;) {
       const auto piece = body.first(std::min<std::uint64_t>(body.size(), left()));
@@ -43,8 +35,8 @@ class RecordScan {
   /// Nothing but zeroes.
   bool blank() const { return blank_; }
   bool whole() const {
-    return left() == 0 && io::crc32c(io::ByteView(header_).first(kCrcAt), crc_) ==
-                              io::load_le<std::uint32_t>(header_.data() + kCrcAt);
+    return left() == 0 && io::crc32c(io::ByteView(header_).first(postgres::kWalRecordCrcAt), crc_) ==
+                              io::load_le<std::uint32_t>(header_.data() + postgres::kWalRecordCrcAt);
   }
   bool ended() const { return left() == 0; }
   postgres::Lsn end() const { return end_; }
@@ -52,14 +44,14 @@ class RecordScan {
  private:
   /// Bytes still wanted. A record without a length has no end.
   std::uint64_t left() const {
-    if (taken_ < kRecordHeader) return kRecordHeader - taken_;
+    if (taken_ < postgres::kWalRecordHeaderBytes) return postgres::kWalRecordHeaderBytes - taken_;
     if (has_no_length()) return kNoEnd;
     const auto length = io::load_le<std::uint32_t>(header_.data());
-    return std::max<std::uint64_t>(length, kRecordHeader) - taken_;
+    return std::max<std::uint64_t>(length, postgres::kWalRecordHeaderBytes) - taken_;
   }
   void add(io::ByteView piece) {
     blank_ = blank_ && io::all_zero(piece);
-    if (taken_ < kRecordHeader) {
+    if (taken_ < postgres::kWalRecordHeaderBytes) {
       std::ranges::copy(piece, header_.begin() + static_cast<std::ptrdiff_t>(taken_));
     } else {
       crc_ = io::crc32c(piece, crc_);
@@ -70,7 +62,7 @@ class RecordScan {
   static constexpr std::uint64_t kNoEnd = ~std::uint64_t{0};
   postgres::Lsn begin_;
   postgres::Lsn end_;
-  std::array<std::byte, kRecordHeader> header_{};
+  std::array<std::byte, postgres::kWalRecordHeaderBytes> header_{};
   std::uint64_t taken_ = 0;
   std::uint32_t crc_ = 0;
   bool blank_ = true;
@@ -104,7 +96,9 @@ bool only_a_cut_record_follows(const catalog::WalArchive& archive, const postgre
                                const postgres::WalPosition& here) {
   const auto size = archive.identity().wal_segment_size;
   const auto in_page = fork.lsn.value() % postgres::kWalBlockBytes;
-  if (fork.lsn.value() % kAlignment != 0 || (in_page != 0 && in_page < kPageHeader)) return false;
+  if (fork.lsn.value() % postgres::kWalRecordAlignment != 0 ||
+      (in_page != 0 && in_page < postgres::kWalPageHeaderBytes))
+    return false;
 
   RecordScan scan(fork.lsn);
   const auto last = postgres::WalSegment::holding(here, size);
