@@ -8,6 +8,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/lock.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -54,8 +55,19 @@ void write_identity(const store::ServerLayout& layout, const ServerIdentity& ide
                                     {"major_version", identity.major_version},
                                     {"wal_segment_size", identity.wal_segment_size.bytes()},
                                     {"block_size", identity.block_bytes}};
-  io::make_directories(layout.root());
   io::write_file_durably(layout.identity(), io::as_bytes(json.dump(2) + "\n"));
+}
+
+/// The first contact may be made by two processes at once, a backup and the receiver: the second waits, and
+/// finds the file written.
+ServerIdentity read_or_write_identity(const store::ServerLayout& layout, const ServerIdentity& answered) {
+  const auto lock_path = layout.writer_lock().replace_filename("identity");
+  io::make_directories(lock_path.parent_path());
+  const auto lock = io::File::open_or_create(lock_path);
+  io::lock_alone(lock);
+  if (const auto known = read_identity(layout)) return *known;
+  write_identity(layout, answered);
+  return answered;
 }
 
 }  // namespace
@@ -80,8 +92,8 @@ std::optional<ServerIdentity> read_identity(const store::ServerLayout& layout) {
 }
 
 void confirm_identity(const store::ServerLayout& layout, const ServerIdentity& answered) {
-  const auto known = read_identity(layout);
-  if (!known) return write_identity(layout, answered);
+  auto known = read_identity(layout);
+  if (!known) known = read_or_write_identity(layout, answered);
   if (*known == answered) return;
   throw Refused(
       fmt::format("the server that answered is not the one kept in {}: it has {}, but here is kept {}. "

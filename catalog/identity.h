@@ -23,6 +23,7 @@ std::optional<ServerIdentity> read_identity(const store::ServerLayout& layout);
 
 /// To be called on every connect, before anything is stored. First contact writes the file durably; a later
 /// answer that differs throws Refused with both sides and the ways out (wrong conninfo; a new server name).
+/// Several processes may make first contact at once: one writes, the others compare.
 void confirm_identity(const store::ServerLayout& layout, const ServerIdentity& answered);
 
 }  // namespace pgkeep::catalog

@@ -1,5 +1,10 @@
 #include "catalog/identity.h"
 
+#include <atomic>
+#include <barrier>
+#include <thread>
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -59,6 +64,46 @@ TEST_F(IdentityTest, RefusesAnyOtherDifference) {
   auto resized = kept_;
   resized.wal_segment_size = postgres::WalSegmentSize(16u << 20);
   EXPECT_THROW(confirm_identity(layout_, resized), Refused);
+}
+
+TEST_F(IdentityTest, IsKeptOnceWhenManyMakeFirstContactAtOnce) {
+  constexpr int kContacts = 8;
+  for (int round = 0; round < 20; ++round) {
+    const store::ServerLayout layout(directory_ / std::to_string(round));
+    std::barrier start(kContacts);
+    std::vector<std::jthread> contacts;
+    for (int i = 0; i < kContacts; ++i) {
+      contacts.emplace_back([&] {
+        start.arrive_and_wait();
+        EXPECT_NO_THROW(confirm_identity(layout, kept_));
+      });
+    }
+    contacts.clear();
+    EXPECT_EQ(read_identity(layout), kept_);
+  }
+}
+
+TEST_F(IdentityTest, RefusesTheSecondOfTwoServersAtOnce) {
+  auto other = kept_;
+  other.system = postgres::SystemIdentifier(42);
+  for (int round = 0; round < 20; ++round) {
+    const store::ServerLayout layout(directory_ / std::to_string(round));
+    std::barrier start(2);
+    std::atomic<int> refused = 0;
+    const auto contact = [&](const ServerIdentity& answered) {
+      start.arrive_and_wait();
+      try {
+        confirm_identity(layout, answered);
+      } catch (const Refused&) {
+        ++refused;
+      }
+    };
+    {
+      std::jthread one([&] { contact(kept_); });
+      std::jthread two([&] { contact(other); });
+    }
+    EXPECT_EQ(refused, 1);
+  }
 }
 
 TEST_F(IdentityTest, NamesAFileThatCannotBeUnderstood) {
