@@ -49,7 +49,7 @@ WalStream::End WalStream::run(const std::stop_token& stop) {
 
 WalStream::Taken WalStream::take_messages() {
   io::ByteView message;
-  while (true) {
+  for (std::uint64_t taken = 0; taken < kFlushBytes && !reply_asked_; taken += message.size()) {
     switch (wire_->poll(message)) {
       case CopyState::ended:
         return Taken::last;
@@ -58,8 +58,8 @@ WalStream::Taken WalStream::take_messages() {
       case CopyState::data:
         take(message);
     }
-    if (reply_asked_ || unreported_bytes_ >= kFlushBytes) return Taken::part;
   }
+  return Taken::part;
 }
 
 void WalStream::take(io::ByteView message) {
@@ -68,7 +68,6 @@ void WalStream::take(io::ByteView message) {
   asked_.reset();
   if (const auto* wal = std::get_if<WalData>(&parsed)) {
     writer_.write(*wal);
-    unreported_bytes_ += wal->data.size();
   } else {
     reply_asked_ = reply_asked_ || std::get<Keepalive>(parsed).reply_now;
   }
@@ -97,7 +96,6 @@ void WalStream::send_status(bool reply_now) {
   const auto reportable = flushed >= settings_.report_from ? flushed : postgres::Lsn();
   wire_->send(status_message(writer_.written(), reportable, io::now(), reply_now));
   reported_ = flushed;
-  unreported_bytes_ = 0;
   reply_asked_ = false;
   status_sent_ = Clock::now();
   if (reply_now && !asked_) asked_ = status_sent_;

@@ -29,9 +29,10 @@ struct WalStreamSettings {
 /// archiver.
 ///
 /// All that can be read is taken together, synced once and reported at once, so that a commit that waits for
-/// it waits for one fsync, and many commits share one. While more keeps coming, this happens every
-/// kFlushBytes. When the archiver falls behind, nothing more is read, but status messages go on, so that the
-/// server does not take us for dead. One thread; borrows what it is given.
+/// it waits for one fsync, and many commits share one. While more keeps coming, of whatever kind, this
+/// happens every kFlushBytes, and so is stop looked for. When the archiver falls behind, nothing more is
+/// read, but status messages go on, so that the server does not take us for dead. One thread; borrows what it
+/// is given.
 class WalStream {
  public:
   static constexpr std::uint64_t kFlushBytes = 1u << 20;
@@ -70,8 +71,7 @@ class WalStream {
   WalStreamSettings settings_;
   std::function<void(postgres::Lsn)> progress_;
   WalWriter writer_;
-  postgres::Lsn reported_;  // or would have been, were it not below report_from
-  std::uint64_t unreported_bytes_ = 0;
+  postgres::Lsn reported_;    // or would have been, were it not below report_from
   bool reply_asked_ = false;  // by the server
   bool established_ = false;
   Clock::time_point status_sent_;

@@ -48,10 +48,17 @@ class ScriptedWire final : public WalWire {
   void sends(io::ByteVector message) { script_.emplace_back(std::move(message)); }
   void pauses() { script_.emplace_back(CopyState::nothing_yet); }
   void ends() { script_.emplace_back(CopyState::ended); }
+  /// Then nothing but this, without ever a pause; a stream that does not look up from it fails.
+  void repeats(io::ByteVector message) { repeated_ = std::move(message); }
   void on_status(std::function<void(const Status&)> look) { look_ = std::move(look); }
   const std::vector<Status>& statuses() const { return statuses_; }
 
   CopyState poll(io::ByteView& into) override {
+    if (script_.empty() && repeated_) {
+      if (++repetitions_ > kMostRepetitions) throw std::runtime_error("the stream never looks up");
+      into = *repeated_;
+      return CopyState::data;
+    }
     if (script_.empty()) return CopyState::nothing_yet;
     last_ = std::move(script_.front());
     script_.pop_front();
@@ -71,7 +78,11 @@ class ScriptedWire final : public WalWire {
   }
 
  private:
+  static constexpr int kMostRepetitions = 1'000'000;
+
   std::deque<std::variant<io::ByteVector, CopyState>> script_;
+  std::optional<io::ByteVector> repeated_;
+  int repetitions_ = 0;
   std::variant<io::ByteVector, CopyState> last_;
   std::vector<Status> statuses_;
   std::function<void(const Status&)> look_;
@@ -111,11 +122,11 @@ class WalStreamTest : public testing::Test {
     if (bad_ && from == bad_->begin(size_)) data[0] = std::byte{0};
     wire_.sends(wal_message(from, data));
   }
-  WalStream::End run(Lsn start = kStart) {
+  WalStream::End run(Lsn start = kStart, const std::stop_token& stop = {}) {
     SegmentArchiver archiver(archive_, [this](const auto& header) { archived_.push_back(header.segment); });
     WalStream stream(wire_, layout_, size_, {kOne, start}, TimelineHistory(kOne), archiver, settings_,
                      [this](Lsn flushed) { progress_.push_back(flushed); });
-    const auto end = stream.run({});
+    const auto end = stream.run(stop);
     archiver.wait_until_idle();
     written_ = stream.writer().written();
     return end;
@@ -172,6 +183,22 @@ TEST_F(WalStreamTest, ReportsWhileMoreKeepsComing) {
     server_sends(at, at + kMessage);
   run();
   EXPECT_GE(wire_.statuses().size(), 3u);
+}
+
+TEST_F(WalStreamTest, ReportsAndStopsWhileMessagesWithoutWalKeepComing) {
+  const auto no_wal = wal_message(kStart + 1000, {});
+  for (const auto& message : {keepalive(false), no_wal}) {
+    wire_ = {};
+    std::stop_source stop;
+    wire_.on_status([&](const Status& status) {
+      EXPECT_EQ(status.flushed, kStart + 1000);
+      stop.request_stop();
+    });
+    server_sends(kStart, kStart + 1000);
+    wire_.repeats(message);
+    EXPECT_EQ(run(kStart, stop.get_token()), WalStream::End::by_stop);
+    EXPECT_THAT(wire_.statuses(), SizeIs(1));
+  }
 }
 
 TEST_F(WalStreamTest, AnswersARequestOnlyAfterAFlush) {
