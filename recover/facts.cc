@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -22,6 +23,26 @@ std::optional<io::TimePoint> written_time(const std::filesystem::path& path) {
   const auto time = std::filesystem::last_write_time(path, error);
   if (error) return std::nullopt;
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::file_clock::to_sys(time));
+}
+
+/// An upper bound of when the segment's last byte was sent.
+std::optional<io::TimePoint> last_time(const catalog::WalArchive& archive, const WalSegment& segment) {
+  if (const auto file = archive.open_segment(segment)) return file->header().last_time;
+  return written_time(archive.layout().partial(segment, archive.identity().wal_segment_size));
+}
+
+/// The last one of each timeline.
+std::vector<WalSegment> newest_segments(const catalog::WalInventory& wal) {
+  std::map<postgres::TimelineId, WalSegment> newest;
+  const auto consider = [&newest](const WalSegment& segment) {
+    auto& known = newest.emplace(segment.timeline, segment).first->second;
+    known = std::max(known, segment);
+  };
+  std::ranges::for_each(wal.segments, consider);
+  std::ranges::for_each(wal.partials, consider);
+  std::vector<WalSegment> found;
+  for (const auto& [timeline, segment] : newest) found.push_back(segment);
+  return found;
 }
 
 /// Whether a partial is known to be whole: the next segment's file is made only then, and the bytes agree.
@@ -63,7 +84,7 @@ void read_wal(const catalog::WalArchive& archive, RecoveryFacts& facts) {
 
 }  // namespace
 
-RecoveryFacts gather_facts(const store::ServerLayout& layout, bool segment_times) {
+RecoveryFacts gather_facts(const store::ServerLayout& layout) {
   const auto identity = catalog::read_identity(layout);
   if (!identity) {
     throw NotFound(
@@ -77,14 +98,8 @@ RecoveryFacts gather_facts(const store::ServerLayout& layout, bool segment_times
   facts.damaged_backups = std::move(listing.damaged);
   facts.wal_segment_size = identity->wal_segment_size;
   read_wal(archive, facts);
-  for (const auto& segment : facts.wal.partials) {
-    if (const auto written = written_time(layout.partial(segment, facts.wal_segment_size)))
-      facts.times[segment] = {std::nullopt, written};
-  }
-  if (!segment_times) return facts;
-  for (const auto& segment : facts.wal.segments) {
-    const auto file = archive.open_segment(segment);
-    if (file) facts.times[segment] = {file->header().first_time, file->header().last_time};
+  for (const auto& segment : newest_segments(facts.wal)) {
+    if (const auto time = last_time(archive, segment)) facts.last_times.emplace(segment, *time);
   }
   return facts;
 }

@@ -23,10 +23,6 @@ constexpr auto kEverything = std::numeric_limits<std::uint64_t>::max();
 /// A record that starts at the target may go on behind its segment, and small segments hold less than one.
 constexpr std::uint64_t kBytesPastLsn = 16u << 20;
 
-/// PostgreSQL stops at the first commit past the target time; a quiet server may not have one in the next
-/// segment.
-constexpr std::uint64_t kSegmentsPastTime = 4;
-
 /// The end of what was received is known but for zeroes at its end: a page at most in one record.
 constexpr std::uint64_t kUnknownTailBytes = 8192;
 
@@ -146,19 +142,14 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
                   request.target.describe(), end));
 }
 
-/// The last segment needed for a target time.
-std::uint64_t last_for_time(const RecoveryRequest& request, const BackupRecord& backup, const WalLine& wal,
-                            const RecoveryFacts& facts, io::TimePoint time) {
-  for (const auto& file : wal.files) {
-    const auto times = facts.times.find(file.segment);
-    if (times != facts.times.end() && times->second.first && *times->second.first > time)
-      return file.segment.number + kSegmentsPastTime;
-  }
-  if (wal.missing) refuse_hole(request, backup, wal, facts);
-  const auto last = facts.times.find(wal.files.back().segment);
-  if (last != facts.times.end() && last->second.second && time > *last->second.second + kClockDifference)
-    refuse_past_end(request, "came at " + io::format_time(*last->second.second));
-  return kEverything;
+/// PostgreSQL stops at the first commit past the target time, and fails when there is none. WAL may have been
+/// received long after its commits, so only that the time lies past all of it can be known beforehand.
+void require_time(const RecoveryRequest& request, const WalLine& wal, const RecoveryFacts& facts,
+                  io::TimePoint time) {
+  if (wal.missing) return;  // which side of the hole it lies on shows in replay
+  const auto last = facts.last_times.find(wal.files.back().segment);
+  if (last != facts.last_times.end() && time > last->second + kClockDifference)
+    refuse_past_end(request, "came at " + io::format_time(last->second));
 }
 
 /// The number of the last segment that reaching the target takes. Throws Refused when it cannot be reached.
@@ -176,8 +167,10 @@ std::uint64_t last_needed(const RecoveryRequest& request, const BackupRecord& ba
     const auto margin = std::max<std::uint64_t>(kBytesPastLsn, size.bytes());
     return (target->lsn + margin).value() / size.bytes();
   }
-  if (const auto* target = target_as<TargetTime>(request))
-    return std::max(consistent, last_for_time(request, backup, wal, facts, target->time));
+  if (const auto* target = target_as<TargetTime>(request)) {
+    require_time(request, wal, facts, target->time);
+    return kEverything;
+  }
   if (wal.missing) refuse_hole(request, backup, wal, facts);
   return kEverything;
 }
@@ -201,18 +194,14 @@ void add_backup_remarks(RecoveryPlan& plan, const RecoveryFacts& facts) {
 
 void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHistory& line,
                      const RecoveryFacts& facts) {
-  const auto size = facts.wal_segment_size;
-  if (wal.missing) {
+  if (wal.missing && target_as<TargetTime>(plan.request) != nullptr) {
+    plan.remarks.push_back(fmt::format(
+        "{}, and there is WAL behind it: should the target lie there, PostgreSQL stops, saying that recovery "
+        "ended before the target was reached, and does not open",
+        what_is_missing(wal, facts)));
+  } else if (wal.missing) {
     plan.remarks.push_back(fmt::format("{}, behind the target: later WAL cannot be reached from this backup",
                                        what_is_missing(wal, facts)));
-  }
-  const bool cut = !plan.wal.empty() && plan.wal.back().segment != wal.files.back().segment;
-  if (cut && target_as<TargetTime>(plan.request) != nullptr) {
-    plan.remarks.push_back(
-        fmt::format("WAL is laid down up to {}; should PostgreSQL say that recovery ended before the target "
-                    "was reached (no "
-                    "commit for so long), recover with --get-wal",
-                    plan.wal.back().segment.name(size)));
   }
   for (const auto& [timeline, history] : facts.wal.histories) {
     if (line.contains(timeline) || timeline < line.timeline()) continue;

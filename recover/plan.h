@@ -68,9 +68,8 @@ struct RecoveryFacts {
   catalog::WalInventory wal;
   postgres::WalSegmentSize wal_segment_size;
   std::map<postgres::WalSegment, postgres::Lsn> partial_ends;
-  /// When the first and last byte of each complete segment were sent, where known.
-  /// For a partial segment: nothing, and when it was last written to.
-  std::map<postgres::WalSegment, std::pair<std::optional<io::TimePoint>, std::optional<io::TimePoint>>> times;
+  /// Of each timeline's newest segment: no byte of it was sent later. Where known.
+  std::map<postgres::WalSegment, io::TimePoint> last_times;
   std::vector<std::string> damaged_backups;  // those whose record cannot be read: a message each
 };
 
@@ -80,8 +79,8 @@ struct RecoveryFacts {
 /// is no backup.
 RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& facts);
 
-/// Reads the facts from the files of the repository (not from the index). `segment_times` costs opening every
-/// segment, and serves a target time alone. Throws NotFound when the repository knows nothing of the server.
-RecoveryFacts gather_facts(const store::ServerLayout& layout, bool segment_times = true);
+/// Reads the facts from the files of the repository (not from the index). Throws NotFound when the repository
+/// knows nothing of the server.
+RecoveryFacts gather_facts(const store::ServerLayout& layout);
 
 }  // namespace pgkeep::recover

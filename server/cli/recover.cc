@@ -76,7 +76,7 @@ Exit run_recover(const Invocation& invocation) {
   const auto& server = fleet.server(invocation.arguments.required("SERVER"));
   const auto layout = fleet.layout(server);
   if (!is_known(layout)) throw NotFound(fmt::format("nothing is stored for server {} yet", server.name));
-  const auto facts = recover::gather_facts(layout, invocation.arguments.has("--target-time"));
+  const auto facts = recover::gather_facts(layout);
   const auto request =
       make_recovery_request(invocation.arguments, server, facts.backups, fleet.config().file);
   const auto plan = recover::make_plan(request, facts);

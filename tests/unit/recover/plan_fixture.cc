@@ -57,7 +57,7 @@ Repository& Repository::partial(std::uint64_t number, std::string_view end, std:
 }
 
 Repository& Repository::sent(std::uint64_t number, int minute, std::uint32_t timeline) {
-  facts.times[{postgres::TimelineId(timeline), number}] = {at_minute(minute), at_minute(minute + 1)};
+  facts.last_times.emplace(postgres::WalSegment{postgres::TimelineId(timeline), number}, at_minute(minute));
   return *this;
 }
 

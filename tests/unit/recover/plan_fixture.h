@@ -17,7 +17,7 @@ class Repository {
   Repository& wal(std::uint64_t first, std::uint64_t last, std::uint32_t timeline = 1);
   /// The segment still being received, up to that LSN.
   Repository& partial(std::uint64_t number, std::string_view end, std::uint32_t timeline = 1);
-  /// When the first byte of a segment was sent, and its last one a minute later: at 02:`minute`.
+  /// When the last byte of a segment was sent: at 02:`minute`.
   Repository& sent(std::uint64_t number, int minute, std::uint32_t timeline = 1);
   Repository& history(std::uint32_t timeline, std::string_view content);
   RecoveryFacts facts;
