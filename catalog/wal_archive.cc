@@ -202,6 +202,14 @@ postgres::Lsn WalArchive::partial_end(const postgres::WalSegment& segment) const
   return std::min(segment.begin(size) + received_bytes(*file), segment.end(size));
 }
 
+void WalArchive::sync_partial(const postgres::WalSegment& segment) const {
+  const auto path = layout_.partial(segment, identity_.wal_segment_size);
+  auto file = if_there([&] { return io::File::open_to_read(path); });
+  if (!file) return;
+  file->sync();
+  io::sync_directory(path.parent_path());
+}
+
 /// How far the bytes of a segment's file reach; its first byte when there is none.
 postgres::Lsn WalArchive::held_to(const postgres::WalSegment& segment) const {
   const auto end = segment.end(identity_.wal_segment_size);

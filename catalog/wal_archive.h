@@ -67,9 +67,13 @@ class WalArchive {
   /// True when every byte from begin to end is held by complete segments or a partial's first bytes, along
   /// `history`'s line. Partials count for the LSN up to which they hold received bytes.
   bool holds(const postgres::TimelineHistory& history, postgres::Lsn begin, postgres::Lsn end) const;
-  /// The end of the WAL received into a partial: after its last byte that is not zero, or after the last whole
-  /// record (received_bytes()). The segment's first byte when there is no partial.
+  /// The end of the WAL received into a partial: after its last byte that is not zero, or after the last
+  /// whole record (received_bytes()). The segment's first byte when there is no partial.
   postgres::Lsn partial_end(const postgres::WalSegment& segment) const;
+  /// Makes what partial_end() and holds() have counted of a partial durable: they look at the page cache, and
+  /// another process's receiver may not have synced it yet. Nothing when the partial is gone: what is
+  /// archived is durable before that. Throws StorageError, and then nothing of the partial may be relied on.
+  void sync_partial(const postgres::WalSegment& segment) const;
 
  private:
   void validate(const PartialSegment& partial, const postgres::TimelineHistory& history) const;

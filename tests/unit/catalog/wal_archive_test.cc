@@ -289,6 +289,15 @@ TEST_F(WalArchiveTest, DoesNotHoldALineByWalThatWasLeft) {
   EXPECT_FALSE(archive_.holds(line, Lsn(5 * kMiB), Lsn(0x580008)));
 }
 
+TEST_F(WalArchiveTest, SyncsAPartialAndNothingWhenThereIsNone) {
+  const WalSegment five{kOne, 5};
+  received(five, 1000);
+  EXPECT_NO_THROW(archive_.sync_partial(five));
+  EXPECT_EQ(archive_.partial_end(five), Lsn(5 * kMiB + 1000));
+  EXPECT_NO_THROW(archive_.sync_partial(five.next()));
+  EXPECT_FALSE(partial_is_there(five.next()));
+}
+
 TEST_F(WalArchiveTest, EndsAPartialBehindItsLastByteThatIsNotZero) {
   received({kOne, 5}, 1001);
   EXPECT_EQ(archive_.partial_end({kOne, 5}), Lsn(5 * kMiB + 1008));
