@@ -47,6 +47,9 @@ PartialSegment PartialSegment::open(const store::ServerLayout& layout, const pos
         fmt::format("{}: has {} bytes, but segments of this server have {}; move the file away, and the "
                     "segment is asked from the server again",
                     path.native(), found, size.bytes()));
+  } else {
+    // Who made it may have ended before its name was on disk.
+    io::sync_directory(path.parent_path());
   }
   return {std::move(file), segment, size, found != 0};
 }

@@ -24,8 +24,8 @@ namespace pgkeep::catalog {
 /// thread.
 class PartialSegment {
  public:
-  /// Makes the file full of zeroes and durable (file, folder), or opens the one that is there; throws
-  /// Corruption when that one has a size that is neither 0 nor the segment's.
+  /// Makes the file full of zeroes and durable (file, folder), or opens the one that is there, its name
+  /// durable by then; throws Corruption when that one has a size that is neither 0 nor the segment's.
   static PartialSegment open(const store::ServerLayout& layout, const postgres::WalSegment& segment,
                              postgres::WalSegmentSize size);
 

@@ -62,8 +62,18 @@ SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
                                  .last_time = partial.last_time()},
                                 partial.file(), compression_level_);
   }
-  partial.remove();
+  remove_archived(partial);
   return header;
+}
+
+/// That the archived file can be seen does not say that its name is on disk: who renamed it may have ended
+/// before the folders were synced, and the partial is the only other copy.
+void WalArchive::remove_archived(PartialSegment& partial) const {
+  const auto log = layout_.archived(partial.segment(), identity_.wal_segment_size).parent_path();
+  io::sync_directory(log);
+  io::sync_directory(log.parent_path());
+  io::sync_directory(layout_.wal());
+  partial.remove();
 }
 
 void WalArchive::validate(const PartialSegment& partial, const postgres::TimelineHistory& history) const {
@@ -120,7 +130,7 @@ std::vector<SegmentFileHeader> WalArchive::finish_interrupted() {
     if (auto archived = open_segment(segment)) {
       auto partial = PartialSegment::open(layout_, segment, identity_.wal_segment_size);
       require_same(partial, *archived);
-      partial.remove();
+      remove_archived(partial);
     } else if (has_successor(segment)) {
       const auto line = history(segment.timeline);
       if (!line) {
@@ -146,7 +156,8 @@ void WalArchive::store_history(postgres::TimelineId timeline, std::string_view c
   postgres::TimelineHistory::parse(timeline, content);  // throws unless it is one
   const auto path = layout_.history(timeline);
   if (const auto known = read_history(timeline)) {
-    if (*known == content) return;
+    // Seen is not durable: who renamed it may have ended before the folder was synced.
+    if (*known == content) return io::sync_directory(layout_.wal());
     throw Corruption(fmt::format(
         "{}: the server has another history of timeline {}: two branches of the cluster took that number. "
         "The "

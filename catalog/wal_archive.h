@@ -77,6 +77,7 @@ class WalArchive {
 
  private:
   void validate(const PartialSegment& partial, const postgres::TimelineHistory& history) const;
+  void remove_archived(PartialSegment& partial) const;
   void require_same(const PartialSegment& partial, SegmentFileReader& archived) const;
   bool has_successor(const postgres::WalSegment& segment) const;
   postgres::Lsn held_to(const postgres::WalSegment& segment) const;

@@ -208,11 +208,11 @@ void WalReceiver::Stream::finish_timeline(WalStream& stream) {
 
 StreamStart WalReceiver::Stream::switch_timeline(postgres::TimelineId from,
                                                  const postgres::WalPosition& next) {
-  if (!archive_.read_history(next.timeline)) {
-    const auto history = timeline_history(connection_, next.timeline);
-    archive_.store_history(next.timeline, history.content);  // durable before anything of the timeline is
-    index_.history_stored(next.timeline, history.content);
-  }
+  // Also when it can be seen here: only store_history() makes sure that it is durable before anything of the
+  // timeline is.
+  const auto history = timeline_history(connection_, next.timeline);
+  archive_.store_history(next.timeline, history.content);
+  index_.history_stored(next.timeline, history.content);
   const auto line = archive_.history(next.timeline);
   if (!line || line->end_of(from) != next.lsn) {
     throw ProtocolError(fmt::format(
