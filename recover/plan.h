@@ -44,6 +44,9 @@ struct PlannedTablespace {
 struct PlannedWal {
   postgres::WalSegment segment;
   bool partial = false;
+  /// Where the line leaves the segment's timeline, when no newer file of the segment is laid down: zeroes
+  /// from there on, since what that timeline wrote behind the fork is not of the line.
+  std::optional<postgres::Lsn> fork{};
 };
 
 /// Everything that will be done, decided before anything is written. Pure data.

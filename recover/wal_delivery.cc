@@ -31,6 +31,22 @@ void write_zeroes(std::uint64_t count, io::ByteSink& out) {
     out.write(io::ByteView(zeroes).first(std::min<std::uint64_t>(count, kBufferBytes)));
 }
 
+/// Passes on the first bytes, and zeroes in place of the rest.
+class BlankingSink final : public io::ByteSink {
+ public:
+  BlankingSink(io::ByteSink& out, std::uint64_t passed) : out_(&out), left_(passed) {}
+  void write(io::ByteView bytes) override {
+    const auto passed = std::min<std::uint64_t>(left_, bytes.size());
+    if (passed > 0) out_->write(bytes.first(passed));
+    left_ -= passed;
+    write_zeroes(bytes.size() - passed, *out_);
+  }
+
+ private:
+  io::ByteSink* out_;
+  std::uint64_t left_;
+};
+
 /// Up to where the partial may be read without doubt. On a timeline whose successor left it inside this
 /// segment, and of which we do not have this segment, PostgreSQL may ask for the older file in place of the
 /// newer one: then it must not see what the older timeline wrote behind the fork.
@@ -168,11 +184,13 @@ WalAnswer deliver_wal(const catalog::WalArchive& archive, const std::string& nam
 
 void deliver_planned(const catalog::WalArchive& archive, const PlannedWal& file, io::ByteSink& out) {
   const auto size = archive.identity().wal_segment_size;
+  const auto end = file.fork.value_or(file.segment.end(size));
   if (file.partial) {
     if (const auto partial = open_partial(archive, file.segment))
-      return deliver_partial(*partial, file.segment, file.segment.end(size), size, out);
+      return deliver_partial(*partial, file.segment, end, size, out);
   }
-  if (deliver_complete(archive, file.segment, out)) return;
+  BlankingSink blanking(out, end - file.segment.begin(size));
+  if (deliver_complete(archive, file.segment, blanking)) return;
   throw Corruption(
       fmt::format("WAL segment {} was there when recovery was planned, and is not any more; plan again",
                   file.segment.name(size)));

@@ -63,6 +63,9 @@ WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn 
       return a.end < b.end || (a.end == b.end && a.file.segment.timeline < b.file.segment.timeline);
     });
     for (auto file = at->second.begin(); file <= best; ++file) found.files.push_back(file->file);
+    const auto& newest = best->file.segment;
+    if (const auto left = line.end_of(newest.timeline); left && *left < newest.end(size))
+      found.files.back().fork = left;
     found.end.lsn = best->end;
     if (best->end < Lsn((number + 1) * size.bytes())) break;
   }

@@ -231,6 +231,16 @@ TEST(PlanTest, DoesNotLetANewerFileWithFewerBytesHideAnOlderOne) {
   EXPECT_EQ(plan.wal_end.lsn, lsn("0/680000"));
 }
 
+TEST(PlanTest, CutsAnOlderTimelinesFileAtTheForkWhenNoNewerOneIsLaidDown) {
+  // The old primary went on alone; of timeline 2 nothing has arrived.
+  auto facts = Repository().backup(3, 4, 10).wal(3, 8).history(2, "1\t0/680000\tx\n").facts;
+  const auto cut = make_plan(request(on_timeline(2)), facts);
+  EXPECT_EQ(wal_of(cut), "1:3 1:4 1:5 1:6");
+  EXPECT_EQ(cut.wal.back().fork, lsn("0/680000"));
+  EXPECT_EQ(make_plan(request(on_timeline(1)), facts).wal.back().fork, std::nullopt);
+  for (const auto& file : make_plan(request(), promoted().facts).wal) EXPECT_EQ(file.fork, std::nullopt);
+}
+
 TEST(PlanTest, RefusesABackupFromBehindTheFork) {
   auto repository = promoted();
   repository.backup(7, 8, 40).wal(6, 9);  // the old primary went on alone

@@ -164,6 +164,21 @@ TEST_F(WalDeliveryTest, ThrowsWhenTheSegmentIsDamaged) {
   EXPECT_THROW(deliver_wal(archive_, WalSegment{kOne, 5}.name(size_), out), Corruption);
 }
 
+TEST_F(WalDeliveryTest, BlanksAPlannedSegmentBehindTheFork) {
+  archived({kOne, 5});
+  received({kOne, 6}, kBytes);
+  // One on a border of what is read at once, one not.
+  for (const std::uint64_t kept : {std::uint64_t{kBytes} / 2, std::uint64_t{300'001}}) {
+    for (const std::uint64_t number : {5, 6}) {
+      const WalSegment segment{kOne, number};
+      io::MemorySink out;
+      deliver_planned(archive_,
+                      {.segment = segment, .partial = number == 6, .fork = segment.begin(size_) + kept}, out);
+      EXPECT_EQ(out.bytes(), first_bytes(segment, kept)) << number;
+    }
+  }
+}
+
 TEST_F(WalDeliveryTest, FindsAPlannedPartialAlsoOnceItIsArchived) {
   archived({kOne, 5});
   io::MemorySink out;
