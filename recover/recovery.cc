@@ -84,6 +84,7 @@ class Recovery {
   void prepare_tablespace_map();
   void prepare_manifest();
   void prepare_wal();
+  void read_wal_to_consistency();
   void check_destination();
   void write_all(const std::stop_token& stop);
   void make_directories();
@@ -228,6 +229,16 @@ void Recovery::prepare_wal() {
   }
 }
 
+/// Without this WAL the backup is worth nothing, and there is little of it: better to know that it is sound
+/// before anything is written.
+void Recovery::read_wal_to_consistency() {
+  const auto last = postgres::WalSegment::ending(plan_->backup.end, plan_->backup.wal_segment_size).number;
+  for (const auto& file : plan_->wal) {
+    CountingSink nowhere;
+    if (file.segment.number <= last) deliver_planned(archive_, file, nowhere);
+  }
+}
+
 /// That a pack is missing, cut or not ours shows in its directory: better now than half-way. Damaged frames
 /// show when they are read.
 void Recovery::require_packs() {
@@ -250,6 +261,7 @@ void Recovery::prepare() {
                                  plan_->backup.system.to_string()));
   }
   prepare_wal();
+  read_wal_to_consistency();
   prepare_tablespace_map();
   prepare_manifest();
   prepare_settings();

@@ -184,6 +184,15 @@ TEST_F(RecoveryTest, WritesNothingWhenTheDestinationIsRefused) {
   EXPECT_THAT(progress_.warnings, IsEmpty());
 }
 
+TEST_F(RecoveryTest, WritesNothingWhenTheBackupsWalIsDamaged) {
+  take_backup(content_);
+  const auto path = layout_.archived({catalog::kOne, 5}, test::sample_segment_size());
+  catalog::flip(path, fs::file_size(path) / 2);
+  EXPECT_THROW(carry_out(make_plan(request_, gather_facts(layout_)), repository_, layout_, progress_, {}),
+               Corruption);
+  EXPECT_FALSE(fs::exists(destination_));
+}
+
 TEST_F(RecoveryTest, WritesNothingWithoutABackupLabel) {
   content_.erase("backup_label");
   EXPECT_THAT([&] { recover(); }, ThrowsMessage<Corruption>(HasSubstr("backup_label")));
