@@ -14,7 +14,9 @@ std::string pg_ctl_command(const RecoveryPlan& plan, const StartFacts& facts,
   std::string options;
   for (const auto& [name, value] : settings.start_options)
     options += fmt::format("{}-c {}={}", options.empty() ? "" : " ", name, shell_quote(value));
-  const auto log = directory + (facts.log_beside ? ".log" : "/startup.log");
+  // What belongs to root is given away first, but the directory above it stays root's.
+  const bool given_away = facts.as_root && facts.user == "root";
+  const auto log = directory + (facts.log_beside && !given_away ? ".log" : "/startup.log");
   return fmt::format("{} -D {} -l {}{} start", shell_quote(facts.pg_ctl), shell_quote(directory),
                      shell_quote(log), options.empty() ? "" : " -o " + shell_quote(options));
 }
