@@ -1,7 +1,11 @@
 #include "catalog/store/repository.h"
 
+#include <cerrno>
+#include <pwd.h>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
@@ -30,11 +34,46 @@ void write_new(const std::filesystem::path& root) {
   io::write_file_durably(record_path(root), io::as_bytes(record.dump(2) + "\n"));
 }
 
+/// The user who may go there: the owner of the folder, or of the innermost one that can be asked.
+std::string owner_of(const std::filesystem::path& root) {
+  struct stat status {};
+  auto place = root;
+  while (::stat(place.c_str(), &status) != 0 && place.has_relative_path()) place = place.parent_path();
+  const auto* user = ::getpwuid(status.st_uid);
+  return user ? user->pw_name : fmt::format("user {}", status.st_uid);
+}
+
+/// Says whose the repository is, which is what whoever may not read it has to know.
+[[noreturn]] void fail(int cause, const std::filesystem::path& path, const std::filesystem::path& root,
+                       const std::string& what) {
+  if (cause != EACCES && cause != EPERM) throw StorageError(cause, path, what);
+  throw StorageError(cause, path,
+                     fmt::format("{} (it belongs to {}; run pgkeep as that user)", what, owner_of(root)));
+}
+
+std::optional<io::ByteVector> read_record(const std::filesystem::path& root) {
+  try {
+    return io::read_file_if_exists(record_path(root), kMaxRecordBytes);
+  } catch (const StorageError& error) {
+    fail(error.cause(), error.path(), root, "open");
+  }
+}
+
+bool is_made(const std::filesystem::path& root) {
+  std::error_code error;
+  const bool made = std::filesystem::exists(record_path(root), error);
+  if (error) fail(error.value(), record_path(root), root, "look for");
+  return made;
+}
+
 bool empty_but_for_lock(const std::filesystem::path& root) {
-  for (const auto& entry : std::filesystem::directory_iterator(root)) {
-    const auto name = entry.path().filename();
+  std::error_code error;
+  std::filesystem::directory_iterator entry(root, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const auto name = entry->path().filename();
     if (name != ".lock" && name != "repository.json.tmp" && name != "lost+found") return false;
   }
+  if (error) fail(error.value(), root, root, "list");
   return true;
 }
 
@@ -42,7 +81,7 @@ bool empty_but_for_lock(const std::filesystem::path& root) {
 
 Repository Repository::open(const std::filesystem::path& root) {
   const auto path = record_path(root);
-  const auto content = io::read_file_if_exists(path, kMaxRecordBytes);
+  const auto content = read_record(root);
   if (!content) {
     throw NotFound(
         fmt::format("{}: no repository here (it has no repository.json); check `repository` in the "
@@ -69,12 +108,16 @@ Repository Repository::open(const std::filesystem::path& root) {
 }
 
 Repository Repository::open_or_create(const std::filesystem::path& root) {
-  io::make_directories(root);
-  if (!std::filesystem::exists(record_path(root))) {
+  try {
+    io::make_directories(root);
+  } catch (const StorageError& error) {
+    fail(error.cause(), error.path(), root, "make the folder");
+  }
+  if (!is_made(root)) {
     // Two first commands at once must not make two keys: the second waits, and finds the repository made.
     const auto lock = io::File::open_or_create(root / ".lock");
     io::lock_alone(lock);
-    if (!std::filesystem::exists(record_path(root))) {
+    if (!is_made(root)) {
       if (!empty_but_for_lock(root)) {
         throw Refused(
             fmt::format("{}: not empty and not a pgkeep repository; choose another folder for `repository`",

@@ -1,6 +1,8 @@
 #include "catalog/store/repository.h"
 
-#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
 #include <sys/stat.h>
 
 #include "catalog/io/error.h"
@@ -49,6 +51,26 @@ TEST(RepositoryTest, ADamagedRecordIsNotReplaced) {
   const test::TempDirectory folder;
   io::write_file_durably(folder / "repository.json", io::as_bytes("{"));
   EXPECT_THROW(Repository::open_or_create(folder.path()), Corruption);
+}
+
+TEST(RepositoryTest, SaysToWhomOneBelongsThatThisUserMayNotRead) {
+  const test::TempDirectory folder;
+  Repository::open_or_create(folder / "r");
+  ASSERT_EQ(::chmod((folder / "r").c_str(), 0), 0);
+  const bool root = ::geteuid() == 0;  // who may read everything
+  if (root) {
+    ASSERT_EQ(::seteuid(65534), 0);
+  }
+  const auto refuses = [&](auto use) {
+    EXPECT_THAT([&] { use(folder / "r"); },
+                testing::ThrowsMessage<StorageError>(testing::HasSubstr("run pgkeep as that user")));
+  };
+  refuses(&Repository::open);
+  refuses(&Repository::open_or_create);
+  if (root) {
+    ASSERT_EQ(::seteuid(0), 0);
+  }
+  ASSERT_EQ(::chmod((folder / "r").c_str(), 0700), 0);
 }
 
 }  // namespace
