@@ -6,15 +6,25 @@
 #include <fmt/ranges.h>
 
 #include "server/suggestion.h"
+#include "server/unmounted.h"
 
 namespace pgkeep::server {
 namespace {
 
 constexpr std::string_view kAll = "all";
 
-store::Repository open_repository(const Config& config, Fleet::Access access) {
-  return access == Fleet::Access::create ? store::Repository::open_or_create(config.repository)
-                                         : store::Repository::open(config.repository);
+store::Repository open_repository(const Config& config, Fleet::Access access,
+                                  const std::vector<std::string>& servers) {
+  if (access == Fleet::Access::open) return store::Repository::open(config.repository);
+  choose_servers(config, servers, true);
+  if (auto repository = open_repository_if_there(config)) return std::move(*repository);
+  if (const auto place = unmounted_place(config.repository)) {
+    throw Refused(fmt::format(
+        "{}: no repository here, and {} is not mounted, which /etc/fstab names: is the repository "
+        "on that file system? Mount it. None was made",
+        config.repository.native(), place->native()));
+  }
+  return store::Repository::open_or_create(config.repository);
 }
 
 void require_active(const Config& config, const ServerConfig& server) {
@@ -31,8 +41,8 @@ void require_active(const Config& config, const ServerConfig& server) {
 
 }  // namespace
 
-Fleet::Fleet(const std::filesystem::path& config_file, Access access)
-    : config_(load_config(config_file)), repository_(open_repository(config_, access)) {}
+Fleet::Fleet(const std::filesystem::path& config_file, Access access, const std::vector<std::string>& servers)
+    : config_(load_config(config_file)), repository_(open_repository(config_, access, servers)) {}
 
 const ServerConfig& find_server(const Config& config, const std::string& name) {
   const auto found = std::ranges::find(config.servers, name, &ServerConfig::name);
@@ -101,7 +111,10 @@ Exit for_each_server(const std::vector<const ServerConfig*>& servers, const Invo
 }
 
 bool is_known(const store::ServerLayout& layout) {
-  return std::filesystem::exists(layout.identity());
+  std::error_code error;
+  const bool known = std::filesystem::exists(layout.identity(), error);
+  if (error) throw StorageError(error.value(), layout.identity(), "look for");
+  return known;
 }
 
 catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::ServerLayout& layout,

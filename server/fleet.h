@@ -24,8 +24,11 @@ class Fleet {
  public:
   /// `open`: the repository must be there. `create`: it is made when missing.
   enum class Access { open, create };
-  /// Reads the configuration and opens the repository. Throws UsageError, NotFound, Refused, StorageError.
-  Fleet(const std::filesystem::path& config_file, Access access);
+  /// Reads the configuration and opens the repository. With `create`, `servers` must be ones in service (see
+  /// choose_servers()): nothing is made for a name that is not. Nor is a repository made where a file system
+  /// is to be mounted that is not (Refused). Throws UsageError, NotFound, Refused, StorageError.
+  Fleet(const std::filesystem::path& config_file, Access access,
+        const std::vector<std::string>& servers = {});
 
   const Config& config() const noexcept { return config_; }
   const store::Repository& repository() const noexcept { return repository_; }
@@ -57,7 +60,7 @@ Exit for_each_server(const std::vector<const ServerConfig*>& servers, const Invo
 bool is_known(const store::ServerLayout& layout);
 
 /// The index of a server. Throws NotFound when nothing was ever stored for it; warns when the index had to be
-/// made anew, and of files that could not be read.
+/// made anew, and of files that could not be read. Who only reads takes StoredRecords instead.
 catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::ServerLayout& layout,
                                     Output& out);
 
