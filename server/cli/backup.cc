@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/io/lock.h"
 #include "catalog/io/units.h"
 #include "server/backup_facts.h"
 #include "server/console_progress.h"
@@ -35,6 +36,14 @@ streaming::BackupJob make_job(const ServerConfig& server, const Arguments& argum
   return job;
 }
 
+/// Said before anything is asked of the server, in words about commands instead of files.
+void refuse_beside_another(const store::ServerLayout& layout) {
+  const auto holder = io::FileLock::holder(layout.writer_lock());
+  if (holder && holder->pid != 0)
+    throw Busy(fmt::format("{} is running already: process {}, since {}", holder->purpose, holder->pid,
+                           holder->since));
+}
+
 void report(const store::BackupRecord& backup, Output& out) {
   out.report(fmt::format("backup {} of {} is complete", backup.id.to_string(), backup.server));
   out.report(fmt::format("  WAL       {} to {} ({} to {})", backup.start.lsn.to_string(),
@@ -48,10 +57,12 @@ void report(const store::BackupRecord& backup, Output& out) {
 }  // namespace
 
 Exit run_backup(const Invocation& invocation) {
-  const Fleet fleet(invocation.config_file, Fleet::Access::create);
-  const auto servers = choose_servers(fleet.config(), invocation.arguments.values("SERVER"), true);
+  const auto names = invocation.arguments.values("SERVER");
+  const Fleet fleet(invocation.config_file, Fleet::Access::create, names);
+  const auto servers = choose_servers(fleet.config(), names, true);
   auto backups = Json::array();
   const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+    refuse_beside_another(fleet.layout(server));
     auto job = make_job(server, invocation.arguments);
     ConsoleProgress progress(invocation.out);
     job.base_backup.progress = progress.draws_bar();
