@@ -67,6 +67,10 @@ void Output::talk(std::string_view kind, std::string_view line) {
   std::fwrite(text.data(), 1, text.size(), messages_);
 }
 
+std::string counted(std::uint64_t number, std::string_view noun) {
+  return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
+}
+
 Json json_time(const std::optional<io::TimePoint>& time) {
   return time ? Json(io::format_rfc3339(*time)) : Json();
 }

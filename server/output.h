@@ -69,6 +69,9 @@ class Output {
   Json error_;
 };
 
+/// "1 backup", "2 backups".
+std::string counted(std::uint64_t number, std::string_view noun);
+
 /// null when there is none.
 Json json_time(const std::optional<io::TimePoint>& time);
 

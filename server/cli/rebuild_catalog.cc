@@ -22,8 +22,9 @@ Exit run_rebuild_catalog(const Invocation& invocation) {
     const auto backups = index.backups().size();
     const auto segments = index.segment_count();
     const auto runs = index.runs(std::numeric_limits<std::size_t>::max() / 2).size();
-    invocation.out.report(fmt::format("index of {} made anew: {} backups, {} WAL segments, {} runs",
-                                      server.name, backups, segments, runs));
+    invocation.out.report(fmt::format("index of {} made anew: {}, {}, {}", server.name,
+                                      counted(backups, "backup"), counted(segments, "WAL segment"),
+                                      counted(runs, "run")));
     data.push_back(
         {{"server", server.name}, {"backups", backups}, {"wal_segments", segments}, {"runs", runs}});
     return Exit::ok;

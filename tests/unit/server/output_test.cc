@@ -96,6 +96,12 @@ TEST_F(OutputTest, JsonReplacesWhatIsNotUtf8) {
   EXPECT_EQ(Json::parse(results_.text()).at("data").at("path"), "a\xEF\xBF\xBD");
 }
 
+TEST(CountedTest, KnowsTheSingular) {
+  EXPECT_EQ(counted(0, "backup"), "0 backups");
+  EXPECT_EQ(counted(1, "backup"), "1 backup");
+  EXPECT_EQ(counted(2, "backup"), "2 backups");
+}
+
 TEST_F(OutputTest, FailsWhenTheResultsCannotBeWritten) {
   std::FILE* full = std::fopen("/dev/full", "w");
   ASSERT_NE(full, nullptr);
