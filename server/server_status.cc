@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "server/fleet.h"
+#include "server/stored_records.h"
 
 namespace pgkeep::server {
 namespace {
@@ -28,10 +29,10 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
   const auto archive = open_archive(status.config, layout);
   status.wal = read_wal_facts(archive);
   status.wal_segment_size = archive.identity().wal_segment_size;
-  auto index = open_catalog(status.config, layout, out);
-  status.wal_stored_bytes = index.wal_stored_bytes();
-  status.backups = index.backups();
-  status.last_failed = last_unmended_failure(index.runs(kRunsToLookAt));
+  StoredRecords records(status.config, layout, out);
+  status.wal_stored_bytes = records.wal_stored_bytes();
+  status.backups = records.backups();
+  status.last_failed = last_unmended_failure(records.runs(kRunsToLookAt));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "catalog/store/backup_reader.h"
 #include "server/backup_choice.h"
 #include "server/fleet.h"
+#include "server/stored_records.h"
 
 namespace pgkeep::server {
 namespace {
@@ -33,8 +34,7 @@ Exit run_list_files(const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto& server = fleet.server(invocation.arguments.required("SERVER"));
   const auto layout = fleet.layout(server);
-  auto index = open_catalog(server, layout, invocation.out);
-  const auto backups = index.backups();
+  const auto backups = StoredRecords(server, layout, invocation.out).backups();
   const auto& backup = choose_backup(backups, invocation.arguments.required("BACKUP"), server.name);
   store::BackupReader reader(fleet.repository(), layout, backup.id, false);
   auto files = Json::array();

@@ -10,6 +10,7 @@
 #include "server/console_progress.h"
 #include "server/fleet.h"
 #include "server/recorded_run.h"
+#include "server/stored_records.h"
 
 namespace pgkeep::server {
 namespace {
@@ -44,9 +45,9 @@ Json json_of(const std::string& server, const catalog::VerificationReport& repor
 
 void print(const std::string& server, const catalog::VerificationReport& report, Output& out) {
   if (report.good()) {
-    out.report(fmt::format("backup {} of {} is good: {} in {} files, {} WAL segments",
-                           report.backup.to_string(), server, io::format_bytes(report.bytes), report.files,
-                           report.wal_segments));
+    out.report(fmt::format("backup {} of {} is good: {} in {}, {}", report.backup.to_string(), server,
+                           io::format_bytes(report.bytes), counted(report.files, "file"),
+                           counted(report.wal_segments, "WAL segment")));
     return;
   }
   out.fact(fmt::format("backup {} of {} is DAMAGED:", report.backup.to_string(), server));
@@ -84,7 +85,7 @@ Exit run_verify_backup(const Invocation& invocation) {
   const auto layout = fleet.layout(server);
   const auto jobs = invocation.arguments.number("--jobs", 1, kMostJobs)
                         .value_or(std::max(1U, std::thread::hardware_concurrency()));
-  const auto backups = open_catalog(server, layout, invocation.out).backups();
+  const auto backups = StoredRecords(server, layout, invocation.out).backups();
   auto data = Json::array();
   std::size_t damaged = 0;
   const auto ids = choose_all(backups, invocation.arguments.values("BACKUP"), server.name);

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "catalog/server_catalog.h"
+#include "server/config.h"
+#include "server/output.h"
+
+namespace pgkeep::server {
+
+/// What is stored for a server, for commands that only read: out of the index, or out of the files themselves
+/// where the index cannot be opened for writing, as on a snapshot that is mounted read-only. One thread.
+class StoredRecords {
+ public:
+  /// Throws NotFound when nothing was ever stored for the server; warns like open_catalog(), and when it goes
+  /// on without the index.
+  StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Output& out);
+
+  std::vector<store::BackupRecord> backups();   // oldest first
+  std::vector<catalog::SegmentRow> segments();  // by timeline and number; without times from files
+  std::vector<catalog::RunRecord> runs(std::size_t newest);  // newest first
+  std::uint64_t wal_stored_bytes();
+
+ private:
+  store::ServerLayout layout_;
+  std::optional<catalog::ServerCatalog> index_;
+  std::vector<store::BackupRecord> backups_;  // without the index, like the next
+  std::vector<catalog::SegmentRow> segments_;
+};
+
+}  // namespace pgkeep::server
