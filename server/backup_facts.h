@@ -19,8 +19,9 @@ std::chrono::milliseconds duration(const store::BackupRecord& backup);
 std::string first_wal(const store::BackupRecord& backup);
 std::string last_wal(const store::BackupRecord& backup);
 
-/// "checksum failures: 3", "from standby": what deserves a look, empty when nothing does.
-std::string remarks(const store::BackupRecord& backup);
+/// "checksum failures: 3", "from standby", "WAL ends at 0/5000000 (hole)": what deserves a look, empty when
+/// nothing does. `hole`: see first_missing().
+std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& hole = {});
 
 /// Stored bytes of the complete segments from the start of backups[i] to the start of the next one, or to the
 /// end for the last: what the WAL between them takes. Backups and segments as the index lists them.

@@ -50,6 +50,29 @@ WalFacts read_wal_facts(const catalog::WalArchive& archive) {
   return facts;
 }
 
+std::optional<postgres::Lsn> first_missing(const WalFacts& wal, const postgres::TimelineHistory& line,
+                                           const postgres::WalPosition& from) {
+  if (!wal.received || !line.contains(from)) return std::nullopt;
+  auto at = from.lsn;
+  for (bool goes_on = true; goes_on && at < wal.received->lsn;) {
+    goes_on = false;
+    for (const auto& range : wal.ranges) {
+      if (!line.contains(range.timeline) || range.begin > at) continue;
+      const auto end = std::min(range.end, line.end_of(range.timeline).value_or(range.end));
+      if (end <= at) continue;
+      at = end;
+      goes_on = true;
+    }
+  }
+  return at < wal.received->lsn ? std::optional(at) : std::nullopt;
+}
+
+std::optional<postgres::Lsn> hole_behind(const catalog::WalArchive& archive, const WalFacts& wal,
+                                         const store::BackupRecord& backup) {
+  const auto line = wal.received ? archive.history(wal.received->timeline) : std::nullopt;
+  return line ? first_missing(wal, *line, backup.start) : std::nullopt;
+}
+
 std::optional<std::uint64_t> wal_lag(const WalFacts& wal, postgres::Lsn current) {
   if (!wal.received) return std::nullopt;
   return current > wal.received->lsn ? current - wal.received->lsn : 0;

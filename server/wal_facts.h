@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catalog/io/lock.h"
+#include "catalog/store/backup_record.h"
 #include "catalog/wal_archive.h"
 #include "server/config.h"
 
@@ -30,6 +31,17 @@ struct WalFacts {
   std::optional<io::LockOwner> receiver;               // who receives now
 };
 WalFacts read_wal_facts(const catalog::WalArchive& archive);
+
+/// Where WAL is missing that a recovery from `from` to the end of what is stored needs, `line` being the
+/// history of that end's timeline: the first byte that is not there. Nothing when nothing is missing, or when
+/// `from` is not on that line.
+std::optional<postgres::Lsn> first_missing(const WalFacts& wal, const postgres::TimelineHistory& line,
+                                           const postgres::WalPosition& from);
+
+/// The same for a backup, with the history from the archive: a hole that keeps a recovery from it from coming
+/// to `latest`.
+std::optional<postgres::Lsn> hole_behind(const catalog::WalArchive& archive, const WalFacts& wal,
+                                         const store::BackupRecord& backup);
 
 /// Bytes between the end of what is stored and `current`, the end of what the server has; nothing when
 /// nothing is stored.

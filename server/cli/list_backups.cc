@@ -3,7 +3,9 @@
 #include "catalog/io/units.h"
 #include "server/backup_facts.h"
 #include "server/fleet.h"
+#include "server/stored_records.h"
 #include "server/table_printer.h"
+#include "server/wal_facts.h"
 
 namespace pgkeep::server {
 namespace {
@@ -13,14 +15,15 @@ class Listing {
   explicit Listing(bool minimal) : minimal_(minimal) {}
 
   void add(const ServerConfig& server, const store::BackupRecord& backup, std::uint64_t wal_bytes,
-           Output& out) {
+           const std::optional<postgres::Lsn>& hole, Output& out) {
     auto json = backup_json(backup);
     json["wal_bytes_to_next"] = wal_bytes;
+    json["wal_hole_lsn"] = hole ? Json(hole->to_string()) : Json();
     json_.push_back(std::move(json));
     if (minimal_) out.fact(backup.id.to_string());
     table_.add({server.name, backup.id.to_string(), io::format_time(backup.ended),
                 io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)),
-                io::format_bytes(wal_bytes), remarks(backup)});
+                io::format_bytes(wal_bytes), remarks(backup, hole)});
   }
 
   void finish(Output& out) {
@@ -50,10 +53,13 @@ Exit run_list_backups(const Invocation& invocation) {
   const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
     const auto layout = fleet.layout(server);
     if (!is_known(layout)) return Exit::ok;
-    auto index = open_catalog(server, layout, invocation.out);
-    const auto backups = index.backups();
-    const auto wal = wal_to_next(backups, index.segments());
-    for (std::size_t i = 0; i < backups.size(); ++i) listing.add(server, backups[i], wal[i], invocation.out);
+    StoredRecords records(server, layout, invocation.out);
+    const auto backups = records.backups();
+    const auto wal = wal_to_next(backups, records.segments());
+    const auto archive = open_archive(server, layout);
+    const auto stored = read_wal_facts(archive);
+    for (std::size_t i = 0; i < backups.size(); ++i)
+      listing.add(server, backups[i], wal[i], hole_behind(archive, stored, backups[i]), invocation.out);
     return Exit::ok;
   });
   listing.finish(invocation.out);

@@ -5,7 +5,9 @@
 #include "server/backup_choice.h"
 #include "server/backup_facts.h"
 #include "server/fleet.h"
+#include "server/stored_records.h"
 #include "server/table_printer.h"
+#include "server/wal_facts.h"
 
 namespace pgkeep::server {
 namespace {
@@ -69,23 +71,29 @@ Exit run_show_backup(const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto& server = fleet.server(invocation.arguments.required("SERVER"));
   const auto layout = fleet.layout(server);
-  auto index = open_catalog(server, layout, invocation.out);
-  const auto backups = index.backups();
+  StoredRecords records(server, layout, invocation.out);
+  const auto backups = records.backups();
   const auto& backup = choose_backup(backups, invocation.arguments.required("BACKUP"), server.name);
   const auto wal_bytes =
-      wal_to_next(backups, index.segments())[static_cast<std::size_t>(&backup - backups.data())];
-  const bool complete = has_its_wal(open_archive(server, layout), backup);
+      wal_to_next(backups, records.segments())[static_cast<std::size_t>(&backup - backups.data())];
+  const auto archive = open_archive(server, layout);
+  const bool complete = has_its_wal(archive, backup);
+  const auto hole = hole_behind(archive, read_wal_facts(archive), backup);
 
   FactPrinter facts;
   add_identity(facts, backup);
   add_cost(facts, backup);
   add_wal(facts, backup, complete, wal_bytes);
+  if (hole)
+    facts.add("WAL behind it",
+              fmt::format("ends at {} (hole): no recovery comes farther", hole->to_string()));
   add_lists(facts, backup);
   facts.print(invocation.out);
 
   auto json = backup_json(backup);
   json["wal_complete"] = complete;
   json["wal_bytes_to_next"] = wal_bytes;
+  json["wal_hole_lsn"] = hole ? Json(hole->to_string()) : Json();
   invocation.out.data(std::move(json));
   return Exit::ok;
 }

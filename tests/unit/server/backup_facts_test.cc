@@ -57,6 +57,11 @@ TEST(BackupFactsTest, RemarkOnlyWhatDeservesALook) {
   EXPECT_EQ(remarks(record), "checksum failures: 2; from standby; before the migration");
 }
 
+TEST(BackupFactsTest, RemarkAHoleInTheWalBehindTheBackup) {
+  EXPECT_EQ(remarks(backup("20261119T020000Z", 40), postgres::Lsn(0x5000000)),
+            "WAL ends at 0/5000000 (hole)");
+}
+
 TEST(BackupJsonTest, HasTimesSizesAndPositionsInTheirPromisedForm) {
   auto record = backup("20261119T020000Z", 0x16B374D848);
   record.started = io::parse_rfc3339("2026-11-19T02:00:00Z").value();
