@@ -15,6 +15,16 @@ std::string shown(const Setting& setting, const ServerConfig& server) {
                                     : setting_text(setting, server);
 }
 
+/// A size is in bytes, a duration in seconds.
+Json setting_json(const Setting& setting, const ServerConfig& server) {
+  if (const auto* member = std::get_if<bool ServerConfig::*>(&setting.member)) return server.*(*member);
+  if (const auto* member = std::get_if<std::uint64_t ServerConfig::*>(&setting.member))
+    return server.*(*member);
+  if (const auto* member = std::get_if<std::chrono::milliseconds ServerConfig::*>(&setting.member))
+    return std::chrono::duration<double>(server.*(*member)).count();
+  return shown(setting, server);
+}
+
 Json identity_json(const catalog::ServerIdentity& identity) {
   return {{"system_identifier", identity.system.to_string()},
           {"major_version", identity.major_version},
@@ -27,9 +37,9 @@ Json show(const Config& config, const ServerConfig& server, Output& out) {
   FactPrinter facts;
   for (const auto& setting : settings()) {
     if (setting.scope == Scope::top) continue;
-    const auto value = shown(setting, server);
-    facts.add(std::string(setting.name), value);
-    json[std::string(setting.name)] = value;
+    const std::string name(setting.name);
+    facts.add(name, shown(setting, server));
+    json[name] = setting_json(setting, server);
   }
   json["folder"] = nullptr;
   json["identity"] = nullptr;
