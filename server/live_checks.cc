@@ -13,6 +13,8 @@ using Result = Check::Result;
 
 // A backup needs a place of its own beside the WAL receiver.
 constexpr std::uint64_t kPlacesNeeded = 2;
+// How the receiver's lock names a backup that receives its own WAL.
+constexpr std::string_view kBackup = "backup";
 
 Check check_physical(const ServerConfig& server, const std::optional<LiveFacts>& live,
                      const std::stop_token& stop) {
@@ -138,6 +140,15 @@ Check check_receiver(const ServerConfig& server, const std::optional<store::Serv
     return check;
   }
   check.finding = fmt::format("running as process {} since {}", holder->pid, holder->since);
+  if (holder->purpose == kBackup) {
+    check.result = Result::failed;
+    check.finding =
+        fmt::format("only for the backup that is running (process {}, since {})", holder->pid, holder->since);
+    check.hint =
+        fmt::format("nobody receives WAL once it is done: start `pgkeep receive-wal {}` then, and let it run",
+                    server.name);
+    return check;
+  }
   if (live.sender) {
     check.finding += fmt::format(", {}", live.sender->state);
   } else {

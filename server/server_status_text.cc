@@ -42,9 +42,12 @@ std::optional<std::uint64_t> lag_of(const ServerStatus& status) {
 void add_stream(const ServerStatus& status, FactPrinter& facts) {
   const auto& wal = *status.wal;
   std::string receiver = "not running";
-  if (wal.receiver)
-    receiver = fmt::format("{} in process {} since {}", wal.receiver->purpose, wal.receiver->pid,
-                           wal.receiver->since);
+  if (wal.receiver) {
+    const bool passing = wal.receiver->purpose == "backup";
+    receiver = fmt::format("{} in process {} since {}",
+                           passing ? "only for the backup that is running," : wal.receiver->purpose,
+                           wal.receiver->pid, wal.receiver->since);
+  }
   if (status.live && status.live->sender) {
     const auto& sender = *status.live->sender;
     receiver +=
@@ -64,7 +67,8 @@ void add_stream(const ServerStatus& status, FactPrinter& facts) {
 
 void add_wal(const ServerStatus& status, FactPrinter& facts) {
   const auto& wal = *status.wal;
-  auto stored = fmt::format("{} segments, {}", wal.segments, io::format_bytes(status.wal_stored_bytes));
+  auto stored =
+      fmt::format("{}, {}", counted(wal.segments, "segment"), io::format_bytes(status.wal_stored_bytes));
   if (wal.newest_segment)
     stored += fmt::format(", last {}", wal.newest_segment->name(status.wal_segment_size));
   facts.add("WAL", stored);
