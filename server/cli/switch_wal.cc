@@ -19,31 +19,52 @@ constexpr std::uint64_t kLongestTimeout = 86400;
 constexpr auto kBetweenLooks = 100ms;
 constexpr const char* kNoPrivilege = "42501";
 
-void execute(streaming::Connection& sql, const std::string& command, const std::string& server,
-             std::string_view remedy) {
+template <typename Step>
+auto with_remedy(const std::string& server, std::string_view remedy, Step&& step) {
   try {
-    sql.query(command);
+    return step();
   } catch (const ServerError& error) {
     if (error.sqlstate() != kNoPrivilege) throw;
     throw ServerError(error.sqlstate(), fmt::format("{}: {}; {}", server, error.what(), remedy));
   }
 }
 
-/// The segment that ends before the next WAL is written. Whether it was closed now or, with nothing written
-/// since, before.
-postgres::WalSegment close_segment(streaming::Connection& sql, const ServerConfig& server, bool force,
-                                   postgres::WalSegmentSize size) {
+postgres::Lsn switch_wal(streaming::Connection& sql, const std::string& server) {
+  return with_remedy(server, "GRANT EXECUTE ON FUNCTION pg_catalog.pg_switch_wal() to the role",
+                     [&] { return ask_lsn(sql, "SELECT pg_catalog.pg_switch_wal()"); });
+}
+
+/// Before anything is done to it.
+void require_same_cluster(streaming::Connection& sql, const ServerConfig& server,
+                          const catalog::ServerIdentity& known) {
+  const auto answer =
+      ask_value(sql, "SELECT system_identifier FROM pg_catalog.pg_control_system()").value_or("");
+  if (postgres::SystemIdentifier::parse(answer) == known.system) return;
+  throw Refused(
+      fmt::format("{}: {} is cluster {}, but here is kept cluster {}; nothing was done to it. Correct the "
+                  "conninfo, or keep "
+                  "that server under a new name",
+                  server.name, sql.peer(), answer, known.system.to_string()));
+}
+
+struct Closed {
+  postgres::WalSegment segment;  // the one that ends before the next WAL is written
+  bool now = true;               // else it was closed before, and nothing was written since
+};
+
+Closed close_segment(streaming::Connection& sql, const ServerConfig& server, bool force,
+                     postgres::WalSegmentSize size) {
   if (ask_value(sql, "SELECT pg_catalog.pg_is_in_recovery()") == "t")
     throw Refused(fmt::format("{}: a standby cannot close WAL segments; ask its primary", server.name));
   if (force)
-    execute(sql, "CHECKPOINT", server.name, "GRANT pg_checkpoint to the role (PostgreSQL 15 and up)");
-  execute(sql, "SELECT pg_catalog.pg_switch_wal()", server.name,
-          "GRANT EXECUTE ON FUNCTION pg_catalog.pg_switch_wal() to the role");
-  // What pg_switch_wal() returns lies in the closed segment, or at the start of the next when there was
-  // nothing to close; the position afterwards is in the new segment in both cases.
+    with_remedy(server.name, "GRANT pg_checkpoint to the role (PostgreSQL 15 and up)",
+                [&] { sql.query("CHECKPOINT"); });
+  const auto end = switch_wal(sql, server.name);
+  // It lies in the closed segment, or at the start of the next when there was nothing to close; the position
+  // afterwards is in the new segment in both cases.
   const auto position = ask_lsn(sql, "SELECT pg_catalog.pg_current_wal_insert_lsn()");
   const auto current = postgres::WalSegment::holding({ask_timeline(sql), position}, size);
-  return {current.timeline, current.number - 1};
+  return {{current.timeline, current.number - 1}, end.value() % size.bytes() != 0};
 }
 
 void wait_for(const catalog::WalArchive& archive, const postgres::WalSegment& segment,
@@ -76,14 +97,20 @@ Exit run_switch_wal(const Invocation& invocation) {
     const auto archive = open_archive(server, fleet.layout(server));
     auto sql = open_sql(server, invocation.stop);
     const auto size = archive.identity().wal_segment_size;
-    const auto segment = close_segment(sql, server, arguments.has("--force"), size);
-    invocation.out.report(fmt::format("{}: {} is closed", server.name, segment.name(size)));
+    require_same_cluster(sql, server, archive.identity());
+    const auto [segment, now] = close_segment(sql, server, arguments.has("--force"), size);
+    const auto name = segment.name(size);
+    invocation.out.report(now ? fmt::format("{}: {} is closed", server.name, name)
+                              : fmt::format("{}: nothing to close, nothing was written since {} was closed",
+                                            server.name, name));
     if (arguments.has("--archive")) {
       wait_for(archive, segment, timeout, invocation.stop);
       invocation.out.report(fmt::format("{}: {} is in the archive", server.name, segment.name(size)));
     }
-    data.push_back(
-        {{"server", server.name}, {"segment", segment.name(size)}, {"archived", archive.has(segment)}});
+    data.push_back({{"server", server.name},
+                    {"segment", segment.name(size)},
+                    {"closed", now},
+                    {"archived", archive.has(segment)}});
     return Exit::ok;
   });
   invocation.out.data(std::move(data));
