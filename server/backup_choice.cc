@@ -16,6 +16,9 @@ const store::BackupRecord& choose_backup(std::span<const store::BackupRecord> ba
                                          std::string_view wanted, std::string_view server) {
   if (backups.empty())
     throw NotFound(fmt::format("server {} has no backup yet; `pgkeep backup {}` takes one", server, server));
+  if (wanted == "all")
+    throw UsageError(fmt::format(
+        "`all` is not taken here; name the backups, `pgkeep list-backups {}` lists them", server));
   if (wanted == "latest" || wanted == "last") return backups.back();
   if (wanted == "oldest" || wanted == "first") return backups.front();
   std::vector<const store::BackupRecord*> found;

@@ -60,6 +60,10 @@ TEST_F(BackupChoiceTest, SaysThatThereIsNoSuchBackup) {
   EXPECT_THAT(error_of<NotFound>(""), HasSubstr("list-backups main"));
 }
 
+TEST_F(BackupChoiceTest, SaysThatAllAreNotMeant) {
+  EXPECT_THAT(error_of<UsageError>("all"), HasSubstr("`all` is not taken here"));
+}
+
 TEST_F(BackupChoiceTest, SaysThatThereIsNoneAtAll) {
   EXPECT_THROW(choose_backup({}, "latest", "main"), NotFound);
 }
