@@ -81,13 +81,20 @@ void throw_connect_failure(std::string_view peer, std::string_view verbose, bool
 }
 
 std::string in_one_line(std::string_view message) {
+  constexpr std::string_view kEndsByItself = ".:;,?!";
   std::string line;
   bool gap = false;
+  bool new_line = false;
   for (const char c : message) {
-    const bool blank = c == '\n' || c == '\r' || c == '\t' || c == ' ';
-    if (!blank && gap && !line.empty()) line += ' ';
-    if (!blank) line += c;
-    gap = blank;
+    if (c == '\n' || c == '\r' || c == '\t' || c == ' ') {
+      gap = true;
+      new_line = new_line || c == '\n';
+      continue;
+    }
+    if (gap && !line.empty())
+      line += new_line && kEndsByItself.find(line.back()) == kEndsByItself.npos ? "; " : " ";
+    line += c;
+    gap = new_line = false;
   }
   return line;
 }

@@ -143,6 +143,11 @@ TEST(ConnectFailureTest, FindsTheSqlstateInEveryLanguage) {
   EXPECT_EQ(sqlstate_of_connect_message("FATAL:  53300: sorry"), "53300");
 }
 
+TEST(ConnectFailureTest, PutsSeveralLinesIntoOne) {
+  EXPECT_EQ(in_one_line("refused\n\tIs it   running?\nSay so.\nOr:\n not\n"),
+            "refused; Is it running? Say so. Or: not");
+}
+
 TEST(ConnectFailureTest, TakesNothingElseForASqlstate) {
   EXPECT_EQ(sqlstate_of_connect_message(kUnreachable), std::nullopt);
   EXPECT_EQ(sqlstate_of_connect_message("FATAL:  too many connections"), std::nullopt);
