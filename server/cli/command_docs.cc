@@ -62,7 +62,7 @@ With `--json` standard output carries one document and nothing else, also when t
 
 `error` is there only when the command failed. Keys are in snake_case, times in RFC 3339 (UTC), sizes in bytes, WAL positions
 as text. `schema` is raised when a key goes or changes its meaning; keys may be added without that. Messages go to standard
-error in any case. `get-wal` hands out WAL and prints no document.
+error in any case. `get-wal` hands out WAL and prints no document; `help`, `--help` and `--version` are text also with `--json`.
 
 SIGINT and SIGTERM make a command stop in order; a second one ends it at once, which is as safe as a crash.
 
