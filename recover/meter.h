@@ -35,6 +35,16 @@ class Meter {
   std::chrono::steady_clock::time_point due_{};
 };
 
+/// Counts alone.
+class CountingSink final : public io::ByteSink {
+ public:
+  void write(io::ByteView bytes) override { count_ += bytes.size(); }
+  std::uint64_t count() const noexcept { return count_; }
+
+ private:
+  std::uint64_t count_ = 0;
+};
+
 /// Passes on and counts. Borrows both.
 class MeteredSink final : public io::ByteSink {
  public:

@@ -35,15 +35,6 @@ constexpr std::uint64_t kControlBytes = 8192;
 constexpr std::uint64_t kConfigurationLimit = 4u << 20;
 constexpr std::uint64_t kMapLimit = 16u << 20;
 
-class CountingSink final : public io::ByteSink {
- public:
-  void write(io::ByteView bytes) override { count_ += bytes.size(); }
-  std::uint64_t count() const noexcept { return count_; }
-
- private:
-  std::uint64_t count_ = 0;
-};
-
 /// What one worker needs for reading the backup's files.
 struct Worker {
   explicit Worker(store::PackSet& packs) : reader(packs) {}
@@ -75,6 +66,7 @@ class Recovery {
     for (unsigned worker = 0; worker < delivery_->workers(); ++worker) workers_.emplace_back(backup_.packs());
   }
 
+  RecoveryPreview check();
   RecoveryReport run(const std::stop_token& stop);
 
  private:
@@ -361,9 +353,14 @@ RecoveryReport Recovery::report() {
   return report;
 }
 
-RecoveryReport Recovery::run(const std::stop_token& stop) {
+RecoveryPreview Recovery::check() {
   prepare();
   check_destination();
+  return {.changed_settings = settings_.changed, .review = settings_.review};
+}
+
+RecoveryReport Recovery::run(const std::stop_token& stop) {
+  check();
   try {
     write_all(stop);
   } catch (const std::exception&) {
@@ -377,6 +374,11 @@ RecoveryReport Recovery::run(const std::stop_token& stop) {
 }
 
 }  // namespace
+
+RecoveryPreview check(const RecoveryPlan& plan, const store::Repository& repository,
+                      const store::ServerLayout& layout, io::ProgressObserver& observer) {
+  return Recovery(plan, repository, layout, observer).check();
+}
 
 RecoveryReport carry_out(const RecoveryPlan& plan, const store::Repository& repository,
                          const store::ServerLayout& layout, io::ProgressObserver& observer,

@@ -24,6 +24,17 @@ struct RecoveryReport {
   std::chrono::milliseconds duration{};
 };
 
+/// What can be said beforehand.
+struct RecoveryPreview {
+  std::vector<std::string> changed_settings;  // as in RecoveryReport
+  std::vector<std::string> review;
+};
+
+/// All that carry_out() checks before it writes, the destination included; writes nothing. Throws what
+/// carry_out() would.
+RecoveryPreview check(const RecoveryPlan& plan, const store::Repository& repository,
+                      const store::ServerLayout& layout, io::ProgressObserver& observer);
+
 /// Carries out a plan: directories, files (every byte checked on the way out), WAL, settings, signal file,
 /// and global/pg_control last, so that what was interrupted cannot start. The result carries a
 /// backup_manifest that pg_verifybackup accepts. Throws what its parts throw; what was written stays, without

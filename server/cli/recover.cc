@@ -51,9 +51,10 @@ void print_list(std::string_view title, const std::vector<std::string>& lines, O
 }
 
 void print(const recover::RecoveryPlan& plan, const recover::RecoveryReport& report, Output& out) {
-  out.report(fmt::format("recovered {} from backup {} into {}: {} in {} files, {} WAL segments, in {}",
+  out.report(fmt::format("recovered {} from backup {} into {}: {} in {} file{}, {} WAL segment{}, in {}",
                          plan.request.server, plan.backup.id.to_string(), plan.request.destination.native(),
-                         io::format_bytes(report.bytes), report.files, report.wal_segments,
+                         io::format_bytes(report.bytes), report.files, report.files == 1 ? "" : "s",
+                         report.wal_segments, report.wal_segments == 1 ? "" : "s",
                          io::format_duration(report.duration)));
   out.report(fmt::format("replay will go to: {}", plan.request.target.describe()));
   print_list("Settings changed:", report.changed_settings, out);
@@ -63,8 +64,10 @@ void print(const recover::RecoveryPlan& plan, const recover::RecoveryReport& rep
       "Once it is open for writing, so that its standbys do not inherit these settings:", report.resets, out);
 }
 
-void print_plan(const recover::RecoveryPlan& plan, Output& out) {
+void print_plan(const recover::RecoveryPlan& plan, const recover::RecoveryPreview& preview, Output& out) {
   auto text = plan.describe();
+  for (const auto& line : preview.changed_settings) text += fmt::format("  setting     {}\n", line);
+  for (const auto& line : preview.review) text += fmt::format("  look at     {}\n", line);
   while (text.ends_with('\n')) text.pop_back();
   out.fact(text);
 }
@@ -82,7 +85,12 @@ Exit run_recover(const Invocation& invocation) {
   const auto plan = recover::make_plan(request, facts);
   auto data = plan_json(plan);
   if (invocation.arguments.has("--dry-run")) {
-    print_plan(plan, invocation.out);
+    ConsoleProgress progress(invocation.out);
+    const auto preview = recover::check(plan, fleet.repository(), layout, progress);
+    progress.clear();
+    print_plan(plan, preview, invocation.out);
+    data["changed_settings"] = preview.changed_settings;
+    data["review"] = preview.review;
     invocation.out.data(std::move(data));
     return Exit::ok;
   }

@@ -174,6 +174,17 @@ TEST_F(RecoveryTest, SaysThatWhatWasStoppedIsIncomplete) {
   EXPECT_THAT(progress_.warnings, Contains(HasSubstr("incomplete")));
 }
 
+TEST_F(RecoveryTest, ChecksBeforehandWithoutWriting) {
+  take_backup(content_);
+  const auto plan = make_plan(request_, gather_facts(layout_));
+  EXPECT_THAT(check(plan, repository_, layout_, progress_).changed_settings,
+              Contains(HasSubstr("archive_command")));
+  EXPECT_FALSE(fs::exists(destination_));
+  fs::create_directory(destination_);
+  std::ofstream(destination_ / "mine") << "x";
+  EXPECT_THROW(check(plan, repository_, layout_, progress_), Refused);
+}
+
 TEST_F(RecoveryTest, WritesNothingWhenTheDestinationIsRefused) {
   take_backup(content_);
   fs::create_directory(destination_);
