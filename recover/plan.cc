@@ -212,6 +212,10 @@ void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHisto
   }
 }
 
+std::string count_of(std::uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 }  // namespace
 
 RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& facts) {
@@ -246,9 +250,9 @@ std::string RecoveryPlan::describe() const {
   const auto where =
       request.remote_ssh_command.empty() ? std::string("this host") : request.remote_ssh_command;
   auto text = fmt::format("recover {} to {} ({})\n", request.server, request.destination.native(), where);
-  text += fmt::format("  backup      {}, PostgreSQL {}, {} in {} files, ended {}\n", backup.id.to_string(),
-                      backup.server_version, io::format_bytes(data_bytes), backup.file_count,
-                      io::format_time(backup.ended));
+  text += fmt::format("  backup      {}, PostgreSQL {}, {} in {}, ended {}\n", backup.id.to_string(),
+                      backup.server_version, io::format_bytes(data_bytes),
+                      count_of(backup.file_count, "file"), io::format_time(backup.ended));
   text +=
       fmt::format("  target      {}{}\n", request.target.describe(), request.standby ? ", as a standby" : "");
   text += fmt::format("  timeline    {}; WAL reaches {} on timeline {}\n", timeline.to_string(),
@@ -257,8 +261,9 @@ std::string RecoveryPlan::describe() const {
     text += fmt::format("  WAL         fetched by: {}\n", request.get_wal_command);
   } else if (!wal.empty()) {
     const auto size = backup.wal_segment_size;
-    text += fmt::format("  WAL         {} files ({}), {} to {}{}\n", wal.size(), io::format_bytes(wal_bytes),
-                        wal.front().segment.name(size), wal.back().segment.name(size),
+    text += fmt::format("  WAL         {} ({}), {} to {}{}\n", count_of(wal.size(), "file"),
+                        io::format_bytes(wal_bytes), wal.front().segment.name(size),
+                        wal.back().segment.name(size),
                         wal.back().partial ? ", the segment still being received" : "");
   }
   for (const auto& tablespace : tablespaces) {

@@ -15,6 +15,7 @@ constexpr std::string_view kBegin = "# --- set by pgkeep for recovery: begin ---
 constexpr std::string_view kEnd = "# --- set by pgkeep for recovery: end ---";
 constexpr int kFirstWithArchiveLibrary = 15;
 constexpr int kLastWithTriggerFile = 15;
+constexpr int kFirstWithSynchronizedSlots = 17;
 
 /// A setting that would harm in a copy, and the value that does not.
 struct Harmful {
@@ -31,6 +32,9 @@ constexpr std::array kHarmful{
     Harmful{"archive_library", "", "the copy must not archive into the original's place",
             kFirstWithArchiveLibrary},
     Harmful{"synchronous_standby_names", "", "commits would wait for standbys that the copy does not have"},
+    Harmful{"synchronized_standby_slots", "",
+            "logical replication would wait for standbys that the copy does not have",
+            kFirstWithSynchronizedSlots},
     Harmful{"primary_conninfo", "", "it leads to the server that the original followed"},
     Harmful{"primary_slot_name", "", "the slot belongs to the original"},
     Harmful{"recovery_end_command", "", "it acts on the original's surroundings"},
@@ -159,9 +163,12 @@ void review_paths(const RecoveryPlan& plan, const SourceConfiguration& source,
   }
   for (const auto& line : main) {
     if (is_include(line.name)) {
-      result.review.push_back(
-          fmt::format("{} {}: it must exist here, and what it sets is not known to pgkeep", line.name,
-                      quote_conf_value(line.value)));
+      // A relative path counts from the file that has it, which lies in the data directory.
+      const bool in_backup = !line.value.starts_with('/') && !line.value.starts_with("..");
+      result.review.push_back(fmt::format("{} {}: {}", line.name, quote_conf_value(line.value),
+                                          in_backup ? "comes with the backup, not looked into"
+                                                    : "it must exist here, and what it sets is not known to "
+                                                      "pgkeep"));
     }
   }
   const auto data_directory = source.value("data_directory");
@@ -193,6 +200,11 @@ void review_rest(const RecoveryPlan& plan, const SourceConfiguration& source, Re
         "recovery pauses at the target, open for reading: look at the data, then open it for writing with "
         "SELECT "
         "pg_wal_replay_resume(); or stop it and recover to another target");
+  }
+  if (!plan.request.standby) {
+    result.review.emplace_back(
+        "logical subscriptions, if there are any, connect out once it is open: start with -c "
+        "max_logical_replication_workers=0 and disable them");
   }
   if (plan.request.standby) {
     result.review.emplace_back(

@@ -26,10 +26,10 @@ struct RecoverySettings {
 /// From the backup's postgresql.auto.conf and postgresql.conf (empty when not in the backup): recovery
 /// settings of the plan are set, old ones removed (the timeline is given by number only where PostgreSQL's
 /// `latest` would be another); what would harm is neutralised: archive_mode,
-/// archive_command and archive_library, synchronous_standby_names, primary_conninfo, primary_slot_name,
-/// restore_command, recovery_target_*, recovery_end_command, archive_cleanup_command,
-/// recovery_min_apply_delay. Absolute paths (hba_file, data_directory, ssl_*_file, include …) are put under
-/// review. Values of the source are not repeated: they may hold passwords.
+/// archive_command and archive_library, synchronous_standby_names, synchronized_standby_slots,
+/// primary_conninfo, primary_slot_name, restore_command, recovery_target_*, recovery_end_command,
+/// archive_cleanup_command, recovery_min_apply_delay. Absolute paths (hba_file, data_directory, ssl_*_file,
+/// include …) are put under review. Values of the source are not repeated: they may hold passwords.
 RecoverySettings make_settings(const RecoveryPlan& plan, std::string_view auto_conf,
                                std::string_view main_conf);
 

@@ -281,5 +281,11 @@ TEST(PlanTest, DescribesWhatWillBeDone) {
             HasSubstr("end of WAL"), HasSubstr("000000010000000000000008 to 00000001000000000000000C")));
 }
 
+TEST(PlanTest, CountsInPlainWords) {
+  auto facts = Repository().backup(3, 3, 10).wal(3, 3).facts;
+  facts.backups.back().file_count = 1;
+  EXPECT_THAT(make_plan(request(), facts).describe(), AllOf(HasSubstr("in 1 file,"), HasSubstr("1 file (")));
+}
+
 }  // namespace
 }  // namespace pgkeep::recover

@@ -114,6 +114,7 @@ TEST(RecoverySettingsTest, NeutralisesWhatWouldHarmAndSaysSo) {
       {"archive_command = 'cp %p /archive/%f'", "archive_command", ""},
       {"archive_library = 'basic_archive'", "archive_library", ""},
       {"synchronous_standby_names = 'pgkeep'", "synchronous_standby_names", ""},
+      {"synchronized_standby_slots = 's'", "synchronized_standby_slots", ""},
       {"primary_conninfo = 'host=a password=secret'", "primary_conninfo", ""},
       {"primary_slot_name = 's'", "primary_slot_name", ""},
       {"recovery_end_command = 'x'", "recovery_end_command", ""},
@@ -142,6 +143,8 @@ TEST(RecoverySettingsTest, WritesOnlyWhatTheVersionKnows) {
   EXPECT_EQ(value_of(make_settings(plan(15), "", ""), "archive_library"), "");
   EXPECT_EQ(value_of(make_settings(plan(15), "", ""), "promote_trigger_file"), "");
   EXPECT_EQ(value_of(make_settings(plan(16), "", ""), "promote_trigger_file"), std::nullopt);
+  EXPECT_EQ(value_of(make_settings(plan(16), "", ""), "synchronized_standby_slots"), std::nullopt);
+  EXPECT_EQ(value_of(make_settings(plan(17), "", ""), "synchronized_standby_slots"), "");
 }
 
 TEST(RecoverySettingsTest, OverridesWhatAnIncludedFileMaySet) {
@@ -152,9 +155,12 @@ TEST(RecoverySettingsTest, OverridesWhatAnIncludedFileMaySet) {
 TEST(RecoverySettingsTest, PutsPathsOfTheOriginalUnderReview) {
   const auto settings = make_settings(plan(), "",
                                       "hba_file = '/etc/postgresql/pg_hba.conf'\nlog_directory = 'log'\n"
-                                      "ssl_key_file = '/etc/ssl/key'\ninclude_dir = 'conf.d'\n");
+                                      "ssl_key_file = '/etc/ssl/key'\ninclude_dir = 'conf.d'\n"
+                                      "include '/etc/pg.conf'\n");
   EXPECT_THAT(settings.review, ElementsAre(HasSubstr("hba_file"), HasSubstr("ssl_key_file"),
-                                           HasSubstr("include_dir 'conf.d'")));
+                                           HasSubstr("include_dir 'conf.d': comes with the backup"),
+                                           HasSubstr("include '/etc/pg.conf': it must exist here"),
+                                           HasSubstr("logical subscriptions")));
 }
 
 TEST(RecoverySettingsTest, KeepsADataDirectorySettingFromLeadingToTheOriginal) {
