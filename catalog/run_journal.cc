@@ -164,11 +164,11 @@ RunOutcome current_outcome(const RunRecord& run) {
   return is_pid && describe_process(pid) == run.process ? RunOutcome::running : RunOutcome::interrupted;
 }
 
-RunRecord RunJournal::begin(std::string kind, std::string subject) {
+RunRecord RunJournal::begin(std::string kind, std::string subject, io::TimePoint started) {
   RunRecord run;
   run.kind = std::move(kind);
   run.subject = std::move(subject);
-  run.started = io::now();
+  run.started = started;
   const auto pid = fmt::to_string(::getpid());
   run.process = describe_process(pid).value_or(pid);  // without /proc it counts as interrupted until it ends
   Appender appender(layout_.run_journal());

@@ -44,7 +44,8 @@ RunOutcome current_outcome(const RunRecord& run);
 class RunJournal {
  public:
   explicit RunJournal(store::ServerLayout layout) : layout_(std::move(layout)) {}
-  RunRecord begin(std::string kind, std::string subject);
+  /// `started` is another time than now for a run whose beginning could not be written when it was.
+  RunRecord begin(std::string kind, std::string subject, io::TimePoint started = io::now());
   /// `details` is a JSON object or empty (throws std::invalid_argument for anything else). `run` becomes what
   /// the journal now holds.
   void end(RunRecord& run, RunOutcome outcome, std::string error, std::string details);

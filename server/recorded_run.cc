@@ -1,5 +1,7 @@
 #include "server/recorded_run.h"
 
+#include <optional>
+
 #include <fmt/format.h>
 
 #include "catalog/server_catalog.h"
@@ -9,15 +11,44 @@ namespace {
 
 using catalog::RunOutcome;
 
-void end_run(const store::ServerLayout& layout, catalog::RunJournal& journal, catalog::RunRecord& run,
-             RunOutcome outcome, const std::string& error, const Json& details, Output& out) {
+class RecordedRun {
+ public:
+  RecordedRun(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
+              Output& out);
+  void end(RunOutcome outcome, const std::string& error, const Json& details);
+
+ private:
+  store::ServerLayout layout_;
+  catalog::RunJournal journal_;
+  std::string kind_;
+  std::string subject_;
+  Output* out_;
+  io::TimePoint started_ = io::now();
+  std::optional<catalog::RunRecord> run_;  // once its beginning is written
+};
+
+RecordedRun::RecordedRun(const store::ServerLayout& layout, const std::string& kind,
+                         const std::string& subject, Output& out)
+    : layout_(layout), journal_(layout), kind_(kind), subject_(subject), out_(&out) {
   try {
-    journal.end(
-        run, outcome, error,
+    run_ = journal_.begin(kind_, subject_, started_);
+  } catch (const StorageError& failure) {
+    if (!failure.out_of_space()) throw;
+    out_->warning(fmt::format("the beginning of this {} could not be recorded; going on without: {}", kind_,
+                              failure.what()));
+  }
+}
+
+void RecordedRun::end(RunOutcome outcome, const std::string& error, const Json& details) {
+  try {
+    if (!run_) run_ = journal_.begin(kind_, subject_, started_);
+    journal_.end(
+        *run_, outcome, error,
         details.is_null() ? std::string() : details.dump(-1, ' ', false, Json::error_handler_t::replace));
-    catalog::ServerCatalog::open(layout).put_run(run);
+    catalog::ServerCatalog::open(layout_).put_run(*run_);
   } catch (const Error& failure) {
-    out.warning(fmt::format("the end of {} could not be recorded: {}", run.id, failure.what()));
+    out_->warning(fmt::format("the end of {} could not be recorded: {}", run_ ? run_->id : "this " + kind_,
+                              failure.what()));
   }
 }
 
@@ -25,16 +56,15 @@ void end_run(const store::ServerLayout& layout, catalog::RunJournal& journal, ca
 
 void record_run(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
                 Output& out, const std::function<Json()>& work) {
-  catalog::RunJournal journal(layout);
-  auto run = journal.begin(kind, subject);
+  RecordedRun run(layout, kind, subject, out);
   try {
     const auto details = work();
-    end_run(layout, journal, run, RunOutcome::succeeded, "", details, out);
+    run.end(RunOutcome::succeeded, "", details);
   } catch (const Interrupted& error) {
-    end_run(layout, journal, run, RunOutcome::interrupted, error.what(), {}, out);
+    run.end(RunOutcome::interrupted, error.what(), {});
     throw;
   } catch (const std::exception& error) {
-    end_run(layout, journal, run, RunOutcome::failed, error.what(), {}, out);
+    run.end(RunOutcome::failed, error.what(), {});
     throw;
   }
 }

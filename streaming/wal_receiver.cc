@@ -249,16 +249,20 @@ WalReceiver::WalReceiver(const store::ServerLayout& layout, WalReceiverSettings 
 
 void WalReceiver::run(std::stop_token stop) {
   check_slot_name(settings_.slot);
-  layout_.make();
-  const auto lock = io::FileLock::acquire(layout_.receiver_lock(), "receive-wal");
+  std::optional<io::FileLock> lock;
   auto retry_in = settings_.first_retry;
   while (!stop.stop_requested()) {
     try {
+      if (!lock) {  // a full disk may have no room even for the lock's file
+        layout_.make();
+        lock = io::FileLock::acquire(layout_.receiver_lock(), "receive-wal");
+      }
       Stream(*this, stop).run();
     } catch (const Interrupted&) {
       return;
     } catch (const Error& error) {
-      if (!error.retryable()) throw;
+      const bool another_receives = !lock && error.exit_code() == Exit::busy;
+      if (!error.retryable() || another_receives) throw;
       if (std::exchange(established_, false)) retry_in = settings_.first_retry;
       observer_->disconnected(error.what(), retry_in);
       if (!pause(retry_in, stop)) return;

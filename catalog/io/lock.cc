@@ -53,13 +53,14 @@ bool try_lock(int fd, short type, const fs::path& path) {
   return true;
 }
 
-void write_owner(int fd, const std::string& purpose, const fs::path& path) {
+/// As well as it can be done: the line is for messages only, and on a full disk the lock must still be had,
+/// to delete something. A line that was cut names nobody.
+void write_owner(int fd, const std::string& purpose) {
   const auto line =
       fmt::format("{}{}{}{}{}{}\n", kPid, ::getpid(), kPurpose, purpose, kSince, format_rfc3339(now()));
-  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, line.data(), line.size(), 0) != std::ssize(line)) {
-    const int cause = errno;
-    throw StorageError(cause, path, "write the owner of the lock");
-  }
+  const bool written =
+      ::ftruncate(fd, 0) == 0 && ::pwrite(fd, line.data(), line.size(), 0) == std::ssize(line);
+  if (!written) static_cast<void>(!::ftruncate(fd, 0));
 }
 
 LockOwner parse_owner(std::string_view line) {
@@ -109,14 +110,14 @@ std::optional<LockOwner> owner_of(int fd, const fs::path& path) {
 std::optional<FileLock> FileLock::try_acquire(const fs::path& path, const std::string& purpose) {
   auto fd = open_lock_file(path);
   if (!try_lock(fd.get(), F_WRLCK, path)) return std::nullopt;
-  write_owner(fd.get(), purpose, path);
+  write_owner(fd.get(), purpose);
   return FileLock(std::move(fd));
 }
 
 FileLock FileLock::acquire(const fs::path& path, const std::string& purpose) {
   auto fd = open_lock_file(path);
   if (!try_lock(fd.get(), F_WRLCK, path)) refuse(path, owner_of(fd.get(), path));
-  write_owner(fd.get(), purpose, path);
+  write_owner(fd.get(), purpose);
   return FileLock(std::move(fd));
 }
 

@@ -19,8 +19,8 @@ struct LockOwner {
 /// with its holder, however that ends. The file stays; only the lock counts.
 class FileLock {
  public:
-  /// Takes the lock alone, and writes the owner into the file. Throws Busy, naming the holder, when it is
-  /// taken.
+  /// Takes the lock alone, and writes the owner into the file, if the disk has room for it. Throws Busy,
+  /// naming the holder, when it is taken.
   static FileLock acquire(const std::filesystem::path& path, const std::string& purpose);
   /// The same, nothing when it is taken.
   static std::optional<FileLock> try_acquire(const std::filesystem::path& path, const std::string& purpose);

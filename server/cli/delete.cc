@@ -1,9 +1,11 @@
 #include "server/cli/delete.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "catalog/store/sweep.h"
 #include "server/backup_choice.h"
@@ -12,6 +14,52 @@
 
 namespace pgkeep::server {
 namespace {
+
+/// The index as far as there is room for its changes: deleting is the way out of a full disk, so nothing in
+/// it may need space. What is left out here is put right when the index is opened the next time.
+class Index {
+ public:
+  Index(const ServerConfig& server, const store::ServerLayout& layout, Output& out)
+      : layout_(layout), out_(&out) {
+    unless_full([&] { index_.emplace(open_catalog(server, layout, out)); });
+  }
+
+  /// Oldest first; from the files when the index cannot be used.
+  std::vector<store::BackupRecord> backups() {
+    std::vector<store::BackupRecord> backups;
+    unless_full([&] {
+      if (index_) backups = index_->backups();
+    });
+    if (index_) return backups;
+    auto listing = store::list_backup_records(layout_);
+    for (const auto& damage : listing.damaged) out_->warning(damage);
+    return std::move(listing.backups);
+  }
+
+  void remove(const store::BackupId& id) {
+    unless_full([&] {
+      if (index_) index_->remove_backup(id);
+    });
+  }
+
+ private:
+  template <typename Step>
+  void unless_full(Step&& step) {
+    try {
+      step();
+    } catch (const StorageError& error) {
+      if (!error.out_of_space()) throw;
+      index_.reset();
+      out_->warning(fmt::format(
+          "the index cannot be changed now; going on without it, it is put right when it is opened next: {}",
+          error.what()));
+    }
+  }
+
+  store::ServerLayout layout_;
+  Output* out_;
+  std::optional<catalog::ServerCatalog> index_;
+};
 
 /// All of them before the first is deleted: `oldest` means another one afterwards.
 std::vector<store::BackupId> choose_all(const std::vector<store::BackupRecord>& backups,
@@ -30,7 +78,7 @@ Exit run_delete(const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto& server = fleet.server(invocation.arguments.required("SERVER"));
   const auto layout = fleet.layout(server);
-  auto index = open_catalog(server, layout, invocation.out);
+  Index index(server, layout, invocation.out);
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "delete");
   const auto ids = choose_all(index.backups(), invocation.arguments.values("BACKUP"), server.name);
   auto deleted = Json::array();
@@ -38,7 +86,7 @@ Exit run_delete(const Invocation& invocation) {
     store::Freed freed;
     record_run(layout, "delete", id.to_string(), invocation.out, [&] {
       // The row goes before the files: the index never names what is not there.
-      index.remove_backup(id);
+      index.remove(id);
       freed = store::delete_backup(layout, id);
       return Json{{"freed_bytes", freed.bytes}};
     });

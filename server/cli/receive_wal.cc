@@ -17,8 +17,11 @@ Exit run_receive_wal(const Invocation& invocation) {
   layout.make();
   // Said before the run is recorded: that another one receives is no failure of this server's WAL.
   if (const auto holder = io::FileLock::holder(layout.receiver_lock())) {
-    throw Busy(fmt::format("WAL of server {} is being received already, by process {} ({}) since {}",
-                           server.name, holder->pid, holder->purpose, holder->since));
+    throw Busy(
+        holder->pid == 0  // there was no room to write who it is
+            ? fmt::format("WAL of server {} is being received already, by another process", server.name)
+            : fmt::format("WAL of server {} is being received already, by process {} ({}) since {}",
+                          server.name, holder->pid, holder->purpose, holder->since));
   }
   WalLog log(server.name, invocation.out);
   streaming::WalReceiver receiver(layout, wal_receiver_settings(server), log);

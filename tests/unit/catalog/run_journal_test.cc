@@ -50,6 +50,12 @@ TEST_F(RunJournalTest, HasNoRunsBeforeTheFirst) {
   EXPECT_THAT(journal_.read(), IsEmpty());
 }
 
+TEST_F(RunJournalTest, BeginsARunThatBeganBefore) {
+  const auto started = io::now() - std::chrono::hours(2);
+  EXPECT_EQ(journal_.begin("delete", "", started).started, started);
+  EXPECT_THAT(journal_.read(), testing::ElementsAre(testing::Field(&RunRecord::started, started)));
+}
+
 TEST_F(RunJournalTest, ReadsBackWhatHasEnded) {
   auto run = journal_.begin("backup", "20261120T020000Z");
   journal_.end(run, RunOutcome::failed, "no room:\n0 B free", R"({"bytes": 5, "a": [1]})");
