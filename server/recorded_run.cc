@@ -1,5 +1,6 @@
 #include "server/recorded_run.h"
 
+#include <cerrno>
 #include <optional>
 
 #include <fmt/format.h>
@@ -33,7 +34,8 @@ RecordedRun::RecordedRun(const store::ServerLayout& layout, const std::string& k
   try {
     run_ = journal_.begin(kind_, subject_, started_);
   } catch (const StorageError& failure) {
-    if (!failure.out_of_space()) throw;
+    // A full disk must not keep anybody from making room, nor a read-only copy from being recovered.
+    if (!failure.out_of_space() && failure.cause() != EROFS && failure.cause() != EACCES) throw;
     out_->warning(fmt::format("the beginning of this {} could not be recorded; going on without: {}", kind_,
                               failure.what()));
   }

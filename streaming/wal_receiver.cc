@@ -255,7 +255,7 @@ void WalReceiver::run(std::stop_token stop) {
     try {
       if (!lock) {  // a full disk may have no room even for the lock's file
         layout_.make();
-        lock = io::FileLock::acquire(layout_.receiver_lock(), "receive-wal");
+        lock = io::FileLock::acquire(layout_.receiver_lock(), settings_.purpose);
       }
       Stream(*this, stop).run();
     } catch (const Interrupted&) {

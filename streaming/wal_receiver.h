@@ -21,6 +21,7 @@ struct WalReceiverSettings {
   std::chrono::milliseconds first_retry{std::chrono::seconds(1)};
   std::chrono::milliseconds longest_retry{std::chrono::seconds(60)};
   int compression_level = 1;
+  std::string purpose = "receive-wal";  // of who receives, as the lock names it
 };
 
 /// What happens, for logs and for whoever waits. Called from the receiver's threads; must not throw.

@@ -11,8 +11,9 @@
 namespace pgkeep::server {
 
 Exit run_receive_wal(const Invocation& invocation) {
-  const Fleet fleet(invocation.config_file, Fleet::Access::create);
-  const auto& server = require_active_server(fleet.config(), invocation.arguments.required("SERVER"));
+  const auto& name = invocation.arguments.required("SERVER");
+  const Fleet fleet(invocation.config_file, Fleet::Access::create, {name});
+  const auto& server = require_active_server(fleet.config(), name);
   const auto layout = fleet.layout(server);
   layout.make();
   // Said before the run is recorded: that another one receives is no failure of this server's WAL.
