@@ -26,7 +26,9 @@ class WorkQueue {
 
   /// `make_work` is called in each worker's thread, to make what that worker keeps to itself.
   WorkQueue(unsigned workers, std::function<Work()> make_work, std::function<void()> tick)
-      : limit_(std::size_t{2} * std::max(workers, 1u)), make_work_(std::move(make_work)), tick_(std::move(tick)) {
+      : limit_(std::size_t{2} * std::max(workers, 1u)),
+        make_work_(std::move(make_work)),
+        tick_(std::move(tick)) {
     try {
       for (unsigned i = 0; i < std::max(workers, 1u); ++i) threads_.emplace_back([this] { run(); });
     } catch (...) {  // no more threads to be had; those that began must end

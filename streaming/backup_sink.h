@@ -13,9 +13,9 @@
 
 namespace pgkeep::streaming {
 
-/// Carries a base backup from the wire into the store: unpacks its tar archives, gives every file its path relative to the
-/// data directory (tablespaces below pg_tblspc/OID), and keeps a copy of the few small files that say what the
-/// backup is. Borrows all it is given. One thread.
+/// Carries a base backup from the wire into the store: unpacks its tar archives, gives every file its path
+/// relative to the data directory (tablespaces below pg_tblspc/OID), and keeps a copy of the few small files
+/// that say what the backup is. Borrows all it is given. One thread.
 class BackupSink final : public BaseBackupSink, private TarSink {
  public:
   /// `expected_bytes` is an estimate for progress until the server has told its own; 0: none.
@@ -30,7 +30,8 @@ class BackupSink final : public BaseBackupSink, private TarSink {
 
   const postgres::WalPosition& start() const noexcept { return start_; }
   const std::vector<Tablespace>& tablespaces() const noexcept { return tablespaces_; }
-  /// backup_label, tablespace_map or global/pg_control as they were sent; throws ProtocolError when it did not come.
+  /// backup_label, tablespace_map or global/pg_control as they were sent; throws ProtocolError when it did
+  /// not come.
   std::string_view small_file(const std::string& path) const;
 
  private:

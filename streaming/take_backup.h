@@ -12,20 +12,21 @@
 namespace pgkeep::streaming {
 
 struct BackupJob {
-  std::string server;                      // its name in the configuration
-  ConnectionSettings connection;           // application_name pgkeep_backup
-  WalReceiverSettings wal;                 // used when no receiver runs for the server
+  std::string server;             // its name in the configuration
+  ConnectionSettings connection;  // application_name pgkeep_backup
+  WalReceiverSettings wal;        // used when no receiver runs for the server
   BaseBackupOptions base_backup;
   store::BackupWriterSettings store;
 };
 
 /// Takes one base backup and returns its committed record.
 ///
-/// Order: writer lock; sweep of what unfinished attempts left; identity; WAL is being received (by a running receiver, or by
-/// one of our own that lives as long as the backup); BASE_BACKUP into the store, compared with the newest backup; manifest
-/// compared; all WAL from start to end archived; commit record; index row. Anything thrown before the commit record leaves no backup.
-/// `run` in the journal and index says how it went, also when it failed.
-/// Throws what its parts throw; Busy when another writer is at work; Interrupted after the server's side was told to stop.
+/// Order: writer lock; sweep of what unfinished attempts left; identity; WAL is being received (by a running
+/// receiver, or by one of our own that lives as long as the backup); BASE_BACKUP into the store, compared
+/// with the newest backup; manifest compared; all WAL from start to end archived; commit record; index row.
+/// Anything thrown before the commit record leaves no backup. `run` in the journal and index says how it
+/// went, also when it failed. Throws what its parts throw; Busy when another writer is at work; Interrupted
+/// after the server's side was told to stop.
 store::BackupRecord take_backup(const store::Repository& repository, const BackupJob& job,
                                 io::ProgressObserver& observer, std::stop_token stop);
 

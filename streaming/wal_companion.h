@@ -13,9 +13,9 @@
 
 namespace pgkeep::streaming {
 
-/// Sees to it that WAL arrives while a backup is taken: by the receiver that runs for the server already, or, when
-/// none does (or it ends meanwhile), by one of its own that lives as long as this object.
-/// Threads: the backup's, besides its own.
+/// Sees to it that WAL arrives while a backup is taken: by the receiver that runs for the server already, or,
+/// when none does (or it ends meanwhile), by one of its own that lives as long as this object. Threads: the
+/// backup's, besides its own.
 class WalCompanion final : private WalReceiverObserver {
  public:
   WalCompanion(const store::ServerLayout& layout, const catalog::ServerIdentity& identity,
@@ -26,9 +26,10 @@ class WalCompanion final : private WalReceiverObserver {
 
   /// Returns once WAL is being received. Throws what ended the receiver, or Interrupted.
   void wait_until_streaming();
-  /// Returns once all WAL from start to end is kept: in whole archived segments, or, for the last one of a backup from a
-  /// standby (which cannot end its segment), durably in the partial one.
-  void wait_until_kept(const postgres::WalPosition& start, const postgres::WalPosition& end, bool from_standby);
+  /// Returns once all WAL from start to end is kept: in whole archived segments, or, for the last one of a
+  /// backup from a standby (which cannot end its segment), durably in the partial one.
+  void wait_until_kept(const postgres::WalPosition& start, const postgres::WalPosition& end,
+                       bool from_standby);
 
  private:
   void connected(const Connection& connection, const SystemInfo& system) override;

@@ -11,7 +11,8 @@ namespace pgkeep::postgres {
 namespace {
 
 constexpr std::size_t kBlockBytes = std::size_t{64} << 10;
-constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20;  // a line holds one file: a path and a few numbers
+constexpr std::size_t kMaxLineBytes = std::size_t{1}
+                                      << 20;  // a line holds one file: a path and a few numbers
 
 }  // namespace
 
