@@ -41,6 +41,7 @@ std::vector<WalSegment> newest_segments(const catalog::WalInventory& wal) {
   std::ranges::for_each(wal.segments, consider);
   std::ranges::for_each(wal.partials, consider);
   std::vector<WalSegment> found;
+  found.reserve(newest.size());
   for (const auto& [timeline, segment] : newest) found.push_back(segment);
   return found;
 }

@@ -12,7 +12,6 @@
 namespace pgkeep::recover {
 namespace {
 
-using postgres::Lsn;
 using postgres::TimelineHistory;
 using postgres::TimelineId;
 using postgres::WalSegment;

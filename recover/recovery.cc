@@ -382,7 +382,7 @@ RecoveryPreview check(const RecoveryPlan& plan, const store::Repository& reposit
 
 RecoveryReport carry_out(const RecoveryPlan& plan, const store::Repository& repository,
                          const store::ServerLayout& layout, io::ProgressObserver& observer,
-                         std::stop_token stop) {
+                         const std::stop_token& stop) {
   const auto begin = steady_clock::now();
   auto report = Recovery(plan, repository, layout, observer).run(stop);
   report.duration = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begin);

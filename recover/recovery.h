@@ -41,6 +41,6 @@ RecoveryPreview check(const RecoveryPlan& plan, const store::Repository& reposit
 /// pg_control, and is said.
 RecoveryReport carry_out(const RecoveryPlan& plan, const store::Repository& repository,
                          const store::ServerLayout& layout, io::ProgressObserver& observer,
-                         std::stop_token stop);
+                         const std::stop_token& stop);
 
 }  // namespace pgkeep::recover

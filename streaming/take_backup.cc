@@ -26,9 +26,10 @@ constexpr std::size_t kMaxWalRanges = 1000;
 /// refuses the session is backed up all the same.
 class ServerFacts {
  public:
-  ServerFacts(const ConnectionSettings& settings, io::ProgressObserver& observer, std::stop_token stop) {
+  ServerFacts(const ConnectionSettings& settings, io::ProgressObserver& observer,
+              const std::stop_token& stop) {
     try {
-      session_ = Connection::open(settings, ConnectionKind::sql, std::move(stop));
+      session_ = Connection::open(settings, ConnectionKind::sql, stop);
       for (const auto& row : session_->query("SELECT oid, spcname FROM pg_catalog.pg_tablespace").rows) {
         if (row[0] && row[1]) tablespaces_[*row[0]] = *row[1];
       }

@@ -36,7 +36,7 @@ void WalCompanion::look_after_receiver() {
   receiver_ = std::make_unique<WalReceiver>(layout_, settings_, told);
   ended_ = false;
   lock.unlock();
-  thread_ = std::jthread([this](std::stop_token stop) {
+  thread_ = std::jthread([this](const std::stop_token& stop) {
     std::exception_ptr failure;
     try {
       receiver_->run(stop);

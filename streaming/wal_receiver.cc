@@ -141,7 +141,8 @@ std::optional<postgres::WalPosition> WalReceiver::Stream::receive_timeline(const
 
 std::optional<postgres::WalPosition> WalReceiver::Stream::receive_copy(
     const StreamStart& start, const postgres::TimelineHistory& line) {
-  const auto& [timeline, lsn] = start.position;
+  const auto timeline = start.position.timeline;
+  const auto lsn = start.position.lsn;
   connection_.send(fmt::format("START_REPLICATION SLOT {} PHYSICAL {} TIMELINE {}",
                                quote_identifier(owner_->settings_.slot), lsn.to_string(),
                                timeline.to_string()));
@@ -247,7 +248,7 @@ WalReceiver::WalReceiver(const store::ServerLayout& layout, WalReceiverSettings 
                          WalReceiverObserver& observer)
     : layout_(layout), settings_(std::move(settings)), observer_(&observer) {}
 
-void WalReceiver::run(std::stop_token stop) {
+void WalReceiver::run(const std::stop_token& stop) {
   check_slot_name(settings_.slot);
   std::optional<io::FileLock> lock;
   auto retry_in = settings_.first_retry;

@@ -63,7 +63,7 @@ class WalReceiver {
   /// Throws what no retry can mend: Refused (another cluster, a history that is not ours), Busy (another
   /// receiver), Corruption, UsageError, ServerError for missing rights; retries ConnectionLost, retryable
   /// ServerErrors, and StorageError of a full disk.
-  void run(std::stop_token stop);
+  void run(const std::stop_token& stop);
 
   /// Durable up to here, on the timeline being received; nothing before the first byte of this run.
   std::optional<postgres::WalPosition> flushed() const {
