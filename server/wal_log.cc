@@ -48,8 +48,13 @@ void WalLog::timeline_switched(postgres::TimelineId from, postgres::TimelineId t
                 to.to_string());
 }
 
-void WalLog::disconnected(const std::string& why, std::chrono::milliseconds retry_in) {
-  logger_->warn("{}; trying again in {}", why, io::format_duration(retry_in));
+void WalLog::disconnected(const std::string& why, std::chrono::milliseconds retry_in, bool needs_attention) {
+  logger_->log(needs_attention ? spdlog::level::err : spdlog::level::warn, "{}; trying again in {}", why,
+               io::format_duration(retry_in));
+}
+
+void WalLog::event(const catalog::Event& event) {
+  logger_->warn("{}: {}", catalog::to_string(event.kind), event.cause);
 }
 
 void WalLog::warning(const std::string& what) {

@@ -24,7 +24,9 @@ class WalLog final : public streaming::WalReceiverObserver {
   void streaming_from(const postgres::WalPosition& position) override;
   void segment_archived(const catalog::SegmentFileHeader& segment) override;
   void timeline_switched(postgres::TimelineId from, postgres::TimelineId to, postgres::Lsn at) override;
-  void disconnected(const std::string& why, std::chrono::milliseconds retry_in) override;
+  void disconnected(const std::string& why, std::chrono::milliseconds retry_in,
+                    bool needs_attention) override;
+  void event(const catalog::Event& event) override;
   void warning(const std::string& what) override;
 
   void stopped(const std::optional<postgres::WalPosition>& flushed);

@@ -33,7 +33,8 @@ void WalCompanion::look_after_receiver() {
   if (thread_.joinable() && !ended_) return;
   if (io::FileLock::holder(layout_.receiver_lock())) return;
   WalReceiverObserver& told = *this;
-  receiver_ = std::make_unique<WalReceiver>(layout_, settings_, told);
+  if (!workers_) workers_.emplace(1, 1);
+  receiver_ = std::make_unique<WalReceiver>(layout_, settings_, told, *workers_);
   ended_ = false;
   lock.unlock();
   thread_ = std::jthread([this](const std::stop_token& stop) {
@@ -111,8 +112,13 @@ void WalCompanion::timeline_switched(postgres::TimelineId from, postgres::Timeli
                               to.to_string(), at.to_string()));
 }
 
-void WalCompanion::disconnected(const std::string& why, std::chrono::milliseconds retry_in) {
+void WalCompanion::disconnected(const std::string& why, std::chrono::milliseconds retry_in,
+                                bool /*needs_attention*/) {
   observer_->warning(fmt::format("WAL stream: {}; next try in {}", why, io::format_duration(retry_in)));
+}
+
+void WalCompanion::event(const catalog::Event& event) {
+  observer_->warning("WAL stream: " + event.cause);
 }
 
 void WalCompanion::warning(const std::string& what) {

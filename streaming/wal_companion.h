@@ -36,7 +36,9 @@ class WalCompanion final : private WalReceiverObserver {
   void streaming_from(const postgres::WalPosition& position) override;
   void segment_archived(const catalog::SegmentFileHeader& segment) override;
   void timeline_switched(postgres::TimelineId from, postgres::TimelineId to, postgres::Lsn at) override;
-  void disconnected(const std::string& why, std::chrono::milliseconds retry_in) override;
+  void disconnected(const std::string& why, std::chrono::milliseconds retry_in,
+                    bool needs_attention) override;
+  void event(const catalog::Event& event) override;
   void warning(const std::string& what) override;
 
   /// Starts a receiver of our own when nobody receives; throws what ended ours.
@@ -54,6 +56,7 @@ class WalCompanion final : private WalReceiverObserver {
   std::condition_variable_any happened_;
   std::exception_ptr failure_;
   bool ended_ = false;
+  std::optional<WalWorkers> workers_;  // for the next
   std::unique_ptr<WalReceiver> receiver_;
   std::jthread thread_;  // last: it uses all of the above
 };

@@ -158,13 +158,13 @@ std::optional<postgres::WalPosition> WalReceiver::Stream::receive_copy(
   }
   owner_->observer_->streaming_from(start.position);
   ConnectionWire wire(connection_);
-  WalStream stream(wire, owner_->layout_, archive_.identity().wal_segment_size, start.position, line,
-                   archiver_, {owner_->settings_.status_interval, start.report_from},
-                   [&](postgres::Lsn flushed) {
-                     owner_->flushed_.with([&](auto& at) { at = postgres::WalPosition{timeline, flushed}; });
-                     owner_->streaming_ = true;
-                     owner_->established_ = true;
-                   });
+  WalStream stream(
+      wire, owner_->layout_, archive_.identity().wal_segment_size, start.position, line, archiver_,
+      {owner_->settings_.status_interval, start.report_from}, [&](postgres::Lsn flushed) {
+        owner_->progress_.with([&](auto& at) { at.flushed = postgres::WalPosition{timeline, flushed}; });
+        owner_->streaming_ = true;
+        owner_->established_ = true;
+      });
   if (stream.run(stop_) == WalStream::End::by_stop) {
     say_goodbye(stream);
     archiver_.wait_until_idle();
@@ -245,8 +245,8 @@ void WalReceiver::Stream::say_goodbye(WalStream& stream) {
 }
 
 WalReceiver::WalReceiver(const store::ServerLayout& layout, WalReceiverSettings settings,
-                         WalReceiverObserver& observer)
-    : layout_(layout), settings_(std::move(settings)), observer_(&observer) {}
+                         WalReceiverObserver& observer, WalWorkers& workers)
+    : layout_(layout), settings_(std::move(settings)), observer_(&observer), workers_(&workers) {}
 
 void WalReceiver::run(const std::stop_token& stop) {
   check_slot_name(settings_.slot);
@@ -265,7 +265,7 @@ void WalReceiver::run(const std::stop_token& stop) {
       const bool another_receives = !lock && error.exit_code() == Exit::busy;
       if (!error.retryable() || another_receives) throw;
       if (std::exchange(established_, false)) retry_in = settings_.first_retry;
-      observer_->disconnected(error.what(), retry_in);
+      observer_->disconnected(error.what(), retry_in, false);
       if (!pause(retry_in, stop)) return;
       retry_in = std::min(2 * retry_in, settings_.longest_retry);
     }

@@ -6,10 +6,12 @@
 #include <stop_token>
 #include <string>
 
+#include "catalog/event_journal.h"
 #include "catalog/io/guarded.h"
 #include "catalog/wal_archive.h"
 #include "streaming/connection.h"
 #include "streaming/replication.h"
+#include "streaming/wal_workers.h"
 
 namespace pgkeep::streaming {
 
@@ -22,6 +24,18 @@ struct WalReceiverSettings {
   std::chrono::milliseconds longest_retry{std::chrono::seconds(60)};
   int compression_level = 1;
   std::string purpose = "receive-wal";  // of who receives, as the lock names it
+  /// For the daemon: what no retry can mend is tried again too, every `longest_retry`, since somebody may
+  /// have mended it; run() returns only when stop is asked.
+  bool never_gives_up = false;
+};
+
+/// How far a stream is.
+struct WalProgress {
+  std::optional<postgres::WalPosition> received;  // may still be in memory
+  std::optional<postgres::WalPosition> flushed;   // durable, and reported so
+  std::optional<postgres::Lsn> server_end;
+  std::optional<io::TimePoint> last_message;
+  std::optional<io::TimePoint> disk_busy_since;  // a write or fsync that has not come back
 };
 
 /// What happens, for logs and for whoever waits. Called from the receiver's threads; must not throw.
@@ -32,8 +46,12 @@ class WalReceiverObserver {
   virtual void streaming_from(const postgres::WalPosition& position) = 0;
   virtual void segment_archived(const catalog::SegmentFileHeader& segment) = 0;
   virtual void timeline_switched(postgres::TimelineId from, postgres::TimelineId to, postgres::Lsn at) = 0;
-  /// The stream broke; it is tried again after `retry_in`.
-  virtual void disconnected(const std::string& why, std::chrono::milliseconds retry_in) = 0;
+  /// The stream broke, or did not come about; it is tried again after `retry_in`. `needs_attention`: no retry
+  /// will mend it unless somebody does something.
+  virtual void disconnected(const std::string& why, std::chrono::milliseconds retry_in,
+                            bool needs_attention) = 0;
+  /// It is in the server's journal of events already.
+  virtual void event(const catalog::Event& event) = 0;
   /// Something to be looked at that does not stop the stream, as an index that cannot be written.
   virtual void warning(const std::string& what) = 0;
 };
@@ -53,11 +71,12 @@ class WalReceiverObserver {
 /// A server that is on another branch than the WAL here (a lower timeline, or one that was left before our
 /// last byte's segment) is refused; one that is behind on the same timeline is asked again later.
 ///
-/// Borrows the observer. Holds the server's receiver lock while it runs. Threads: run() keeps the caller's;
-/// flushed() and streaming() may be called from any.
+/// Borrows the observer and the workers. Holds the server's receiver lock while it runs. Threads: run() keeps
+/// the caller's; progress() and streaming() may be called from any.
 class WalReceiver {
  public:
-  WalReceiver(const store::ServerLayout& layout, WalReceiverSettings settings, WalReceiverObserver& observer);
+  WalReceiver(const store::ServerLayout& layout, WalReceiverSettings settings, WalReceiverObserver& observer,
+              WalWorkers& workers);
 
   /// Returns when stop is asked: the stream is ended in order, what was received is flushed and reported.
   /// Throws what no retry can mend: Refused (another cluster, a history that is not ours), Busy (another
@@ -65,9 +84,9 @@ class WalReceiver {
   /// ServerErrors, and StorageError of a full disk.
   void run(const std::stop_token& stop);
 
-  /// Durable up to here, on the timeline being received; nothing before the first byte of this run.
-  std::optional<postgres::WalPosition> flushed() const {
-    return flushed_.with([](const auto& at) { return at; });
+  /// Positions are on the timeline being received, and nothing before the first byte of this run.
+  WalProgress progress() const {
+    return progress_.with([](const auto& at) { return at; });
   }
   /// True once the stream has been established in this run.
   bool streaming() const noexcept { return streaming_.load(); }
@@ -77,9 +96,10 @@ class WalReceiver {
   store::ServerLayout layout_;
   WalReceiverSettings settings_;
   WalReceiverObserver* observer_;
+  WalWorkers* workers_;
   std::atomic<bool> streaming_{false};
   bool established_ = false;  // by the connection in hand or the one that broke; run()'s thread
-  io::Guarded<std::optional<postgres::WalPosition>> flushed_;
+  io::Guarded<WalProgress> progress_;
 };
 
 }  // namespace pgkeep::streaming

@@ -25,10 +25,11 @@ Exit run_receive_wal(const Invocation& invocation) {
                           server.name, holder->pid, holder->purpose, holder->since));
   }
   WalLog log(server.name, invocation.out);
-  streaming::WalReceiver receiver(layout, wal_receiver_settings(server), log);
+  streaming::WalWorkers workers(1, 1);
+  streaming::WalReceiver receiver(layout, wal_receiver_settings(server), log, workers);
   record_run(layout, "receive-wal", "", invocation.out, [&] {
     receiver.run(invocation.stop);
-    const auto flushed = receiver.flushed();
+    const auto flushed = receiver.progress().flushed;
     log.stopped(flushed);
     return Json{{"flushed_lsn", flushed ? Json(flushed->lsn.to_string()) : Json()},
                 {"segments", log.segments()}};

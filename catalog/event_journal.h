@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalog/io/units.h"
+#include "catalog/store/layout.h"
+#include "catalog/wal_archive.h"
+
+namespace pgkeep::catalog {
+
+/// What happened to a server's WAL that somebody has to know later: with its cause, when it was noticed.
+enum class EventKind : std::uint8_t {
+  gap,            // WAL is missing and cannot be had any more: `range`
+  slot_created,   // by us, or anew after it was lost
+  slot_dropped,   // by us
+  slot_lost,      // the server invalidated it
+  slot_given_up,  // protect_primary: it held back too much
+  branch_left,    // the server left a timeline before the end of what was received of it: `range` is off its
+                  // line
+  split_brain,    // a server claims a timeline that was left: nothing of it is stored
+  conflict,       // WAL was pushed that differs from what is stored
+};
+std::string_view to_string(EventKind kind);
+std::optional<EventKind> parse_event_kind(std::string_view text);
+
+struct Event {
+  io::TimePoint at;
+  EventKind kind = EventKind::gap;
+  std::string cause;              // one line for people
+  std::optional<WalRange> range;  // the WAL it is about
+  bool operator==(const Event&) const = default;
+};
+
+/// events.jsonl: an append-only journal beside runs.jsonl and written like it, one JSON object a line:
+///
+///     {"at":RFC 3339,"kind":…,"cause":…,"timeline":number or null,"begin":LSN or null,"end":LSN or null}
+///
+/// A line that was cut by a crash, or has a kind that this program does not know, is passed over.
+/// Thread-safe; several processes may append.
+class EventJournal {
+ public:
+  explicit EventJournal(store::ServerLayout layout) : layout_(std::move(layout)) {}
+  /// Durable before it returns. An event that repeats the newest of its kind, with the same cause and range,
+  /// is not written again: what is tried again for ever would fill the disk. False then.
+  bool append(const Event& event);
+  /// All, oldest first.
+  std::vector<Event> read() const;
+
+ private:
+  store::ServerLayout layout_;
+};
+
+}  // namespace pgkeep::catalog

@@ -1,0 +1,1 @@
+#include "catalog/stream_state.h"

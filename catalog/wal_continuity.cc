@@ -1,0 +1,1 @@
+#include "catalog/wal_continuity.h"

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "catalog/event_journal.h"
+#include "catalog/wal_archive.h"
+
+namespace pgkeep::catalog {
+
+/// WAL that is missing between two stretches of one line of timelines.
+struct WalGap {
+  WalRange range;
+  std::optional<Event> event;  // that it was found to be lost, and why; nothing: it may still come
+};
+
+/// Where one timeline goes on on the next.
+struct WalJoint {
+  postgres::TimelineId from;
+  postgres::TimelineId to;
+  postgres::Lsn at;
+};
+
+/// Which stretches of WAL are held without a hole, from the names in the archive alone. Pure data.
+struct WalContinuity {
+  std::vector<WalRange> ranges;  // by timeline and position; complete segments, and the partials behind them
+  std::vector<WalJoint> joints;  // between timelines that have WAL here
+  std::vector<WalGap> gaps;      // along the line of the newest timeline and its ancestors
+  std::optional<postgres::WalPosition> end;  // of what is held of the newest timeline
+};
+
+/// `partial_ends`: how far the bytes in each partial reach.
+struct PartialEnd {
+  postgres::WalSegment segment;
+  postgres::Lsn end;
+};
+WalContinuity examine_continuity(const WalInventory& wal, std::span<const PartialEnd> partial_ends,
+                                 postgres::WalSegmentSize size, std::span<const Event> events);
+/// The same, read from the files.
+WalContinuity read_continuity(const WalArchive& archive);
+
+/// The timeline that the server was on last, as far as the archive knows: the highest with WAL. A server on a
+/// lower one is never received from, so it is not the one with the most WAL.
+std::optional<postgres::TimelineId> newest_timeline(const WalInventory& wal);
+
+/// Where receiving has to go on along the line of a server: the first byte that is not held, behind the
+/// oldest WAL of that line that is, and behind every gap that is known to be lost (`events`). Always the
+/// first byte of a segment: that of a partial, whose bytes are received again. Nothing when nothing of the
+/// line is held. `until`: the next held stretch begins there, so that only this much is missing.
+struct ResumePoint {
+  postgres::WalPosition position;
+  std::optional<postgres::Lsn> until;
+};
+std::optional<ResumePoint> find_resume_point(const WalInventory& wal, const postgres::TimelineHistory& line,
+                                             postgres::WalSegmentSize size, std::span<const Event> events);
+
+}  // namespace pgkeep::catalog

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/store/repository.h"
+#include "catalog/stream_state.h"
+
+namespace pgkeep::server {
+
+/// The replication slot as the daemon's watch saw it last.
+struct SlotReport {
+  std::string wal_status;  // reserved, extended, unreserved, lost; empty: keeps nothing
+  bool active = false;
+  std::optional<postgres::Lsn> restart_lsn;
+  std::optional<std::uint64_t> retained_bytes;  // of WAL that the server keeps for us
+  std::optional<std::uint64_t> safe_wal_bytes;  // until it invalidates the slot; nothing without a limit
+  std::string sync_state;                       // async, sync, quorum, potential; empty: no stream
+  bool commits_wait = false;                    // our name is in synchronous_standby_names
+  io::TimePoint seen;
+  std::string problem;  // why the watch has no newer answer; empty: it has
+};
+
+/// One server under the daemon.
+struct ServerReport {
+  std::string name;
+  catalog::StreamState stream;
+  std::optional<SlotReport> slot;
+  std::string backup;  // what the daemon's own backup of it does or why the last one failed; empty: nothing
+};
+
+/// The daemon as it describes itself.
+struct DaemonReport {
+  int pid = 0;
+  std::string version;
+  io::TimePoint started;
+  std::filesystem::path config_file;
+  io::TimePoint configured;    // when the configuration in force was read
+  std::string config_problem;  // why a later one was not taken; empty: none was refused
+  std::vector<ServerReport> servers;
+};
+
+/// What a reload came to: names of servers.
+struct ReloadReport {
+  std::vector<std::string> added;
+  std::vector<std::string> removed;
+  std::vector<std::string> changed;
+  std::vector<std::string> unchanged;
+};
+
+// The daemon answers on a Unix socket in the abstract namespace, named for the repository: it needs no file,
+// so it works when the disk is full or hangs. Only the daemon's user and root are answered. One request and
+// one answer a connection, each a line of JSON.
+
+/// Nothing when no daemon serves the repository. Throws Error when it does not answer within 5 seconds.
+std::optional<DaemonReport> ask_daemon(const store::Repository& repository);
+
+/// Makes the daemon read its configuration again. Throws NotFound when there is none, UsageError with its
+/// message when it refuses the configuration; what it does then goes on as before.
+ReloadReport reload_daemon(const store::Repository& repository);
+
+}  // namespace pgkeep::server
