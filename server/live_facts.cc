@@ -6,89 +6,49 @@
 
 #include "catalog/io/error.h"
 #include "server/server_settings.h"
+#include "server/sql_answers.h"
+#include "server/sync_standbys.h"
 #include "streaming/replication.h"
 
 namespace pgkeep::server {
 namespace {
 
-using Cell = std::optional<std::string>;
-using Row = std::vector<Cell>;
-
-[[noreturn]] void not_possible(std::string_view what, const Cell& cell) {
-  throw ProtocolError(fmt::format("the server answered '{}' for {}", cell.value_or("NULL"), what));
-}
-
-std::string text(const Cell& cell, std::string_view what) {
-  if (!cell) not_possible(what, cell);
-  return *cell;
-}
-
-std::uint64_t number(const Cell& cell, std::string_view what) {
-  std::uint64_t value = 0;
-  if (!cell) not_possible(what, cell);
-  const auto [end, error] = std::from_chars(cell->data(), cell->data() + cell->size(), value);
-  if (error != std::errc{} || end != cell->data() + cell->size()) not_possible(what, cell);
-  return value;
-}
-
-std::optional<postgres::Lsn> optional_lsn(const Cell& cell, std::string_view what) {
-  if (!cell) return std::nullopt;
-  const auto lsn = postgres::Lsn::parse(*cell);
-  if (!lsn) not_possible(what, cell);
-  return lsn;
-}
-
-std::optional<Row> optional_row(streaming::Connection& sql, const std::string& query, std::size_t columns) {
-  auto answer = sql.query(query);
-  if (answer.rows.empty()) return std::nullopt;
-  if (answer.rows.size() != 1 || answer.rows.front().size() != columns)
-    throw ProtocolError(fmt::format("the server answered {} rows to: {}", answer.rows.size(), query));
-  return std::move(answer.rows.front());
-}
-
 std::optional<SlotFacts> ask_slot(streaming::Connection& sql, const std::string& slot,
                                   std::string& active_pid) {
-  const auto row =
-      optional_row(sql,
-                   fmt::format("SELECT slot_type, active, active_pid, wal_status, restart_lsn, safe_wal_size "
-                               "FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
-                               streaming::quote_literal(slot)),
-                   6);
+  const auto row = ask_row(
+      sql,
+      fmt::format("SELECT slot_type, active, active_pid, wal_status, restart_lsn, safe_wal_size, {} "
+                  "FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
+                  sql.major_version() >= 17 ? "invalidation_reason" : "NULL", streaming::quote_literal(slot)),
+      7);
   if (!row) return std::nullopt;
   const auto& cells = *row;
   SlotFacts facts;
-  facts.physical = text(cells[0], "slot_type") == "physical";
-  facts.active = text(cells[1], "active") == "t";
+  facts.physical = cell_text(cells[0], "slot_type") == "physical";
+  facts.active = cell_text(cells[1], "active") == "t";
   active_pid = cells[2].value_or("");
   facts.wal_status = cells[3].value_or("");
-  facts.restart_lsn = optional_lsn(cells[4], "restart_lsn");
+  facts.restart_lsn = cell_lsn(cells[4], "restart_lsn");
   // Below zero when it is lost already.
-  if (cells[5]) facts.safe_wal_bytes = cells[5]->starts_with('-') ? 0 : number(cells[5], "safe_wal_size");
+  if (cells[5])
+    facts.safe_wal_bytes = cells[5]->starts_with('-') ? 0 : cell_number(cells[5], "safe_wal_size");
+  facts.invalidation = cells[6].value_or("");
   return facts;
 }
 
 std::optional<SenderFacts> ask_sender(streaming::Connection& sql, const std::string& pid) {
   if (pid.empty()) return std::nullopt;
-  const auto row = optional_row(sql,
-                                fmt::format("SELECT state, sync_state, sent_lsn, flush_lsn FROM "
-                                            "pg_catalog.pg_stat_replication WHERE pid = {}",
-                                            streaming::quote_literal(pid)),
-                                4);
+  const auto row = ask_row(sql,
+                           fmt::format("SELECT state, sync_state, sent_lsn, flush_lsn FROM "
+                                       "pg_catalog.pg_stat_replication WHERE pid = {}",
+                                       streaming::quote_literal(pid)),
+                           4);
   if (!row) return std::nullopt;
   const auto& cells = *row;
   return SenderFacts{.state = cells[0].value_or("not shown to this role; GRANT pg_monitor"),
                      .sync_state = cells[1].value_or(""),
-                     .sent_lsn = optional_lsn(cells[2], "sent_lsn"),
-                     .flush_lsn = optional_lsn(cells[3], "flush_lsn")};
-}
-
-constexpr const char* kCurrentLsn =
-    "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
-    "THEN coalesce(pg_catalog.pg_last_wal_receive_lsn(), pg_catalog.pg_last_wal_replay_lsn()) "
-    "ELSE pg_catalog.pg_current_wal_flush_lsn() END";
-
-Cell ask_setting(streaming::Connection& sql, std::string_view name) {
-  return ask_value(sql, fmt::format("SELECT pg_catalog.current_setting({})", streaming::quote_literal(name)));
+                     .sent_lsn = cell_lsn(cells[2], "sent_lsn"),
+                     .flush_lsn = cell_lsn(cells[3], "flush_lsn")};
 }
 
 }  // namespace
@@ -103,17 +63,11 @@ streaming::Connection open_physical(const ServerConfig& server, const std::stop_
   return streaming::Connection::open(query_connection(server), streaming::ConnectionKind::physical, stop);
 }
 
-std::optional<std::string> ask_value(streaming::Connection& sql, const std::string& query) {
-  auto row = optional_row(sql, query, 1);
-  if (!row) throw ProtocolError(fmt::format("the server answered no row to: {}", query));
-  return std::move(row->front());
-}
-
-postgres::Lsn ask_lsn(streaming::Connection& sql, const std::string& query) {
-  const auto answer = ask_value(sql, query);
-  const auto lsn = optional_lsn(answer, "a WAL position");
-  if (!lsn) not_possible("a WAL position", answer);
-  return *lsn;
+postgres::Lsn ask_current_lsn(streaming::Connection& sql) {
+  return ask_lsn(sql,
+                 "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
+                 "THEN coalesce(pg_catalog.pg_last_wal_receive_lsn(), pg_catalog.pg_last_wal_replay_lsn()) "
+                 "ELSE pg_catalog.pg_current_wal_flush_lsn() END");
 }
 
 postgres::TimelineId ask_timeline(streaming::Connection& sql) {
@@ -127,12 +81,17 @@ postgres::TimelineId ask_timeline(streaming::Connection& sql) {
             "(SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()))"
           : "SELECT pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)");
   std::uint32_t value = 0;
-  const auto& digits = text(answer, "the timeline");
+  const auto& digits = cell_text(answer, "the timeline");
   const auto [end, error] =
       std::from_chars(digits.data(), digits.data() + digits.size(), value, in_recovery ? 10 : 16);
   if (error != std::errc{} || end != digits.data() + digits.size() || value == 0)
-    not_possible("the timeline", answer);
+    throw ProtocolError(fmt::format("the server answered '{}' for its timeline", digits));
   return postgres::TimelineId(value);
+}
+
+std::optional<std::uint64_t> SlotFacts::retained_bytes(postgres::Lsn current) const {
+  if (!restart_lsn) return std::nullopt;
+  return current > *restart_lsn ? current - *restart_lsn : 0;
 }
 
 LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server) {
@@ -141,15 +100,16 @@ LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server)
   facts.major_version = sql.major_version();
   facts.peer = sql.peer();
   const auto system = ask_value(sql, "SELECT system_identifier FROM pg_catalog.pg_control_system()");
-  const auto identifier = postgres::SystemIdentifier::parse(text(system, "the system identifier"));
-  if (!identifier) not_possible("the system identifier", system);
+  const auto identifier = postgres::SystemIdentifier::parse(cell_text(system, "the system identifier"));
+  if (!identifier)
+    throw ProtocolError(fmt::format("the server's system identifier is '{}'", system.value_or("NULL")));
   facts.system = *identifier;
   facts.in_recovery = ask_value(sql, "SELECT pg_catalog.pg_is_in_recovery()") == "t";
   facts.timeline = ask_timeline(sql);
-  facts.current_lsn = ask_lsn(sql, kCurrentLsn);
-  facts.wal_level = text(ask_setting(sql, "wal_level"), "wal_level");
-  facts.max_wal_senders = number(ask_setting(sql, "max_wal_senders"), "max_wal_senders");
-  facts.wal_senders_used = number(
+  facts.current_lsn = ask_current_lsn(sql);
+  facts.wal_level = cell_text(ask_setting(sql, "wal_level"), "wal_level");
+  facts.max_wal_senders = cell_number(ask_setting(sql, "max_wal_senders"), "max_wal_senders");
+  facts.wal_senders_used = cell_number(
       ask_value(sql, "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'walsender'"),
       "walsenders");
   facts.data_checksums = ask_setting(sql, "data_checksums") == "on";
@@ -158,6 +118,8 @@ LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server)
     auto timeout = ask_setting(sql, "idle_replication_slot_timeout");
     if (timeout != "0") facts.idle_slot_timeout = std::move(timeout);
   }
+  facts.commits_wait =
+      names_standby(ask_setting(sql, "synchronous_standby_names").value_or(""), server.application_name);
   std::string sender_pid;
   facts.slot = ask_slot(sql, server.slot, sender_pid);
   facts.sender = ask_sender(sql, sender_pid);

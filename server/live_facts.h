@@ -19,6 +19,9 @@ struct SlotFacts {
   std::string wal_status;  // reserved, extended, unreserved, lost; empty: nothing reserved
   std::optional<postgres::Lsn> restart_lsn;
   std::optional<std::uint64_t> safe_wal_bytes;  // until it is lost; nothing without a limit
+  std::string invalidation;                     // why it is lost, as far as the server says: 17 and up
+  /// Of WAL that the server keeps for it.
+  std::optional<std::uint64_t> retained_bytes(postgres::Lsn current) const;
 };
 
 /// The server's side of our stream, from pg_stat_replication.
@@ -43,6 +46,7 @@ struct LiveFacts {
   std::uint64_t wal_senders_used = 0;
   std::optional<bool> summarize_wal;  // 17 and up
   bool data_checksums = false;
+  bool commits_wait = false;                     // our name stands in synchronous_standby_names
   std::optional<std::string> idle_slot_timeout;  // 18 and up, when it is set
   std::optional<SlotFacts> slot;
   std::optional<SenderFacts> sender;
@@ -56,11 +60,10 @@ streaming::Connection open_physical(const ServerConfig& server, const std::stop_
 /// Throws ConnectionLost, ServerError, ProtocolError for an answer that cannot be.
 LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server);
 
+/// The end of flushed WAL; on a standby of what it received or replayed.
+postgres::Lsn ask_current_lsn(streaming::Connection& sql);
+
 /// The timeline on which the server writes (or, a standby, receives) WAL.
 postgres::TimelineId ask_timeline(streaming::Connection& sql);
-
-// The single value of a query's single row. Throws ProtocolError when there is another number of rows.
-std::optional<std::string> ask_value(streaming::Connection& sql, const std::string& query);
-postgres::Lsn ask_lsn(streaming::Connection& sql, const std::string& query);
 
 }  // namespace pgkeep::server

@@ -15,6 +15,7 @@
 #include "server/cli/rebuild_catalog.h"
 #include "server/cli/receive_wal.h"
 #include "server/cli/recover.h"
+#include "server/cli/replication_status.h"
 #include "server/cli/show_backup.h"
 #include "server/cli/show_server.h"
 #include "server/cli/status.h"
@@ -25,9 +26,16 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kBackup,  kCheck,       kCreateSlot, kDelete,      kDropSlot,       kGenerateDocs,
-    kGetWal,  kListBackups, kListFiles,  kListServers, kRebuildCatalog, kReceiveWal,
-    kRecover, kShowBackup,  kShowServer, kStatus,      kSwitchWal,      kVerifyBackup,
+    kBackup,         kCheck,
+    kCreateSlot,     kDelete,
+    kDropSlot,       kGenerateDocs,
+    kGetWal,         kListBackups,
+    kListFiles,      kListServers,
+    kRebuildCatalog, kReceiveWal,
+    kRecover,        kReplicationStatus,
+    kShowBackup,     kShowServer,
+    kStatus,         kSwitchWal,
+    kVerifyBackup,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 

@@ -8,6 +8,7 @@
 #include "catalog/io/units.h"
 #include "server/fleet.h"
 #include "server/live_facts.h"
+#include "server/sql_answers.h"
 
 namespace pgkeep::server {
 namespace {

@@ -1,0 +1,100 @@
+#include "server/cli/replication_status.h"
+
+#include <fmt/format.h>
+
+#include "catalog/io/units.h"
+#include "server/fleet.h"
+#include "server/live_facts.h"
+#include "server/replication_facts.h"
+#include "server/sql_answers.h"
+#include "server/table_printer.h"
+
+namespace pgkeep::server {
+namespace {
+
+using Kind = ReplicationClient::Kind;
+
+std::string_view name_of(Kind kind) {
+  switch (kind) {
+    case Kind::wal_receiver:
+      return "wal-streamer";
+    case Kind::backup:
+      return "backup";
+    case Kind::standby:
+      break;
+  }
+  return "hot-standby";
+}
+
+std::optional<std::uint64_t> behind(postgres::Lsn current, const std::optional<postgres::Lsn>& at) {
+  if (!at) return std::nullopt;
+  return current > *at ? current - *at : 0;
+}
+
+std::string shown(postgres::Lsn current, const std::optional<postgres::Lsn>& at) {
+  if (!at) return "-";
+  const auto bytes = *behind(current, at);
+  return bytes == 0 ? at->to_string() : fmt::format("{} (-{})", at->to_string(), io::format_bytes(bytes));
+}
+
+Json client_json(const ReplicationClient& client, postgres::Lsn current) {
+  const auto position = [&](const std::optional<postgres::Lsn>& at) {
+    return at ? Json{{"lsn", at->to_string()}, {"behind_bytes", *behind(current, at)}} : Json();
+  };
+  return {{"kind", name_of(client.kind)},
+          {"pid", client.pid},
+          {"application_name", client.application_name},
+          {"user", client.user},
+          {"address", client.address},
+          {"since", client.since},
+          {"state", client.state},
+          {"sync_state", client.sync_state},
+          {"slot", client.slot.empty() ? Json() : Json(client.slot)},
+          {"sent", position(client.sent)},
+          {"written", position(client.written)},
+          {"flushed", position(client.flushed)},
+          {"replayed", position(client.replayed)},
+          {"flush_lag_seconds", client.flush_lag_seconds ? Json(*client.flush_lag_seconds) : Json()}};
+}
+
+void print(const ServerConfig& server, const std::vector<ReplicationClient>& clients, postgres::Lsn current,
+           Output& out) {
+  out.fact(fmt::format("Server {}: at {}, {}", server.name, current.to_string(),
+                       clients.empty() ? "nobody receives its WAL" : counted(clients.size(), "client")));
+  if (clients.empty()) return;
+  TablePrinter table(
+      {{"NAME"}, {"KIND"}, {"FROM"}, {"STATE"}, {"SYNC"}, {"SLOT"}, {"SENT"}, {"FLUSHED"}, {"REPLAYED"}});
+  for (const auto& client : clients) {
+    table.add({client.application_name, std::string(name_of(client.kind)),
+               client.address.empty() ? "local" : client.address, client.state, client.sync_state,
+               client.slot.empty() ? "-" : client.slot, shown(current, client.sent),
+               shown(current, client.flushed), shown(current, client.replayed)});
+  }
+  for (const auto& line : table.lines()) out.fact("  " + line);
+}
+
+}  // namespace
+
+Exit run_replication_status(const Invocation& invocation) {
+  const auto config = load_config(invocation.config_file);
+  const auto target = invocation.arguments.choice("--target", {"all", "wal-streamer", "hot-standby"});
+  const auto servers = choose_servers(config, invocation.arguments.values("SERVER"), true);
+  auto data = Json::array();
+  const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+    auto sql = open_sql(server, invocation.stop);
+    auto clients = ask_replication_clients(sql);
+    if (target && *target != "all")
+      std::erase_if(clients, [&](const auto& client) { return name_of(client.kind) != *target; });
+    const auto current = ask_current_lsn(sql);
+    print(server, clients, current, invocation.out);
+    auto list = Json::array();
+    for (const auto& client : clients) list.push_back(client_json(client, current));
+    data.push_back(
+        {{"server", server.name}, {"current_lsn", current.to_string()}, {"clients", std::move(list)}});
+    return Exit::ok;
+  });
+  invocation.out.data(std::move(data));
+  return exit;
+}
+
+}  // namespace pgkeep::server
