@@ -1,17 +1,92 @@
 #include "catalog/event_journal.h"
 
+#include <algorithm>
 #include <array>
+#include <stdexcept>
+
+#include <nlohmann/json.hpp>
+
+#include "catalog/io/journal.h"
 
 namespace pgkeep::catalog {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 constexpr std::array<std::string_view, 8> kKinds{"gap",           "slot_created", "slot_dropped", "slot_lost",
                                                  "slot_given_up", "branch_left",  "split_brain",  "conflict"};
+
+std::string format_line(const Event& event) {
+  Json line;
+  line["at"] = io::format_rfc3339(event.at);
+  line["kind"] = to_string(event.kind);
+  line["cause"] = event.cause;
+  line["timeline"] = event.range ? Json(event.range->timeline.value()) : Json();
+  line["begin"] = event.range ? Json(event.range->begin.to_string()) : Json();
+  line["end"] = event.range ? Json(event.range->end.to_string()) : Json();
+  // A cause may carry what a server said, and that may be any bytes.
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// `value` of an optional; what is no record of ours has none.
+template <typename T>
+T require(std::optional<T> value) {
+  if (!value) throw std::invalid_argument("not a value of an event");
+  return *std::move(value);
+}
+
+std::optional<WalRange> parse_range(const Json& line) {
+  if (line.at("timeline").is_null()) return std::nullopt;
+  const auto lsn = [&](const char* key) {
+    return require(postgres::Lsn::parse(line.at(key).get_ref<const std::string&>()));
+  };
+  return WalRange{postgres::TimelineId(line.at("timeline").get<std::uint32_t>()), lsn("begin"), lsn("end")};
+}
+
+/// Nothing when it is no whole record, or of a kind that is not known here.
+std::optional<Event> parse_line(std::string_view text) {
+  try {
+    const auto line = Json::parse(text);
+    return Event{require(io::parse_rfc3339(line.at("at").get_ref<const std::string&>())),
+                 require(parse_event_kind(line.at("kind").get_ref<const std::string&>())),
+                 line.at("cause").get<std::string>(), parse_range(line)};
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  } catch (const std::invalid_argument&) {
+    return std::nullopt;
+  }
+}
 
 }  // namespace
 
 std::string_view to_string(EventKind kind) {
   return kKinds.at(static_cast<std::size_t>(kind));
+}
+
+std::optional<EventKind> parse_event_kind(std::string_view text) {
+  const auto found = std::ranges::find(kKinds, text);
+  if (found == kKinds.end()) return std::nullopt;
+  return static_cast<EventKind>(found - kKinds.begin());
+}
+
+bool EventJournal::append(const Event& event) {
+  auto line = format_line(event);
+  const auto written = parse_line(line).value();  // as it will be read: bytes may have been replaced
+  io::JournalAppender appender(layout_.event_journal());
+  auto known = read();
+  std::ranges::reverse(known);
+  const auto newest = std::ranges::find(known, event.kind, &Event::kind);
+  if (newest != known.end() && newest->cause == written.cause && newest->range == written.range) return false;
+  appender.append(std::move(line));
+  return true;
+}
+
+std::vector<Event> EventJournal::read() const {
+  std::vector<Event> events;
+  for (const auto& line : io::read_journal(layout_.event_journal()).lines) {
+    if (auto event = parse_line(line)) events.push_back(*std::move(event));
+  }
+  return events;
 }
 
 }  // namespace pgkeep::catalog

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
-#include <fcntl.h>
 #include <set>
 #include <stdexcept>
 #include <unistd.h>
@@ -15,7 +13,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
-#include "catalog/io/lock.h"
+#include "catalog/io/journal.h"
 #include "catalog/store/backup_id.h"
 
 namespace pgkeep::catalog {
@@ -73,7 +71,7 @@ std::string format_line(const RunRecord& run) {
   line["details"] = run.details.empty() ? Json() : Json::parse(run.details);
   line["process"] = run.process;
   // Messages may carry file names, and those may be any bytes.
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 io::TimePoint parse_time(const Json& item) {
@@ -106,38 +104,9 @@ std::optional<RunRecord> parse_line(std::string_view text) {
   }
 }
 
-/// The journal's file, locked: one process appends at a time, so that an id is taken once and a line that was
-/// cut is ended before the next one begins.
-class Appender {
- public:
-  explicit Appender(const std::filesystem::path& path) : file_(io::File::open_or_create(path)) {
-    if (::fcntl(file_.fd(), F_SETFL, O_APPEND) != 0) {
-      const int cause = errno;
-      throw StorageError(cause, path, "open to append");
-    }
-    io::lock_alone(file_);
-  }
-
-  void append(std::string line) {
-    const auto size = file_.size();
-    if (size > 0) {
-      std::array<std::byte, 1> last{};
-      file_.read_exactly_at(last, size - 1);
-      if (last[0] != std::byte{'\n'}) line.insert(line.begin(), '\n');
-    }
-    file_.append(io::as_bytes(line));
-    file_.sync();
-    if (size == 0) io::sync_directory(file_.path().parent_path());
-    file_.close();
-  }
-
- private:
-  io::File file_;
-};
-
 /// The line that is written, and the record that it is read as: what the caller goes on with is what the
 /// journal has, whatever had to be replaced in the text.
-void append_record(Appender& appender, RunRecord& run) {
+void append_record(io::JournalAppender& appender, RunRecord& run) {
   auto line = format_line(run);
   run = parse_line(line).value();
   appender.append(std::move(line));
@@ -171,7 +140,7 @@ RunRecord RunJournal::begin(std::string kind, std::string subject, io::TimePoint
   run.started = started;
   const auto pid = fmt::to_string(::getpid());
   run.process = describe_process(pid).value_or(pid);  // without /proc it counts as interrupted until it ends
-  Appender appender(layout_.run_journal());
+  io::JournalAppender appender(layout_.run_journal());
   std::set<std::string> taken;
   for (const auto& known : read_lines(0).records) taken.insert(known.id);
   const auto id = fmt::format("{}-{}-{}", run.kind, store::BackupId(run.started).to_string(), pid);
@@ -191,40 +160,16 @@ void RunJournal::end(RunRecord& run, RunOutcome outcome, std::string error, std:
     const auto parsed = Json::parse(ended.details, nullptr, false);
     if (!parsed.is_object()) throw std::invalid_argument("the details of a run are not a JSON object");
   }
-  Appender appender(layout_.run_journal());
+  io::JournalAppender appender(layout_.run_journal());
   append_record(appender, ended);
   run = std::move(ended);
 }
 
 RunJournal::Lines RunJournal::read_lines(std::uint64_t from) const {
-  Lines lines;
-  const auto path = layout_.run_journal();
-  const auto refuse = [&](std::string_view why) {
-    throw Corruption(fmt::format("{}: {} at byte {}", path.native(), why, from));
-  };
-  std::optional<io::File> file;
-  try {
-    file = io::File::open_to_read(path);
-  } catch (const StorageError& error) {
-    if (error.cause() != ENOENT) throw;
-    if (from > 0) refuse("the journal is gone, which went on");
-    return lines;
-  }
-  const auto size = file->size();
-  if (size < from) refuse("the journal was cut; it was seen to go on");
-  if (from > 0) {
-    std::array<std::byte, 1> before{};
-    file->read_exactly_at(before, from - 1);
-    if (before[0] != std::byte{'\n'}) refuse("no line begins");
-  }
-  io::ByteVector content(size - from);
-  content.resize(file->read_at(content, from));
-  auto rest = io::as_text(content);
-  lines.end = from;
-  for (auto newline = rest.find('\n'); newline != rest.npos; newline = rest.find('\n')) {
-    if (auto run = parse_line(rest.substr(0, newline))) lines.records.push_back(std::move(*run));
-    rest.remove_prefix(newline + 1);
-    lines.end += newline + 1;
+  const auto found = io::read_journal(layout_.run_journal(), from);
+  Lines lines{{}, found.end};
+  for (const auto& line : found.lines) {
+    if (auto run = parse_line(line)) lines.records.push_back(std::move(*run));
   }
   return lines;
 }

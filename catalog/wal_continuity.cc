@@ -1,1 +1,290 @@
 #include "catalog/wal_continuity.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace pgkeep::catalog {
+namespace {
+
+using postgres::Lsn;
+using postgres::TimelineHistory;
+using postgres::TimelineId;
+using postgres::WalSegment;
+using postgres::WalSegmentSize;
+
+constexpr Lsn kNoEnd{~std::uint64_t{0}};
+
+/// Where `line` left the timeline; kNoEnd for its last one.
+Lsn end_on(const TimelineHistory& line, TimelineId timeline) {
+  return line.end_of(timeline).value_or(kNoEnd);
+}
+
+Lsn begin_of_segment(Lsn lsn, WalSegmentSize size) {
+  return WalSegment::holding({TimelineId(1), lsn}, size).begin(size);
+}
+
+/// True when some of the range is WAL of the line.
+bool is_on(const TimelineHistory& line, const WalRange& range) {
+  return line.contains(range.timeline) && range.begin < end_on(line, range.timeline);
+}
+
+/// Neighbours of one timeline joined; sorted by timeline and position.
+std::vector<WalRange> held_ranges(const WalInventory& wal, std::span<const PartialEnd> partial_ends,
+                                  WalSegmentSize size) {
+  auto pieces = wal.ranges(size);
+  for (const auto& partial : partial_ends) {
+    const auto begin = partial.segment.begin(size);
+    const bool archived = std::ranges::binary_search(wal.segments, partial.segment);
+    if (!archived && partial.end > begin) pieces.push_back({partial.segment.timeline, begin, partial.end});
+  }
+  std::ranges::sort(pieces, {}, [](const auto& range) { return std::tie(range.timeline, range.begin); });
+  std::vector<WalRange> joined;
+  for (const auto& piece : pieces) {
+    if (!joined.empty() && joined.back().timeline == piece.timeline && joined.back().end == piece.begin) {
+      joined.back().end = piece.end;
+    } else {
+      joined.push_back(piece);
+    }
+  }
+  return joined;
+}
+
+std::vector<WalJoint> find_joints(const WalInventory& wal, std::span<const WalRange> ranges) {
+  const auto has_wal = [&](TimelineId timeline) {
+    return std::ranges::find(ranges, timeline, &WalRange::timeline) != ranges.end();
+  };
+  std::vector<WalJoint> joints;
+  for (const auto& [timeline, line] : wal.histories) {
+    if (!has_wal(timeline)) continue;
+    auto ancestors = line.ancestors();
+    std::ranges::reverse(ancestors);
+    const auto parent = std::ranges::find_if(ancestors, has_wal, &TimelineHistory::Ancestor::timeline);
+    if (parent != ancestors.end()) joints.push_back({parent->timeline, timeline, parent->end});
+  }
+  return joints;
+}
+
+struct Stretch {
+  Lsn begin;
+  Lsn end;
+};
+
+/// Which bytes of the line are held, whatever timeline's file has them: that of a later timeline begins with
+/// a copy of what the earlier ones left in its first segment.
+std::vector<Stretch> held_stretches(const TimelineHistory& line, std::span<const WalRange> ranges) {
+  std::vector<Stretch> pieces;
+  for (const auto& range : ranges) {
+    if (is_on(line, range)) {
+      pieces.push_back({range.begin, std::min(range.end, end_on(line, range.timeline))});
+    }
+  }
+  std::ranges::sort(pieces, {}, &Stretch::begin);
+  std::vector<Stretch> joined;
+  for (const auto& piece : pieces) {
+    if (!joined.empty() && piece.begin <= joined.back().end) {
+      joined.back().end = std::max(joined.back().end, piece.end);
+    } else {
+      joined.push_back(piece);
+    }
+  }
+  return joined;
+}
+
+/// The gaps of a line that were found to be lost, as events. A gap begins where the bytes of a partial ended,
+/// but what counts is the segment: nothing of it comes any more.
+class LostGaps {
+ public:
+  LostGaps(const TimelineHistory& line, std::span<const Event> events, WalSegmentSize size) : size_(size) {
+    for (const auto& event : events) {
+      if (event.kind == EventKind::gap && event.range && is_on(line, *event.range)) gaps_.push_back(event);
+    }
+  }
+
+  /// The newest about the byte at `position`.
+  std::optional<Event> about(const postgres::WalPosition& position) const {
+    std::optional<Event> found;
+    for (const auto& event : gaps_) {
+      const auto& range = *event.range;
+      if (range.timeline == position.timeline && begin(range) <= position.lsn && position.lsn < range.end) {
+        found = event;
+      }
+    }
+    return found;
+  }
+  /// Where a gap that goes on from `reach` or begins before it comes to its end.
+  std::optional<Lsn> reach_beyond(Lsn reach) const {
+    for (const auto& event : gaps_) {
+      if (begin(*event.range) <= reach && event.range->end > reach) return event.range->end;
+    }
+    return std::nullopt;
+  }
+  /// Every place where another event may begin to apply.
+  std::vector<Lsn> edges() const {
+    std::vector<Lsn> edges;
+    for (const auto& event : gaps_) {
+      edges.push_back(begin(*event.range));
+      edges.push_back(event.range->end);
+    }
+    return edges;
+  }
+  /// The segment that a lost gap ends in, when all that is missing of segment `number` is lost.
+  std::optional<std::uint64_t> segment_behind(std::uint64_t number) const {
+    const WalSegment segment{TimelineId(1), number};
+    for (const auto& event : gaps_) {
+      const auto& range = *event.range;
+      if (range.begin < segment.end(size_) && range.end >= segment.end(size_))
+        return range.end.value() / size_.bytes();
+    }
+    return std::nullopt;
+  }
+
+ private:
+  Lsn begin(const WalRange& range) const { return begin_of_segment(range.begin, size_); }
+
+  WalSegmentSize size_;
+  std::vector<Event> gaps_;
+};
+
+/// A hole cut where the line changes its timeline, and where another event speaks of it.
+void add_gaps(const Stretch& hole, const TimelineHistory& line, const LostGaps& lost,
+              std::vector<WalGap>& gaps) {
+  auto cuts = lost.edges();
+  for (const auto& ancestor : line.ancestors()) cuts.push_back(ancestor.end);
+  cuts.push_back(hole.end);
+  std::erase_if(cuts, [&](Lsn cut) { return cut <= hole.begin || cut > hole.end; });
+  std::ranges::sort(cuts);
+
+  auto from = hole.begin;
+  for (const auto cut : cuts) {
+    if (cut == from) continue;
+    const auto timeline = line.timeline_at(from);
+    auto event = lost.about({timeline, from});
+    if (!gaps.empty() && gaps.back().range.end == from && gaps.back().range.timeline == timeline &&
+        gaps.back().event == event) {
+      gaps.back().range.end = cut;
+    } else {
+      gaps.push_back({{timeline, from, cut}, std::move(event)});
+    }
+    from = cut;
+  }
+}
+
+std::vector<WalGap> find_gaps(const TimelineHistory& line, std::span<const WalRange> ranges,
+                              std::span<const Event> events, WalSegmentSize size) {
+  const auto held = held_stretches(line, ranges);
+  const LostGaps lost(line, events, size);
+  std::vector<WalGap> gaps;
+  for (std::size_t i = 1; i < held.size(); ++i) add_gaps({held[i - 1].end, held[i].begin}, line, lost, gaps);
+  if (held.empty()) return gaps;
+  // A gap that was found just now has nothing behind it yet.
+  auto reach = held.back().end;
+  while (const auto further = lost.reach_beyond(reach)) reach = *further;
+  add_gaps({held.back().end, reach}, line, lost, gaps);
+  return gaps;
+}
+
+TimelineHistory known_line(const WalInventory& wal, TimelineId timeline) {
+  const auto known = wal.histories.find(timeline);
+  return known == wal.histories.end() ? TimelineHistory(timeline) : known->second;
+}
+
+/// The numbers of the segments that need not be received any more along a line. One of a timeline that was
+/// left within it does not count: what follows there is in the next timeline's file.
+std::vector<std::uint64_t> complete_numbers(const WalInventory& wal, const TimelineHistory& line,
+                                            WalSegmentSize size) {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& segment : wal.segments) {
+    if (line.contains(segment.timeline) && segment.end(size) <= end_on(line, segment.timeline))
+      numbers.push_back(segment.number);
+  }
+  std::ranges::sort(numbers);
+  const auto repeated = std::ranges::unique(numbers);
+  numbers.erase(repeated.begin(), repeated.end());
+  return numbers;
+}
+
+/// The oldest segment of which something is held along the line.
+std::optional<std::uint64_t> oldest_number(const WalInventory& wal, const TimelineHistory& line,
+                                           WalSegmentSize size) {
+  std::optional<std::uint64_t> oldest;
+  for (const auto* names : {&wal.segments, &wal.partials}) {
+    for (const auto& segment : *names) {
+      if (is_on(line, {segment.timeline, segment.begin(size), segment.end(size)}))
+        oldest = std::min(oldest.value_or(segment.number), segment.number);
+    }
+  }
+  return oldest;
+}
+
+/// On which timeline a segment has to be asked for. That of a partial, so that what is here of the timeline
+/// comes to its end; but what is archived of one that was left in this segment is not received again.
+TimelineId timeline_to_ask(const WalInventory& wal, const TimelineHistory& line, std::uint64_t number,
+                           WalSegmentSize size) {
+  const WalSegment segment{line.timeline(), number};
+  auto timeline = line.timeline_at(segment.begin(size));
+  while (std::ranges::binary_search(wal.segments, WalSegment{timeline, number})) {
+    const auto left = line.end_of(timeline);
+    if (!left) break;
+    timeline = line.timeline_at(*left);
+  }
+  for (const auto& partial : wal.partials) {
+    if (partial.number == number && line.contains(partial.timeline) &&
+        partial.begin(size) < end_on(line, partial.timeline))
+      timeline = std::max(timeline, partial.timeline);
+  }
+  return timeline;
+}
+
+}  // namespace
+
+WalContinuity examine_continuity(const WalInventory& wal, std::span<const PartialEnd> partial_ends,
+                                 WalSegmentSize size, std::span<const Event> events) {
+  WalContinuity found;
+  found.ranges = held_ranges(wal, partial_ends, size);
+  found.joints = find_joints(wal, found.ranges);
+  const auto newest = newest_timeline(wal);
+  if (!newest) return found;
+  found.gaps = find_gaps(known_line(wal, *newest), found.ranges, events, size);
+  if (!found.ranges.empty() && found.ranges.back().timeline == *newest) {
+    found.end = {*newest, found.ranges.back().end};
+  }
+  return found;
+}
+
+WalContinuity read_continuity(const WalArchive& archive) {
+  const auto wal = archive.inventory();
+  std::vector<PartialEnd> ends;
+  for (const auto& partial : wal.partials) ends.push_back({partial, archive.partial_end(partial)});
+  const auto events = EventJournal(archive.layout()).read();
+  return examine_continuity(wal, ends, archive.identity().wal_segment_size, events);
+}
+
+std::optional<TimelineId> newest_timeline(const WalInventory& wal) {
+  std::optional<TimelineId> newest;
+  if (!wal.segments.empty()) newest = wal.segments.back().timeline;
+  if (!wal.partials.empty()) newest = std::max(newest, std::optional(wal.partials.back().timeline));
+  return newest;
+}
+
+std::optional<ResumePoint> find_resume_point(const WalInventory& wal, const TimelineHistory& line,
+                                             WalSegmentSize size, std::span<const Event> events) {
+  const auto oldest = oldest_number(wal, line, size);
+  if (!oldest) return std::nullopt;
+  const auto complete = complete_numbers(wal, line, size);
+  const LostGaps lost(line, events, size);
+  auto next = std::ranges::lower_bound(complete, *oldest);
+  auto number = *oldest;
+  for (;;) {
+    for (; next != complete.end() && *next == number; ++next) ++number;
+    const auto behind = lost.segment_behind(number);
+    if (!behind) break;
+    number = *behind;
+    next = std::ranges::lower_bound(complete, number);
+  }
+  const auto timeline = timeline_to_ask(wal, line, number, size);
+  ResumePoint point{{timeline, WalSegment{timeline, number}.begin(size)}, std::nullopt};
+  if (next != complete.end()) point.until = WalSegment{timeline, *next}.begin(size);
+  return point;
+}
+
+}  // namespace pgkeep::catalog

@@ -21,6 +21,8 @@ class ServerLayout {
   std::filesystem::path identity() const { return root_ / "identity.json"; }
   std::filesystem::path index() const { return root_ / "catalog.db"; }
   std::filesystem::path run_journal() const { return root_ / "runs.jsonl"; }
+  std::filesystem::path event_journal() const { return root_ / "events.jsonl"; }
+  std::filesystem::path made_slots() const { return root_ / "slot.json"; }
   std::filesystem::path suspects() const { return root_ / "suspects.json"; }
 
   /// Held alone by who changes packs and backups (backup, delete).

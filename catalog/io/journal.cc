@@ -1,0 +1,71 @@
+#include "catalog/io/journal.h"
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <optional>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/lock.h"
+
+namespace pgkeep::io {
+namespace {
+
+bool ends_a_line(const File& file, std::uint64_t position) {
+  std::array<std::byte, 1> before{};
+  file.read_exactly_at(before, position - 1);
+  return before[0] == std::byte{'\n'};
+}
+
+}  // namespace
+
+JournalAppender::JournalAppender(const std::filesystem::path& path) : file_(File::open_or_create(path)) {
+  if (::fcntl(file_.fd(), F_SETFL, O_APPEND) != 0) {
+    const int cause = errno;
+    throw StorageError(cause, path, "open to append");
+  }
+  lock_alone(file_);
+}
+
+void JournalAppender::append(std::string line) {
+  const auto size = file_.size();
+  if (size > 0 && !ends_a_line(file_, size)) line.insert(line.begin(), '\n');
+  line += '\n';
+  file_.append(as_bytes(line));
+  file_.sync();
+  if (size == 0) sync_directory(file_.path().parent_path());
+  file_.close();
+}
+
+JournalLines read_journal(const std::filesystem::path& path, std::uint64_t from) {
+  const auto refuse = [&](std::string_view why) {
+    throw Corruption(fmt::format("{}: {} at byte {}", path.native(), why, from));
+  };
+  std::optional<File> file;
+  try {
+    file = File::open_to_read(path);
+  } catch (const StorageError& error) {
+    if (error.cause() != ENOENT) throw;
+    if (from > 0) refuse("the journal is gone, which went on");
+    return {};
+  }
+  const auto size = file->size();
+  if (size < from) refuse("the journal was cut; it was seen to go on");
+  if (from > 0 && !ends_a_line(*file, from)) refuse("no line begins");
+
+  ByteVector content(size - from);
+  content.resize(file->read_at(content, from));
+  auto rest = as_text(content);
+  JournalLines found{{}, from};
+  for (auto newline = rest.find('\n'); newline != rest.npos; newline = rest.find('\n')) {
+    found.lines.emplace_back(rest.substr(0, newline));
+    rest.remove_prefix(newline + 1);
+    found.end += newline + 1;
+  }
+  return found;
+}
+
+}  // namespace pgkeep::io

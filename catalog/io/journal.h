@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "catalog/io/file.h"
+
+namespace pgkeep::io {
+
+/// An append-only file of lines, opened and locked to add one: one process appends at a time, so that what it
+/// read of the journal before is all there is, and a line that was cut is ended before the next one begins.
+/// Held until append() or the end of its life. Throws StorageError.
+class JournalAppender {
+ public:
+  explicit JournalAppender(const std::filesystem::path& path);
+  /// `line` without its newline, once: written by one write, and durable with the file's name before it
+  /// returns.
+  void append(std::string line);
+
+ private:
+  File file_;
+};
+
+/// The whole lines of a journal from a byte position on, without their newlines. A line that was cut by a
+/// crash, at the end or with another behind it, is not recognised here: who reads a line finds it no record.
+struct JournalLines {
+  std::vector<std::string> lines;
+  std::uint64_t end = 0;  // position after the last whole line
+};
+/// Nothing of a file that is not there. Throws Corruption when the journal is shorter than `from`, or `from`
+/// is not the beginning of a line.
+JournalLines read_journal(const std::filesystem::path& path, std::uint64_t from = 0);
+
+}  // namespace pgkeep::io
