@@ -1,4 +1,6 @@
 // The harness itself: what the stories lean on must hold before a story can fail for its own reason.
+#include <future>
+#include <optional>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -7,6 +9,7 @@
 #include "tests/support/small_disk.h"
 #include "tests/support/ssh_server.h"
 #include "tests/support/tcp_proxy.h"
+#include "tests/support/wait_until.h"
 
 namespace pgkeep::test {
 namespace {
@@ -35,19 +38,88 @@ TEST(Harness, FillsASmallDiskAndMakesRoom) {
   EXPECT_EQ(run(fill).exit_code, 0);
 }
 
-TEST(Harness, CutsAndRestoresTheNetwork) {
-  if (!is_provisioned(18)) GTEST_SKIP() << how_to_provision(18);
-  const auto cluster = PostgresCluster::create(18);
-  TcpProxy proxy(cluster.port());
-  const std::string through_proxy =
-      "host=127.0.0.1 user=postgres dbname=postgres port=" + std::to_string(proxy.port());
-  PostgresSession session(through_proxy);
+/// A server behind a network that fails as it is told to.
+class ProxiedServer : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!is_provisioned(18)) GTEST_SKIP() << how_to_provision(18);
+    if (!cluster_) cluster_.emplace(PostgresCluster::create(18));
+    proxy_.emplace(cluster_->port());
+  }
+  static void TearDownTestSuite() { cluster_.reset(); }
+
+  PostgresSession connect() const {
+    return PostgresSession("host=127.0.0.1 user=postgres dbname=postgres port=" +
+                           std::to_string(proxy_->port()));
+  }
+  void expect_connections_work() const { EXPECT_EQ(connect().value("SELECT 1"), "1"); }
+  /// Runs while the test goes on.
+  static std::future<void> start(PostgresSession& session, const std::string& statement) {
+    return std::async(std::launch::async, [&session, statement] { session.execute(statement); });
+  }
+  static void wait_until_made(const std::string& table) {
+    wait_until([&] { return cluster_->value("SELECT to_regclass('" + table + "') IS NOT NULL") == "t"; },
+               "the server has made table " + table);
+  }
+  static bool answered(const std::future<void>& statement) {
+    return statement.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
+
+  static std::optional<PostgresCluster> cluster_;
+  std::optional<TcpProxy> proxy_;
+};
+std::optional<PostgresCluster> ProxiedServer::cluster_;
+
+TEST_F(ProxiedServer, IsOutOfReachWhileTheNetworkIsCut) {
+  auto session = connect();
   EXPECT_EQ(session.value("SELECT 1"), "1");
-  proxy.cut();
+  proxy_->cut();
   EXPECT_THROW(session.value("SELECT 1"), std::runtime_error);
-  EXPECT_THROW(PostgresSession{through_proxy}, std::runtime_error);
-  proxy.resume();
-  EXPECT_EQ(PostgresSession(through_proxy).value("SELECT 1"), "1");
+  EXPECT_THROW(connect(), std::runtime_error);
+  proxy_->resume();
+  expect_connections_work();
+}
+
+TEST_F(ProxiedServer, IsReachedAgainAtOnceAfterAReset) {
+  auto session = connect();
+  proxy_->reset();
+  EXPECT_THROW(session.value("SELECT 1"), std::runtime_error);
+  expect_connections_work();
+}
+
+TEST_F(ProxiedServer, DoesWhatItIsAskedWhileItsAnswersStall) {
+  auto session = connect();
+  proxy_->stall(TcpProxy::Direction::to_client);
+  auto statement = start(session, "CREATE TABLE stalled ()");
+  wait_until_made("stalled");
+  EXPECT_FALSE(answered(statement));
+  proxy_->resume();
+  statement.get();
+}
+
+TEST_F(ProxiedServer, IsLostToForgottenConnectionsOnly) {
+  auto session = connect();
+  proxy_->forget();
+  auto statement = start(session, "CREATE TABLE forgotten ()");
+  expect_connections_work();
+  EXPECT_FALSE(answered(statement));
+  EXPECT_EQ(cluster_->value("SELECT to_regclass('forgotten')"), "");
+  proxy_.reset();
+  EXPECT_THROW(statement.get(), std::runtime_error);
+}
+
+TEST_F(ProxiedServer, IsCutOffInTheMiddleOfAnAnswer) {
+  auto session = connect();
+  proxy_->truncate_after(20);
+  EXPECT_EQ(proxy_->connections(), 1u);
+  EXPECT_THROW(session.execute("CREATE TABLE truncated (); SELECT repeat('x', 100000)"), std::runtime_error);
+  expect_connections_work();
+}
+
+TEST_F(ProxiedServer, AnswersOverASlowNetwork) {
+  auto session = connect();
+  proxy_->slow_down(std::chrono::milliseconds(1), 5);
+  EXPECT_EQ(session.value("SELECT repeat('x', 100)").size(), 100u);
 }
 
 class EachVersion : public ::testing::TestWithParam<int> {};
