@@ -12,6 +12,26 @@
 
 namespace pgkeep::test {
 namespace fs = std::filesystem;
+namespace {
+
+bool sends(const PostgresCluster& cluster, int streams) {
+  return cluster.value(
+             "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'pgkeep'"
+             " AND state = 'streaming'") == std::to_string(streams);
+}
+
+/// Who receives WAL, once it does.
+Process started(Process receiver, const PostgresCluster& cluster, int streams) {
+  wait_until(
+      [&] {
+        if (!receiver.running()) throw std::runtime_error("pgkeep ended: " + receiver.wait().text());
+        return sends(cluster, streams);
+      },
+      "pgkeep is streaming");
+  return receiver;
+}
+
+}  // namespace
 
 BackupHost::BackupHost(fs::path repository)
     : repository_(repository.empty() ? files_ / "repository" : std::move(repository)),
@@ -101,16 +121,11 @@ std::string BackupHost::backup(const std::string& server, const std::vector<std:
 }
 
 Process BackupHost::receive_wal(const PostgresCluster& cluster, const std::string& server) const {
-  Process receiver = start_pgkeep({"receive-wal", server});
-  wait_until(
-      [&] {
-        if (!receiver.running()) throw std::runtime_error("receive-wal ended: " + receiver.wait().text());
-        return cluster.value(
-                   "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'pgkeep'"
-                   " AND state = 'streaming'") == "1";
-      },
-      "the WAL receiver is streaming");
-  return receiver;
+  return started(start_pgkeep({"receive-wal", server}), cluster, 1);
+}
+
+Process BackupHost::serve(const PostgresCluster& cluster, int streams) const {
+  return started(start_pgkeep({"serve"}), cluster, streams);
 }
 
 fs::path BackupHost::recover(const std::string& backup, const std::string& directory_name,
@@ -138,6 +153,10 @@ PostgresCluster recover_and_start(const BackupHost& host, int major, const std::
   recovered.start();
   recovered.wait_until_recovered();
   return recovered;
+}
+
+void wait_until_streaming(const PostgresCluster& cluster, int streams) {
+  wait_until([&] { return sends(cluster, streams); }, "pgkeep is streaming");
 }
 
 void wait_until_flushed(const PostgresCluster& cluster, const std::string& lsn) {

@@ -51,6 +51,8 @@ class BackupHost {
   std::vector<std::string> backup_ids(const std::string& server = "main") const;
   /// Starts the WAL receiver and waits until `cluster` sees it streaming.
   Process receive_wal(const PostgresCluster& cluster, const std::string& server = "main") const;
+  /// Starts the daemon and waits until `cluster` sees as many of its streams.
+  Process serve(const PostgresCluster& cluster, int streams = 1) const;
   /// Recovers into a new directory, which is returned. Throws unless the exit code is 0.
   std::filesystem::path recover(const std::string& backup, const std::string& directory_name,
                                 const std::vector<std::string>& options = {}) const;
@@ -76,6 +78,9 @@ class BackupHost {
 PostgresCluster recover_and_start(const BackupHost& host, int major, const std::string& backup,
                                   const std::string& directory_name,
                                   const std::vector<std::string>& options = {});
+
+/// Waits until `cluster` sends WAL to pgkeep in as many streams as that, whoever receives them.
+void wait_until_streaming(const PostgresCluster& cluster, int streams = 1);
 
 /// Waits until the receiver has reported `lsn` of `cluster` (all that is flushed there now, when empty) as
 /// flushed.

@@ -5,10 +5,13 @@
 
 #include <fmt/format.h>
 
+#include "tests/support/wait_until.h"
+
 namespace pgkeep::test {
 
-CommitWriters::CommitWriters(const PostgresCluster& cluster, int sessions) {
-  cluster.execute("CREATE TABLE commits (id int)");
+CommitWriters::CommitWriters(const PostgresCluster& cluster, int sessions, int ballast_bytes)
+    : ballast_bytes_(ballast_bytes) {
+  cluster.execute("CREATE TABLE commits (id int, ballast text)");
   for (int i = 0; i < sessions; ++i) {
     auto session = std::make_shared<PostgresSession>(cluster.session());  // shared: std::function copies
     threads_.emplace_back(
@@ -27,7 +30,7 @@ void CommitWriters::stop() {
 void CommitWriters::write(PostgresSession& session, int first, int step, const std::stop_token& stop) {
   try {
     for (int id = first; !stop.stop_requested(); id += step) {
-      session.execute(fmt::format("INSERT INTO commits VALUES ({})", id));
+      session.execute(fmt::format("INSERT INTO commits VALUES ({}, repeat('x', {}))", id, ballast_bytes_));
       log_.with([&](Log& log) { log.acknowledged.insert(id); });
       const auto lsn = lsn_value(session.value("SELECT pg_current_wal_insert_lsn()"));
       log_.with([&](Log& log) { log.commits.push_back({lsn, id}); });
@@ -39,6 +42,12 @@ void CommitWriters::write(PostgresSession& session, int first, int step, const s
 
 std::size_t CommitWriters::acknowledged_so_far() const {
   return log_.with([](const Log& log) { return log.acknowledged.size(); });
+}
+
+void CommitWriters::wait_for(std::size_t more) const {
+  const auto wanted = acknowledged_so_far() + more;
+  wait_until([&] { return acknowledged_so_far() >= wanted; },
+             fmt::format("{} more commits are acknowledged", more));
 }
 
 std::set<int> CommitWriters::acknowledged() const {

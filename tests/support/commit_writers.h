@@ -15,14 +15,16 @@ namespace pgkeep::test {
 /// acknowledged.
 class CommitWriters {
  public:
-  /// Makes the table and starts.
-  CommitWriters(const PostgresCluster& cluster, int sessions);
+  /// Makes the table and starts. Each row carries `ballast_bytes` besides, for more WAL.
+  CommitWriters(const PostgresCluster& cluster, int sessions, int ballast_bytes = 0);
   CommitWriters(const CommitWriters&) = delete;
   CommitWriters& operator=(const CommitWriters&) = delete;
   /// Ends the sessions, also those that wait for the server.
   ~CommitWriters();
 
   std::size_t acknowledged_so_far() const;
+  /// Returns once `more` commits have been acknowledged.
+  void wait_for(std::size_t more) const;
   /// Ends the sessions after the row in hand.
   void stop();
   /// Waits until the sessions have ended, by stop() or because the server is gone.
@@ -42,6 +44,7 @@ class CommitWriters {
   };
   void write(PostgresSession& session, int first, int step, const std::stop_token& stop);
 
+  const int ballast_bytes_;
   io::Guarded<Log> log_;
   std::vector<std::jthread> threads_;
 };

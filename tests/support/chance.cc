@@ -1,0 +1,38 @@
+#include "tests/support/chance.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+namespace pgkeep::test {
+namespace {
+
+unsigned seed() {
+  const char* text = std::getenv("PGKEEP_SEED");
+  const auto seed = text == nullptr ? 20'261'120u : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
+  std::printf("PGKEEP_SEED=%u\n", seed);
+  return seed;
+}
+
+}  // namespace
+
+int rounds_of_chance() {
+  const char* text = std::getenv("PGKEEP_KILLS");
+  return text == nullptr ? 10 : std::atoi(text);
+}
+
+Chance::Chance() : random_(seed()) {}
+
+int Chance::number(int least, int most) {
+  return std::uniform_int_distribution<int>(least, most)(random_);
+}
+
+std::chrono::milliseconds Chance::moment(std::chrono::milliseconds within) {
+  return std::chrono::milliseconds(number(1, static_cast<int>(within.count())));
+}
+
+void Chance::wait(std::chrono::milliseconds within) {
+  std::this_thread::sleep_for(moment(within));
+}
+
+}  // namespace pgkeep::test

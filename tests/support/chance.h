@@ -1,0 +1,29 @@
+#pragma once
+
+#include <chrono>
+#include <random>
+
+namespace pgkeep::test {
+
+/// How often a test that fails things at random does so: 10 times, or the environment's PGKEEP_KILLS, which
+/// makes a longer night of it.
+int rounds_of_chance();
+
+/// What happens at random in a test. The seed is the same in every run unless PGKEEP_SEED says otherwise, and
+/// is printed.
+class Chance {
+ public:
+  Chance();
+
+  /// From `least` to `most`, both included.
+  int number(int least, int most);
+  bool coin() { return number(0, 1) == 1; }
+  std::chrono::milliseconds moment(std::chrono::milliseconds within);
+  /// Lets such a moment pass. Only where time itself is what is tested: when a kill or a cut comes.
+  void wait(std::chrono::milliseconds within);
+
+ private:
+  std::mt19937 random_;
+};
+
+}  // namespace pgkeep::test
