@@ -36,7 +36,8 @@ SegmentRow segment_row(const SegmentFileHeader& header, std::uint64_t stored_byt
           .end = header.segment.end(header.size),
           .stored_bytes = stored_bytes,
           .first_time = header.first_time,
-          .last_time = header.last_time};
+          .last_time = header.last_time,
+          .commits = header.commits};
 }
 
 void put_backup(io::Database& database, const store::BackupRecord& record) {
@@ -55,8 +56,9 @@ void put_segment(io::Database& database, const SegmentRow& row) {
   database
       .prepare(
           "INSERT OR REPLACE INTO segments"
-          " (timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time)"
-          " VALUES (?, ?, ?, ?, ?, ?, ?)")
+          " (timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time,"
+          " commits_known, earliest_commit, latest_commit)"
+          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(1, std::int64_t{row.segment.timeline.value()})
       .bind(2, stored(row.segment.number))
       .bind(3, stored(row.begin.value()))
@@ -64,6 +66,9 @@ void put_segment(io::Database& database, const SegmentRow& row) {
       .bind(5, stored(row.stored_bytes))
       .bind(6, stored(row.first_time))
       .bind(7, stored(row.last_time))
+      .bind(8, std::int64_t{row.commits.known})
+      .bind(9, stored(row.commits.earliest))
+      .bind(10, stored(row.commits.latest))
       .run();
 }
 
@@ -110,7 +115,8 @@ void put_run(io::Database& database, const RunRecord& run) {
 namespace {
 
 constexpr std::string_view kSegmentColumns =
-    "timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time";
+    "timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time,"
+    " commits_known, earliest_commit, latest_commit";
 
 std::optional<io::TimePoint> time_of(const std::optional<std::int64_t>& microseconds) {
   if (!microseconds) return std::nullopt;
@@ -125,7 +131,10 @@ SegmentRow read_segment(const io::Statement& row) {
           .end = postgres::Lsn(number(3)),
           .stored_bytes = number(4),
           .first_time = time_of(row.optional_integer(5)),
-          .last_time = time_of(row.optional_integer(6))};
+          .last_time = time_of(row.optional_integer(6)),
+          .commits = {.known = row.integer(7) != 0,
+                      .earliest = time_of(row.optional_integer(8)),
+                      .latest = time_of(row.optional_integer(9))}};
 }
 
 std::uint64_t ask_number(io::Database& database, std::string_view sql) {
@@ -246,7 +255,8 @@ std::string ServerCatalog::dump() {
   const std::array tables{
       Table{"backups", {"id", "ended", "record"}},
       Table{"segments",
-            {"timeline", "number", "begin_lsn", "end_lsn", "stored_bytes", "first_time", "last_time"}},
+            {"timeline", "number", "begin_lsn", "end_lsn", "stored_bytes", "first_time", "last_time",
+             "commits_known", "earliest_commit", "latest_commit"}},
       Table{"histories", {"timeline", "content"}},
       Table{"runs", {"id", "kind", "subject", "started", "ended", "outcome", "error", "details", "process"}}};
   std::vector<std::string> lines;

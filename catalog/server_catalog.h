@@ -22,6 +22,7 @@ struct SegmentRow {
   std::uint64_t stored_bytes = 0;
   std::optional<io::TimePoint> first_time;
   std::optional<io::TimePoint> last_time;
+  CommitTimes commits{};
   bool operator==(const SegmentRow&) const = default;
 };
 
@@ -35,8 +36,9 @@ SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFile
 /// the index replaced by another process's rebuild() goes on with the new one.
 ///
 /// Tables: backups (id, ended, record: backup.json as text), segments (timeline, number, begin_lsn, end_lsn,
-/// stored_bytes, first_time, last_time), histories (timeline, content), runs (as RunRecord), meta (schema
-/// version, how far the run journal was read). Times are Unix microseconds.
+/// stored_bytes, first_time, last_time, commits_known, earliest_commit, latest_commit), histories (timeline,
+/// content), runs (as RunRecord), meta (schema version, how far the run journal was read). Times are Unix
+/// microseconds.
 ///
 /// Beside it: catalog.db.lock (held while the index is opened or replaced), catalog.db.new (one being made).
 class ServerCatalog {

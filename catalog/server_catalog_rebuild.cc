@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSchemaVersion = "schema_version";  // keys of meta
 constexpr std::string_view kJournalPosition = "journal_position";
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 
 /// Word for word as SQLite keeps it, which is how an index of another layout is told whatever version it
 /// claims.
@@ -30,6 +30,7 @@ constexpr std::array kSchema{
     "CREATE TABLE backups (id TEXT PRIMARY KEY, ended INTEGER NOT NULL, record TEXT NOT NULL)",
     "CREATE TABLE segments (timeline INTEGER NOT NULL, number INTEGER NOT NULL, begin_lsn INTEGER NOT NULL,"
     " end_lsn INTEGER NOT NULL, stored_bytes INTEGER NOT NULL, first_time INTEGER, last_time INTEGER,"
+    " commits_known INTEGER NOT NULL, earliest_commit INTEGER, latest_commit INTEGER,"
     " PRIMARY KEY (timeline, number)) WITHOUT ROWID",
     "CREATE INDEX segments_newest ON segments (number, timeline)",
     "CREATE TABLE histories (timeline INTEGER PRIMARY KEY, content BLOB NOT NULL)",

@@ -46,7 +46,7 @@ bool WalArchive::has(const postgres::WalSegment& segment) const {
 
 SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
                                             const postgres::TimelineHistory& history) {
-  validate(partial, history);
+  const auto commits = validate(partial, history);
   const auto path = layout_.archived(partial.segment(), identity_.wal_segment_size);
   SegmentFileHeader header;
   if (auto archived = open_segment(partial.segment())) {
@@ -59,7 +59,8 @@ SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
                                  .size = identity_.wal_segment_size,
                                  .system = identity_.system,
                                  .first_time = partial.first_time(),
-                                 .last_time = partial.last_time()},
+                                 .last_time = partial.last_time(),
+                                 .commits = commits},
                                 partial.file(), compression_level_);
   }
   remove_archived(partial);
@@ -76,27 +77,33 @@ void WalArchive::remove_archived(PartialSegment& partial) const {
   partial.remove();
 }
 
-void WalArchive::validate(const PartialSegment& partial, const postgres::TimelineHistory& history) const {
+CommitTimes WalArchive::validate(const PartialSegment& partial,
+                                 const postgres::TimelineHistory& history) const {
   const auto& segment = partial.segment();
   const auto size = identity_.wal_segment_size;
-  const auto refuse = [&](std::string_view why) {
-    throw Corruption(fmt::format(
+  const auto refusal = [&](std::string_view why) {
+    return Corruption(fmt::format(
         "{}: {}; it was not archived. Move it and the later files in that folder away, and the server "
         "is asked for them again",
         partial.file().path().native(), why));
   };
+  WalContentsReader reader(segment.begin(size), size);
   try {
     postgres::WalSegmentChecker checker(segment, size, identity_.system, identity_.major_version, history);
     io::FileSource source(partial.file());
     io::ByteVector buffer(kReadBytes);
-    while (const auto n = source.read(buffer)) checker.feed(io::ByteView(buffer).first(n));
+    while (const auto n = source.read(buffer)) {
+      checker.feed(io::ByteView(buffer).first(n));
+      reader.feed(io::ByteView(buffer).first(n));
+    }
     checker.finish();
   } catch (const Corruption& error) {
-    refuse(error.what());
+    throw refusal(error.what());
   }
   const auto used = used_bytes(partial.file());
-  if (used + postgres::kWalBlockBytes > size.bytes() || ends_with_switch(partial.file(), used)) return;
-  refuse(fmt::format("the WAL of this complete segment ends at {} without a WAL switch",
+  if (used + postgres::kWalBlockBytes > size.bytes() || ends_with_switch(partial.file(), used))
+    return reader.contents().commits;
+  throw refusal(fmt::format("the WAL of this complete segment ends at {} without a WAL switch",
                      (segment.begin(size) + used).to_string()));
 }
 

@@ -76,7 +76,8 @@ class WalArchive {
   void sync_partial(const postgres::WalSegment& segment) const;
 
  private:
-  void validate(const PartialSegment& partial, const postgres::TimelineHistory& history) const;
+  /// Returns what it found on the way.
+  CommitTimes validate(const PartialSegment& partial, const postgres::TimelineHistory& history) const;
   void remove_archived(PartialSegment& partial) const;
   void require_same(const PartialSegment& partial, SegmentFileReader& archived) const;
   bool has_successor(const postgres::WalSegment& segment) const;

@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::uint32_t kSkippableMagic = 0x184D2A5B;
 constexpr std::string_view kName = "pgkeepWL";
-constexpr std::uint16_t kFormat = 1;
+constexpr std::uint16_t kFormat = 2;
+constexpr std::uint16_t kCommitsKnown = 0x0002;  // flag
 constexpr std::string_view kExtension = ".zst";
 constexpr std::size_t kCopyBytes = 256u << 10;
 
@@ -30,8 +31,10 @@ constexpr std::size_t kNumberAt = 32;
 constexpr std::size_t kSystemAt = 40;
 constexpr std::size_t kFirstTimeAt = 48;
 constexpr std::size_t kLastTimeAt = 56;
-constexpr std::size_t kHeaderCrcAt = 92;
-constexpr std::size_t kHeaderBytes = 96;
+constexpr std::size_t kEarliestCommitAt = 64;
+constexpr std::size_t kLatestCommitAt = 72;
+constexpr std::size_t kHeaderCrcAt = 108;
+constexpr std::size_t kHeaderBytes = 112;
 constexpr std::uint32_t kBodyBytes = kHeaderBytes - kNameAt;
 
 using HeaderBytes = std::array<std::byte, kHeaderBytes>;
@@ -55,6 +58,7 @@ HeaderBytes encode(const SegmentFileHeader& header) {
   io::store_le(bytes.data() + kLengthAt, kBodyBytes);
   std::ranges::copy(io::as_bytes(kName), bytes.begin() + kNameAt);
   io::store_le(bytes.data() + kFormatAt, kFormat);
+  io::store_le(bytes.data() + kFlagsAt, header.commits.known ? kCommitsKnown : std::uint16_t{0});
   io::store_le(bytes.data() + kSizeAt, header.size.bytes());
   io::store_le(bytes.data() + kTimelineAt, header.segment.timeline.value());
   io::store_le(bytes.data() + kPlainCrcAt, header.crc32c);
@@ -62,6 +66,8 @@ HeaderBytes encode(const SegmentFileHeader& header) {
   io::store_le(bytes.data() + kSystemAt, header.system.value());
   store_time(bytes.data() + kFirstTimeAt, header.first_time);
   store_time(bytes.data() + kLastTimeAt, header.last_time);
+  store_time(bytes.data() + kEarliestCommitAt, header.commits.earliest);
+  store_time(bytes.data() + kLatestCommitAt, header.commits.latest);
   io::store_le(bytes.data() + kHeaderCrcAt, io::crc32c(io::ByteView(bytes).first(kHeaderCrcAt)));
   return bytes;
 }
@@ -85,7 +91,7 @@ SegmentFileHeader read_header(const io::File& file) {
   }
   const auto format = io::load_le<std::uint16_t>(at + kFormatAt);
   const auto flags = io::load_le<std::uint16_t>(at + kFlagsAt);
-  if (format != kFormat || flags != 0) {
+  if (format != kFormat || (flags & ~kCommitsKnown) != 0) {
     refuse(path, fmt::format("format {} with flags {:04X} is not known to this pgkeep", format, flags));
   }
   SegmentFileHeader header;
@@ -100,6 +106,9 @@ SegmentFileHeader read_header(const io::File& file) {
   header.crc32c = io::load_le<std::uint32_t>(at + kPlainCrcAt);
   header.first_time = load_time(at + kFirstTimeAt);
   header.last_time = load_time(at + kLastTimeAt);
+  header.commits = {.known = (flags & kCommitsKnown) != 0,
+                    .earliest = load_time(at + kEarliestCommitAt),
+                    .latest = load_time(at + kLatestCommitAt)};
   const auto name = header.segment.name(header.size);
   if (path.filename().native() != name + std::string(kExtension)) {
     refuse(path, fmt::format("holds segment {}, which is not what its name says", name));

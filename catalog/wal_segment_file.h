@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 
+#include "catalog/commit_times.h"
 #include "catalog/io/compression.h"
 #include "catalog/io/file.h"
 #include "catalog/io/units.h"
@@ -12,24 +13,27 @@
 
 namespace pgkeep::catalog {
 
-/// What the head of an archived segment says. Times are the server's clock as it came with the stream: when
-/// the first and the last byte of the segment were sent; absent when they are not known.
+/// What the head of an archived segment says. All times are the server's clock.
 struct SegmentFileHeader {
   postgres::WalSegment segment;
   postgres::WalSegmentSize size;
   postgres::SystemIdentifier system;
   std::uint32_t crc32c = 0;  // of the plain segment
+  // When the first and the last byte of the segment were sent, as it came with the stream; absent when that
+  // is not known.
   std::optional<io::TimePoint> first_time;
   std::optional<io::TimePoint> last_time;
+  CommitTimes commits{};
 };
 
 // <segment>.zst, all integers little-endian: a zstd skippable frame, so that plain `zstd -d` gives the
 // segment,
 //
-//   u32 184D2A5B, u32 length of what follows (88), "pgkeepWL", u16 format (1), u16 flags (0; bit 0:
-//   encrypted), u32 segment size, u32 timeline, u32 CRC-32C of the plain segment, u64 segment number, u64
-//   system identifier, i64 first time, i64 last time (Unix microseconds; INT64_MIN: not known), 28 bytes salt
-//   (zeroes while not encrypted), u32 CRC-32C of all of the frame before it
+//   u32 184D2A5B, u32 length of what follows (104), "pgkeepWL", u16 format (2), u16 flags (bit 0: encrypted,
+//   not yet; bit 1: commits.known), u32 segment size, u32 timeline, u32 CRC-32C of the plain segment, u64
+//   segment number, u64 system identifier, i64 first time, i64 last time, i64 earliest commit, i64 latest
+//   commit (Unix microseconds; INT64_MIN: none), 28 bytes salt (zeroes while not encrypted), u32 CRC-32C of
+//   all of the frame before it
 //
 // and one zstd frame with content checksum that holds exactly the segment's bytes.
 

@@ -1,7 +1,6 @@
 #include "streaming/wal_index.h"
 
 #include <exception>
-#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -22,13 +21,7 @@ void WalIndex::write(Write&& write) {
 
 void WalIndex::segment_archived(const catalog::SegmentFileHeader& segment) {
   write([&](catalog::ServerCatalog& index) {
-    index.add_segment(
-        {.segment = segment.segment,
-         .begin = segment.segment.begin(segment.size),
-         .end = segment.segment.end(segment.size),
-         .stored_bytes = std::filesystem::file_size(layout_.archived(segment.segment, segment.size)),
-         .first_time = segment.first_time,
-         .last_time = segment.last_time});
+    index.add_segment(catalog::describe_segment(layout_, segment));
   });
 }
 

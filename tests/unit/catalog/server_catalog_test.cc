@@ -76,13 +76,15 @@ class ServerCatalogTest : public testing::Test {
     const auto path = layout_.archived(segment, size_);
     io::make_directories(path.parent_path());
     io::write_file_durably(directory_ / "plain", test::sample_wal(segment));
-    const auto header = write_segment_file(path,
-                                           {.segment = segment,
-                                            .size = size_,
-                                            .system = test::kSampleSystem,
-                                            .first_time = kMorning,
-                                            .last_time = kMorning + std::chrono::microseconds(1)},
-                                           io::File::open_to_read(directory_ / "plain"), 1);
+    const auto header = write_segment_file(
+        path,
+        {.segment = segment,
+         .size = size_,
+         .system = test::kSampleSystem,
+         .first_time = kMorning,
+         .last_time = kMorning + std::chrono::microseconds(1),
+         .commits = {.known = true, .earliest = kMorning - std::chrono::seconds(9), .latest = kMorning}},
+        io::File::open_to_read(directory_ / "plain"), 1);
     catalog_.add_segment(describe_segment(layout_, header));
   }
   void switch_timeline() {
@@ -257,8 +259,8 @@ TEST_F(ServerCatalogTest, IsMadeAnewWhenAnyPageIsDamaged) {
 TEST_F(ServerCatalogTest, IsMadeAnewWhenItIsOfAnotherVersion) {
   take_backup("20261120T020000Z");
   io::Database(layout_.index(), io::Database::Mode::read_write)
-      .execute("UPDATE meta SET value = 2 WHERE key = 'schema_version'");
-  EXPECT_THAT(ServerCatalog::open(layout_).opened_anew(), Optional(HasSubstr("version 2")));
+      .execute("UPDATE meta SET value = 1 WHERE key = 'schema_version'");
+  EXPECT_THAT(ServerCatalog::open(layout_).opened_anew(), Optional(HasSubstr("version 1")));
   io::Database(layout_.index(), io::Database::Mode::read_write)
       .execute("ALTER TABLE runs ADD COLUMN host TEXT");
   EXPECT_THAT(ServerCatalog::open(layout_).opened_anew(), Optional(HasSubstr("another version")));
@@ -351,6 +353,10 @@ TEST_F(ServerCatalogTest, ReadsSegmentsBackInOrder) {
   EXPECT_EQ(segments[0].first_time, std::nullopt);
   EXPECT_EQ(segments[2].segment, (WalSegment{kTwo, 5}));
   EXPECT_EQ(segments[2].last_time, kMorning + std::chrono::microseconds(1));
+  EXPECT_EQ(segments[0].commits, CommitTimes{});
+  EXPECT_TRUE(segments[2].commits.known);
+  EXPECT_EQ(segments[2].commits.earliest, kMorning - std::chrono::seconds(9));
+  EXPECT_EQ(segments[2].commits.latest, kMorning);
 }
 
 TEST_F(ServerCatalogTest, OrdersLsnsNearTheTop) {

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-constexpr std::size_t kHeaderBytes = 96;
+constexpr std::size_t kHeaderBytes = 112;
 
 class WalSegmentFileTest : public testing::Test {
  protected:
@@ -29,7 +29,8 @@ class WalSegmentFileTest : public testing::Test {
                                    .size = size_,
                                    .system = test::kSampleSystem,
                                    .first_time = io::TimePoint(5us),
-                                   .last_time = std::nullopt};
+                                   .last_time = std::nullopt,
+                                   .commits = {.known = true, .earliest = io::TimePoint(-3us), .latest = {}}};
     return write_segment_file(path(), header, io::File::open_to_read(directory_ / "plain"), 1);
   }
   io::ByteVector stored() const { return io::read_whole_file(path(), 4 * size_.bytes()); }
@@ -73,6 +74,8 @@ TEST_F(WalSegmentFileTest, GivesBackWhatWasWritten) {
   EXPECT_EQ(written.crc32c, io::crc32c(content_));
   EXPECT_EQ(reader.header().first_time, io::TimePoint(5us));
   EXPECT_EQ(reader.header().last_time, std::nullopt);
+  EXPECT_EQ(reader.header().commits, written.commits);
+  EXPECT_EQ(reader.header().commits, (CommitTimes{.known = true, .earliest = io::TimePoint(-3us)}));
   EXPECT_EQ(reader.stored_bytes(), stored().size());
   EXPECT_EQ(read_all(reader), content_);
 }
@@ -108,6 +111,15 @@ TEST_F(WalSegmentFileTest, RefusesAnyFlippedHeaderBit) {
   }
 }
 
+TEST_F(WalSegmentFileTest, RefusesAFormatItDoesNotKnow) {
+  write(content_);
+  auto other = stored();
+  io::store_le<std::uint16_t>(other.data() + 16, 1);
+  io::store_le(other.data() + 108, io::crc32c(io::ByteView(other).first(108)));
+  store(other);
+  EXPECT_THAT([&] { SegmentFileReader{path()}; }, ThrowsMessage<Corruption>(HasSubstr("format 1")));
+}
+
 TEST_F(WalSegmentFileTest, RefusesFlippedBitsInTheFrame) {
   write(content_);
   const auto sound = stored();
@@ -141,7 +153,7 @@ TEST_F(WalSegmentFileTest, TellsOfDamageWithTheReadOfTheLastByte) {
   write(content_);
   auto damaged = stored();
   io::store_le<std::uint32_t>(damaged.data() + 28, 0);  // CRC of the segment
-  io::store_le(damaged.data() + 92, io::crc32c(io::ByteView(damaged).first(92)));
+  io::store_le(damaged.data() + 108, io::crc32c(io::ByteView(damaged).first(108)));
   store(damaged);
   SegmentFileReader reader(path());
   io::ByteVector buffer(size_.bytes());

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/io/bytes.h"
+#include "catalog/io/units.h"
+#include "catalog/postgres/wal_records.h"
+
+namespace pgkeep::catalog {
+
+class WalArchive;
+
+/// When transactions ended, by the server's clock: of those whose record of it lies whole in a stretch of
+/// WAL. Commits and aborts alike, since recovery to a time stops at the first of either past the target. They
+/// are not in order: a record may carry an earlier time than the one before it.
+///
+/// A record that goes on from one segment into the next counts for neither, since each is looked at alone,
+/// in any order. So `latest` may be too early, and never too late: what is chosen by it has more WAL than it
+/// needs, and never less.
+struct CommitTimes {
+  bool known = false;  // all records were read; else the times are of the first ones only
+  std::optional<io::TimePoint> earliest{};  // nothing: no transaction ended there
+  std::optional<io::TimePoint> latest{};
+  void add(io::TimePoint time);
+  bool operator==(const CommitTimes&) const = default;
+};
+
+struct RestorePoint {
+  std::string name;
+  io::TimePoint time;
+  postgres::Lsn lsn;  // of its record
+  bool operator==(const RestorePoint&) const = default;
+};
+
+/// What the records of a stretch of WAL say.
+struct WalContents {
+  CommitTimes commits;
+  std::vector<RestorePoint> restore_points;
+};
+
+/// Reads the records of one segment, or of one behind the other, while they go by.
+class WalContentsReader {
+ public:
+  /// `begin` is the first byte of a page.
+  WalContentsReader(postgres::Lsn begin, postgres::WalSegmentSize size);
+  WalContentsReader(const WalContentsReader&) = delete;  // its walker refers to it
+  WalContentsReader& operator=(const WalContentsReader&) = delete;
+  void feed(io::ByteView bytes) { walker_.feed(bytes); }
+  /// Forgets what was found; a record that is being read will count.
+  void count_anew() { found_ = {}; }
+  WalContents contents() const;
+
+ private:
+  WalContents found_;
+  postgres::WalRecordWalker walker_;
+};
+
+/// What is in the segment still being received, up to `end`. A record that goes on from the segment before
+/// counts when `with_previous` and that segment is held. Costs reading the partial as far as it was received
+/// (some ms for 16 MiB), and with the previous one unpacking that. Nothing when the partial is gone: it is
+/// archived, and its header says it.
+std::optional<WalContents> read_partial_contents(const WalArchive& archive,
+                                                 const postgres::WalSegment& segment, postgres::Lsn end,
+                                                 bool with_previous);
+
+}  // namespace pgkeep::catalog
