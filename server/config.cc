@@ -96,10 +96,31 @@ class Reader {
     config_.servers.push_back(std::move(server));
   }
 
+  /// A key whose own keys are settings: `protect_primary` of `protect_primary.retain_at_most`.
+  static bool is_section(std::string_view name) {
+    return std::ranges::any_of(settings(), [&](const Setting& setting) {
+      return setting.name.size() > name.size() && setting.name.starts_with(name) &&
+             setting.name[name.size()] == '.';
+    });
+  }
+
+  /// Its keys under the names that the table of settings has for them.
+  static std::vector<YamlFile::Entry> section_entries(const YamlFile& file, const YamlFile::Entry& section) {
+    if (section.value.IsNull()) return {};
+    auto entries = file.entries(section.value, section.place);
+    for (auto& entry : entries) entry.name = fmt::format("{}.{}", section.name, entry.name);
+    return entries;
+  }
+
   void apply(const YamlFile& file, const std::vector<YamlFile::Entry>& entries, Scope scope,
-             ServerConfig& server) {
+             ServerConfig& server, bool nested = false) {
     for (const auto& entry : entries) {
-      const auto* setting = find_setting(entry.name, scope);
+      const auto* setting =
+          entry.name.find('.') == entry.name.npos || nested ? find_setting(entry.name, scope) : nullptr;
+      if (!setting && is_section(entry.name)) {
+        apply(file, section_entries(file, entry), scope, server, true);
+        continue;
+      }
       if (!setting) unknown_key(file, entry, scope);
       if (const auto problem = apply_setting(*setting, file.scalar(entry), server))
         file.fail(entry.value, entry.place, *problem);
@@ -188,7 +209,8 @@ ServerConfig default_server_config() {
 
 std::string why_not_a_server_name(std::string_view name) {
   // `all` means every server; the others are files of the repository.
-  constexpr std::array<std::string_view, 3> kReserved{"all", "repository.json", "repository.json.tmp"};
+  constexpr std::array<std::string_view, 4> kReserved{"all", "daemon.lock", "repository.json",
+                                                      "repository.json.tmp"};
   const auto allowed = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
   };

@@ -31,6 +31,10 @@ struct ServerConfig {
   bool verify_checksums = false;
   std::uint64_t compression_level = 0;
   std::uint64_t backup_workers = 0;  // 0: one a core
+
+  std::chrono::milliseconds watch_interval{};
+  std::uint64_t retain_at_most = 0;  // bytes; 0: protect_primary is off
+  bool operator==(const ServerConfig&) const = default;
 };
 
 /// The configuration, read and checked as a whole.

@@ -32,6 +32,8 @@ pgkeep.yaml:7: servers.main.compresion_level: unknown key; did you mean compress
 
 - **Sizes** are `512KiB`, `64MiB`, `1GiB` (powers of 1024, whether written `MB` or `MiB`) or plain bytes; **durations** are
   `500ms`, `30s`, `15min`, `26h`, `7d`, `2w`; **true** may also be written `yes` or `on`, **false** `no` or `off`.
+- A key with a dot in its name stands in a section: `protect_primary.retain_at_most` is written
+  `protect_primary: {retain_at_most: 20GiB}`.
 - A file in which a `conninfo` holds a password must be readable by its owner only (`chmod 600`).
 - Two servers may not have one name, in whichever files they stand.
 
@@ -87,6 +89,11 @@ void sample_key(std::string& text, const Setting& setting, bool server) {
   if (setting.type != SettingType::text && setting.type != SettingType::path)
     comment(text, indent, fmt::format("({})", describe_type(setting)));
   const bool live = setting.required || setting.name == "description";
+  if (const auto dot = setting.name.find('.'); dot != setting.name.npos) {
+    text += fmt::format("{}#{}:\n{}#  {}: {}\n", indent, setting.name.substr(0, dot), indent,
+                        setting.name.substr(dot + 1), setting.sample);
+    return;
+  }
   text += fmt::format("{}{}{}: {}\n", indent, live ? "" : "#", setting.name, setting.sample);
 }
 

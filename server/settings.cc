@@ -99,6 +99,15 @@ constexpr std::array kSettings{
     Setting{.name = "backup_workers", .type = SettingType::number, .default_text = "0", .sample = "2",
             .sentence = "Threads that compare and compress during a backup.",
             .least = 1, .most = 64, .zero = "one a core, eight at most", .member = &ServerConfig::backup_workers},
+    Setting{.name = "watch_interval", .type = SettingType::duration, .default_text = "30s", .sample = "30s",
+            .sentence = "How often `pgkeep serve` looks at the replication slot of the server.",
+            .least = ms(1s), .most = ms(1h), .member = &ServerConfig::watch_interval},
+    Setting{.name = "protect_primary.retain_at_most", .type = SettingType::size, .default_text = "0", .sample = "20GiB",
+            .sentence = "How much WAL the server may have to keep because it is not stored here yet. At 80 % of it `pgkeep "
+                        "serve` warns; when it is passed, the slot is given up, so that the server does not run out of "
+                        "disk: the WAL that is lost is marked as a gap, and a new base backup is taken.",
+            .least = 16 * kKiB * kKiB, .most = kGiB * kKiB * kKiB, .zero = "no limit",
+            .member = &ServerConfig::retain_at_most},
 };
 // clang-format on
 

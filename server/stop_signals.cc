@@ -26,6 +26,17 @@ extern "C" void on_stop_signal(int /*number*/) {
   errno = cause;
 }
 
+std::atomic<int> g_hangup_eventfd{-1};
+std::atomic<bool> g_hangup_came{false};
+
+extern "C" void on_hangup_signal(int /*number*/) {
+  const int cause = errno;
+  g_hangup_came.store(true);
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(g_hangup_eventfd.load(), &one, sizeof one);
+  errno = cause;
+}
+
 }  // namespace
 
 StopSignals::StopSignals() {
@@ -58,6 +69,23 @@ StopSignals::~StopSignals() {
   [[maybe_unused]] const auto written = ::write(write_end_.get(), &kEnd, 1);
   waiter_.join();
   g_write_end = -1;
+}
+
+HangupSignal::HangupSignal(int eventfd) {
+  g_hangup_eventfd = eventfd;
+  struct ::sigaction action {};
+  action.sa_handler = on_hangup_signal;
+  action.sa_flags = static_cast<int>(SA_RESTART);
+  ::sigaction(SIGHUP, &action, nullptr);
+}
+
+HangupSignal::~HangupSignal() {
+  std::signal(SIGHUP, SIG_DFL);
+  g_hangup_eventfd = -1;
+}
+
+bool HangupSignal::came() noexcept {
+  return g_hangup_came.exchange(false);
 }
 
 void ignore_broken_pipes() {

@@ -29,6 +29,19 @@ class StopSignals {
   std::thread waiter_;
 };
 
+/// While it lives, each SIGHUP adds one to an eventfd. One at a time in a process.
+class HangupSignal {
+ public:
+  /// Borrows the eventfd.
+  explicit HangupSignal(int eventfd);
+  HangupSignal(const HangupSignal&) = delete;
+  HangupSignal& operator=(const HangupSignal&) = delete;
+  ~HangupSignal();
+
+  /// Whether one has come since this was asked last.
+  static bool came() noexcept;
+};
+
 /// What StopSignals does about SIGPIPE, for commands that leave the other signals alone.
 void ignore_broken_pipes();
 

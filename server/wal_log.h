@@ -1,24 +1,21 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 
-#include "server/output.h"
+#include "server/log.h"
 #include "streaming/wal_receiver.h"
-
-namespace spdlog {
-class logger;
-}
 
 namespace pgkeep::server {
 
-/// Logs what a WAL receiver does to standard error, a line with time and server for each event. Thread-safe.
+/// Logs what a WAL receiver does, a line for each event; a failure that repeats itself is said again once an
+/// hour. Threads: as WalReceiverObserver.
 class WalLog final : public streaming::WalReceiverObserver {
  public:
-  WalLog(std::string server, const Output& out);
+  explicit WalLog(Log log) : log_(std::move(log)) {}
 
   void connected(const streaming::Connection& connection, const streaming::SystemInfo& system) override;
   void streaming_from(const postgres::WalPosition& position) override;
@@ -33,8 +30,14 @@ class WalLog final : public streaming::WalReceiverObserver {
   std::uint64_t segments() const noexcept { return segments_.load(); }
 
  private:
-  std::string server_;
-  std::shared_ptr<spdlog::logger> logger_;  // shared_ptr as spdlog makes them
+  struct Said {
+    std::string what;
+    std::chrono::steady_clock::time_point at;
+  };
+  bool said_lately(const std::string& what);
+
+  Log log_;
+  io::Guarded<Said> said_;  // the last failure
   std::atomic<std::uint64_t> segments_{0};
 };
 

@@ -23,23 +23,44 @@ class ServerLayout {
   std::filesystem::path run_journal() const { return root_ / "runs.jsonl"; }
   std::filesystem::path event_journal() const { return root_ / "events.jsonl"; }
   std::filesystem::path made_slots() const { return root_ / "slot.json"; }
+  std::filesystem::path stream_state() const { return root_ / "stream.json"; }
   std::filesystem::path suspects() const { return root_ / "suspects.json"; }
 
   /// Held alone by who changes packs and backups (backup, delete).
   std::filesystem::path writer_lock() const { return root_ / "locks" / "backup"; }
   /// Held alone while suspects.json is being replaced.
   std::filesystem::path suspects_lock() const { return root_ / "locks" / "suspects"; }
+  /// Held alone while slot.json is being replaced.
+  std::filesystem::path made_slots_lock() const { return root_ / "locks" / "slots"; }
   /// Held alone by who receives WAL.
   std::filesystem::path receiver_lock() const { return root_ / "locks" / "receive-wal"; }
+  /// Held alone while something is added to the archive under wal/: by the stream's archiver, by put-wal.
+  std::filesystem::path archive_lock() const { return root_ / "locks" / "archive"; }
   /// Shared by readers of packs (recover, verify-backup), held alone while packs are unlinked.
   std::filesystem::path reader_lease() const { return root_ / "locks" / "readers"; }
 
   std::filesystem::path wal() const { return root_ / "wal"; }
   std::filesystem::path wal_streaming() const { return wal() / "streaming"; }
   std::filesystem::path partial(const postgres::WalSegment& segment, postgres::WalSegmentSize size) const;
+  /// Made ahead to become the next partial; counts for nothing (catalog::SpareSegment).
+  std::filesystem::path spare_segment() const { return wal_streaming() / "spare.tmp"; }
   /// wal/TTTTTTTT/LLLLLLLL/<24 hex>.zst
   std::filesystem::path archived(const postgres::WalSegment& segment, postgres::WalSegmentSize size) const;
   std::filesystem::path history(postgres::TimelineId timeline) const;
+  /// wal/TTTTTTTT/LLLLLLLL/<24 hex>.partial.zst: the last segment of a timeline as its successor pushed it.
+  std::filesystem::path pushed_partial(const postgres::WalSegment& segment,
+                                       postgres::WalSegmentSize size) const;
+  /// A backup history file, by its own name.
+  std::filesystem::path backup_history(std::string_view name) const { return wal() / name; }
+  /// What is being pushed, before it counts; `unique` is hexadecimal.
+  std::filesystem::path incoming(std::string_view unique) const;
+  static bool is_incoming(const std::filesystem::path& path);
+  /// What was pushed and differs from what is stored.
+  std::filesystem::path wal_conflicts() const { return wal() / "conflicts"; }
+  /// wal/conflicts/<name>.<first 16 digits of its SHA-256>.zst
+  std::filesystem::path wal_conflict(std::string_view name, std::string_view sha256) const;
+  /// The same with .settled: it was decided for what is stored.
+  std::filesystem::path settled_conflict(std::string_view name, std::string_view sha256) const;
 
   std::filesystem::path packs() const { return root_ / "packs"; }
   std::filesystem::path pack(std::uint32_t number, PackKind kind) const;

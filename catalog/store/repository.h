@@ -24,6 +24,8 @@ class Repository {
   const std::filesystem::path& root() const noexcept { return root_; }
   const Id& id() const noexcept { return id_; }
   const io::DigestKey& digest_key() const noexcept { return digest_key_; }
+  /// Held alone by the daemon that serves the repository.
+  std::filesystem::path daemon_lock() const { return root_ / "daemon.lock"; }
   /// `name` has been checked by the configuration: letters, digits, '_', '-', '.', not starting with '.'.
   ServerLayout server(const std::string& name) const;
 

@@ -12,30 +12,30 @@
 #include "server/cli/list_backups.h"
 #include "server/cli/list_files.h"
 #include "server/cli/list_servers.h"
+#include "server/cli/put_wal.h"
 #include "server/cli/rebuild_catalog.h"
 #include "server/cli/receive_wal.h"
 #include "server/cli/recover.h"
+#include "server/cli/reload.h"
 #include "server/cli/replication_status.h"
+#include "server/cli/serve.h"
 #include "server/cli/show_backup.h"
 #include "server/cli/show_server.h"
 #include "server/cli/status.h"
 #include "server/cli/switch_wal.h"
 #include "server/cli/verify_backup.h"
+#include "server/cli/wal_conflicts.h"
 
 namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kBackup,         kCheck,
-    kCreateSlot,     kDelete,
-    kDropSlot,       kGenerateDocs,
-    kGetWal,         kListBackups,
-    kListFiles,      kListServers,
-    kRebuildCatalog, kReceiveWal,
-    kRecover,        kReplicationStatus,
-    kShowBackup,     kShowServer,
-    kStatus,         kSwitchWal,
-    kVerifyBackup,
+    kBackup,     kCheck,        kCreateSlot,   kDelete,
+    kDropSlot,   kGenerateDocs, kGetWal,       kListBackups,
+    kListFiles,  kListServers,  kPutWal,       kRebuildCatalog,
+    kReceiveWal, kRecover,      kReload,       kReplicationStatus,
+    kServe,      kShowBackup,   kShowServer,   kStatus,
+    kSwitchWal,  kVerifyBackup, kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 

@@ -3,12 +3,50 @@
 #include <fmt/format.h>
 
 #include "catalog/io/lock.h"
+#include "server/daemon/state_writer.h"
+#include "server/daemon/stream_recorder.h"
 #include "server/fleet.h"
 #include "server/recorded_run.h"
 #include "server/server_settings.h"
-#include "server/wal_log.h"
 
 namespace pgkeep::server {
+namespace {
+
+/// Said before the run is recorded: that another one receives is no failure of this server's WAL.
+void refuse_beside_another(const ServerConfig& server, const store::ServerLayout& layout) {
+  const auto holder = io::FileLock::holder(layout.receiver_lock());
+  if (!holder) return;
+  throw Busy(holder->pid == 0  // there was no room to write who it is
+                 ? fmt::format("WAL of server {} is being received already, by another process", server.name)
+                 : fmt::format("WAL of server {} is being received already, by process {} ({}) since {}",
+                               server.name, holder->pid, holder->purpose, holder->since));
+}
+
+/// Receives, and keeps stream.json.
+void receive(const ServerConfig& server, const store::ServerLayout& layout, const Log& log, WalLog& wal_log,
+             const std::stop_token& stop, std::optional<postgres::WalPosition>& flushed) {
+  std::function<void()> wake = [] {};
+  StreamRecorder recorder(wal_log, {.changed = [&wake] { wake(); }});
+  streaming::WalWorkers workers(1, 1);
+  streaming::WalReceiver receiver(layout, wal_receiver_settings(server), recorder, workers);
+  StateWriter writer(
+      [&] {
+        return std::vector{StateWriter::Stream{layout, with_progress(recorder.state(), receiver.progress())}};
+      },
+      log);
+  wake = [&writer] { writer.wake(); };
+  recorder.starting();
+  try {
+    receiver.run(stop);
+  } catch (const std::exception& failure) {
+    recorder.failed(failure.what());
+    throw;
+  }
+  flushed = receiver.progress().flushed;
+  recorder.stopped(flushed);
+}
+
+}  // namespace
 
 Exit run_receive_wal(const Invocation& invocation) {
   const auto& name = invocation.arguments.required("SERVER");
@@ -16,25 +54,16 @@ Exit run_receive_wal(const Invocation& invocation) {
   const auto& server = require_active_server(fleet.config(), name);
   const auto layout = fleet.layout(server);
   layout.make();
-  // Said before the run is recorded: that another one receives is no failure of this server's WAL.
-  if (const auto holder = io::FileLock::holder(layout.receiver_lock())) {
-    throw Busy(
-        holder->pid == 0  // there was no room to write who it is
-            ? fmt::format("WAL of server {} is being received already, by another process", server.name)
-            : fmt::format("WAL of server {} is being received already, by process {} ({}) since {}",
-                          server.name, holder->pid, holder->purpose, holder->since));
-  }
-  WalLog log(server.name, invocation.out);
-  streaming::WalWorkers workers(1, 1);
-  streaming::WalReceiver receiver(layout, wal_receiver_settings(server), log, workers);
+  refuse_beside_another(server, layout);
+  const auto log = make_log(server.name, invocation.out);
+  WalLog wal_log(log);
   record_run(layout, "receive-wal", "", invocation.out, [&] {
-    receiver.run(invocation.stop);
-    const auto flushed = receiver.progress().flushed;
-    log.stopped(flushed);
+    std::optional<postgres::WalPosition> flushed;
+    receive(server, layout, log, wal_log, invocation.stop, flushed);
     return Json{{"flushed_lsn", flushed ? Json(flushed->lsn.to_string()) : Json()},
-                {"segments", log.segments()}};
+                {"segments", wal_log.segments()}};
   });
-  invocation.out.data({{"server", server.name}, {"segments", log.segments()}});
+  invocation.out.data({{"server", server.name}, {"segments", wal_log.segments()}});
   return Exit::ok;
 }
 

@@ -1,0 +1,201 @@
+#include "server/daemon/daemon.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <poll.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+
+#include "catalog/io/error.h"
+#include "server/daemon/report_json.h"
+#include "server/stop_signals.h"
+#include "server/version.h"
+
+namespace pgkeep::server {
+namespace {
+
+// A stream says goodbye within five seconds; what takes longer hangs in the disk.
+constexpr std::chrono::seconds kStreamsMayTake{15};
+constexpr std::chrono::seconds kStatesMayTake{3};
+constexpr std::chrono::seconds kWriterMayBeSilent{30};
+
+std::string describe(const ReloadReport& report) {
+  std::string text;
+  const auto add = [&](std::string_view what, const std::vector<std::string>& names) {
+    if (!names.empty())
+      text += fmt::format("{}{} {}", text.empty() ? "" : "; ", what, fmt::join(names, ", "));
+  };
+  add("added", report.added);
+  add("removed", report.removed);
+  add("changed", report.changed);
+  return text.empty() ? "nothing changed" : text;
+}
+
+}  // namespace
+
+Daemon::Daemon(Config config, store::Repository repository, const Output& out)
+    : repository_(std::move(repository)),
+      log_(make_log("pgkeep", out)),
+      in_force_(InForce{std::move(config), io::now(), {}}),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!wake_) {
+    const int cause = errno;
+    throw StorageError(cause, "eventfd", "make");
+  }
+  supervisor_.emplace(repository_, out,
+                      Supervisor::Hooks{.changed =
+                                            [this] {
+                                              if (state_writer_) state_writer_->wake();
+                                            },
+                                        .event = [](const std::string&, const catalog::Event&) {}});
+}
+
+/// The streams first: they wake the writer of states, which asks the supervisor.
+Daemon::~Daemon() {
+  control_.reset();
+  supervisor_->stop();
+  std::vector<std::string> hanging;
+  supervisor_->wait_until_ended(std::chrono::hours(1), hanging);
+  state_writer_.reset();
+}
+
+Exit Daemon::run(const std::stop_token& stop) {
+  const HangupSignal hangup(wake_.get());
+  const std::stop_callback wake(stop, [this] { ::eventfd_write(wake_.get(), 1); });
+  state_writer_.emplace([this] { return stream_states(); }, log_);
+  const auto config = in_force_.with([](const auto& in_force) { return in_force.config; });
+  const auto begun = supervisor_->apply(config);
+  log_->info("pgkeep {} serves {} with {}: {}", kVersion, repository_.root().native(), config.file.native(),
+             counted(begun.added.size(), "server"));
+  control_.emplace(
+      repository_, [this](const std::string& request) { return answer(request); }, log_);
+  notifier_.ready();
+  while (!stop.stop_requested()) {
+    tick();
+    pollfd entry{wake_.get(), POLLIN, 0};
+    ::poll(&entry, 1, static_cast<int>(notifier_.interval().count()));
+    eventfd_t ignored = 0;
+    ::eventfd_read(wake_.get(), &ignored);
+    if (HangupSignal::came()) reload_by_signal();
+  }
+  return end();
+}
+
+void Daemon::tick() {
+  supervisor_->look_after();
+  say_status();
+  if (state_writer_->alive(kWriterMayBeSilent)) notifier_.alive();
+}
+
+void Daemon::say_status() {
+  const auto servers = supervisor_->servers();
+  const auto up = std::ranges::count_if(servers, [](const Supervised& server) {
+    return server.stream->state().phase == catalog::StreamPhase::streaming;
+  });
+  notifier_.status(fmt::format("{} of {} streams up", up, servers.size()));
+}
+
+Exit Daemon::end() {
+  log_->info("ending as asked");
+  notifier_.stopping();
+  control_.reset();
+  supervisor_->stop();
+  std::vector<std::string> hanging;
+  const bool ended = supervisor_->wait_until_ended(kStreamsMayTake, hanging);
+  const bool written = state_writer_->finish(kStatesMayTake);
+  may_wait_ = ended && written;
+  if (may_wait_) {
+    log_->info("ended");
+    return Exit::ok;
+  }
+  log_->error("leaving without waiting for {}: the disk of {} does not answer. What was reported as safe is",
+              hanging.empty() ? "the states of the streams" : fmt::format("{}", fmt::join(hanging, ", ")),
+              repository_.root().native());
+  return Exit::failed;
+}
+
+Config Daemon::read_changed_config() const {
+  const auto file = in_force_.with([](const auto& in_force) { return in_force.config.file; });
+  auto config = load_config(file);
+  if (config.repository != repository_.root()) {
+    throw UsageError(
+        fmt::format("{}: `repository` has become {}, and this daemon serves {}; a changed repository needs a "
+                    "restart",
+                    file.native(), config.repository.native(), repository_.root().native()));
+  }
+  return config;
+}
+
+ReloadReport Daemon::reload() {
+  const std::scoped_lock lock(reload_mutex_);
+  notifier_.reloading();
+  try {
+    auto config = read_changed_config();
+    auto report = supervisor_->apply(config);
+    log_->info("configuration read again: {}", describe(report));
+    in_force_.with([&](auto& in_force) { in_force = {std::move(config), io::now(), {}}; });
+    state_writer_->wake();
+    notifier_.ready();
+    return report;
+  } catch (const std::exception& failure) {
+    log_->error("the changed configuration is not taken, the one of before stays: {}", failure.what());
+    in_force_.with([&](auto& in_force) { in_force.problem = failure.what(); });
+    notifier_.ready();
+    throw;
+  }
+}
+
+void Daemon::reload_by_signal() {
+  try {
+    reload();
+  } catch (const std::exception&) {
+    // It is in the log, and in the daemon's report.
+  }
+}
+
+/// On the control server's thread.
+std::string Daemon::answer(const std::string& request) {
+  nlohmann::json answer;
+  try {
+    const auto json = nlohmann::json::parse(request, nullptr, false);
+    const auto what = json.is_object() ? json.value("do", "") : "";
+    if (what == "report") {
+      answer["report"] = to_json(report());
+    } else if (what == "reload") {
+      answer["reload"] = to_json(reload());
+    } else {
+      answer["error"] = "the request cannot be understood; is this pgkeep of another version?";
+    }
+  } catch (const std::exception& failure) {
+    answer = {{"error", failure.what()}, {"usage", dynamic_cast<const UsageError*>(&failure) != nullptr}};
+  }
+  return answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+DaemonReport Daemon::report() const {
+  DaemonReport report;
+  report.pid = ::getpid();
+  report.version = kVersion;
+  report.started = started_;
+  in_force_.with([&](const auto& in_force) {
+    report.config_file = in_force.config.file;
+    report.configured = in_force.since;
+    report.config_problem = in_force.problem;
+  });
+  for (const auto& server : supervisor_->servers())
+    report.servers.push_back(
+        {.name = server.config.name, .stream = server.stream->state(), .slot = {}, .backup = {}});
+  return report;
+}
+
+std::vector<StateWriter::Stream> Daemon::stream_states() const {
+  std::vector<StateWriter::Stream> states;
+  for (const auto& stream : supervisor_->streams()) states.push_back({stream->layout(), stream->state()});
+  return states;
+}
+
+}  // namespace pgkeep::server
