@@ -6,10 +6,12 @@
 
 #include <fmt/format.h>
 
+#include "catalog/commit_times.h"
 #include "catalog/identity.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "recover/plan.h"
+#include "recover/plan_time.h"
 #include "recover/wal_delivery.h"
 
 namespace pgkeep::recover {
@@ -83,7 +85,56 @@ void read_wal(const catalog::WalArchive& archive, RecoveryFacts& facts) {
   for (const auto& [segment, end] : facts.partial_ends) facts.wal.partials.push_back(segment);
 }
 
+/// The first segment of the WAL that a plan for a target time may follow; nothing when no backup will do.
+std::optional<std::uint64_t> first_number(const RecoveryRequest& request, io::TimePoint time,
+                                          const RecoveryFacts& facts) {
+  const auto found = std::find_if(facts.backups.rbegin(), facts.backups.rend(), [&](const auto& backup) {
+    return request.backup ? backup.id == *request.backup : backup.ended <= time;
+  });
+  if (found == facts.backups.rend()) return std::nullopt;
+  return WalSegment::holding(found->start, facts.wal_segment_size).number;
+}
+
+/// Nothing where they cannot be read: whoever needs that file will say why.
+std::optional<catalog::CommitTimes> commit_times(const catalog::WalArchive& archive,
+                                                 const WalSegment& segment, const RecoveryFacts& facts) {
+  try {
+    if (const auto end = facts.partial_ends.find(segment); end != facts.partial_ends.end()) {
+      const auto contents = catalog::read_partial_contents(archive, segment, end->second, true);
+      if (contents) return contents->commits;
+    }
+    if (const auto file = archive.open_segment(segment)) return file->header().commits;
+  } catch (const Corruption&) {
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+void add_commit_times(const store::ServerLayout& layout, const RecoveryRequest& request,
+                      RecoveryFacts& facts) {
+  const auto* target = std::get_if<TargetTime>(&request.target.where);
+  const auto identity = catalog::read_identity(layout);
+  if (target == nullptr || request.wal_mode == WalMode::get_wal || !identity) return;
+  const auto first = first_number(request, target->time, facts);
+  if (!first) return;
+  std::map<std::uint64_t, std::vector<WalSegment>> files;
+  for (const auto* list : {&facts.wal.segments, &facts.wal.partials})
+    for (const auto& segment : *list)
+      if (segment.number >= *first) files[segment.number].push_back(segment);
+
+  const catalog::WalArchive archive(layout, *identity, io::kMinCompressionLevel);
+  for (const auto& [number, segments] : files) {
+    bool all_stop = true;  // on whichever timeline
+    for (const auto& segment : segments) {
+      const auto times = commit_times(archive, segment, facts);
+      if (times) facts.commits.emplace(segment, *times);
+      all_stop = all_stop && times && times->latest && stops_at(request.target, *times->latest);
+    }
+    if (all_stop) return;
+  }
+}
 
 RecoveryFacts gather_facts(const store::ServerLayout& layout) {
   const auto identity = catalog::read_identity(layout);

@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/wal_continuity.h"
 #include "recover/plan_tablespaces.h"
+#include "recover/plan_time.h"
 #include "recover/wal_line.h"
 
 namespace pgkeep::recover {
@@ -35,7 +37,7 @@ const T* target_as(const RecoveryRequest& request) {
 
 TimelineId choose_timeline(const RecoveryRequest& request, const RecoveryFacts& facts) {
   if (request.target.timeline) return *request.target.timeline;
-  return newest_timeline(facts).value_or(facts.backups.back().end.timeline);
+  return catalog::newest_timeline(facts.wal).value_or(facts.backups.back().end.timeline);
 }
 
 TimelineHistory line_of(TimelineId timeline, const RecoveryFacts& facts) {
@@ -119,9 +121,13 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
                   backup.end.lsn.to_string()));
 }
 
+/// `last_commit`: before the hole, where a time is wanted.
 [[noreturn]] void refuse_hole(const RecoveryRequest& request, const BackupRecord& backup, const WalLine& wal,
-                              const RecoveryFacts& facts) {
-  std::string ways_out =
+                              const RecoveryFacts& facts, std::optional<io::TimePoint> last_commit = {}) {
+  auto ways_out = last_commit ? fmt::format("a time before {}, when the last commit before the hole was, ",
+                                            format_moment(*last_commit))
+                              : std::string();
+  ways_out +=
       fmt::format("--target-lsn up to {} or --target-immediate can be reached", wal.end.lsn.to_string());
   const auto newer =
       std::ranges::find_if(facts.backups, [&](const auto& b) { return b.start.lsn > wal.end.lsn; });
@@ -141,14 +147,33 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
                   request.target.describe(), end));
 }
 
-/// PostgreSQL stops at the first commit past the target time, and fails when there is none. WAL may have been
-/// received long after its commits, so only that the time lies past all of it can be known beforehand.
-void require_time(const RecoveryRequest& request, const WalLine& wal, const RecoveryFacts& facts,
-                  io::TimePoint time) {
+/// When the commits in the WAL are not known: it may have been received long after them, so only that the
+/// time lies past all of it can be known beforehand.
+void require_sent_time(const RecoveryRequest& request, const WalLine& wal, const RecoveryFacts& facts,
+                       io::TimePoint time) {
   if (wal.missing) return;  // which side of the hole it lies on shows in replay
   const auto last = facts.last_times.find(wal.files.back().segment);
   if (last != facts.last_times.end() && time > last->second + kClockDifference)
     refuse_past_end(request, "came at " + io::format_time(last->second));
+}
+
+/// The number of the segment where recovery to a time stops; kEverything where that is not known. PostgreSQL
+/// stops at the first commit past the target, and fails when there is none.
+std::uint64_t last_for_time(const RecoveryRequest& request, const BackupRecord& backup, const WalLine& wal,
+                            const RecoveryFacts& facts, io::TimePoint time) {
+  const auto found = find_time(request.target, wal, facts);
+  if (found.segment) return *found.segment;
+  if (!found.known) {
+    require_sent_time(request, wal, facts, time);
+    return kEverything;
+  }
+  if (wal.missing) refuse_hole(request, backup, wal, facts, found.latest);
+  throw Refused(fmt::format(
+      "{} cannot be reached: {}, and PostgreSQL fails when no transaction ends past the target; without a "
+      "target, recovery goes to the last byte received",
+      request.target.describe(),
+      found.latest ? "the last commit that is held was at " + format_moment(*found.latest)
+                   : "no commit is held behind the start of backup " + backup.id.to_string()));
 }
 
 /// The number of the last segment that reaching the target takes. Throws Refused when it cannot be reached.
@@ -166,10 +191,8 @@ std::uint64_t last_needed(const RecoveryRequest& request, const BackupRecord& ba
     const auto margin = std::max<std::uint64_t>(kBytesPastLsn, size.bytes());
     return (target->lsn + margin).value() / size.bytes();
   }
-  if (const auto* target = target_as<TargetTime>(request)) {
-    require_time(request, wal, facts, target->time);
-    return kEverything;
-  }
+  if (const auto* target = target_as<TargetTime>(request))
+    return std::max(consistent, last_for_time(request, backup, wal, facts, target->time));
   if (wal.missing) refuse_hole(request, backup, wal, facts);
   return kEverything;
 }
@@ -191,6 +214,18 @@ void add_backup_remarks(RecoveryPlan& plan, const RecoveryFacts& facts) {
   }
 }
 
+/// The last segment of a timeline that has WAL behind the point where it was left; nothing when none has.
+std::optional<WalSegment> last_behind(TimelineId timeline, postgres::Lsn left, const RecoveryFacts& facts) {
+  const auto size = facts.wal_segment_size;
+  std::optional<WalSegment> last;
+  for (const auto& segment : facts.wal.segments)
+    if (segment.timeline == timeline && segment.begin(size) >= left) last = std::max(last, {segment});
+  for (const auto& [segment, end] : facts.partial_ends)
+    if (segment.timeline == timeline && segment.begin(size) >= left && end > segment.begin(size))
+      last = std::max(last, {segment});
+  return last;
+}
+
 void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHistory& line,
                      const RecoveryFacts& facts) {
   if (wal.missing && target_as<TargetTime>(plan.request) != nullptr) {
@@ -201,6 +236,14 @@ void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHisto
   } else if (wal.missing) {
     plan.remarks.push_back(fmt::format("{}, behind the target: later WAL cannot be reached from this backup",
                                        what_is_missing(wal, facts)));
+  }
+  for (const auto& [ancestor, end] : line.ancestors()) {
+    const auto behind = last_behind(ancestor, end, facts);
+    if (!behind) continue;
+    plan.remarks.push_back(fmt::format(
+        "timeline {} was left at {}; what it wrote behind that, up to segment {}, is not in this "
+        "recovery: --target-tli {}",
+        ancestor.to_string(), end.to_string(), behind->name(facts.wal_segment_size), ancestor.to_string()));
   }
   for (const auto& [timeline, history] : facts.wal.histories) {
     if (line.contains(timeline) || timeline < line.timeline()) continue;

@@ -55,7 +55,7 @@ struct RecoveryPlan {
   store::BackupRecord backup;
   postgres::TimelineId timeline;                  // that replay follows
   std::vector<postgres::TimelineId> histories{};  // history files to lay down: all that are known
-  std::vector<PlannedWal> wal{};                  // in order of replay
+  std::vector<PlannedWal> wal{};                  // in order of replay, up to the target
   postgres::WalPosition wal_end{};                // the first byte that is not there along the timeline
   std::vector<PlannedTablespace> tablespaces{};
   std::uint64_t data_bytes = 0;
@@ -73,17 +73,25 @@ struct RecoveryFacts {
   std::map<postgres::WalSegment, postgres::Lsn> partial_ends;
   /// Of each timeline's newest segment: no byte of it was sent later. Where known.
   std::map<postgres::WalSegment, io::TimePoint> last_times;
+  /// For a target time: see add_commit_times().
+  std::map<postgres::WalSegment, catalog::CommitTimes> commits;
   std::vector<std::string> damaged_backups;  // those whose record cannot be read: a message each
 };
 
 /// Chooses backup, timeline and WAL. Throws Refused with the reason and, where there is one, what would work:
 /// a hole in the WAL before the consistency point or the target (naming the first missing segment), a target
-/// before the backup's end or past the last WAL, a backup not on the target's timeline. NotFound when there
-/// is no backup.
+/// before the backup's end, past the last WAL or the last commit in it, a backup not on the target's
+/// timeline. NotFound when there is no backup.
 RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& facts);
 
 /// Reads the facts from the files of the repository (not from the index). Throws NotFound when the repository
 /// knows nothing of the server.
 RecoveryFacts gather_facts(const store::ServerLayout& layout);
+
+/// Adds what a plan with a target time needs: from the start of the backup that it may choose up to the
+/// segment behind which recovery certainly stops. Reads a header of 112 bytes for each complete segment, and
+/// the partial whole. Nothing for any other target, or when WAL will be fetched.
+void add_commit_times(const store::ServerLayout& layout, const RecoveryRequest& request,
+                      RecoveryFacts& facts);
 
 }  // namespace pgkeep::recover

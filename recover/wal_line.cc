@@ -78,18 +78,4 @@ WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn 
   return found;
 }
 
-std::optional<postgres::TimelineId> newest_timeline(const RecoveryFacts& facts) {
-  std::optional<WalSegment> newest;
-  const auto consider = [&newest](const WalSegment& segment) {
-    if (!newest || segment.number > newest->number ||
-        (segment.number == newest->number && segment.timeline > newest->timeline)) {
-      newest = segment;
-    }
-  };
-  std::ranges::for_each(facts.wal.segments, consider);
-  std::ranges::for_each(facts.wal.partials, consider);
-  if (!newest) return std::nullopt;
-  return newest->timeline;
-}
-
 }  // namespace pgkeep::recover

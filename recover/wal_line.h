@@ -24,7 +24,4 @@ struct WalLine {
 /// Follows `line` from the segment that holds `start`.
 WalLine follow_wal(const postgres::TimelineHistory& line, const RecoveryFacts& facts, postgres::Lsn start);
 
-/// The timeline with the newest WAL: highest segment number, then highest timeline. Nothing without any WAL.
-std::optional<postgres::TimelineId> newest_timeline(const RecoveryFacts& facts);
-
 }  // namespace pgkeep::recover

@@ -79,9 +79,10 @@ Exit run_recover(const Invocation& invocation) {
   const auto& server = fleet.server(invocation.arguments.required("SERVER"));
   const auto layout = fleet.layout(server);
   if (!is_known(layout)) throw NotFound(fmt::format("nothing is stored for server {} yet", server.name));
-  const auto facts = recover::gather_facts(layout);
+  auto facts = recover::gather_facts(layout);
   const auto request =
       make_recovery_request(invocation.arguments, server, facts.backups, fleet.config().file);
+  recover::add_commit_times(layout, request, facts);
   const auto plan = recover::make_plan(request, facts);
   auto data = plan_json(plan);
   if (invocation.arguments.has("--dry-run")) {

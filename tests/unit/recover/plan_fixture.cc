@@ -61,6 +61,13 @@ Repository& Repository::sent(std::uint64_t number, int minute, std::uint32_t tim
   return *this;
 }
 
+Repository& Repository::commits(std::uint64_t number, std::optional<int> minute, std::uint32_t timeline) {
+  auto& times = facts.commits[{postgres::TimelineId(timeline), number}];
+  times.known = true;
+  if (minute) times.add(at_minute(*minute));
+  return *this;
+}
+
 Repository& Repository::history(std::uint32_t timeline, std::string_view content) {
   const postgres::TimelineId id(timeline);
   facts.wal.histories.emplace(id, postgres::TimelineHistory::parse(id, content));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,8 @@ class Repository {
   Repository& partial(std::uint64_t number, std::string_view end, std::uint32_t timeline = 1);
   /// When the last byte of a segment was sent: at 02:`minute`.
   Repository& sent(std::uint64_t number, int minute, std::uint32_t timeline = 1);
+  /// That its last commit was at 02:`minute`; without one, that it has none.
+  Repository& commits(std::uint64_t number, std::optional<int> minute, std::uint32_t timeline = 1);
   Repository& history(std::uint32_t timeline, std::string_view content);
   RecoveryFacts facts;
 

@@ -108,7 +108,7 @@ TEST(PlanTest, RefusesAnLsnAtWhichNoRecordStarts) {
   EXPECT_NO_THROW(make_plan(request(to_lsn("0/C7FFF8")), two_backups().facts));
 }
 
-TEST(PlanTest, LaysDownEverythingForATime) {
+TEST(PlanTest, LaysDownEverythingForATimeWhenTheCommitsAreNotKnown) {
   EXPECT_EQ(wal_of(make_plan(request(to_time(20)), two_backups().facts)),
             "1:3 1:4 1:5 1:6 1:7 1:8 1:9 1:10 1:11 1:12p");
 }
@@ -196,6 +196,27 @@ Repository promoted() {
       .partial(9, "0/940000", 2)
       .history(2, "1\t0/680000\tno recovery target specified\n");
   return repository;
+}
+
+TEST(PlanTest, FollowsTheNewestTimelineThoughTheOneItLeftHasMoreWal) {
+  // The old primary went on alone for a while; the standby that was promoted was behind it.
+  const auto facts = Repository()
+                         .backup(3, 4, 10)
+                         .wal(3, 20)
+                         .wal(6, 7, 2)
+                         .partial(8, "0/840000", 2)
+                         .history(2, "1\t0/680000\tno recovery target specified\n")
+                         .facts;
+  const auto latest = make_plan(request(), facts);
+  EXPECT_EQ(latest.timeline, postgres::TimelineId(2));
+  EXPECT_EQ(latest.wal_end, (postgres::WalPosition{postgres::TimelineId(2), lsn("0/840000")}));
+  EXPECT_EQ(wal_of(latest), "1:3 1:4 1:5 1:6 2:6 2:7 2:8p");
+  EXPECT_THAT(latest.remarks, Contains(AllOf(HasSubstr("timeline 1 was left at 0/680000"),
+                                             HasSubstr("up to segment 000000010000000000000014"),
+                                             HasSubstr("--target-tli 1"))));
+  const auto rest = make_plan(request(on_timeline(1)), facts);
+  EXPECT_EQ(rest.wal.size(), 18u);
+  EXPECT_EQ(rest.wal_end.lsn, lsn("0/1500000"));
 }
 
 TEST(PlanTest, FollowsTheTimelineOfTheNewestWal) {
