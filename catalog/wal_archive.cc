@@ -7,7 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "catalog/io/compare.h"
 #include "catalog/io/error.h"
+#include "catalog/io/lock.h"
 #include "catalog/postgres/wal_page.h"
 #include "catalog/wal_tail.h"
 
@@ -44,67 +46,112 @@ bool WalArchive::has(const postgres::WalSegment& segment) const {
   return is_there(layout_.archived(segment, identity_.wal_segment_size));
 }
 
+io::File WalArchive::lock() const {
+  const auto path = layout_.archive_lock();
+  io::make_directories(path.parent_path());
+  auto file = io::File::open_or_create(path);
+  io::lock_alone(file);
+  return file;
+}
+
+SegmentFileHeader WalArchive::new_header(const postgres::WalSegment& segment,
+                                         const CommitTimes& commits) const {
+  SegmentFileHeader header;
+  header.segment = segment;
+  header.size = identity_.wal_segment_size;
+  header.system = identity_.system;
+  header.commits = commits;
+  return header;
+}
+
+/// The caller holds the lock: two that write one file under its temporary name would mix.
+SegmentFileHeader WalArchive::write(const io::File& plain, const SegmentFileHeader& header) const {
+  const auto path = layout_.archived(header.segment, identity_.wal_segment_size);
+  io::make_directories(path.parent_path());
+  return write_segment_file(path, header, plain, compression_level_);
+}
+
 SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
                                             const postgres::TimelineHistory& history) {
-  const auto commits = validate(partial, history);
-  const auto path = layout_.archived(partial.segment(), identity_.wal_segment_size);
+  CommitTimes commits;
+  try {
+    commits = validate(partial.file(), partial.segment(), history);
+  } catch (const Corruption& error) {
+    throw Corruption(fmt::format(
+        "{}: {}; it was not archived. Move it and the later files in that folder away, and the server is "
+        "asked for them again",
+        partial.file().path().native(), error.what()));
+  }
+  const auto alone = lock();
   SegmentFileHeader header;
   if (auto archived = open_segment(partial.segment())) {
     require_same(partial, *archived);
     header = archived->header();
   } else {
-    io::make_directories(path.parent_path());
-    header = write_segment_file(path,
-                                {.segment = partial.segment(),
-                                 .size = identity_.wal_segment_size,
-                                 .system = identity_.system,
-                                 .first_time = partial.first_time(),
-                                 .last_time = partial.last_time(),
-                                 .commits = commits},
-                                partial.file(), compression_level_);
+    header = new_header(partial.segment(), commits);
+    header.first_time = partial.first_time();
+    header.last_time = partial.last_time();
+    header = write(partial.file(), header);
   }
   remove_archived(partial);
   return header;
 }
 
-/// That the archived file can be seen does not say that its name is on disk: who renamed it may have ended
-/// before the folders were synced, and the partial is the only other copy.
-void WalArchive::remove_archived(PartialSegment& partial) const {
-  const auto log = layout_.archived(partial.segment(), identity_.wal_segment_size).parent_path();
+OfferedSegment WalArchive::add_segment(const io::File& plain, const postgres::WalSegment& segment,
+                                       const postgres::TimelineHistory& history) {
+  const auto commits = validate(plain, segment, history);
+  const auto alone = lock();
+  auto archived = open_segment(segment);
+  if (!archived) {
+    const auto header = write(plain, new_header(segment, commits));
+    sync_name(segment);
+    return {header, false, {}};
+  }
+  io::FileSource offered(plain);
+  if (const auto at = io::first_difference(*archived, offered))
+    return {archived->header(), true, segment.begin(identity_.wal_segment_size) + *at};
+  sync_name(segment);  // seen is not durable
+  return {archived->header(), true, {}};
+}
+
+SegmentFileHeader WalArchive::replace_segment(const io::File& plain, const postgres::WalSegment& segment,
+                                              const postgres::TimelineHistory& history) {
+  const auto commits = validate(plain, segment, history);
+  const auto alone = lock();
+  const auto header = write(plain, new_header(segment, commits));
+  sync_name(segment);
+  return header;
+}
+
+void WalArchive::sync_name(const postgres::WalSegment& segment) const {
+  const auto log = layout_.archived(segment, identity_.wal_segment_size).parent_path();
   io::sync_directory(log);
   io::sync_directory(log.parent_path());
   io::sync_directory(layout_.wal());
+}
+
+/// That the archived file can be seen does not say that its name is on disk: who renamed it may have ended
+/// before the folders were synced, and the partial is the only other copy.
+void WalArchive::remove_archived(PartialSegment& partial) const {
+  sync_name(partial.segment());
   partial.remove();
 }
 
-CommitTimes WalArchive::validate(const PartialSegment& partial,
+CommitTimes WalArchive::validate(const io::File& plain, const postgres::WalSegment& segment,
                                  const postgres::TimelineHistory& history) const {
-  const auto& segment = partial.segment();
   const auto size = identity_.wal_segment_size;
-  const auto refusal = [&](std::string_view why) {
-    return Corruption(fmt::format(
-        "{}: {}; it was not archived. Move it and the later files in that folder away, and the server "
-        "is asked for them again",
-        partial.file().path().native(), why));
-  };
+  postgres::WalSegmentChecker checker(segment, size, identity_.system, identity_.major_version, history);
   WalContentsReader reader(segment.begin(size), size);
-  try {
-    postgres::WalSegmentChecker checker(segment, size, identity_.system, identity_.major_version, history);
-    io::FileSource source(partial.file());
-    io::ByteVector buffer(kReadBytes);
-    while (const auto n = source.read(buffer)) {
-      checker.feed(io::ByteView(buffer).first(n));
-      reader.feed(io::ByteView(buffer).first(n));
-    }
-    checker.finish();
-  } catch (const Corruption& error) {
-    throw refusal(error.what());
+  io::FileSource source(plain);
+  io::ByteVector buffer(kReadBytes);
+  while (const auto n = source.read(buffer)) {
+    checker.feed(io::ByteView(buffer).first(n));
+    reader.feed(io::ByteView(buffer).first(n));
   }
-  const auto used = used_bytes(partial.file());
-  if (used + postgres::kWalBlockBytes > size.bytes() || ends_with_switch(partial.file(), used))
-    return reader.contents().commits;
-  throw refusal(fmt::format("the WAL of this complete segment ends at {} without a WAL switch",
-                     (segment.begin(size) + used).to_string()));
+  checker.finish();
+  if (is_whole(plain, size)) return reader.contents().commits;
+  throw Corruption(fmt::format("the WAL of this complete segment ends at {} without a WAL switch",
+                               (segment.begin(size) + used_bytes(plain)).to_string()));
 }
 
 void WalArchive::require_same(const PartialSegment& partial, SegmentFileReader& archived) const {
@@ -127,8 +174,16 @@ void WalArchive::require_same(const PartialSegment& partial, SegmentFileReader& 
   }
 }
 
-bool WalArchive::has_successor(const postgres::WalSegment& segment) const {
-  return is_there(layout_.partial(segment.next(), identity_.wal_segment_size)) || has(segment.next());
+/// Whether the partial of a segment that is not archived has all its bytes. Its successor's partial says so;
+/// its archived successor may have been pushed, and then this one's last page may be half there.
+bool WalArchive::came_whole(const postgres::WalSegment& segment) const {
+  const auto size = identity_.wal_segment_size;
+  const bool next_is_received = is_there(layout_.partial(segment.next(), size));
+  if (!next_is_received && !has(segment.next())) return false;
+  const auto plain = io::File::open_to_read(layout_.partial(segment, size));
+  if (!is_whole(plain, size)) return false;
+  return next_is_received || received_bytes(plain) >= size.bytes() ||
+         ends_with_switch(plain, used_bytes(plain));
 }
 
 std::vector<SegmentFileHeader> WalArchive::finish_interrupted() {
@@ -138,7 +193,7 @@ std::vector<SegmentFileHeader> WalArchive::finish_interrupted() {
       auto partial = PartialSegment::open(layout_, segment, identity_.wal_segment_size);
       require_same(partial, *archived);
       remove_archived(partial);
-    } else if (has_successor(segment)) {
+    } else if (came_whole(segment)) {
       const auto line = history(segment.timeline);
       if (!line) {
         throw Corruption(
@@ -162,6 +217,8 @@ std::optional<SegmentFileReader> WalArchive::open_segment(const postgres::WalSeg
 void WalArchive::store_history(postgres::TimelineId timeline, std::string_view content) {
   postgres::TimelineHistory::parse(timeline, content);  // throws unless it is one
   const auto path = layout_.history(timeline);
+  io::make_directories(path.parent_path());
+  const auto alone = lock();
   if (const auto known = read_history(timeline)) {
     // Seen is not durable: who renamed it may have ended before the folder was synced.
     if (*known == content) return io::sync_directory(layout_.wal());
@@ -172,8 +229,13 @@ void WalArchive::store_history(postgres::TimelineId timeline, std::string_view c
         "under a new name",
         path.native(), timeline.to_string()));
   }
-  io::make_directories(path.parent_path());
   io::write_file_durably(path, io::as_bytes(content));
+}
+
+void WalArchive::replace_history(postgres::TimelineId timeline, std::string_view content) {
+  postgres::TimelineHistory::parse(timeline, content);
+  const auto alone = lock();
+  io::write_file_durably(layout_.history(timeline), io::as_bytes(content));
 }
 
 std::optional<std::string> WalArchive::read_history(postgres::TimelineId timeline) const {
@@ -255,6 +317,12 @@ bool WalArchive::holds(const postgres::TimelineHistory& line, postgres::Lsn begi
     begin = piece_end;
   }
   return true;
+}
+
+bool is_whole(const io::File& plain, postgres::WalSegmentSize size) {
+  if (plain.size() < size.bytes()) return false;
+  const auto used = used_bytes(plain);
+  return used + postgres::kWalBlockBytes > size.bytes() || ends_with_switch(plain, used);
 }
 
 }  // namespace pgkeep::catalog

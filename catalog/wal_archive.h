@@ -30,9 +30,18 @@ struct WalInventory {
   std::vector<WalRange> ranges(postgres::WalSegmentSize size) const;
 };
 
+/// What became of a segment that was offered to the archive.
+struct OfferedSegment {
+  SegmentFileHeader header;  // of the file in the archive
+  bool was_there = false;    // before, with the same bytes
+  /// The archive has it with other bytes from here on: nothing was stored.
+  std::optional<postgres::Lsn> differs_at;
+};
+
 /// The WAL of one server: complete segments (compressed, immutable), history files, and the partial segment.
 /// Every file appears whole and durable or not at all. Files are the truth; nothing here needs the index.
-/// Threads: reading and store_segment() for different segments may go on in several at once.
+/// Threads: everything may go on in several at once, and in several processes: who adds something to the
+/// archive holds ServerLayout::archive_lock() meanwhile.
 class WalArchive {
  public:
   WalArchive(store::ServerLayout layout, ServerIdentity identity, int compression_level);
@@ -46,15 +55,27 @@ class WalArchive {
   /// compresses it into the archive, and removes the partial once the archived file is durable. A segment
   /// that is there already with the same bytes is left; with different ones: Corruption, and nothing changes.
   SegmentFileHeader store_segment(PartialSegment& partial, const postgres::TimelineHistory& history);
+  /// The same for a segment that came another way than by the stream: `plain` holds just its bytes. It is
+  /// durable when this returns without differs_at. Throws Corruption when the pages are not those of this
+  /// segment. No partial is touched: the receiver's archiver finds the segment here, compares, and removes
+  /// its own.
+  OfferedSegment add_segment(const io::File& plain, const postgres::WalSegment& segment,
+                             const postgres::TimelineHistory& history);
+  /// Puts another content in the place of the archived one, checked like it.
+  SegmentFileHeader replace_segment(const io::File& plain, const postgres::WalSegment& segment,
+                                    const postgres::TimelineHistory& history);
   /// What a crash left to do, before anything is received: removes partials whose segment is archived, and
   /// archives those that are whole (see PartialSegment), which the server may have dropped since they were
-  /// reported to it. Returns the segments archived. Throws Corruption like store_segment().
+  /// reported to it. One that is not whole stays, to be received again: its successor may have been pushed,
+  /// or lie behind a gap. Returns the segments archived. Throws Corruption like store_segment().
   std::vector<SegmentFileHeader> finish_interrupted();
   /// Nothing when the archive has no such segment.
   std::optional<SegmentFileReader> open_segment(const postgres::WalSegment& segment) const;
 
   /// Durable before it returns. Refuses (Corruption) to replace a history by different bytes.
   void store_history(postgres::TimelineId timeline, std::string_view content);
+  /// Puts another content in the place of what is stored; durable before it returns.
+  void replace_history(postgres::TimelineId timeline, std::string_view content);
   std::optional<std::string> read_history(postgres::TimelineId timeline) const;
   /// The parsed history; that of a timeline without ancestors for timeline 1. Nothing when it is not known.
   std::optional<postgres::TimelineHistory> history(postgres::TimelineId timeline) const;
@@ -75,17 +96,29 @@ class WalArchive {
   /// archived is durable before that. Throws StorageError, and then nothing of the partial may be relied on.
   void sync_partial(const postgres::WalSegment& segment) const;
 
+  /// Waits until nobody else adds to the archive; nobody does until the file is closed. Not twice in one
+  /// thread: store_segment(), add_segment(), store_history() and their like take it themselves.
+  io::File lock() const;
+  /// Makes the name of an archived segment durable, with the folders above it.
+  void sync_name(const postgres::WalSegment& segment) const;
+
  private:
   /// Returns what it found on the way.
-  CommitTimes validate(const PartialSegment& partial, const postgres::TimelineHistory& history) const;
+  CommitTimes validate(const io::File& plain, const postgres::WalSegment& segment,
+                       const postgres::TimelineHistory& history) const;
+  SegmentFileHeader write(const io::File& plain, const SegmentFileHeader& header) const;
+  SegmentFileHeader new_header(const postgres::WalSegment& segment, const CommitTimes& commits) const;
   void remove_archived(PartialSegment& partial) const;
   void require_same(const PartialSegment& partial, SegmentFileReader& archived) const;
-  bool has_successor(const postgres::WalSegment& segment) const;
+  bool came_whole(const postgres::WalSegment& segment) const;
   postgres::Lsn held_to(const postgres::WalSegment& segment) const;
 
   store::ServerLayout layout_;
   ServerIdentity identity_;
   int compression_level_;
 };
+
+/// Whether a plain segment is whole: up to its last page, or to a WAL switch with zeroes behind it.
+bool is_whole(const io::File& plain, postgres::WalSegmentSize size);
 
 }  // namespace pgkeep::catalog

@@ -53,7 +53,7 @@ bool is_whole_partial(const catalog::WalArchive& archive, const WalSegment& segm
   if (!has_next) return false;
   const auto size = archive.identity().wal_segment_size;
   try {
-    return is_whole(io::File::open_to_read(archive.layout().partial(segment, size)), size);
+    return catalog::is_whole(io::File::open_to_read(archive.layout().partial(segment, size)), size);
   } catch (const StorageError& error) {
     if (error.cause() == ENOENT) return false;  // archived or expired meanwhile
     throw;

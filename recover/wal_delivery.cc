@@ -9,8 +9,6 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "catalog/postgres/wal_page.h"
-#include "catalog/wal_tail.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -128,7 +126,7 @@ WalAnswer deliver_unfinished(const io::File& partial, const WalSegment& segment,
                              const catalog::WalInventory& known, bool followed, postgres::WalSegmentSize size,
                              io::ByteSink& out) {
   if (followed) {
-    if (!is_whole(partial, size)) {
+    if (!catalog::is_whole(partial, size)) {
       throw Corruption(fmt::format(
           "{}: it is incomplete, but the archive has WAL behind it; recovery would end here and "
           "leave that out. Bring the segment back from another copy, or recover without --get-wal",
@@ -168,12 +166,6 @@ WalAnswer deliver_history(const catalog::WalArchive& archive, postgres::Timeline
 }
 
 }  // namespace
-
-bool is_whole(const io::File& partial, postgres::WalSegmentSize size) {
-  if (partial.size() < size.bytes()) return false;
-  const auto used = catalog::used_bytes(partial);
-  return used + postgres::kWalBlockBytes > size.bytes() || catalog::ends_with_switch(partial, used);
-}
 
 WalAnswer deliver_wal(const catalog::WalArchive& archive, const std::string& name, io::ByteSink& out) {
   if (const auto timeline = postgres::parse_history_name(name))

@@ -20,9 +20,6 @@ enum class WalAnswer {
 /// would end at it: then `out` must not be kept.
 WalAnswer deliver_wal(const catalog::WalArchive& archive, const std::string& name, io::ByteSink& out);
 
-/// Whether a partial holds a whole segment: up to its last page, or to a WAL switch with zeroes behind it.
-bool is_whole(const io::File& partial, postgres::WalSegmentSize size);
-
 /// Writes a segment that a plan has chosen: always as many bytes as a segment has. Throws Corruption when it
 /// is damaged or gone.
 void deliver_planned(const catalog::WalArchive& archive, const PlannedWal& file, io::ByteSink& out);

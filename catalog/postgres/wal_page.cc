@@ -50,6 +50,13 @@ std::uint16_t wal_page_magic(int major_version) {
   return found->magic;
 }
 
+WalOrigin wal_origin(io::ByteView page) {
+  return {.magic = io::load_le<std::uint16_t>(page.data()),
+          .timeline = TimelineId(io::load_le<std::uint32_t>(page.data() + kTimelineAt)),
+          .address = Lsn(io::load_le<std::uint64_t>(page.data() + kAddressAt)),
+          .system = SystemIdentifier(io::load_le<std::uint64_t>(page.data() + kSystemAt))};
+}
+
 WalSegmentChecker::WalSegmentChecker(WalSegment segment, WalSegmentSize size, SystemIdentifier system,
                                      int major_version, const TimelineHistory& history)
     : segment_(segment),

@@ -15,6 +15,17 @@ inline constexpr std::uint32_t kWalBlockBytes = 8192;
 /// others.
 std::uint16_t wal_page_magic(int major_version);
 
+/// Where the first page of a segment says that it comes from; unchecked, for showing what was refused.
+struct WalOrigin {
+  std::uint16_t magic = 0;
+  TimelineId timeline;
+  Lsn address;
+  SystemIdentifier system;
+};
+/// `page` has at least kWalOriginBytes.
+WalOrigin wal_origin(io::ByteView page);
+inline constexpr std::size_t kWalOriginBytes = 40;  // a long page header
+
 /// Checks the pages of one complete segment, fed in order in pieces of any size; no more than a page is held.
 ///
 /// The first page must have a long header with the system identifier, segment size and block size; every page

@@ -5,6 +5,12 @@
 #include "catalog/io/file.h"
 
 namespace pgkeep::store {
+namespace {
+
+constexpr std::string_view kIncoming = "incoming-";
+constexpr std::size_t kShownDigits = 16;
+
+}  // namespace
 
 std::filesystem::path ServerLayout::partial(const postgres::WalSegment& segment,
                                             postgres::WalSegmentSize size) const {
@@ -19,6 +25,28 @@ std::filesystem::path ServerLayout::archived(const postgres::WalSegment& segment
 
 std::filesystem::path ServerLayout::history(postgres::TimelineId timeline) const {
   return wal() / timeline.history_file();
+}
+
+std::filesystem::path ServerLayout::pushed_partial(const postgres::WalSegment& segment,
+                                                   postgres::WalSegmentSize size) const {
+  return archived(segment, size).parent_path() / (segment.name(size) + ".partial.zst");
+}
+
+std::filesystem::path ServerLayout::incoming(std::string_view unique) const {
+  return wal() / fmt::format("{}{}.tmp", kIncoming, unique);
+}
+
+bool ServerLayout::is_incoming(const std::filesystem::path& path) {
+  const auto name = path.filename().native();
+  return name.starts_with(kIncoming) && name.ends_with(".tmp");
+}
+
+std::filesystem::path ServerLayout::wal_conflict(std::string_view name, std::string_view sha256) const {
+  return wal_conflicts() / fmt::format("{}.{}.zst", name, sha256.substr(0, kShownDigits));
+}
+
+std::filesystem::path ServerLayout::settled_conflict(std::string_view name, std::string_view sha256) const {
+  return wal_conflicts() / fmt::format("{}.{}.settled", name, sha256.substr(0, kShownDigits));
 }
 
 std::filesystem::path ServerLayout::pack(std::uint32_t number, PackKind kind) const {

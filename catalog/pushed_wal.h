@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalog/event_journal.h"
+#include "catalog/staged_file.h"
+#include "catalog/wal_archive.h"
+#include "catalog/wal_conflicts.h"
+
+namespace pgkeep::catalog {
+
+enum class PushOutcome : std::uint8_t {
+  stored,   // it is in the archive now
+  had_it,   // the same bytes were there
+  settled,  // it differs from what is stored, and somebody has decided for that: it was not stored
+};
+std::string_view to_string(PushOutcome outcome);
+
+struct PushReceipt {
+  PushOutcome outcome = PushOutcome::stored;
+  std::vector<std::string> warnings;  // as an index that could not be written
+};
+
+/// The second way in for WAL, beside the stream: files as PostgreSQL's archive_command pushes them. Segments
+/// go into the archive; histories and backup history files are kept as they are; a timeline's last segment
+/// (NAME.partial, from a promotion) is kept beside the segments, and nothing is recovered from it: the same
+/// WAL begins the next timeline's file of that segment.
+///
+/// A file is staged where it counts for nothing, its checksum and its content are checked, and only then is
+/// it put in its place, durable before take() returns. What differs from what is stored, or from what was
+/// received of it by the stream, changes nothing: it is kept aside (see WalConflicts), written into the
+/// journal of events, and refused. Partials of the stream are only read.
+///
+/// One thread; several processes may push at once, the same file too, while another receives the stream.
+class PushedWal {
+ public:
+  explicit PushedWal(WalArchive& archive) : archive_(&archive), conflicts_(archive) {}
+
+  /// `sha256`: what the content must have, 64 hexadecimal digits; nothing when it is not known. Throws
+  /// UsageError (no name of a WAL file, no SHA-256), Corruption (checksum, length, pages: nothing is kept),
+  /// Refused (history of the timeline not known; a conflict), StorageError.
+  PushReceipt take(std::string_view name, io::ByteSource& content, const std::optional<std::string>& sha256);
+
+ private:
+  PushReceipt take_segment(const std::string& name, const StagedFile& pushed);
+  PushReceipt take_partial(const std::string& name, const StagedFile& pushed);
+  PushReceipt take_history(const std::string& name, const StagedFile& pushed);
+  PushReceipt take_backup_history(const std::string& name, const StagedFile& pushed);
+  /// Throws Refused, unless it is settled.
+  PushReceipt conflict(const std::string& name, const StagedFile& pushed, const std::string& how,
+                       const std::optional<WalRange>& range);
+  postgres::TimelineHistory require_history(const std::string& name, postgres::TimelineId timeline) const;
+  std::optional<postgres::Lsn> fork_in(const postgres::WalSegment& segment) const;
+  void check_pages(const std::string& name, const postgres::WalSegment& segment, const StagedFile& pushed,
+                   std::uint64_t bytes) const;
+  WalRange range_of(const postgres::WalSegment& segment) const;
+
+  WalArchive* archive_;  // borrowed
+  WalConflicts conflicts_;
+};
+
+}  // namespace pgkeep::catalog
