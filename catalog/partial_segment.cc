@@ -11,15 +11,12 @@
 namespace pgkeep::catalog {
 namespace {
 
-constexpr std::size_t kFillBytes = 1u << 20;
+constexpr std::size_t kCompareBytes = 64u << 10;
 
-/// Real zeroes, not fallocate(): with the blocks written once, a later sync has no extents to convert and
-/// cannot run out of space, and commits that wait for it are answered sooner. Under a temporary name: a crash
-/// in mid-fill leaves no partial of odd size.
-void make_filled(const std::filesystem::path& path, std::uint64_t size) {
-  const io::ByteVector zeroes(std::min<std::uint64_t>(size, kFillBytes));
+/// Under a temporary name: a crash in mid-fill leaves no partial of odd size.
+void make_filled(const std::filesystem::path& path, postgres::WalSegmentSize size) {
   io::AtomicFile file(path);
-  for (std::uint64_t filled = 0; filled < size; filled += zeroes.size()) file.write(zeroes);
+  fill_with_zeroes(file.file(), size);
   file.commit();
 }
 
@@ -35,12 +32,12 @@ std::optional<std::size_t> first_conflict(io::ByteView there, io::ByteView expec
 }
 
 PartialSegment PartialSegment::open(const store::ServerLayout& layout, const postgres::WalSegment& segment,
-                                    postgres::WalSegmentSize size) {
+                                    postgres::WalSegmentSize size, SpareSegment* spare) {
   const auto path = layout.partial(segment, size);
   auto file = io::File::open_or_create(path);
   const auto found = file.size();
   if (found == 0) {  // just made, or left so by a crash
-    make_filled(path, size.bytes());
+    if (spare == nullptr || !spare->become(path)) make_filled(path, size);
     file = io::File::open_or_create(path);
   } else if (found != size.bytes()) {
     throw Corruption(
@@ -68,34 +65,48 @@ bool PartialSegment::complete() const noexcept {
 }
 
 void PartialSegment::write(io::ByteView bytes, std::optional<io::TimePoint> sent) {
-  assert(bytes.size() <= segment_.end(size_) - written_);
   if (bytes.empty()) return;
-  if (had_content_) refuse_conflict(bytes);
-  // Written even where the same bytes are there: they may be in the page cache only, after a sync of an
-  // earlier run failed, and only a new write makes the next sync carry them to the disk.
-  file_.write_at(bytes, written_ - segment_.begin(size_));
-  written_ = written_ + bytes.size();
+  put(bytes);
   if (!sent) return;
   if (!first_time_) first_time_ = sent;
   last_time_ = sent;
 }
 
-void PartialSegment::refuse_conflict(io::ByteView bytes) {
-  there_.resize(bytes.size());
-  file_.read_exactly_at(there_, written_ - segment_.begin(size_));
-  const auto conflict = first_conflict(there_, bytes);
-  if (!conflict) return;
-  throw Corruption(
-      fmt::format("{}: the server now sends other bytes at {} of timeline {} than it did before: it was "
-                  "restored, rewound, or is another branch of the cluster. What was received is kept and "
-                  "nothing was overwritten. If the server is right, move this file away; else correct the "
-                  "conninfo, or keep that server under a new name",
-                  file_.path().native(), (written_ + *conflict).to_string(), segment_.timeline.to_string()));
+void PartialSegment::write(io::ByteView bytes, io::TimePoint first_sent, io::TimePoint last_sent) {
+  if (bytes.empty()) return;
+  put(bytes);
+  if (!first_time_) first_time_ = first_sent;
+  last_time_ = last_sent;
+}
+
+void PartialSegment::put(io::ByteView bytes) {
+  assert(bytes.size() <= segment_.end(size_) - written_);
+  if (had_content_) refuse_conflict(bytes);
+  // Written even where the same bytes are there: they may be in the page cache only, after a sync of an
+  // earlier run failed, and only a new write makes the next sync carry them to the disk.
+  file_.write_at(bytes, written_ - segment_.begin(size_));
+  written_ = written_ + bytes.size();
+}
+
+void PartialSegment::refuse_conflict(io::ByteView bytes) const {
+  io::ByteVector there(std::min(bytes.size(), kCompareBytes));
+  for (std::size_t done = 0; done < bytes.size(); done += there.size()) {
+    there.resize(std::min(bytes.size() - done, kCompareBytes));
+    file_.read_exactly_at(there, written_ - segment_.begin(size_) + done);
+    const auto conflict = first_conflict(there, bytes.subspan(done, there.size()));
+    if (!conflict) continue;
+    throw Corruption(fmt::format(
+        "{}: the server now sends other bytes at {} of timeline {} than it did before: it was "
+        "restored, rewound, or is another branch of the cluster. What was received is kept and "
+        "nothing was overwritten. If the server is right, move this file away; else correct the "
+        "conninfo, or keep that server under a new name",
+        file_.path().native(), (written_ + (done + *conflict)).to_string(), segment_.timeline.to_string()));
+  }
 }
 
 void PartialSegment::flush() {
   if (flushed_ == written_) return;
-  file_.sync();
+  file_.sync_data();
   flushed_ = written_;
 }
 

@@ -6,6 +6,7 @@
 #include "catalog/io/file.h"
 #include "catalog/io/units.h"
 #include "catalog/postgres/wal_segment.h"
+#include "catalog/spare_segment.h"
 #include "catalog/store/layout.h"
 
 namespace pgkeep::catalog {
@@ -24,10 +25,11 @@ namespace pgkeep::catalog {
 /// thread.
 class PartialSegment {
  public:
-  /// Makes the file full of zeroes and durable (file, folder), or opens the one that is there, its name
-  /// durable by then; throws Corruption when that one has a size that is neither 0 nor the segment's.
+  /// Makes the file full of zeroes and durable (file, folder), of `spare` when it has one, or opens the one
+  /// that is there, its name durable by then; throws Corruption when that one has a size that is neither 0
+  /// nor the segment's.
   static PartialSegment open(const store::ServerLayout& layout, const postgres::WalSegment& segment,
-                             postgres::WalSegmentSize size);
+                             postgres::WalSegmentSize size, SpareSegment* spare = nullptr);
 
   const postgres::WalSegment& segment() const noexcept { return segment_; }
   /// The next byte expected.
@@ -37,9 +39,12 @@ class PartialSegment {
   bool complete() const noexcept;
   /// `bytes` continue at written() and do not go past the segment's end. `sent` is the server's clock.
   void write(io::ByteView bytes, std::optional<io::TimePoint> sent);
+  /// The same for what came in several messages.
+  void write(io::ByteView bytes, io::TimePoint first_sent, io::TimePoint last_sent);
   /// Removes the file durably: it is archived, or nothing was ever written to it.
   void remove();
-  /// fsync; afterwards flushed() == written().
+  /// fdatasync, which suffices as blocks and size are on disk from the start; afterwards flushed() ==
+  /// written().
   void flush();
   const io::File& file() const noexcept { return file_; }
   std::optional<io::TimePoint> first_time() const noexcept { return first_time_; }
@@ -48,15 +53,15 @@ class PartialSegment {
  private:
   PartialSegment(io::File file, postgres::WalSegment segment, postgres::WalSegmentSize size,
                  bool had_content);
-  void refuse_conflict(io::ByteView bytes);
+  void put(io::ByteView bytes);
+  void refuse_conflict(io::ByteView bytes) const;
 
   io::File file_;
   postgres::WalSegment segment_;
   postgres::WalSegmentSize size_;
   postgres::Lsn written_;
   postgres::Lsn flushed_;
-  bool had_content_;      // from an earlier run: compared before it is overwritten
-  io::ByteVector there_;  // what was read for that
+  bool had_content_;  // from an earlier run: compared before it is overwritten
   std::optional<io::TimePoint> first_time_;
   std::optional<io::TimePoint> last_time_;
 };

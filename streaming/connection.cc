@@ -136,8 +136,8 @@ CopyState Connection::copy_poll(io::ByteView& into) {
   return state_->next_copy_data(into, false);
 }
 
-bool Connection::wait_readable(std::chrono::milliseconds at_most) {
-  return state_->wait(POLLIN, deadline_after(at_most));
+bool Connection::wait_readable(std::chrono::milliseconds at_most, int descriptor) {
+  return state_->wait(POLLIN, deadline_after(at_most), descriptor);
 }
 
 void Connection::copy_send(io::ByteView message) {

@@ -79,8 +79,9 @@ class Connection {
   /// next_result() says how. copy_receive() waits; copy_poll() does not.
   CopyState copy_receive(io::ByteView& into);
   CopyState copy_poll(io::ByteView& into);
-  /// Waits until something can be read, the time is over (false), or stop is asked (throws Interrupted).
-  bool wait_readable(std::chrono::milliseconds at_most);
+  /// Waits until something can be read, here or from `descriptor` too, the time is over (false), or stop is
+  /// asked (throws Interrupted).
+  bool wait_readable(std::chrono::milliseconds at_most, int descriptor = -1);
   void copy_send(io::ByteView message);
   void copy_end();
 

@@ -141,7 +141,7 @@ void Connection::State::notice(void* self, const PGresult* result) noexcept {
   }
 }
 
-bool Connection::State::wait(short events, Clock::time_point deadline) {
+bool Connection::State::wait(short events, Clock::time_point deadline, int descriptor) {
   for (;;) {
     const bool leaving = goodbye != kNoDeadline;
     if (!leaving && stop.stop_requested()) {
@@ -155,12 +155,13 @@ bool Connection::State::wait(short events, Clock::time_point deadline) {
     const bool hidden = (events & POLLIN) != 0 && PQgssEncInUse(conn.get()) != 0;
     if (hidden) until = std::min(until, deadline_after(std::chrono::milliseconds(50)));
 
-    std::array<pollfd, 2> fds{pollfd{socket, events, 0}, pollfd{leaving ? -1 : wake.get(), POLLIN, 0}};
+    std::array<pollfd, 3> fds{pollfd{socket, events, 0}, pollfd{leaving ? -1 : wake.get(), POLLIN, 0},
+                              pollfd{descriptor, POLLIN, 0}};
     const int ready = ::poll(fds.data(), fds.size(), poll_timeout(until));
     if (ready < 0 && errno != EINTR) {
       throw Error(fmt::format("{}: poll: {}", peer, std::generic_category().message(errno)));
     }
-    if (ready > 0 && fds[0].revents != 0) return true;
+    if (ready > 0 && (fds[0].revents != 0 || fds[2].revents != 0)) return true;
     if (leaving && Clock::now() >= goodbye) {
       throw ConnectionLost(fmt::format("{}: {} did not end in the time given to it", peer, command));
     }

@@ -43,8 +43,8 @@ struct Connection::State {
   void check_server() const;
   static void notice(void* self, const PGresult* result) noexcept;
 
-  /// True when the socket is ready, false when the time is over.
-  bool wait(short events, Clock::time_point deadline);
+  /// True when the socket is ready or `descriptor` can be read, false when the time is over.
+  bool wait(short events, Clock::time_point deadline, int descriptor = -1);
   bool holds_read_bytes() const;
   void consume();
   void gather();

@@ -1,64 +1,76 @@
 #include "streaming/segment_archiver.h"
 
 #include <cassert>
+#include <optional>
 #include <utility>
 
 namespace pgkeep::streaming {
 
-SegmentArchiver::SegmentArchiver(catalog::WalArchive& archive, Archived archived)
-    : archive_(&archive),
-      archived_(std::move(archived)),
-      thread_([this](const std::stop_token& stop) { work(stop); }) {}
+SegmentArchiver::SegmentArchiver(catalog::WalArchive& archive, io::WorkerPool& pool, Archived archived)
+    : archive_(&archive), pool_(&pool), archived_(std::move(archived)) {}
 
-SegmentArchiver::~SegmentArchiver() = default;  // jthread asks to stop and joins
+SegmentArchiver::~SegmentArchiver() {
+  std::unique_lock lock(mutex_);
+  waiting_.clear();
+  changed_.wait(lock, [this] { return !at_work_; });
+}
+
+void SegmentArchiver::on_change(std::function<void()> call) {
+  const std::scoped_lock lock(mutex_);
+  on_change_ = std::move(call);
+}
 
 void SegmentArchiver::submit(catalog::PartialSegment segment, const postgres::TimelineHistory& line) {
-  {
-    const std::scoped_lock lock(mutex_);
-    assert(under_way_ < kMostUnderWay);
-    waiting_.push_back({std::move(segment), line});
-    ++under_way_;
-  }
-  changed_.notify_all();
+  const std::scoped_lock lock(mutex_);
+  assert(under_way_ < kMostUnderWay);
+  waiting_.push_back({std::move(segment), line});
+  ++under_way_;
+  if (!at_work_ && !failure_) submit_task();
 }
 
-bool SegmentArchiver::wait_for_room(std::chrono::milliseconds at_most) {
-  std::unique_lock lock(mutex_);
-  const bool room =
-      changed_.wait_for(lock, at_most, [this] { return failure_ || under_way_ < kMostUnderWay; });
+bool SegmentArchiver::has_room() const {
+  const std::scoped_lock lock(mutex_);
+  return under_way_ < kMostUnderWay;
+}
+
+void SegmentArchiver::check() const {
+  const std::scoped_lock lock(mutex_);
   if (failure_) std::rethrow_exception(failure_);
-  return room;
 }
 
-void SegmentArchiver::wait_until_idle() {
+void SegmentArchiver::wait_until_idle() const {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return failure_ || under_way_ == 0; });
   if (failure_) std::rethrow_exception(failure_);
 }
 
-void SegmentArchiver::check() {
-  const std::scoped_lock lock(mutex_);
-  if (failure_) std::rethrow_exception(failure_);
+void SegmentArchiver::submit_task() {
+  at_work_ = true;
+  pool_->submit([this] { work(); });
 }
 
-void SegmentArchiver::work(const std::stop_token& stop) {
+void SegmentArchiver::work() {
   std::unique_lock lock(mutex_);
-  while (changed_.wait(lock, stop, [this] { return !waiting_.empty(); }) && !stop.stop_requested()) {
-    auto job = std::move(waiting_.front());
+  std::exception_ptr failure;
+  if (!waiting_.empty()) {
+    std::optional<Job> job(std::move(waiting_.front()));
     waiting_.pop_front();
     lock.unlock();
-    std::exception_ptr failure;
     try {
-      archived_(archive_->store_segment(job.segment, job.line));
-    } catch (...) {  // no exception may leave a thread: it is thrown where the stream runs
+      archived_(archive_->store_segment(job->segment, job->line));
+    } catch (...) {  // no exception may leave a pool's thread: it is thrown where the stream runs
       failure = std::current_exception();
     }
+    job.reset();
     lock.lock();
     --under_way_;
-    failure_ = failure;
-    changed_.notify_all();
-    if (failure) return;
   }
+  failure_ = failure;
+  // A new task, so that other servers have their turn. Without one the owner may be gone once we unlock.
+  at_work_ = false;
+  if (!failure_ && !waiting_.empty()) submit_task();
+  if (on_change_) on_change_();
+  changed_.notify_all();
 }
 
 }  // namespace pgkeep::streaming

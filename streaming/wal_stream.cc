@@ -15,41 +15,64 @@ using std::chrono::milliseconds;
 
 WalStream::WalStream(WalWire& wire, const store::ServerLayout& layout, postgres::WalSegmentSize size,
                      const postgres::WalPosition& start, const postgres::TimelineHistory& line,
-                     SegmentArchiver& archiver, const WalStreamSettings& settings,
-                     std::function<void(postgres::Lsn)> progress)
+                     SegmentArchiver& archiver, WalWorkers& workers, const WalStreamSettings& settings,
+                     std::function<void(const Progress&)> progress)
     : wire_(&wire),
-      line_(line),
       archiver_(&archiver),
       settings_(settings),
       progress_(std::move(progress)),
-      writer_(layout, size, start, [this](catalog::PartialSegment segment) { archive(std::move(segment)); }),
+      // Spares are made by the threads that no commit waits for.
+      disk_(WalWriter(layout, size, start, workers.archive), line, archiver, workers.disk,
+            [this] { news_.ring(); }),
       status_sent_(Clock::now()),
-      heard_(Clock::now()) {}
+      heard_(Clock::now()) {
+  archiver_->on_change([this] { news_.ring(); });
+}
+
+WalStream::~WalStream() {
+  archiver_->on_change({});
+}
 
 WalStream::End WalStream::run(const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] { news_.ring(); });
+  auto end = End::by_stop;
   try {
-    while (!stop.stop_requested()) {
-      const auto taken = take_messages();
-      if (taken == Taken::last) {
-        writer_.flush();
-        return End::by_server;
-      }
-      flush_and_report();
-      archiver_->check();
-      if (taken == Taken::everything) {
-        watch_silence();
-        wire_->wait_readable(until_next_status());
-      }
-    }
+    end = run_until(stop);
   } catch (const Interrupted&) {
     // Stop was asked while we waited.
+  }
+  finish();
+  return end;
+}
+
+WalStream::End WalStream::run_until(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    news_.silence();  // before what it tells is looked at
+    const auto taken = take_messages();
+    archiver_->check();
+    disk_.go_on();
+    if (taken == Taken::last) return End::by_server;
+    report();
+    if (settings_.stop_at && reported_ >= *settings_.stop_at) return End::reached;
+    if (taken == Taken::nothing) {
+      news_.wait(until_next_status());
+    } else if (taken == Taken::everything) {
+      watch_silence();
+      wire_->wait_readable(until_next_status(), news_.fd());
+    }
   }
   return End::by_stop;
 }
 
+bool WalStream::may_read() const {
+  return pending_.empty() && !(settings_.stop_at && disk_.received() >= *settings_.stop_at);
+}
+
 WalStream::Taken WalStream::take_messages() {
+  take_pending();
+  if (!may_read()) return Taken::nothing;
   io::ByteView message;
-  for (std::uint64_t taken = 0; taken < kFlushBytes && !reply_asked_; taken += message.size()) {
+  for (std::size_t taken = 0; taken < kTakeBytes && may_read(); taken += message.size()) {
     switch (wire_->poll(message)) {
       case CopyState::ended:
         return Taken::last;
@@ -66,39 +89,81 @@ void WalStream::take(io::ByteView message) {
   const auto parsed = parse_wal_message(message);
   heard_ = Clock::now();
   asked_.reset();
-  if (const auto* wal = std::get_if<WalData>(&parsed)) {
-    writer_.write(*wal);
-  } else {
-    reply_asked_ = reply_asked_ || std::get<Keepalive>(parsed).reply_now;
-  }
-  if (established_) return;
   established_ = true;
-  progress_(writer_.flushed());
-}
-
-void WalStream::flush_and_report() {
-  // The fsync comes before the reply, also before one that the server asks for: while it shuts down it asks
-  // until all is flushed. When the fsync fails, no reply is sent at all and the connection goes: the answer
-  // with the old position would keep the server waiting for ever.
-  writer_.flush();
-  const auto flushed = writer_.flushed();
-  if (flushed != reported_) {
-    if (established_) progress_(flushed);
-  } else if (!reply_asked_ && until_next_status() > milliseconds(0)) {
-    return;
+  at_.last_message = io::now();
+  if (const auto* wal = std::get_if<WalData>(&parsed)) {
+    take(*wal);
+  } else {
+    const auto& keepalive = std::get<Keepalive>(parsed);
+    at_.server_end = std::max(at_.server_end, keepalive.server_end);
+    reply_asked_ = reply_asked_ || keepalive.reply_now;
   }
-  // A server with nothing to send says nothing: the first message asks whether the stream stands.
-  send_status(!established_);
 }
 
-void WalStream::send_status(bool reply_now) {
-  const auto flushed = writer_.flushed();
-  const auto reportable = flushed >= settings_.report_from ? flushed : postgres::Lsn();
-  wire_->send(status_message(writer_.written(), reportable, io::now(), reply_now));
-  reported_ = flushed;
+void WalStream::take(const WalData& wal) {
+  if (wal.start != disk_.received()) {
+    throw ProtocolError(
+        fmt::format("the server sent WAL from {} on where {} was expected; none of it was kept",
+                    wal.start.to_string(), disk_.received().to_string()));
+  }
+  at_.server_end = std::max(at_.server_end, wal.server_end);
+  pending_ = wal.data;
+  pending_sent_ = wal.sent;
+  if (settings_.stop_at) {
+    pending_ = pending_.first(std::min<std::uint64_t>(pending_.size(), *settings_.stop_at - wal.start));
+  }
+  take_pending();
+}
+
+void WalStream::take_pending() {
+  if (!pending_.empty()) pending_ = pending_.subspan(disk_.take(pending_, pending_sent_));
+}
+
+void WalStream::report() {
+  const auto disk = disk_.state();
+  const bool all_flushed = pending_.empty() && disk.flushed == disk_.received();
+  const bool news = disk.flushed != reported_;
+  const bool due = until_next_status() <= milliseconds(0);
+  // A server with nothing to send says nothing: the first message asks whether the stream stands.
+  if (news || due || (reply_asked_ && all_flushed)) send_status(disk, !established_);
+  if (due && !news && all_flushed) disk_.release_memory();
+  tell_progress(disk);
+}
+
+void WalStream::send_status(const WalDisk::State& disk, bool reply_now) {
+  const auto reportable = disk.flushed >= settings_.report_from ? disk.flushed : postgres::Lsn();
+  wire_->send(status_message(disk.written, reportable, io::now(), reply_now));
+  reported_ = disk.flushed;
+  // A position that is not the last one is an answer only because the time has come.
   reply_asked_ = false;
   status_sent_ = Clock::now();
   if (reply_now && !asked_) asked_ = status_sent_;
+}
+
+void WalStream::tell_progress(const WalDisk::State& disk) {
+  if (!established_) return;
+  at_.received = disk_.received();
+  at_.flushed = disk.flushed;
+  at_.disk_busy_since = disk.busy_since;
+  if (at_ == told_) return;
+  told_ = at_;
+  progress_(at_);
+}
+
+void WalStream::finish() {
+  while (true) {
+    news_.silence();
+    archiver_->check();
+    disk_.go_on();
+    const auto disk = disk_.state();
+    if (disk.flushed == disk_.received()) return tell_progress(disk);
+    news_.wait(settings_.status_interval);
+  }
+}
+
+void WalStream::flush_and_report() {
+  finish();
+  report();
 }
 
 void WalStream::watch_silence() {
@@ -108,17 +173,12 @@ void WalStream::watch_silence() {
         fmt::format("the server has sent nothing for {}, not even an answer",
                     io::format_duration(std::chrono::duration_cast<milliseconds>(now - heard_))));
   }
-  if (!asked_ && now - heard_ >= 2 * settings_.status_interval) send_status(true);
+  if (!asked_ && now - heard_ >= 2 * settings_.status_interval) send_status(disk_.state(), true);
 }
 
 milliseconds WalStream::until_next_status() const {
   const auto left = status_sent_ + settings_.status_interval - Clock::now();
   return std::max(std::chrono::ceil<milliseconds>(left), milliseconds(0));
-}
-
-void WalStream::archive(catalog::PartialSegment segment) {
-  while (!archiver_->wait_for_room(until_next_status())) send_status(false);
-  archiver_->submit(std::move(segment), line_);
 }
 
 }  // namespace pgkeep::streaming

@@ -154,9 +154,17 @@ void File::truncate(std::uint64_t size) {
 }
 
 void File::sync() {
+  require_synced(sync_error_ == 0 ? uninterrupted([&] { return ::fsync(fd()); }) : -1);
+}
+
+void File::sync_data() {
+  require_synced(sync_error_ == 0 ? uninterrupted([&] { return ::fdatasync(fd()); }) : -1);
+}
+
+void File::require_synced(int result) {
   // The kernel reports a failed write-back once and then forgets it, pages and all: a second fsync would
   // succeed and mean nothing. So the first failure stays.
-  if (sync_error_ == 0 && uninterrupted([&] { return ::fsync(fd()); }) != 0) sync_error_ = errno;
+  if (sync_error_ == 0 && result != 0) sync_error_ = errno;
   if (sync_error_ == 0) return;
   throw StorageError(sync_error_, path_,
                      "sync (what was written may be lost, and syncing this open file again would not tell; "

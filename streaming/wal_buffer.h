@@ -1,0 +1,38 @@
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "catalog/io/bytes.h"
+
+namespace pgkeep::streaming {
+
+/// Bytes on their way from one thread to another: a ring of a fixed size that takes memory only where bytes
+/// have been, and gives it back to the system when asked. Whoever uses it locks; only what front() shows may
+/// be read without, since it stays as it is until it is dropped.
+class WalBuffer {
+ public:
+  explicit WalBuffer(std::size_t bytes);
+
+  std::size_t size() const noexcept { return size_; }
+  std::size_t room() const noexcept { return capacity_ - size_; }
+  /// As much of `bytes` as there is room for; how much that was.
+  std::size_t put(io::ByteView bytes) noexcept;
+  /// The first bytes, in one piece or two. `length` is at most size().
+  std::array<io::ByteView, 2> front(std::size_t length) const noexcept;
+  void drop(std::size_t length) noexcept;
+  /// Gives the memory back, when it is empty.
+  void release() noexcept;
+
+ private:
+  struct Unmap {
+    std::size_t bytes;
+    void operator()(std::byte* memory) const noexcept;
+  };
+  std::size_t capacity_;
+  std::unique_ptr<std::byte, Unmap> memory_;
+  std::size_t begin_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace pgkeep::streaming
