@@ -161,12 +161,11 @@ void WalRecordWalker::walk_page(io::ByteView page) {
   while (offset < page.size()) {
     if (left_ == 0 && !begin_record(page.subspan(offset), at + offset)) return;
     const auto piece = std::min<std::size_t>(left_, page.size() - offset);
-    if (wanted_) take(page.subspan(offset, piece));
-    left_ -= static_cast<std::uint32_t>(piece);
-    if (left_ == 0 && wanted_) {
-      finish_record();
+    if (wanted_) {
+      take(page.subspan(offset, piece));
       if (defect_) return;
     }
+    left_ -= static_cast<std::uint32_t>(piece);
     offset = aligned(offset + piece);
   }
 }
@@ -193,6 +192,10 @@ bool WalRecordWalker::begin_record(io::ByteView rest, Lsn at) {
 }
 
 void WalRecordWalker::take(io::ByteView piece) {
+  if (piece.size() == length_) {  // most are not cut
+    crc_ = io::crc32c(piece.subspan(kWalRecordHeaderBytes));
+    return finish_record(piece.first(std::min<std::size_t>(length_, kHeadBytes)));
+  }
   if (taken_ < head_.size()) {
     const auto n = std::min(piece.size(), head_.size() - taken_);
     std::ranges::copy(piece.first(n), head_.begin() + static_cast<std::ptrdiff_t>(taken_));
@@ -204,11 +207,13 @@ void WalRecordWalker::take(io::ByteView piece) {
     piece = piece.subspan(kWalRecordHeaderBytes - before);
     wanted_ = kind_of(head_).has_value();
   }
-  if (wanted_) crc_ = io::crc32c(piece, crc_);
+  if (!wanted_) return;
+  crc_ = io::crc32c(piece, crc_);
+  if (taken_ == length_) finish_record(io::ByteView(head_).first(std::min<std::size_t>(length_, kHeadBytes)));
 }
 
-void WalRecordWalker::finish_record() {
-  const auto head = io::ByteView(head_).first(std::min<std::size_t>(length_, head_.size()));
+/// `head`: of the record, as much as is wanted of it; crc_ is that of what follows the header.
+void WalRecordWalker::finish_record(io::ByteView head) {
   if (io::crc32c(head.first(kWalRecordCrcAt), crc_) !=
       io::load_le<std::uint32_t>(head.data() + kWalRecordCrcAt)) {
     return give_up(record_, "the CRC of the record does not fit");

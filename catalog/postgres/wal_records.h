@@ -51,7 +51,7 @@ class WalRecordWalker {
   bool enter_page(io::ByteView page, Lsn at);
   bool begin_record(io::ByteView rest, Lsn at);
   void take(io::ByteView piece);
-  void finish_record();
+  void finish_record(io::ByteView head);
   void give_up(Lsn at, std::string_view why);
 
   WalSegmentSize size_;
