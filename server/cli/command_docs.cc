@@ -88,12 +88,15 @@ std::string wrapped(std::string first, std::size_t indent, std::string_view text
   return result + line + "\n";
 }
 
+/// One that is indented as code is in Markdown stays as it is, to be copied.
 std::string wrapped_paragraphs(std::string_view text) {
+  constexpr std::string_view kCode = "    ";
   std::string result;
   while (!text.empty()) {
     const auto end = std::min(text.find("\n\n"), text.size());
+    const auto paragraph = text.substr(0, end);
     if (!result.empty()) result += "\n";
-    result += wrapped("", 0, text.substr(0, end));
+    result += paragraph.starts_with(kCode) ? std::string(paragraph) + "\n" : wrapped("", 0, paragraph);
     text.remove_prefix(std::min(text.size(), end + 2));
   }
   return result;

@@ -1,0 +1,107 @@
+#include "server/cli/put_wal.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <poll.h>
+#include <stop_token>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "catalog/io/doorbell.h"
+#include "catalog/io/file.h"
+#include "catalog/pushed_wal.h"
+#include "server/fleet.h"
+#include "server/ssh_command.h"
+
+namespace pgkeep::server {
+namespace {
+
+/// Standard input to its end; a stop request ends the wait for more.
+class StandardInput final : public io::ByteSource {
+ public:
+  explicit StandardInput(std::stop_token stop)
+      : stop_(std::move(stop)), on_stop_(stop_, [this] { bell_.ring(); }) {}
+
+  std::size_t read(io::ByteSpan into) override {
+    while (true) {
+      wait();
+      const auto n = ::read(STDIN_FILENO, into.data(), into.size());
+      if (n >= 0) return static_cast<std::size_t>(n);
+      const int cause = errno;
+      if (cause != EINTR && cause != EAGAIN) throw StorageError(cause, "standard input", "read");
+    }
+  }
+
+ private:
+  void wait() const {
+    std::array<pollfd, 2> ready{{{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
+                                 {.fd = bell_.fd(), .events = POLLIN, .revents = 0}}};
+    if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) {
+      const int cause = errno;
+      throw StorageError(cause, "standard input", "wait for");
+    }
+    if (stop_.stop_requested()) throw Interrupted("stopped as asked; nothing was stored");
+  }
+
+  std::stop_token stop_;
+  io::Doorbell bell_;
+  std::stop_callback<std::function<void()>> on_stop_;  // last: it rings the bell
+};
+
+class OpenFile final : public io::ByteSource {
+ public:
+  explicit OpenFile(const std::filesystem::path& path)
+      : file_(io::File::open_to_read(path)), source_(file_) {}
+  std::size_t read(io::ByteSpan into) override { return source_.read(into); }
+
+ private:
+  io::File file_;
+  io::FileSource source_;
+};
+
+WalPush wanted(const Arguments& arguments) {
+  const auto& server = arguments.required("SERVER");
+  if (arguments.has("--from-ssh")) {
+    if (arguments.has("NAME") || arguments.has("--sha256") || arguments.has("--no-checksum") ||
+        arguments.has("--file"))
+      throw UsageError("--from-ssh takes all but SERVER from SSH_ORIGINAL_COMMAND");
+    const char* line = std::getenv("SSH_ORIGINAL_COMMAND");
+    return parse_ssh_push(line == nullptr ? "" : line, server);
+  }
+  const auto name = arguments.value("NAME");
+  if (!name) throw UsageError("put-wal: NAME is missing; see `pgkeep help put-wal`");
+  const auto sha256 = arguments.value("--sha256");
+  if (sha256.has_value() == arguments.has("--no-checksum"))
+    throw UsageError("put-wal: either --sha256 HEX or --no-checksum has to be given");
+  return {*name, sha256};
+}
+
+}  // namespace
+
+Exit run_put_wal(const Invocation& invocation) {
+  const auto& arguments = invocation.arguments;
+  const auto push = wanted(arguments);
+  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  const auto& server = fleet.server(arguments.required("SERVER"));
+  auto archive = open_archive(server, fleet.layout(server));
+  std::unique_ptr<io::ByteSource> content;
+  if (const auto file = arguments.value("--file")) {
+    content = std::make_unique<OpenFile>(*file);
+  } else {
+    content = std::make_unique<StandardInput>(invocation.stop);
+  }
+  const auto receipt = catalog::PushedWal(archive).take(push.name, *content, push.sha256);
+  for (const auto& warning : receipt.warnings) invocation.out.warning(warning);
+  invocation.out.data({{"server", server.name},
+                       {"name", push.name},
+                       {"outcome", std::string(catalog::to_string(receipt.outcome))}});
+  return Exit::ok;
+}
+
+}  // namespace pgkeep::server
