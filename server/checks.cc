@@ -16,6 +16,17 @@ namespace {
 // Below this the next backup or a day of WAL is in danger on any server worth keeping.
 constexpr std::uint64_t kLittleSpace = std::uint64_t{1} << 30;
 
+Check check_configuration(const Config& config, const std::optional<DaemonReport>& daemon) {
+  Check check{.name = "configuration", .label = "configuration", .finding = config.file.native()};
+  if (daemon && !daemon->config_problem.empty()) {
+    check.result = Check::Result::failed;
+    check.finding = fmt::format("the daemon goes on with the one of {}: {}",
+                                io::format_time(daemon->configured), daemon->config_problem);
+    check.hint = "correct it, then `pgkeep reload`";
+  }
+  return check;
+}
+
 Check check_repository(const Config& config, std::optional<store::Repository>& repository) {
   Check check{.name = "repository", .label = "repository"};
   const auto& root = config.repository;
@@ -52,9 +63,9 @@ Check check_space(const Config& config) {
 }  // namespace
 
 std::vector<Check> check_server(const Config& config, const ServerConfig& server,
-                                const std::stop_token& stop) {
+                                const std::optional<DaemonReport>& daemon, const std::stop_token& stop) {
   std::vector<Check> checks;
-  checks.push_back({.name = "configuration", .label = "configuration", .finding = config.file.native()});
+  checks.push_back(check_configuration(config, daemon));
   std::optional<store::Repository> repository;
   checks.push_back(check_repository(config, repository));
   std::optional<store::ServerLayout> layout;
@@ -62,7 +73,7 @@ std::vector<Check> check_server(const Config& config, const ServerConfig& server
     checks.push_back(check_space(config));
     layout = repository->server(server.name);
   }
-  const auto live = check_live_server(server, layout, checks, stop);
+  const auto live = check_live_server(server, layout, daemon, checks, stop);
   if (layout) check_stored(server, *layout, live, checks);
   return checks;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "catalog/run_journal.h"
 #include "server/config.h"
+#include "server/daemon/control.h"
 #include "server/output.h"
 
 namespace pgkeep::server {
@@ -25,7 +27,7 @@ struct Check {
 /// what is stored. What cannot be looked at because something before it failed is left out. Never throws for
 /// what it finds.
 std::vector<Check> check_server(const Config& config, const ServerConfig& server,
-                                const std::stop_token& stop);
+                                const std::optional<DaemonReport>& daemon, const std::stop_token& stop);
 
 std::string_view to_string(Check::Result result);
 

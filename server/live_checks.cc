@@ -94,7 +94,7 @@ Check check_slot(const ServerConfig& server, const LiveFacts& live) {
   if (!live.slot) {
     check.result = Result::failed;
     check.finding = fmt::format("slot {} does not exist", server.slot);
-    check.hint = server.create_slot ? fmt::format("`pgkeep receive-wal {}` makes it", server.name)
+    check.hint = server.create_slot ? "the receiver makes it when it connects: start `pgkeep serve`"
                                     : fmt::format("make it by `pgkeep create-slot {}`", server.name);
     return check;
   }
@@ -102,6 +102,8 @@ Check check_slot(const ServerConfig& server, const LiveFacts& live) {
   check.finding =
       fmt::format("{} {}, {}", server.slot, slot.wal_status.empty() ? "reserves nothing" : slot.wal_status,
                   slot.active ? "active" : "not active");
+  if (const auto kept = slot.retained_bytes(live.current_lsn))
+    check.finding += fmt::format(", the server keeps {} for it", io::format_bytes(*kept));
   if (slot.safe_wal_bytes)
     check.finding += fmt::format(", {} until WAL is lost", io::format_bytes(*slot.safe_wal_bytes));
   if (!slot.physical) {
@@ -109,17 +111,17 @@ Check check_slot(const ServerConfig& server, const LiveFacts& live) {
     check.hint = fmt::format("{} is a logical slot; choose another name for `slot`", server.slot);
   } else if (slot.wal_status == "lost") {
     check.result = Result::failed;
-    check.hint = fmt::format(
-        "WAL is missing: `pgkeep drop-slot {0}`, `pgkeep receive-wal {0}`, and a new backup at once",
-        server.name);
+    check.hint =
+        "the server has invalidated it; the receiver makes it anew when it connects, and a gap in the WAL "
+        "calls for a new backup, which `pgkeep serve` takes by itself";
   } else if (slot.wal_status == "unreserved") {
     check.result = Result::failed;
     check.hint =
-        "the server removes WAL at its next checkpoint that was not received yet: start or speed up "
-        "receive-wal";
+        "the server removes WAL at its next checkpoint that was not received yet: start the receiver, or see "
+        "what holds it up";
   } else if (slot.wal_status.empty()) {
     check.result = Result::failed;
-    check.hint = "the slot keeps no WAL; drop it and let receive-wal make it";
+    check.hint = "the slot keeps no WAL; drop it and let the receiver make it";
   } else if (live.idle_slot_timeout) {
     check.result = Result::advice;
     check.hint =
@@ -129,33 +131,43 @@ Check check_slot(const ServerConfig& server, const LiveFacts& live) {
   return check;
 }
 
-Check check_receiver(const ServerConfig& server, const std::optional<store::ServerLayout>& layout,
+Check check_receiver(const StreamFacts& stream, const std::optional<io::LockOwner>& receiver,
                      const LiveFacts& live) {
   Check check{.name = "receiver", .label = "WAL receiver"};
-  const auto holder = layout ? io::FileLock::holder(layout->receiver_lock()) : std::nullopt;
-  if (!holder) {
+  const auto now = io::now();
+  check.finding = describe_stream(stream, now);
+  if (receiver && receiver->purpose == kBackup) {
     check.result = Result::failed;
-    check.finding = "not running";
-    check.hint = fmt::format("start `pgkeep receive-wal {}`", server.name);
-    return check;
-  }
-  check.finding = fmt::format("running as process {} since {}", holder->pid, holder->since);
-  if (holder->purpose == kBackup) {
+    check.finding = fmt::format("only for the backup that is running (process {}, since {})", receiver->pid,
+                                receiver->since);
+    check.hint = "nobody receives WAL once it is done: start `pgkeep serve`";
+  } else if (const auto disk = disk_trouble(stream, now)) {
     check.result = Result::failed;
-    check.finding =
-        fmt::format("only for the backup that is running (process {}, since {})", holder->pid, holder->since);
-    check.hint =
-        fmt::format("nobody receives WAL once it is done: start `pgkeep receive-wal {}` then, and let it run",
-                    server.name);
-    return check;
+    check.finding = *disk;
+    check.hint = "see what is wrong with it: WAL piles up on the server, and commits that wait for us hang";
+  } else if (stream_word(stream) != "streaming") {
+    check.result = Result::failed;
+    check.hint = stream.source == StreamFacts::Source::past ? "start `pgkeep serve`" : "";
+  } else if (!live.sender) {
+    check.result = Result::failed;
+    check.finding += ", but the server knows no stream for the slot";
+    check.hint = "does conninfo lead to the same server for SQL and for replication?";
   }
+  return check;
+}
+
+/// Only for a server whose commits may wait for us.
+Check check_synchronous(const LiveFacts& live) {
+  Check check{.name = "synchronous", .label = "synchronous commits"};
   if (live.sender) {
-    check.finding += fmt::format(", {}", live.sender->state);
-  } else {
-    check.result = Result::failed;
-    check.finding += ", but the server has no stream for the slot";
-    check.hint = "see the receiver's messages: it may be trying to connect";
+    check.finding = fmt::format("we are {}", live.sender->sync_state);
+    return check;
   }
+  check.result = Result::failed;
+  check.finding = "we stand in synchronous_standby_names and there is no stream: commits may be waiting";
+  check.hint =
+      "start the receiver; to let commits go on without it: ALTER SYSTEM RESET synchronous_standby_names; "
+      "SELECT pg_reload_conf();";
   return check;
 }
 
@@ -163,6 +175,7 @@ Check check_receiver(const ServerConfig& server, const std::optional<store::Serv
 
 std::optional<LiveFacts> check_live_server(const ServerConfig& server,
                                            const std::optional<store::ServerLayout>& layout,
+                                           const std::optional<DaemonReport>& daemon,
                                            std::vector<Check>& checks, const std::stop_token& stop) {
   std::optional<LiveFacts> live;
   Check sql{.name = "sql_connection", .label = "SQL connection"};
@@ -186,7 +199,12 @@ std::optional<LiveFacts> check_live_server(const ServerConfig& server,
   checks.push_back(check_wal_level(*live));
   checks.push_back(check_wal_senders(*live));
   checks.push_back(check_slot(server, *live));
-  checks.push_back(check_receiver(server, layout, *live));
+  if (layout) {
+    const auto receiver = io::FileLock::holder(layout->receiver_lock());
+    checks.push_back(
+        check_receiver(read_stream_facts(server.name, *layout, daemon, receiver), receiver, *live));
+  }
+  if (live->commits_wait) checks.push_back(check_synchronous(*live));
   if (live->summarize_wal == false) {
     checks.push_back({.name = "summarize_wal",
                       .label = "summarize_wal",

@@ -7,6 +7,7 @@
 #include "catalog/store/layout.h"
 #include "server/checks.h"
 #include "server/live_facts.h"
+#include "server/stream_facts.h"
 
 namespace pgkeep::server {
 
@@ -14,6 +15,7 @@ namespace pgkeep::server {
 /// nothing when it could not be asked.
 std::optional<LiveFacts> check_live_server(const ServerConfig& server,
                                            const std::optional<store::ServerLayout>& layout,
+                                           const std::optional<DaemonReport>& daemon,
                                            std::vector<Check>& checks, const std::stop_token& stop);
 
 }  // namespace pgkeep::server

@@ -39,16 +39,18 @@ std::optional<SlotFacts> ask_slot(streaming::Connection& sql, const std::string&
 std::optional<SenderFacts> ask_sender(streaming::Connection& sql, const std::string& pid) {
   if (pid.empty()) return std::nullopt;
   const auto row = ask_row(sql,
-                           fmt::format("SELECT state, sync_state, sent_lsn, flush_lsn FROM "
+                           fmt::format("SELECT state, sync_state, sent_lsn, flush_lsn, "
+                                       "extract(epoch FROM flush_lag) FROM "
                                        "pg_catalog.pg_stat_replication WHERE pid = {}",
                                        streaming::quote_literal(pid)),
-                           4);
+                           5);
   if (!row) return std::nullopt;
   const auto& cells = *row;
   return SenderFacts{.state = cells[0].value_or("not shown to this role; GRANT pg_monitor"),
                      .sync_state = cells[1].value_or(""),
                      .sent_lsn = cell_lsn(cells[2], "sent_lsn"),
-                     .flush_lsn = cell_lsn(cells[3], "flush_lsn")};
+                     .flush_lsn = cell_lsn(cells[3], "flush_lsn"),
+                     .flush_lag_seconds = cell_seconds(cells[4])};
 }
 
 }  // namespace

@@ -30,6 +30,8 @@ struct SenderFacts {
   std::string sync_state;
   std::optional<postgres::Lsn> sent_lsn;
   std::optional<postgres::Lsn> flush_lsn;
+  /// From sending WAL to hearing that it is flushed, of the newest; nothing when there was none of late.
+  std::optional<double> flush_lag_seconds;
 };
 
 /// What a running PostgreSQL says about itself, asked by SQL.

@@ -39,7 +39,7 @@ std::vector<ReplicationClient> ask_replication_clients(streaming::Connection& sq
     client.written = cell_lsn(row[9], "write_lsn");
     client.flushed = cell_lsn(row[10], "flush_lsn");
     client.replayed = cell_lsn(row[11], "replay_lsn");
-    if (row[12]) client.flush_lag_seconds = std::strtod(row[12]->c_str(), nullptr);
+    client.flush_lag_seconds = cell_seconds(row[12]);
     client.kind = kind_of(client);
     clients.push_back(std::move(client));
   }

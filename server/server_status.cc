@@ -1,5 +1,6 @@
 #include "server/server_status.h"
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
@@ -12,6 +13,8 @@ namespace {
 
 // Enough to find the last failure among the runs of some weeks.
 constexpr std::size_t kRunsToLookAt = 200;
+constexpr std::chrono::days kLate{7};
+constexpr std::size_t kMostAlarms = 10;
 
 /// The newest run that failed and was not followed by one of its kind that succeeded.
 std::optional<catalog::RunRecord> last_unmended_failure(const std::vector<catalog::RunRecord>& newest_first) {
@@ -25,6 +28,19 @@ std::optional<catalog::RunRecord> last_unmended_failure(const std::vector<catalo
   return std::nullopt;
 }
 
+/// What happened of late that somebody has to know, newest first; not what pgkeep does every day.
+std::vector<catalog::Event> late_alarms(const store::ServerLayout& layout) {
+  using Kind = catalog::EventKind;
+  const auto oldest = io::now() - kLate;
+  auto events = catalog::EventJournal(layout).read();
+  std::erase_if(events, [&](const catalog::Event& event) {
+    return event.at < oldest || event.kind == Kind::slot_created || event.kind == Kind::slot_dropped;
+  });
+  std::ranges::reverse(events);
+  if (events.size() > kMostAlarms) events.resize(kMostAlarms);
+  return events;
+}
+
 void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output& out) {
   const auto archive = open_archive(status.config, layout);
   status.wal = read_wal_facts(archive);
@@ -33,30 +49,49 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
   status.wal_stored_bytes = records.wal_stored_bytes();
   status.backups = records.backups();
   status.last_failed = last_unmended_failure(records.runs(kRunsToLookAt));
+  status.alarms = late_alarms(layout);
 }
 
 }  // namespace
 
-ServerStatus read_status(const ServerConfig& server, const std::optional<store::Repository>& repository,
-                         const std::stop_token& stop, Output& out) {
+ServerStatus read_stored_status(const ServerConfig& server,
+                                const std::optional<store::Repository>& repository,
+                                const std::optional<DaemonReport>& daemon, Output& out) {
   ServerStatus status;
   status.config = server;
-  if (!server.active) {
-    status.unreachable = "out of service (`active: false`)";
-  } else {
-    try {
-      auto sql = open_sql(server, stop);
-      status.live = ask_live_facts(sql, server);
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const Error& error) {
-      status.unreachable = error.what();
-    }
-  }
+  status.unreachable = "not asked";
   if (!repository) return status;
   const auto layout = repository->server(server.name);
   if (is_known(layout)) read_stored(layout, status, out);
+  status.stream = read_stream_facts(server.name, layout, daemon,
+                                    status.wal ? status.wal->receiver : std::optional<io::LockOwner>());
   return status;
+}
+
+void ask_live_status(ServerStatus& status, const std::stop_token& stop) {
+  if (!status.config.active) {
+    status.unreachable = "out of service (`active: false`)";
+    return;
+  }
+  try {
+    auto sql = open_sql(status.config, stop);
+    status.live = ask_live_facts(sql, status.config);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    status.unreachable = error.what();
+  }
+}
+
+std::optional<std::uint64_t> lag_of(const ServerStatus& status) {
+  if (!status.live) return status.stream.state ? status.stream.state->lag_bytes() : std::nullopt;
+  const auto current = status.live->current_lsn;
+  // What was reported as flushed is exact; the file's own end is only known to its last byte that is not
+  // zero.
+  const auto& sender = status.live->sender;
+  const bool receives = status.wal && status.wal->receiver;
+  if (receives && sender && sender->flush_lsn && *sender->flush_lsn >= current) return 0;
+  return status.wal ? wal_lag(*status.wal, current) : std::nullopt;
 }
 
 }  // namespace pgkeep::server

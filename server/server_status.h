@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "catalog/event_journal.h"
 #include "catalog/server_catalog.h"
 #include "catalog/store/repository.h"
 #include "server/config.h"
 #include "server/live_facts.h"
 #include "server/output.h"
+#include "server/stream_facts.h"
 #include "server/wal_facts.h"
 
 namespace pgkeep::server {
@@ -20,19 +22,29 @@ struct ServerStatus {
   std::optional<LiveFacts> live;
   std::string unreachable;      // why there are no live facts
   std::optional<WalFacts> wal;  // nothing when nothing was ever stored, like the next
+  StreamFacts stream;
+  std::optional<io::TimePoint> last_commit;  // that is held on the newest timeline
+  std::vector<catalog::Event> alarms;  // what happened to its WAL of late, newest first
   postgres::WalSegmentSize wal_segment_size;
   std::uint64_t wal_stored_bytes = 0;
   std::vector<store::BackupRecord> backups;       // oldest first
   std::optional<catalog::RunRecord> last_failed;  // unless a later run of its kind succeeded
 };
 
-/// Asks the server (unless it is inactive) and reads what is stored. A server that cannot be reached is a
-/// fact; what cannot be read of the repository is thrown.
-ServerStatus read_status(const ServerConfig& server, const std::optional<store::Repository>& repository,
-                         const std::stop_token& stop, Output& out);
+/// Reads what is stored and what the daemon knows.
+ServerStatus read_stored_status(const ServerConfig& server,
+                                const std::optional<store::Repository>& repository,
+                                const std::optional<DaemonReport>& daemon, Output& out);
+/// And asks the server, unless it is inactive. One that cannot be reached is a fact, no error.
+void ask_live_status(ServerStatus& status, const std::stop_token& stop);
+
+/// Bytes that the server has and we have not; nothing when one side is not known.
+std::optional<std::uint64_t> lag_of(const ServerStatus& status);
+/// What somebody should look at, the worst first; empty when nothing is wrong.
+std::vector<std::string> problems(const ServerStatus& status, io::TimePoint now);
 
 /// Lines for people.
-std::vector<std::string> describe(const ServerStatus& status);
-Json status_json(const ServerStatus& status);
+std::vector<std::string> describe(const ServerStatus& status, io::TimePoint now);
+Json status_json(const ServerStatus& status, io::TimePoint now);
 
 }  // namespace pgkeep::server

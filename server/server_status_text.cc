@@ -22,47 +22,49 @@ void add_live(const ServerStatus& status, FactPrinter& facts) {
     facts.add("slot", status.config.slot + " does not exist");
     return;
   }
-  facts.add("slot",
-            fmt::format("{}, {}, {}{}", status.config.slot, live.slot->active ? "active" : "not active",
-                        live.slot->wal_status.empty() ? "reserves nothing" : live.slot->wal_status,
-                        live.slot->restart_lsn ? ", from " + live.slot->restart_lsn->to_string() : ""));
+  const auto& slot = *live.slot;
+  auto shown = fmt::format("{}, {}, {}", status.config.slot, slot.active ? "active" : "not active",
+                           slot.wal_status.empty() ? "reserves nothing" : slot.wal_status);
+  if (!slot.invalidation.empty()) shown += fmt::format(" ({})", slot.invalidation);
+  if (const auto kept = slot.retained_bytes(live.current_lsn))
+    shown += fmt::format(", the server keeps {} for it from {} on", io::format_bytes(*kept),
+                         slot.restart_lsn->to_string());
+  if (slot.safe_wal_bytes)
+    shown += fmt::format(", {} more until it gives up", io::format_bytes(*slot.safe_wal_bytes));
+  facts.add("slot", shown);
 }
 
-/// Bytes that the server has and we have not; nothing when one side is not known.
-std::optional<std::uint64_t> lag_of(const ServerStatus& status) {
-  if (!status.live) return std::nullopt;
-  const auto current = status.live->current_lsn;
-  // What was reported as flushed is exact; the file's own end is only known to its last byte that is not
-  // zero.
-  const auto& sender = status.live->sender;
-  if (status.wal->receiver && sender && sender->flush_lsn && *sender->flush_lsn >= current) return 0;
-  return wal_lag(*status.wal, current);
-}
-
-void add_stream(const ServerStatus& status, FactPrinter& facts) {
-  const auto& wal = *status.wal;
-  std::string receiver = "not running";
-  if (wal.receiver) {
-    const bool passing = wal.receiver->purpose == "backup";
-    receiver = fmt::format("{} in process {} since {}",
-                           passing ? "only for the backup that is running," : wal.receiver->purpose,
-                           wal.receiver->pid, wal.receiver->since);
+void add_stream(const ServerStatus& status, io::TimePoint now, FactPrinter& facts) {
+  const auto& stream = status.stream;
+  auto text = describe_stream(stream, now);
+  const auto& receiver = status.wal->receiver;
+  if (receiver && receiver->pid != 0)
+    text += fmt::format("\n{} in process {}", receiver->purpose, receiver->pid);
+  if (stream.source != StreamFacts::Source::past && stream.state && stream.state->reconnects > 0)
+    text += fmt::format(", {} since {}", counted(stream.state->reconnects, "reconnect"),
+                        io::format_time(stream.state->started));
+  facts.add("stream", text);
+  if (status.live && status.live->commits_wait) {
+    const auto& sender = status.live->sender;
+    facts.add("synchronous", sender ? fmt::format("commits may wait for us ({})", sender->sync_state)
+                                    : "COMMITS MAY WAIT: we are in synchronous_standby_names and not there");
   }
-  if (status.live && status.live->sender) {
-    const auto& sender = *status.live->sender;
-    receiver +=
-        fmt::format(", {}{}{}", sender.state, sender.sync_state.empty() ? "" : ", ", sender.sync_state);
-  }
-  facts.add("receiver", receiver);
-  if (!wal.received) {
+  if (!status.wal->received) {
     facts.add("received", "nothing");
     return;
   }
-  auto received = fmt::format("up to {} on timeline {}", wal.received->lsn.to_string(),
-                              wal.received->timeline.to_string());
+  auto received = fmt::format("up to {} on timeline {}", status.wal->received->lsn.to_string(),
+                              status.wal->received->timeline.to_string());
   const auto lag = lag_of(status);
   if (lag) received += *lag == 0 ? ", all that there is" : fmt::format(", {} behind", io::format_bytes(*lag));
   facts.add("received", received);
+  if (stream.state && stream.state->last_message)
+    facts.add("last heard",
+              fmt::format("{} ago", io::format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                        now - *stream.state->last_message))));
+  if (status.last_commit)
+    facts.add("recoverable",
+              fmt::format("until {}, the last commit that is held", io::format_time(*status.last_commit)));
 }
 
 void add_wal(const ServerStatus& status, FactPrinter& facts) {
@@ -78,9 +80,10 @@ void add_wal(const ServerStatus& status, FactPrinter& facts) {
                           range.begin.to_string(), range.end.to_string());
   }
   if (!ranges.empty()) facts.add("WAL ranges", ranges);
-  for (const auto& hole : wal.holes) {
-    facts.add("WAL MISSING", fmt::format("timeline {}: {} to {}", hole.timeline.to_string(),
-                                         hole.begin.to_string(), hole.end.to_string()));
+  for (const auto& gap : wal.gaps) {
+    facts.add("WAL MISSING", fmt::format("timeline {}: {} to {}{}", gap.range.timeline.to_string(),
+                                         gap.range.begin.to_string(), gap.range.end.to_string(),
+                                         gap.event ? "; " + gap.event->cause : ""));
   }
 }
 
@@ -106,111 +109,53 @@ void add_failure(const ServerStatus& status, FactPrinter& facts) {
                         run.error.empty() ? to_string(run.outcome) : run.error));
 }
 
-Json live_json(const LiveFacts& live) {
-  Json json{{"version", live.version},
-            {"major_version", live.major_version},
-            {"system_identifier", live.system.to_string()},
-            {"timeline", live.timeline.value()},
-            {"in_recovery", live.in_recovery},
-            {"current_lsn", live.current_lsn.to_string()},
-            {"slot", nullptr},
-            {"stream", nullptr}};
-  const auto lsn = [](const std::optional<postgres::Lsn>& value) {
-    return value ? Json(value->to_string()) : Json();
-  };
-  if (live.slot) {
-    json["slot"] = {
-        {"active", live.slot->active},
-        {"wal_status", live.slot->wal_status},
-        {"restart_lsn", lsn(live.slot->restart_lsn)},
-        {"safe_wal_bytes", live.slot->safe_wal_bytes ? Json(*live.slot->safe_wal_bytes) : Json()}};
-  }
-  if (live.sender) {
-    json["stream"] = {{"state", live.sender->state},
-                      {"sync_state", live.sender->sync_state},
-                      {"sent_lsn", lsn(live.sender->sent_lsn)},
-                      {"flush_lsn", lsn(live.sender->flush_lsn)}};
-  }
-  return json;
-}
-
-template <typename Stretches>
-Json stretches_json(const Stretches& stretches) {
-  auto list = Json::array();
-  for (const auto& stretch : stretches) {
-    list.push_back({{"timeline", stretch.timeline.value()},
-                    {"begin_lsn", stretch.begin.to_string()},
-                    {"end_lsn", stretch.end.to_string()}});
-  }
-  return list;
-}
-
-Json wal_json(const ServerStatus& status) {
-  const auto& wal = *status.wal;
-  const auto name = [&](const std::optional<postgres::WalSegment>& segment) {
-    return segment ? Json(segment->name(status.wal_segment_size)) : Json();
-  };
-  Json json{{"segments", wal.segments},
-            {"stored_bytes", status.wal_stored_bytes},
-            {"last_segment", name(wal.newest_segment)},
-            {"partial", name(wal.partial)},
-            {"received_lsn", wal.received ? Json(wal.received->lsn.to_string()) : Json()},
-            {"received_timeline", wal.received ? Json(wal.received->timeline.value()) : Json()},
-            {"lag_bytes", nullptr},
-            {"ranges", stretches_json(wal.ranges)},
-            {"holes", stretches_json(wal.holes)}};
-  if (const auto lag = lag_of(status)) json["lag_bytes"] = *lag;
-  return json;
+void add_alarms(const ServerStatus& status, FactPrinter& facts) {
+  std::string alarms;
+  for (const auto& event : status.alarms)
+    alarms += fmt::format("{}{}  {}: {}", alarms.empty() ? "" : "\n", io::format_time(event.at),
+                          to_string(event.kind), event.cause);
+  if (!alarms.empty()) facts.add("happened", alarms);
+  const auto& state = status.stream.state;
+  if (state && !state->last_error.empty() && state->last_error_at)
+    facts.add("last trouble",
+              fmt::format("{}: {}", io::format_time(*state->last_error_at), state->last_error));
 }
 
 }  // namespace
 
-std::vector<std::string> describe(const ServerStatus& status) {
+std::vector<std::string> problems(const ServerStatus& status, io::TimePoint now) {
+  std::vector<std::string> found;
+  const auto& stream = status.stream;
+  if (const auto disk = disk_trouble(stream, now)) found.push_back(*disk);
+  if (status.live && status.live->commits_wait && !status.live->sender)
+    found.push_back("commits may wait for us, and there is no stream");
+  if (status.config.active && stream_word(stream) != "streaming")
+    found.push_back("stream: " + describe_stream(stream, now));
+  if (stream.slot && !stream.slot->problem.empty()) found.push_back(stream.slot->problem);
+  if (!stream.own_backup.empty()) found.push_back(stream.own_backup);
+  if (status.wal) {
+    for (const auto& gap : status.wal->gaps)
+      found.push_back(fmt::format("WAL is missing from {} to {}", gap.range.begin.to_string(),
+                                  gap.range.end.to_string()));
+  }
+  if (status.config.active && status.backups.empty()) found.push_back("there is no backup");
+  return found;
+}
+
+std::vector<std::string> describe(const ServerStatus& status, io::TimePoint now) {
   FactPrinter facts;
   if (!status.config.description.empty()) facts.add("description", status.config.description);
   add_live(status, facts);
   if (status.wal) {
-    add_stream(status, facts);
+    add_stream(status, now, facts);
     add_wal(status, facts);
     add_backups(status, facts);
     add_failure(status, facts);
+    add_alarms(status, facts);
   } else {
     facts.add("stored", "nothing yet");
   }
   return facts.lines();
-}
-
-Json status_json(const ServerStatus& status) {
-  Json json{{"server", status.config.name},
-            {"description", status.config.description},
-            {"active", status.config.active},
-            {"reachable", status.live.has_value()},
-            {"connection_error", status.live ? Json() : Json(status.unreachable)},
-            {"live", status.live ? live_json(*status.live) : Json()},
-            {"receiver", nullptr},
-            {"wal", nullptr},
-            {"backups", {{"count", status.backups.size()}, {"oldest", nullptr}, {"latest", nullptr}}},
-            {"last_failed_run", nullptr}};
-  if (!status.backups.empty()) {
-    json["backups"]["oldest"] = status.backups.front().id.to_string();
-    json["backups"]["latest"] = status.backups.back().id.to_string();
-    json["backups"]["latest_ended"] = json_time(status.backups.back().ended);
-  }
-  if (status.wal) {
-    json["wal"] = wal_json(status);
-    if (const auto& receiver = status.wal->receiver)
-      json["receiver"] = {
-          {"process", receiver->pid}, {"purpose", receiver->purpose}, {"since", receiver->since}};
-  }
-  if (const auto& run = status.last_failed) {
-    json["last_failed_run"] = {{"id", run->id},
-                               {"kind", run->kind},
-                               {"started", json_time(run->started)},
-                               {"ended", json_time(run->ended)},
-                               {"outcome", to_string(run->outcome)},
-                               {"error", run->error}};
-  }
-  return json;
 }
 
 }  // namespace pgkeep::server

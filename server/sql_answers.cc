@@ -36,6 +36,14 @@ std::optional<postgres::Lsn> cell_lsn(const SqlCell& cell, std::string_view what
   return lsn;
 }
 
+std::optional<double> cell_seconds(const SqlCell& cell) {
+  if (!cell) return std::nullopt;
+  double value = 0;
+  const auto [end, error] = std::from_chars(cell->data(), cell->data() + cell->size(), value);
+  if (error != std::errc{} || end != cell->data() + cell->size()) not_possible("an interval", cell);
+  return value;
+}
+
 std::vector<SqlRow> ask_rows(streaming::Connection& sql, const std::string& query, std::size_t columns) {
   auto answer = sql.query(query);
   for (const auto& row : answer.rows) {

@@ -20,6 +20,8 @@ using SqlRow = std::vector<SqlCell>;
 std::string cell_text(const SqlCell& cell, std::string_view what);
 std::uint64_t cell_number(const SqlCell& cell, std::string_view what);
 std::optional<postgres::Lsn> cell_lsn(const SqlCell& cell, std::string_view what);
+/// Of an interval as extract(epoch FROM …) gives it.
+std::optional<double> cell_seconds(const SqlCell& cell);
 
 /// All rows, of that many columns.
 std::vector<SqlRow> ask_rows(streaming::Connection& sql, const std::string& query, std::size_t columns);

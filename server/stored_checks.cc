@@ -37,33 +37,48 @@ Check check_backups(const ServerConfig& server, const store::BackupListing& list
   return check;
 }
 
-/// From the oldest backup to the last byte received, along the newest timeline.
-Check check_wal_continuous(const catalog::WalArchive& archive, const WalFacts& wal,
-                           const std::vector<store::BackupRecord>& backups) {
+std::string describe(const catalog::WalGap& gap) {
+  return fmt::format("{} to {} of timeline {}{}", gap.range.begin.to_string(), gap.range.end.to_string(),
+                     gap.range.timeline.to_string(), gap.event ? ": " + gap.event->cause : "");
+}
+
+/// What a recovery to the end needs is there for the newest backup, or nothing protects the server; that
+/// older ones end at a gap is only to be known.
+Check check_wal_continuous(const ServerConfig& server, const catalog::WalArchive& archive,
+                           const WalFacts& wal, const std::vector<store::BackupRecord>& backups) {
   Check check{.name = "wal_continuous", .label = "WAL without holes"};
   if (!wal.received) {
     check.result = Result::failed;
     check.finding = "no WAL is stored";
-    check.hint = "start `pgkeep receive-wal`";
+    check.hint = "start `pgkeep serve`";
     return check;
   }
-  const auto begin = backups.empty() ? wal.ranges.front().begin : backups.front().start.lsn;
-  const auto history = archive.history(wal.received->timeline);
-  if (!history) {
+  if (!archive.history(wal.received->timeline)) {
     check.result = Result::failed;
     check.finding = fmt::format("{} is missing", wal.received->timeline.history_file());
-    check.hint = "restart receive-wal: it fetches the history of its timeline";
-  } else if (begin <= wal.received->lsn && archive.holds(*history, begin, wal.received->lsn)) {
-    check.finding = fmt::format("from {} to {}", begin.to_string(), wal.received->lsn.to_string());
-  } else {
-    check.result = Result::failed;
-    check.finding =
-        fmt::format("WAL is missing between {} and {}", begin.to_string(), wal.received->lsn.to_string());
-    for (const auto& hole : wal.holes)
-      check.finding += fmt::format("; timeline {}: nothing from {} to {}", hole.timeline.to_string(),
-                                   hole.begin.to_string(), hole.end.to_string());
-    check.hint = "no recovery can cross a hole: take a new backup";
+    check.hint = "the receiver fetches the history of its timeline when it starts again";
+    return check;
   }
+  std::vector<std::string> cut_off;
+  for (const auto& backup : backups) {
+    if (hole_behind(archive, wal, backup)) cut_off.push_back(backup.id.to_string());
+  }
+  if (cut_off.empty() && wal.gaps.empty()) {
+    const auto begin = backups.empty() ? wal.ranges.front().begin : backups.front().start.lsn;
+    check.finding = fmt::format("from {} to {}", begin.to_string(), wal.received->lsn.to_string());
+    return check;
+  }
+  check.result = Result::advice;
+  for (const auto& gap : wal.gaps)
+    check.finding += fmt::format("{}missing: {}", check.finding.empty() ? "" : "; ", describe(gap));
+  if (check.finding.empty()) check.finding = "the WAL behind a backup does not lead to the newest timeline";
+  check.hint = fmt::format("backups that reach no further than that: {}",
+                           cut_off.empty() ? "none" : fmt::format("{}", fmt::join(cut_off, ", ")));
+  if (backups.empty() || !hole_behind(archive, wal, backups.back())) return check;
+  check.result = Result::failed;
+  check.hint = fmt::format(
+      "no backup reaches the WAL of now: take one by `pgkeep backup {}`, unless the daemon is at it",
+      server.name);
   return check;
 }
 
@@ -89,7 +104,7 @@ void check_stored(const ServerConfig& server, const store::ServerLayout& layout,
   try {
     const auto archive = open_archive(server, layout);
     const auto wal = read_wal_facts(archive);
-    checks.push_back(check_wal_continuous(archive, wal, listing.backups));
+    checks.push_back(check_wal_continuous(server, archive, wal, listing.backups));
     if (live && wal.received) checks.push_back(check_lag(wal, *live, archive.identity().wal_segment_size));
   } catch (const Error& error) {
     checks.push_back({.name = "wal_continuous",

@@ -4,48 +4,18 @@
 #include <utility>
 
 namespace pgkeep::server {
-namespace {
-
-/// Appends the bytes of a partial to the range that it continues, or as a range of its own.
-void add_partial(std::vector<catalog::WalRange>& ranges, const postgres::WalSegment& segment,
-                 postgres::Lsn begin, postgres::Lsn end) {
-  for (auto& range : ranges) {
-    if (range.timeline != segment.timeline || range.end != begin) continue;
-    range.end = end;
-    return;
-  }
-  if (end > begin) ranges.push_back({segment.timeline, begin, end});
-}
-
-std::vector<WalHole> holes_between(const std::vector<catalog::WalRange>& ranges) {
-  std::vector<WalHole> holes;
-  for (std::size_t i = 1; i < ranges.size(); ++i) {
-    const auto& before = ranges[i - 1];
-    if (before.timeline == ranges[i].timeline)
-      holes.push_back({before.timeline, before.end, ranges[i].begin});
-  }
-  return holes;
-}
-
-}  // namespace
 
 WalFacts read_wal_facts(const catalog::WalArchive& archive) {
-  const auto size = archive.identity().wal_segment_size;
   const auto inventory = archive.inventory();
+  auto continuity = catalog::read_continuity(archive);
   WalFacts facts;
   facts.segments = inventory.segments.size();
-  facts.ranges = inventory.ranges(size);
+  facts.ranges = std::move(continuity.ranges);
+  facts.joints = std::move(continuity.joints);
+  facts.gaps = std::move(continuity.gaps);
+  facts.received = continuity.end;
   if (!inventory.segments.empty()) facts.newest_segment = inventory.segments.back();
-  for (const auto& partial : inventory.partials) {
-    // One that has just been archived may still be there.
-    if (!std::ranges::binary_search(inventory.segments, partial))
-      add_partial(facts.ranges, partial, partial.begin(size), archive.partial_end(partial));
-  }
   if (!inventory.partials.empty()) facts.partial = inventory.partials.back();
-  std::ranges::sort(facts.ranges, {},
-                    [](const auto& range) { return std::pair(range.timeline, range.begin); });
-  facts.holes = holes_between(facts.ranges);
-  if (!facts.ranges.empty()) facts.received = {facts.ranges.back().timeline, facts.ranges.back().end};
   facts.receiver = io::FileLock::holder(archive.layout().receiver_lock());
   return facts;
 }

@@ -7,24 +7,17 @@
 
 #include "catalog/io/lock.h"
 #include "catalog/store/backup_record.h"
-#include "catalog/wal_archive.h"
+#include "catalog/wal_continuity.h"
 #include "server/config.h"
 
 namespace pgkeep::server {
 
-/// A place in the archive of one timeline where WAL is missing.
-struct WalHole {
-  postgres::TimelineId timeline;
-  postgres::Lsn begin;
-  postgres::Lsn end;
-};
-
-/// The WAL that is stored for a server, from the files.
+/// The WAL that is stored for a server, from the files. See catalog::WalContinuity.
 struct WalFacts {
   std::uint64_t segments = 0;
-  std::vector<catalog::WalRange>
-      ranges;                  // complete segments, and received bytes of partials that continue them
-  std::vector<WalHole> holes;  // between two ranges of one timeline
+  std::vector<catalog::WalRange> ranges;
+  std::vector<catalog::WalJoint> joints;
+  std::vector<catalog::WalGap> gaps;
   std::optional<postgres::WalSegment> newest_segment;  // complete
   std::optional<postgres::WalSegment> partial;         // being received, or left when the receiver stopped
   std::optional<postgres::WalPosition> received;       // the end of what is stored, on the newest timeline

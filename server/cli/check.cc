@@ -6,6 +6,7 @@
 
 #include "server/checks.h"
 #include "server/fleet.h"
+#include "server/stream_facts.h"
 
 namespace pgkeep::server {
 namespace {
@@ -34,10 +35,11 @@ void print(const ServerConfig& server, const std::vector<Check>& checks, Output&
 Exit run_check(const Invocation& invocation) {
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, invocation.arguments.values("SERVER"), true);
+  const auto daemon = find_daemon(open_repository_if_there(config), invocation.out);
   auto data = Json::array();
   bool all_good = true;
   for (const auto* server : servers) {
-    const auto checks = check_server(config, *server, invocation.stop);
+    const auto checks = check_server(config, *server, daemon, invocation.stop);
     const auto failed = std::ranges::count(checks, Check::Result::failed, &Check::result);
     all_good = all_good && failed == 0;
     print(*server, checks, invocation.out);

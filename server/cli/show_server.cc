@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "catalog/io/lock.h"
 #include "server/fleet.h"
 #include "server/settings.h"
+#include "server/stream_facts.h"
 #include "server/table_printer.h"
 #include "streaming/connection.h"
 
@@ -32,7 +34,28 @@ Json identity_json(const catalog::ServerIdentity& identity) {
           {"block_bytes", identity.block_bytes}};
 }
 
-Json show(const Config& config, const ServerConfig& server, Output& out) {
+/// Without connecting: what the daemon says, or the receiver's file.
+Json show_stream(const ServerConfig& server, const store::ServerLayout& layout,
+                 const std::optional<DaemonReport>& daemon, FactPrinter& facts) {
+  const auto stream =
+      read_stream_facts(server.name, layout, daemon, io::FileLock::holder(layout.receiver_lock()));
+  facts.add("stream", describe_stream(stream, io::now()));
+  if (const auto& state = stream.state) {
+    if (state->flushed)
+      facts.add("flushed", fmt::format("{} on timeline {}", state->flushed->lsn.to_string(),
+                                       state->flushed->timeline.to_string()));
+    if (const auto lag = state->lag_bytes()) facts.add("behind", io::format_bytes(*lag));
+    facts.add("reconnects", std::to_string(state->reconnects));
+    if (!state->last_error.empty()) facts.add("last error", state->last_error);
+  }
+  if (stream.slot && stream.slot->retained_bytes)
+    facts.add("slot keeps", io::format_bytes(*stream.slot->retained_bytes));
+  if (stream.slot && !stream.slot->sync_state.empty()) facts.add("sync state", stream.slot->sync_state);
+  return stream_json(stream);
+}
+
+Json show(const Config& config, const ServerConfig& server, const std::optional<DaemonReport>& daemon,
+          Output& out) {
   Json json{{"name", server.name}};
   FactPrinter facts;
   for (const auto& setting : settings()) {
@@ -43,6 +66,7 @@ Json show(const Config& config, const ServerConfig& server, Output& out) {
   }
   json["folder"] = nullptr;
   json["identity"] = nullptr;
+  json["stream"] = nullptr;
   if (const auto repository = open_repository_if_there(config)) {
     const auto layout = repository->server(server.name);
     facts.add("folder", layout.root().native());
@@ -52,6 +76,7 @@ Json show(const Config& config, const ServerConfig& server, Output& out) {
                 fmt::format("{}, PostgreSQL {}, WAL segments of {}", identity->system.to_string(),
                             identity->major_version, io::format_bytes(identity->wal_segment_size.bytes())));
       json["identity"] = identity_json(*identity);
+      json["stream"] = show_stream(server, layout, daemon, facts);
     }
   }
   out.fact(fmt::format("Server {}:", server.name));
@@ -64,8 +89,9 @@ Json show(const Config& config, const ServerConfig& server, Output& out) {
 Exit run_show_server(const Invocation& invocation) {
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, invocation.arguments.values("SERVER"), false);
+  const auto daemon = find_daemon(open_repository_if_there(config), invocation.out);
   auto data = Json::array();
-  for (const auto* server : servers) data.push_back(show(config, *server, invocation.out));
+  for (const auto* server : servers) data.push_back(show(config, *server, daemon, invocation.out));
   invocation.out.data(std::move(data));
   return Exit::ok;
 }

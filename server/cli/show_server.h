@@ -14,11 +14,12 @@ inline constexpr std::array kShowServerExamples{
 inline constexpr Command kShowServer{
     .name = "show-server",
     .aliases = kShowServerAliases,
-    .summary = "Show a server's configuration and identity",
+    .summary = "Show a server's configuration, identity and stream",
     .details =
         "Every key with its value in force, defaults included, and the cluster that the repository holds for "
-        "the server. "
-        "Does not connect; for the live state there is `status`.",
+        "the server, and how its WAL stream stands as the daemon or the receiver said last. Does not "
+        "connect; "
+        "for the server's own view there is `status SERVER`.",
     .positionals = kShowServerPositionals,
     .examples = kShowServerExamples,
     .run = run_show_server,

@@ -1,25 +1,101 @@
 #include "server/cli/status.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "server/fleet.h"
 #include "server/server_status.h"
+#include "server/table_printer.h"
 
 namespace pgkeep::server {
 
+namespace {
+
+/// One line a server: what one reads with the first coffee.
+class FleetTable {
+ public:
+  explicit FleetTable(io::TimePoint now) : now_(now) {}
+
+  void add(const ServerStatus& status) {
+    const auto lag = lag_of(status);
+    const auto wrong = problems(status, now_);
+    table_.add({status.config.name, status.config.active ? stream_word(status.stream) : "inactive",
+                lag ? io::format_bytes(*lag) : "-", kept(status), latest_backup(status), until(status),
+                wrong.empty() ? "" : wrong.front()});
+  }
+  void print(Output& out) const { table_.print(out); }
+
+ private:
+  using Align = TablePrinter::Align;
+
+  static std::string kept(const ServerStatus& status) {
+    const auto& slot = status.stream.slot;
+    return slot && slot->retained_bytes ? io::format_bytes(*slot->retained_bytes) : "-";
+  }
+  std::string ago(io::TimePoint time) const {
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now_ - time);
+    return io::format_duration(std::max(age, std::chrono::milliseconds(0))) + " ago";
+  }
+  std::string latest_backup(const ServerStatus& status) const {
+    return status.backups.empty() ? "none" : ago(status.backups.back().ended);
+  }
+  std::string until(const ServerStatus& status) const {
+    return status.last_commit ? ago(*status.last_commit) : "-";
+  }
+
+  io::TimePoint now_;
+  TablePrinter table_{{{"SERVER"},
+                       {"STREAM"},
+                       {"BEHIND", Align::right},
+                       {"SLOT KEEPS", Align::right},
+                       {"LATEST BACKUP", Align::right},
+                       {"LAST COMMIT", Align::right},
+                       {"PROBLEM"}}};
+};
+
+void describe_daemon(const std::optional<DaemonReport>& daemon, Output& out) {
+  if (!daemon) {
+    out.note("no daemon serves this repository; `pgkeep serve` receives WAL for all servers");
+    return;
+  }
+  out.fact(fmt::format("pgkeep serve: process {} since {}, {}", daemon->pid, io::format_time(daemon->started),
+                       counted(daemon->servers.size(), "server")));
+  if (!daemon->config_problem.empty())
+    out.warning(fmt::format("the daemon goes on with the configuration of {}; it refused the one of now: {}",
+                            io::format_time(daemon->configured), daemon->config_problem));
+}
+
+}  // namespace
+
 Exit run_status(const Invocation& invocation) {
+  auto& out = invocation.out;
   const auto config = load_config(invocation.config_file);
   const auto repository = open_repository_if_there(config);
-  const auto servers = choose_servers(config, invocation.arguments.values("SERVER"), false);
+  const auto names = invocation.arguments.values("SERVER");
+  const bool fleet = names.empty() || names == std::vector<std::string>{"all"};
+  const auto servers = choose_servers(config, names, false);
+  const auto daemon = find_daemon(repository, out);
+  const auto now = io::now();
+  FleetTable table(now);
   auto data = Json::array();
   const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
-    const auto status = read_status(server, repository, invocation.stop, invocation.out);
-    invocation.out.fact(fmt::format("Server {}:", server.name));
-    for (const auto& line : describe(status)) invocation.out.fact("  " + line);
-    data.push_back(status_json(status));
+    auto status = read_stored_status(server, repository, daemon, out);
+    if (fleet) {
+      table.add(status);
+    } else {
+      ask_live_status(status, invocation.stop);
+      out.fact(fmt::format("Server {}:", server.name));
+      for (const auto& line : describe(status, now)) out.fact("  " + line);
+    }
+    data.push_back(status_json(status, now));
     return Exit::ok;
   });
-  invocation.out.data(std::move(data));
+  if (fleet) {
+    describe_daemon(daemon, out);
+    table.print(out);
+  }
+  out.data(std::move(data));
   return exit;
 }
 

@@ -8,6 +8,7 @@ Exit run_status(const Invocation& invocation);
 
 inline constexpr std::array kStatusPositionals{kAnyServers};
 inline constexpr std::array kStatusExamples{
+    Example{"status", "the fleet at a glance"},
     Example{"status main", "the live server, its WAL stream and what is stored"},
     Example{"status all --json", "of the whole fleet, for a program"},
 };
@@ -15,12 +16,14 @@ inline constexpr Command kStatus{
     .name = "status",
     .summary = "Show the state of servers",
     .details =
-        "What the server says (version, position, slot), whether WAL is being received and how far behind it "
-        "is, which WAL "
-        "and backups are stored, and the last run that failed unless a later one of its kind succeeded. A "
-        "server that cannot be reached is shown as "
-        "such and "
-        "does not make the command fail; `check` does that.",
+        "For the fleet, a line a server: how its stream stands, how far behind it is, what its slot keeps on "
+        "it, the latest backup, the last commit that is held, and the worst problem. It comes from the "
+        "daemon "
+        "and the files, without asking any server, so it is quick however many are down. For servers that "
+        "are "
+        "named, all there is to know, the server's own view (version, position, slot, synchronous commits) "
+        "included. A server that cannot be reached is shown as such and does not make the command fail; "
+        "`check` does that.",
     .positionals = kStatusPositionals,
     .examples = kStatusExamples,
     .run = run_status,

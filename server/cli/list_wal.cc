@@ -1,0 +1,182 @@
+#include "server/cli/list_wal.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "server/fleet.h"
+#include "server/stored_records.h"
+#include "server/table_printer.h"
+#include "server/wal_facts.h"
+
+namespace pgkeep::server {
+namespace {
+
+using catalog::Event;
+using catalog::WalGap;
+using catalog::WalJoint;
+using catalog::WalRange;
+
+Json range_json(const WalRange& range) {
+  return {{"timeline", range.timeline.value()},
+          {"begin_lsn", range.begin.to_string()},
+          {"end_lsn", range.end.to_string()},
+          {"bytes", range.end - range.begin}};
+}
+
+Json event_json(const Event& event) {
+  return {{"at", json_time(event.at)},
+          {"kind", to_string(event.kind)},
+          {"cause", event.cause},
+          {"range", event.range ? range_json(*event.range) : Json()}};
+}
+
+/// What the index knows of the segments in a range.
+struct RangeContent {
+  std::uint64_t segments = 0;
+  std::uint64_t stored_bytes = 0;
+};
+
+RangeContent content_of(const WalRange& range, const std::vector<catalog::SegmentRow>& segments) {
+  RangeContent content;
+  for (const auto& row : segments) {
+    if (row.segment.timeline != range.timeline || row.begin < range.begin || row.end > range.end) continue;
+    ++content.segments;
+    content.stored_bytes += row.stored_bytes;
+  }
+  return content;
+}
+
+std::string describe(const WalGap& gap) {
+  const auto& range = gap.range;
+  return fmt::format(
+      "MISSING: {} to {} of timeline {} ({}); {}", range.begin.to_string(), range.end.to_string(),
+      range.timeline.to_string(), io::format_bytes(range.end - range.begin),
+      gap.event ? fmt::format("lost, noticed {}: {}", io::format_time(gap.event->at), gap.event->cause)
+                : "it may still come");
+}
+
+std::string describe(const WalJoint& joint) {
+  return fmt::format("timeline {} goes on on timeline {} at {}", joint.from.to_string(), joint.to.to_string(),
+                     joint.at.to_string());
+}
+
+void print_ranges(const WalFacts& wal, const std::vector<catalog::SegmentRow>& segments, Output& out) {
+  using Align = TablePrinter::Align;
+  TablePrinter table({{"TIMELINE", Align::right},
+                      {"FROM"},
+                      {"TO"},
+                      {"WAL", Align::right},
+                      {"SEGMENTS", Align::right},
+                      {"STORED", Align::right}});
+  for (const auto& range : wal.ranges) {
+    const auto content = content_of(range, segments);
+    table.add({range.timeline.to_string(), range.begin.to_string(), range.end.to_string(),
+               io::format_bytes(range.end - range.begin), std::to_string(content.segments),
+               io::format_bytes(content.stored_bytes)});
+  }
+  for (const auto& line : table.lines()) out.fact("  " + line);
+  for (const auto& joint : wal.joints) out.fact("  " + describe(joint));
+  for (const auto& gap : wal.gaps) out.fact("  " + describe(gap));
+}
+
+std::string shown_time(const std::optional<io::TimePoint>& time) {
+  return time ? io::format_time(*time) : "-";
+}
+
+void print_segments(const std::vector<catalog::SegmentRow>& segments, postgres::WalSegmentSize size,
+                    Output& out) {
+  TablePrinter table(
+      {{"SEGMENT"}, {"FROM"}, {"STORED", TablePrinter::Align::right}, {"FIRST COMMIT"}, {"LAST COMMIT"}});
+  for (const auto& row : segments) {
+    table.add({row.segment.name(size), row.begin.to_string(), io::format_bytes(row.stored_bytes),
+               shown_time(row.commits.earliest), shown_time(row.commits.latest)});
+  }
+  for (const auto& line : table.lines()) out.fact("  " + line);
+}
+
+Json segments_json(const std::vector<catalog::SegmentRow>& segments, postgres::WalSegmentSize size) {
+  auto list = Json::array();
+  for (const auto& row : segments) {
+    list.push_back({{"name", row.segment.name(size)},
+                    {"timeline", row.segment.timeline.value()},
+                    {"begin_lsn", row.begin.to_string()},
+                    {"end_lsn", row.end.to_string()},
+                    {"stored_bytes", row.stored_bytes},
+                    {"earliest_commit", json_time(row.commits.earliest)},
+                    {"latest_commit", json_time(row.commits.latest)}});
+  }
+  return list;
+}
+
+Json wal_json(const ServerConfig& server, const WalFacts& wal,
+              const std::vector<catalog::SegmentRow>& segments) {
+  auto ranges = Json::array();
+  for (const auto& range : wal.ranges) {
+    auto json = range_json(range);
+    const auto content = content_of(range, segments);
+    json["segments"] = content.segments;
+    json["stored_bytes"] = content.stored_bytes;
+    ranges.push_back(std::move(json));
+  }
+  auto joints = Json::array();
+  for (const auto& joint : wal.joints)
+    joints.push_back({{"from", joint.from.value()}, {"to", joint.to.value()}, {"lsn", joint.at.to_string()}});
+  auto gaps = Json::array();
+  for (const auto& gap : wal.gaps) {
+    auto json = range_json(gap.range);
+    json["lost"] = gap.event.has_value();
+    json["event"] = gap.event ? event_json(*gap.event) : Json();
+    gaps.push_back(std::move(json));
+  }
+  return {{"server", server.name},
+          {"ranges", std::move(ranges)},
+          {"joints", std::move(joints)},
+          {"gaps", std::move(gaps)}};
+}
+
+Json list(const ServerConfig& server, const store::ServerLayout& layout, const Invocation& invocation) {
+  auto& out = invocation.out;
+  const auto archive = open_archive(server, layout);
+  const auto size = archive.identity().wal_segment_size;
+  const auto wal = read_wal_facts(archive);
+  StoredRecords records(server, layout, out);
+  const auto segments = records.segments();
+  out.fact(fmt::format("Server {}: {}", server.name,
+                       wal.received
+                           ? fmt::format("WAL up to {} on timeline {}", wal.received->lsn.to_string(),
+                                         wal.received->timeline.to_string())
+                           : std::string("no WAL")));
+  print_ranges(wal, segments, out);
+  auto json = wal_json(server, wal, segments);
+  if (invocation.arguments.has("--segments")) {
+    print_segments(segments, size, out);
+    json["segments"] = segments_json(segments, size);
+  }
+  if (invocation.arguments.has("--events")) {
+    auto events = Json::array();
+    for (const auto& event : catalog::EventJournal(layout).read()) {
+      out.fact(fmt::format("  {}  {}: {}", io::format_time(event.at), to_string(event.kind), event.cause));
+      events.push_back(event_json(event));
+    }
+    json["events"] = std::move(events);
+  }
+  return json;
+}
+
+}  // namespace
+
+Exit run_list_wal(const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  const auto servers = choose_servers(fleet.config(), invocation.arguments.values("SERVER"), false);
+  auto data = Json::array();
+  const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+    const auto layout = fleet.layout(server);
+    if (is_known(layout)) data.push_back(list(server, layout, invocation));
+    return Exit::ok;
+  });
+  invocation.out.data(std::move(data));
+  return exit;
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "server/cli/positionals.h"
+
+namespace pgkeep::server {
+
+Exit run_list_wal(const Invocation& invocation);
+
+inline constexpr std::array<std::string_view, 1> kListWalAliases{"list-wals"};
+inline constexpr std::array kListWalPositionals{kAnyServers};
+inline constexpr std::array kListWalOptions{
+    Option{"--segments", "", "every segment: its name, what it takes, when its commits were"},
+    Option{"--events", "", "everything that ever happened to the WAL, not only what is still missing"},
+};
+inline constexpr std::array kListWalExamples{
+    Example{"list-wal main", "which stretches of WAL are held without a hole, and what is missing, and why"},
+    Example{"list-wal main --segments", "each file"},
+};
+inline constexpr Command kListWal{
+    .name = "list-wal",
+    .aliases = kListWalAliases,
+    .summary = "Show which WAL is held, and what is missing",
+    .details =
+        "The WAL of a server as stretches without a hole, by timeline, with the places where one timeline "
+        "goes "
+        "on on the next. MISSING is a gap that no recovery can cross, with its cause when it is known to be "
+        "lost; without a cause it may still come, by the stream or by put-wal. Reads the files, not the "
+        "server.",
+    .positionals = kListWalPositionals,
+    .options = kListWalOptions,
+    .examples = kListWalExamples,
+    .run = run_list_wal,
+};
+
+}  // namespace pgkeep::server
