@@ -152,6 +152,29 @@ std::vector<Keywords> connection_attempts(const ConnectionSettings& settings, Co
   return attempts;
 }
 
+std::vector<std::string> split_hosts(std::string_view conninfo) {
+  const auto given = parse_conninfo(conninfo);
+  auto hosts = spread_hosts(given);
+  if (hosts.empty()) return {std::string(conninfo)};
+  std::vector<std::string> conninfos;
+  for (const auto& host : hosts) {
+    std::string text = "target_session_attrs=any";
+    const auto add = [&](const auto& keyword) {
+      text += fmt::format(" {}={}", keyword.first, quote_value(keyword.second));
+    };
+    for (const auto& keyword : given) {
+      const bool of_one_host =
+          keyword.first == "host" || keyword.first == "hostaddr" || keyword.first == "port";
+      if (!of_one_host && keyword.first != "target_session_attrs") add(keyword);
+    }
+    for (const auto& keyword : host) {
+      if (!keyword.second.empty()) add(keyword);
+    }
+    conninfos.push_back(std::move(text));
+  }
+  return conninfos;
+}
+
 std::optional<std::chrono::seconds> connect_timeout(const ConnectionSettings& settings) {
   const auto text = value_of(parse_conninfo(settings.conninfo), "connect_timeout");
   if (text.empty() && settings.connect_timeout <= std::chrono::seconds::zero()) return std::nullopt;

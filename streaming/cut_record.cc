@@ -93,7 +93,7 @@ std::optional<io::File> open_partial(const catalog::WalArchive& archive,
 }  // namespace
 
 bool only_a_cut_record_follows(const catalog::WalArchive& archive, const postgres::WalPosition& fork,
-                               const postgres::WalPosition& here) {
+                               const postgres::WalSegment& last) {
   const auto size = archive.identity().wal_segment_size;
   const auto in_page = fork.lsn.value() % postgres::kWalBlockBytes;
   if (fork.lsn.value() % postgres::kWalRecordAlignment != 0 ||
@@ -101,7 +101,6 @@ bool only_a_cut_record_follows(const catalog::WalArchive& archive, const postgre
     return false;
 
   RecordScan scan(fork.lsn);
-  const auto last = postgres::WalSegment::holding(here, size);
   for (auto segment = postgres::WalSegment::holding(fork, size); segment <= last; segment = segment.next()) {
     bool more = true;
     if (auto archived = archive.open_segment(segment)) {
@@ -116,7 +115,8 @@ bool only_a_cut_record_follows(const catalog::WalArchive& archive, const postgre
   }
   // A record that ends before what was received does, and is not whole, is damage and no cut.
   if (scan.has_no_length()) return scan.blank();
-  return !scan.ended() || (!scan.whole() && scan.end() > archive.partial_end(last));
+  const auto held = archive.has(last) ? last.end(size) : archive.partial_end(last);
+  return !scan.ended() || (!scan.whole() && scan.end() > held);
 }
 
 }  // namespace pgkeep::streaming

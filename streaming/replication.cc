@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kLongestSlotName = 63;
 constexpr int kFirstWithReadSlot = 15;
+constexpr int kFirstWithInHotStandby = 14;
 
 [[noreturn]] void refuse_answer(const Connection& connection, std::string_view command,
                                 std::string_view why) {
@@ -115,6 +116,11 @@ std::string show(Connection& connection, std::string_view setting) {
   return require(connection, command, ask_row(connection, command, 1)[0], "value");
 }
 
+bool is_standby(Connection& connection) {
+  const bool says_it_plainly = connection.major_version() >= kFirstWithInHotStandby;
+  return show(connection, says_it_plainly ? "in_hot_standby" : "transaction_read_only") == "on";
+}
+
 postgres::WalSegmentSize show_wal_segment_size(Connection& connection) {
   constexpr const char* kSetting = "wal_segment_size";
   const auto text = show(connection, kSetting);
@@ -177,6 +183,25 @@ std::optional<SlotPosition> read_slot(Connection& connection, const std::string&
   if (connection.major_version() >= kFirstWithReadSlot) return read_slot_by_command(connection, slot);
   auto session = Connection::open(settings, ConnectionKind::sql, stop);
   return read_slot_by_sql(session, slot);
+}
+
+std::optional<std::string> ask_slot_status(const std::string& slot, const ConnectionSettings& settings,
+                                           const std::stop_token& stop) {
+  check_slot_name(slot);
+  auto session = Connection::open(settings, ConnectionKind::sql, stop);
+  const auto answer = session.query(fmt::format(
+      "SELECT wal_status FROM pg_catalog.pg_replication_slots WHERE slot_name = {}", quote_literal(slot)));
+  if (answer.rows.empty()) return std::nullopt;
+  return answer.rows.front().at(0).value_or("");
+}
+
+std::vector<std::string> list_server_wal(const ConnectionSettings& settings, const std::stop_token& stop) {
+  auto session = Connection::open(settings, ConnectionKind::sql, stop);
+  std::vector<std::string> names;
+  for (auto& row : session.query("SELECT name FROM pg_catalog.pg_ls_waldir()").rows) {
+    if (row.at(0)) names.push_back(*std::move(row[0]));
+  }
+  return names;
 }
 
 void check_slot_name(std::string_view slot) {

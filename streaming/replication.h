@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "catalog/identity.h"
 #include "streaming/connection.h"
@@ -19,6 +20,8 @@ struct SystemInfo {
 SystemInfo identify_system(Connection& connection);
 
 std::string show(Connection& connection, std::string_view setting);
+/// False for a primary. On 13 a primary whose transactions are read-only by default passes for a standby.
+bool is_standby(Connection& connection);
 /// SHOW wal_segment_size.
 postgres::WalSegmentSize show_wal_segment_size(Connection& connection);
 
@@ -39,13 +42,20 @@ bool create_slot(Connection& connection, const std::string& slot);
 bool drop_slot(Connection& connection, const std::string& slot);
 
 struct SlotPosition {
-  std::optional<postgres::Lsn> restart_lsn;
+  std::optional<postgres::Lsn> restart_lsn;      // nothing: it holds nothing back, or no more
   std::optional<postgres::TimelineId> timeline;  // 15 and up
 };
 /// Nothing when there is no such slot. READ_REPLICATION_SLOT on 15 and up; on 13 and 14 by SQL over
 /// `settings`.
 std::optional<SlotPosition> read_slot(Connection& connection, const std::string& slot,
                                       const ConnectionSettings& settings, const std::stop_token& stop);
+
+/// wal_status of pg_replication_slots ("lost" for one that was invalidated), by SQL over `settings`. Nothing
+/// when there is no such slot; empty for one that holds nothing back.
+std::optional<std::string> ask_slot_status(const std::string& slot, const ConnectionSettings& settings,
+                                           const std::stop_token& stop);
+/// The names of the files in pg_wal, by SQL over `settings`: needs pg_monitor. ServerError 42501 without.
+std::vector<std::string> list_server_wal(const ConnectionSettings& settings, const std::stop_token& stop);
 
 /// Throws UsageError unless [a-z0-9_]{1,63}.
 void check_slot_name(std::string_view slot);

@@ -58,18 +58,20 @@ class WalReceiverObserver {
 
 /// Receives the WAL of one server into its archive, until it is told to stop.
 ///
-/// A small state machine on the caller's thread: connect, confirm the identity, choose the start from what is
-/// on disk (else the slot, else the server's position), stream, follow timeline switches, back off and retry.
-/// A complete segment is validated, compressed and archived by a second thread, so that the stream and its
-/// replies never wait for it; at most two segments are under way. Flush order: bytes into .partial, fsync,
-/// and only then the status message that reports them. A reply that the server asks for is sent after an
-/// fsync of what is written, so that its shutdown is never held up. The position reported as flushed never
-/// runs ahead of what survives a power cut and is found again at the next start: a whole partial is archived
-/// then without asking the server, any other is received again over itself, and of both nothing is removed.
-/// While it is received again, no flush position is reported: it must not go backwards.
+/// On the caller's thread, one WalSession after the other: choose a host, confirm the identity, see to the
+/// slot, choose the start from what is on disk (else the slot, else the server's position), stream, follow
+/// timeline switches; and back off in between. Writing, syncing and archiving are done by the workers, so
+/// that the stream and its replies never wait for them. Flush order: bytes into .partial, fsync, and only
+/// then the status message that reports them. The position reported as flushed never runs ahead of what
+/// survives a power cut and is found again at the next start: a whole partial is archived then without asking
+/// the server, any other is received again over itself, and of both nothing is removed. While it is received
+/// again, no flush position is reported: it must not go backwards.
 ///
-/// A server that is on another branch than the WAL here (a lower timeline, or one that was left before our
-/// last byte's segment) is refused; one that is behind on the same timeline is asked again later.
+/// The line of a server that went over to a higher timeline is followed, also from before our last byte: what
+/// lies behind that fork stays, and an event says so. A server on another branch (a lower timeline, or one
+/// that does not come from ours) is refused; one that is behind on the same timeline is asked again later.
+/// WAL that the server has removed is looked for on the other hosts of the conninfo; what is found nowhere is
+/// put down as a gap, and the stream goes on behind it.
 ///
 /// Borrows the observer and the workers. Holds the server's receiver lock while it runs. Threads: run() keeps
 /// the caller's; progress() and streaming() may be called from any.
@@ -92,7 +94,7 @@ class WalReceiver {
   bool streaming() const noexcept { return streaming_.load(); }
 
  private:
-  class Stream;  // one connection, from log-in to its end
+  void receive(const std::stop_token& stop);
   store::ServerLayout layout_;
   WalReceiverSettings settings_;
   WalReceiverObserver* observer_;

@@ -13,80 +13,78 @@ constexpr postgres::TimelineId kFirstTimeline{1};
 constexpr std::string_view kNoSuchFile = "58P01";
 constexpr std::string_view kKeepApart =
     "What is here stays as it is, and nothing of that server was stored. If it is an old primary or was "
-    "restored to an "
-    "earlier state, correct the conninfo; to keep it nevertheless, give it a new server name";
+    "restored to an earlier state, correct the conninfo; to keep it nevertheless, give it a new server name";
 
-std::string place(const postgres::WalPosition& position) {
-  return fmt::format("{} of timeline {}", position.lsn.to_string(), position.timeline.to_string());
+/// The last segment of a timeline of which something is here, complete or not.
+std::optional<postgres::WalSegment> last_segment(const catalog::WalInventory& wal,
+                                                 postgres::TimelineId timeline) {
+  std::optional<postgres::WalSegment> last;
+  for (const auto* names : {&wal.segments, &wal.partials}) {
+    for (const auto& segment : *names) {
+      if (segment.timeline == timeline) last = std::max(last, std::optional(segment));
+    }
+  }
+  return last;
 }
 
-/// Where the line left the timeline of `here`, when only a cut record lies between that and what is here.
-std::optional<postgres::Lsn> fork_before_cut_record(const catalog::WalArchive& archive,
-                                                    const postgres::TimelineHistory& line,
-                                                    const postgres::WalPosition& here) {
-  const auto fork = line.end_of(here.timeline);
-  if (!fork || *fork >= here.lsn) return std::nullopt;
-  return only_a_cut_record_follows(archive, {here.timeline, *fork}, here) ? fork : std::nullopt;
+postgres::Lsn end_of_held(const catalog::WalArchive& archive, const postgres::WalSegment& segment) {
+  return archive.has(segment) ? segment.end(archive.identity().wal_segment_size)
+                              : archive.partial_end(segment);
 }
 
-/// Throws unless the server can send what follows `here`, the first byte that is not here.
-void require_on_line(const Connection& connection, const SystemInfo& system,
-                     const catalog::WalArchive& archive, const postgres::TimelineHistory& line,
-                     const postgres::WalPosition& here) {
-  if (here.timeline > system.timeline) {
-    throw Refused(fmt::format(
-        "{} is on timeline {}, but WAL of timeline {} was received already (up to {}). {}", connection.peer(),
-        system.timeline.to_string(), here.timeline.to_string(), here.lsn.to_string(), kKeepApart));
-  }
-  if (!line.contains(here) && !fork_before_cut_record(archive, line, here)) {
-    const auto left = line.end_of(here.timeline);
-    throw Refused(fmt::format(
-        "{} is on timeline {}, which {}; but here WAL is received up to {}: that is another branch. {}",
-        connection.peer(), system.timeline.to_string(),
-        left ? fmt::format("left timeline {} at {}", here.timeline.to_string(), left->to_string())
-             : fmt::format("does not come from timeline {}", here.timeline.to_string()),
-        place(here), kKeepApart));
-  }
-  if (here.timeline == system.timeline && here.lsn > system.position) {
-    throw ServerBehind(fmt::format(
-        "{} is only at {} of timeline {}, but WAL was received up to {} before; waiting for it to come there "
-        "(it never will if it was restored to an earlier state)",
-        connection.peer(), system.position.to_string(), system.timeline.to_string(), here.lsn.to_string()));
-  }
-}
-
-/// In the segment that holds the fork, on the timeline that goes on there; or behind what was received of it.
-StreamStart start_behind_fork(const catalog::WalArchive& archive, const postgres::TimelineHistory& line,
-                              postgres::Lsn fork) {
-  const auto size = archive.identity().wal_segment_size;
-  const auto timeline = line.timeline_at(fork);
-  const auto end = line.end_of(timeline);
-  auto segment = postgres::WalSegment::holding({timeline, fork}, size);
-  while (archive.has(segment) && (!end || segment.end(size) <= *end)) segment = segment.next();
-  return {{timeline, segment.begin(size)}, std::max(fork, archive.partial_end(segment))};
+/// Going on behind a file that is no segment would leave a hole that nobody fills.
+void require_segment_before(const catalog::WalArchive& archive, const postgres::TimelineHistory& line,
+                            const postgres::WalPosition& position) {
+  const auto& identity = archive.identity();
+  const auto number = position.lsn.value() / identity.wal_segment_size.bytes();
+  if (number == 0) return;
+  const auto timeline = line.timeline_at(postgres::Lsn(position.lsn.value() - 1));
+  const auto last = archive.open_segment({timeline, number - 1});
+  if (!last || (last->header().system == identity.system && last->header().size == identity.wal_segment_size))
+    return;
+  throw Corruption(
+      fmt::format("{}: holds a segment of another cluster (system identifier {}, here {})",
+                  archive.layout().archived({timeline, number - 1}, identity.wal_segment_size).native(),
+                  last->header().system.to_string(), identity.system.to_string()));
 }
 
 }  // namespace
 
-void adopt_histories(Connection& connection, const SystemInfo& system, catalog::WalArchive& archive,
-                     const std::function<void(postgres::TimelineId, const std::string&)>& stored) {
-  std::optional<std::string> content;
-  postgres::TimelineHistory line(system.timeline);
-  if (system.timeline != kFirstTimeline) {
-    content = timeline_history(connection, system.timeline).content;
-    line = postgres::TimelineHistory::parse(system.timeline, *content);
-  }
-  if (const auto here = archive.resume_position()) require_on_line(connection, system, archive, line, *here);
+ServerLine ask_line(Connection& connection, const SystemInfo& system) {
+  if (system.timeline == kFirstTimeline) return {postgres::TimelineHistory(kFirstTimeline), std::nullopt};
+  auto content = timeline_history(connection, system.timeline).content;
+  auto history = postgres::TimelineHistory::parse(system.timeline, content);
+  return {std::move(history), std::move(content)};
+}
 
-  const auto store = [&](postgres::TimelineId timeline, const std::string& history) {
-    archive.store_history(timeline, history);
-    stored(timeline, history);
-  };
-  if (content) store(system.timeline, *content);
-  for (const auto& ancestor : line.ancestors()) {
-    if (ancestor.timeline == kFirstTimeline || archive.read_history(ancestor.timeline)) continue;
+void require_on_line(const std::string& peer, const ServerLine& line, const catalog::WalArchive& archive) {
+  const auto timeline = line.history.timeline();
+  const auto newest = catalog::newest_timeline(archive.inventory());
+  if (newest && *newest > timeline) {
+    throw OtherBranch(fmt::format("{} is on timeline {}, but WAL of timeline {} was received already. {}",
+                                  peer, timeline.to_string(), newest->to_string(), kKeepApart));
+  }
+  if (newest && !line.history.contains(*newest)) {
+    throw OtherBranch(
+        fmt::format("{} is on timeline {}, which does not come from timeline {}, of which WAL was "
+                    "received: that is another branch. {}",
+                    peer, timeline.to_string(), newest->to_string(), kKeepApart));
+  }
+  const auto known = archive.read_history(timeline);
+  if (known && known != line.content) {
+    throw OtherBranch(
+        fmt::format("{}: {} has another history of timeline {}: two branches of the cluster took "
+                    "that number. {}",
+                    archive.layout().history(timeline).native(), peer, timeline.to_string(), kKeepApart));
+  }
+}
+
+void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& intake) {
+  if (line.content) intake.store_history(line.history.timeline(), *line.content);
+  for (const auto& ancestor : line.history.ancestors()) {
+    if (ancestor.timeline == kFirstTimeline || intake.archive().read_history(ancestor.timeline)) continue;
     try {
-      store(ancestor.timeline, timeline_history(connection, ancestor.timeline).content);
+      intake.store_history(ancestor.timeline, timeline_history(connection, ancestor.timeline).content);
     } catch (const ServerError& error) {
       // A copy of a cluster need not have the files of all its ancestors.
       if (error.sqlstate() != kNoSuchFile) throw;
@@ -94,37 +92,70 @@ void adopt_histories(Connection& connection, const SystemInfo& system, catalog::
   }
 }
 
-StreamStart choose_start(Connection& connection, const SystemInfo& system, const catalog::WalArchive& archive,
-                         const WalReceiverSettings& settings, const std::stop_token& stop,
-                         const std::function<void(const std::string&)>& warn) {
+void report_branch_left(const std::string& peer, const postgres::TimelineHistory& line,
+                        postgres::TimelineId timeline, const catalog::WalArchive& archive,
+                        EventReporter& events) {
+  const auto fork = line.end_of(timeline);
+  const auto last = last_segment(archive.inventory(), timeline);
+  if (!fork || !last) return;
+  const auto end = end_of_held(archive, *last);
+  if (end <= *fork || only_a_cut_record_follows(archive, {timeline, *fork}, *last)) return;
+  events.report(
+      catalog::EventKind::branch_left,
+      fmt::format(
+          "{} left timeline {} at {} for timeline {}, but WAL of timeline {} was received up to {}: what "
+          "lies between is not on the server, and commits that it acknowledged may be among it. "
+          "`pgkeep recover` with --target-tli {} reaches it",
+          peer, timeline.to_string(), fork->to_string(), line.timeline().to_string(), timeline.to_string(),
+          end.to_string(), timeline.to_string()),
+      catalog::WalRange{timeline, *fork, end});
+}
+
+std::optional<postgres::Lsn> held_end(const catalog::WalArchive& archive, const catalog::WalInventory& wal,
+                                      const postgres::TimelineHistory& line) {
   const auto size = archive.identity().wal_segment_size;
-  if (const auto resumed = archive.resume_position()) {
-    const auto line = archive.history(system.timeline);
-    if (line && !line->contains(*resumed)) {
-      if (const auto fork = fork_before_cut_record(archive, *line, *resumed))
-        return start_behind_fork(archive, *line, *fork);
+  std::optional<postgres::Lsn> end;
+  const auto add = [&](const postgres::WalSegment& segment) {
+    const auto left = line.end_of(segment.timeline);
+    if (!line.contains(segment.timeline) || (left && *left <= segment.begin(size))) return;
+    const auto reached = end_of_held(archive, segment);
+    end = std::max(end, std::optional(left ? std::min(*left, reached) : reached));
+  };
+  std::ranges::for_each(wal.segments, add);
+  std::ranges::for_each(wal.partials, add);
+  return end;
+}
+
+StreamStart choose_start(const std::string& peer, const SystemInfo& system,
+                         const postgres::TimelineHistory& line, const SlotPosition& slot,
+                         std::optional<postgres::Lsn> begin_at, const catalog::WalArchive& archive,
+                         std::span<const catalog::Event> events) {
+  const auto size = archive.identity().wal_segment_size;
+  const auto wal = archive.inventory();
+  const auto kept_from = slot.restart_lsn.value_or(postgres::Lsn());
+  if (const auto resumed = catalog::find_resume_point(wal, line, size, events)) {
+    const auto& position = resumed->position;
+    require_segment_before(archive, line, position);
+    if (position.timeline == system.timeline && position.lsn > system.position) {
+      throw ServerBehind(fmt::format(
+          "{} is only at {} of timeline {}, but WAL was received up to {} before; waiting for it to come "
+          "there "
+          "(it never will if it was restored to an earlier state)",
+          peer, system.position.to_string(), system.timeline.to_string(), position.lsn.to_string()));
     }
-    // The flush position that was reported last is not known, but lies in what was received.
-    const auto received = archive.partial_end(postgres::WalSegment::holding(*resumed, size));
-    return {*resumed, received};
+    // Which position was reported last is not known, but it lies in what is held, and the slot is not before.
+    const auto held = held_end(archive, wal, line).value_or(position.lsn);
+    return {position, std::max(held, kept_from), resumed->until};
   }
   postgres::WalPosition from{system.timeline, system.position};
-  try {
-    const auto slot = read_slot(connection, settings.slot, settings.connection, stop);
-    if (slot && slot->restart_lsn) {
-      from.lsn = *slot->restart_lsn;
-      // Before 15 a slot has no timeline, and 13 and 14 let it lie on an ancestor as well.
-      const auto line = archive.history(system.timeline);
-      from.timeline = slot->timeline ? *slot->timeline : line ? line->timeline_at(from.lsn) : system.timeline;
-    }
-  } catch (const ServerError& error) {
-    warn(fmt::format(
-        "cannot read where slot {} stands, so WAL is received from the server's present position on "
-        "({}): {}",
-        settings.slot, system.position.to_string(), error.what()));
+  if (begin_at) {
+    from = {line.timeline_at(*begin_at), *begin_at};
+  } else if (slot.restart_lsn) {
+    // Before 15 a slot has no timeline, and 13 and 14 let it lie on an ancestor as well.
+    from = {slot.timeline.value_or(line.timeline_at(*slot.restart_lsn)), *slot.restart_lsn};
   }
   const auto begin = postgres::WalSegment::holding(from, size).begin(size);
-  return {{from.timeline, begin}, from.lsn};
+  return {{from.timeline, begin}, std::max(from.lsn, kept_from), {}};
 }
 
 }  // namespace pgkeep::streaming

@@ -2,21 +2,14 @@
 
 #include <functional>
 #include <optional>
-#include <stop_token>
 #include <string>
 
 #include "catalog/io/error.h"
-#include "catalog/wal_archive.h"
-#include "streaming/wal_receiver.h"
+#include "catalog/wal_continuity.h"
+#include "streaming/event_reporter.h"
+#include "streaming/wal_intake.h"
 
 namespace pgkeep::streaming {
-
-/// Where to stream from.
-struct StreamStart {
-  postgres::WalPosition position;  // first byte of a segment
-  /// No flush position below it is to be reported: the server knows a later one already.
-  postgres::Lsn report_from;
-};
 
 /// The server is the right one, but has not reached yet what was received from it before: a standby that
 /// lags, say.
@@ -26,18 +19,43 @@ class ServerBehind : public Error {
   bool retryable() const noexcept override { return true; }
 };
 
-/// Fetches the history of the server's timeline and those of its ancestors that the archive lacks, and stores
-/// them durably. Before that, throws Refused when the WAL in the archive is not on that line, ServerBehind
-/// when the server has not come so far yet; nothing is stored then. Corruption as
-/// WalArchive::store_history().
-void adopt_histories(Connection& connection, const SystemInfo& system, catalog::WalArchive& archive,
-                     const std::function<void(postgres::TimelineId, const std::string&)>& stored);
+/// The server is on another branch than the WAL here: nothing of it may be stored.
+class OtherBranch : public Refused {
+ public:
+  using Refused::Refused;
+};
 
-/// From what is on disk, or from the fork when the server left its timeline before a record of which only the
-/// beginning is here (it was recovered from here to the last byte); else where the slot holds WAL back; else
-/// from the server's position, each rounded down to a segment. `warn` hears when the slot cannot be read.
-StreamStart choose_start(Connection& connection, const SystemInfo& system, const catalog::WalArchive& archive,
-                         const WalReceiverSettings& settings, const std::stop_token& stop,
-                         const std::function<void(const std::string&)>& warn);
+/// The timelines that a server comes from, as it says itself.
+struct ServerLine {
+  postgres::TimelineHistory history;
+  std::optional<std::string> content;  // of its history file; timeline 1 has none
+};
+ServerLine ask_line(Connection& connection, const SystemInfo& system);
+
+/// Throws OtherBranch unless the newest timeline with WAL here is on the server's line, and its history file,
+/// if it is here, is the server's. The message says nothing that changes from one attempt to the next.
+void require_on_line(const std::string& peer, const ServerLine& line, const catalog::WalArchive& archive);
+
+/// Stores the history of the server's timeline and those of its ancestors that the archive lacks, durably.
+void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& intake);
+
+/// When the server's line left `timeline` before the end of what is held of it, and whole records lie behind
+/// the fork: an event that says so. What lies there stays.
+void report_branch_left(const std::string& peer, const postgres::TimelineHistory& line,
+                        postgres::TimelineId timeline, const catalog::WalArchive& archive,
+                        EventReporter& events);
+
+/// Where to go on: behind what is on disk (catalog::find_resume_point); when nothing of the line is, at
+/// `begin_at`, else where the slot holds WAL back, else at the server's position, rounded down to a segment.
+/// Throws ServerBehind when the server has not come that far; Corruption when the last archived segment
+/// before it cannot be read or is another cluster's.
+StreamStart choose_start(const std::string& peer, const SystemInfo& system,
+                         const postgres::TimelineHistory& line, const SlotPosition& slot,
+                         std::optional<postgres::Lsn> begin_at, const catalog::WalArchive& archive,
+                         std::span<const catalog::Event> events);
+
+/// The end of what is held of a line, whatever is missing before it; nothing when nothing is.
+std::optional<postgres::Lsn> held_end(const catalog::WalArchive& archive, const catalog::WalInventory& wal,
+                                      const postgres::TimelineHistory& line);
 
 }  // namespace pgkeep::streaming

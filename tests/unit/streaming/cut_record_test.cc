@@ -49,7 +49,7 @@ class CutRecordTest : public testing::Test {
   io::ByteView in_five() const { return io::ByteView(record_).first(kInFive); }
   io::ByteView in_six() const { return io::ByteView(record_).subspan(kInFive); }
   bool only_cut(Lsn fork = kFork) const {
-    return only_a_cut_record_follows(archive_, {kOne, fork}, {kOne, kSixBegins});
+    return only_a_cut_record_follows(archive_, {kOne, fork}, kSix);
   }
 
   test::TempDirectory directory_;

@@ -1,0 +1,95 @@
+#include "catalog/made_slots.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/io/lock.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::uint64_t kMaxBytes = 1u << 20;
+
+std::vector<MadeSlots::Slot> parse(std::string_view text) {
+  std::vector<MadeSlots::Slot> slots;
+  const auto file = Json::parse(text);
+  for (const auto& item : file.at("slots")) {
+    const auto system =
+        postgres::SystemIdentifier::parse(item.at("system_identifier").get_ref<const std::string&>());
+    const auto created = io::parse_rfc3339(item.at("created").get_ref<const std::string&>());
+    if (!system || !created) throw std::invalid_argument("a slot without its system or its time");
+    slots.push_back({item.at("name").get<std::string>(), *system, *created});
+  }
+  return slots;
+}
+
+std::string format(const std::vector<MadeSlots::Slot>& slots) {
+  auto list = Json::array();
+  for (const auto& slot : slots) {
+    list.push_back({{"name", slot.name},
+                    {"system_identifier", slot.system.to_string()},
+                    {"created", io::format_rfc3339(slot.created)}});
+  }
+  return Json{{"slots", std::move(list)}}.dump() + '\n';
+}
+
+auto is(const std::string& name, postgres::SystemIdentifier system) {
+  return [&name, system](const MadeSlots::Slot& slot) { return slot.name == name && slot.system == system; };
+}
+
+}  // namespace
+
+std::vector<MadeSlots::Slot> MadeSlots::read() const {
+  const auto path = layout_.made_slots();
+  const auto content = io::read_file_if_exists(path, kMaxBytes);
+  if (!content) return {};
+  const auto refuse = [&](const std::exception& error) {
+    return Corruption(
+        fmt::format("{}: cannot be understood: {}; when it is removed, pgkeep takes no slot for "
+                    "one of its own",
+                    path.native(), error.what()));
+  };
+  try {
+    return parse(io::as_text(*content));
+  } catch (const Json::exception& error) {
+    throw refuse(error);
+  } catch (const std::invalid_argument& error) {
+    throw refuse(error);
+  }
+}
+
+bool MadeSlots::has(const std::string& name, postgres::SystemIdentifier system) const {
+  return std::ranges::any_of(read(), is(name, system));
+}
+
+template <typename Change>
+void MadeSlots::change(Change&& change) {
+  const auto lock_path = layout_.made_slots_lock();
+  io::make_directories(lock_path.parent_path());
+  const auto lock = io::File::open_or_create(lock_path);
+  io::lock_alone(lock);
+  auto slots = read();
+  change(slots);
+  io::write_file_durably(layout_.made_slots(), io::as_bytes(format(slots)));
+}
+
+void MadeSlots::add(const std::string& name, postgres::SystemIdentifier system) {
+  change([&](auto& slots) {
+    std::erase_if(slots, is(name, system));
+    slots.push_back({name, system, io::now()});
+  });
+}
+
+void MadeSlots::remove(const std::string& name, postgres::SystemIdentifier system) {
+  if (!has(name, system)) return;
+  change([&](auto& slots) { std::erase_if(slots, is(name, system)); });
+}
+
+}  // namespace pgkeep::catalog

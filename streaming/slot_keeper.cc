@@ -1,0 +1,112 @@
+#include "streaming/slot_keeper.h"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+
+namespace pgkeep::streaming {
+namespace {
+
+constexpr std::string_view kLost = "lost";
+constexpr int kFirstWithReadSlot = 15;
+// On 16 and 17 a slot that was invalidated moves on with what is reported, so that it looks well, but never
+// holds WAL back again: only wal_status tells. 18 refuses to stream with it, and 15 knows no such state.
+constexpr int kFirstThatHidesLoss = 16;
+constexpr int kLastThatHidesLoss = 17;
+
+}  // namespace
+
+SlotKeeper::SlotKeeper(const store::ServerLayout& layout, const WalReceiverSettings& settings,
+                       EventReporter& events)
+    : layout_(layout), slot_(settings.slot), create_(settings.create_slot), events_(&events), made_(layout) {}
+
+bool SlotKeeper::is_ours(const Node& node) const {
+  return made_.has(slot_, node.system.system);
+}
+
+SlotKeeper::Look SlotKeeper::look(Node& node, const std::stop_token& stop) const {
+  const auto version = node.connection.major_version();
+  Look seen;
+  try {
+    seen.slot = read_slot(node.connection, slot_, node.settings, stop);
+    seen.known = true;
+    // A slot that holds nothing back was never made to, or is lost; pgkeep's own always were.
+    seen.lost = seen.slot && !seen.slot->restart_lsn && is_ours(node);
+    const bool may_hide =
+        version < kFirstWithReadSlot || (version >= kFirstThatHidesLoss && version <= kLastThatHidesLoss);
+    if (seen.slot && !seen.lost && may_hide) {
+      seen.lost = ask_slot_status(slot_, node.settings, stop) == kLost;
+    }
+  } catch (const ServerError&) {
+    // No SQL for this role: what the replication protocol tells has to do.
+  } catch (const ConnectionLost&) {
+    // The same, or the next command says that the server is gone.
+  }
+  return seen;
+}
+
+SlotPosition SlotKeeper::prepare(Node& node, postgres::WalSegmentSize size, const std::stop_token& stop) {
+  auto seen = look(node, stop);
+  const bool may_be_missing = !seen.slot;
+  if (seen.lost) {
+    if (!renew(node, size, fmt::format("{} has invalidated slot {}", node.connection.peer(), slot_)))
+      return *seen.slot;
+  } else if (may_be_missing && create_) {
+    make(node, size);
+  } else {
+    return seen.slot.value_or(SlotPosition{});
+  }
+  return look(node, stop).slot.value_or(SlotPosition{});
+}
+
+bool SlotKeeper::renew_refused(Node& node, postgres::WalSegmentSize size, const ServerError& error) {
+  return renew(node, size, error.what());
+}
+
+void SlotKeeper::require_room(postgres::WalSegmentSize size) const {
+  if (io::free_space(layout_.root()) >= 2 * std::uint64_t{size.bytes()}) return;
+  throw StorageError(ENOSPC, layout_.root(),
+                     fmt::format("make room for two WAL segments, before slot {} has WAL held back", slot_));
+}
+
+/// Written down before it is made: a crash never leaves a slot that nobody knows.
+void SlotKeeper::make(Node& node, postgres::WalSegmentSize size) {
+  const bool known = is_ours(node);
+  bool created = false;
+  try {
+    require_room(size);
+    if (!known) made_.add(slot_, node.system.system);
+    created = create_slot(node.connection, slot_);
+  } catch (const Error&) {
+    if (!known) made_.remove(slot_, node.system.system);
+    throw;
+  }
+  if (created) {
+    events_->report(catalog::EventKind::slot_created,
+                    fmt::format("slot {} was made on {}", slot_, node.connection.peer()));
+  } else if (!known) {
+    made_.remove(slot_, node.system.system);  // somebody else's, which we could not see
+  }
+}
+
+bool SlotKeeper::renew(Node& node, postgres::WalSegmentSize size, const std::string& cause) {
+  if (!create_ || !is_ours(node)) {
+    events_->report(
+        catalog::EventKind::slot_lost,
+        fmt::format("{}; it holds no WAL back any more. It was not made by pgkeep, or may not be made by it: "
+                    "drop it (`pgkeep drop-slot --force`) and make it anew (`pgkeep create-slot`)",
+                    cause));
+    return false;
+  }
+  require_room(size);
+  // First dropped, then told: a server that only shuts down refuses to drop it, and then it is not lost.
+  drop_slot(node.connection, slot_);
+  events_->report(catalog::EventKind::slot_lost, fmt::format("{}; it was dropped, and is made anew", cause));
+  make(node, size);
+  return true;
+}
+
+}  // namespace pgkeep::streaming

@@ -1,0 +1,177 @@
+#include "streaming/wal_intake.h"
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+
+namespace pgkeep::streaming {
+namespace {
+
+constexpr std::chrono::seconds kGoodbyeTime{5};
+
+class ConnectionWire final : public WalWire {
+ public:
+  explicit ConnectionWire(Connection& connection) : connection_(&connection) {}
+  CopyState poll(io::ByteView& into) override { return connection_->copy_poll(into); }
+  bool wait_readable(std::chrono::milliseconds at_most, int descriptor) override {
+    return connection_->wait_readable(at_most, descriptor);
+  }
+  void send(io::ByteView message) override { connection_->copy_send(message); }
+
+ private:
+  Connection* connection_;
+};
+
+/// The row that ends a timeline: where which one goes on.
+postgres::WalPosition parse_next_timeline(const Connection& connection, const Rows& answer) {
+  if (answer.rows.size() == 1 && answer.rows[0].size() >= 2 && answer.rows[0][0] && answer.rows[0][1]) {
+    const auto timeline = postgres::TimelineId::parse_decimal(*answer.rows[0][0]);
+    const auto lsn = postgres::Lsn::parse(*answer.rows[0][1]);
+    if (timeline && lsn) return {*timeline, *lsn};
+  }
+  throw ProtocolError(
+      fmt::format("{}: the server ended the timeline without saying where it goes on", connection.peer()));
+}
+
+/// After the server ended the COPY. Nothing when it did not end the timeline.
+std::optional<postgres::WalPosition> read_end(Connection& connection) {
+  std::optional<postgres::WalPosition> next;
+  auto result = connection.next_result();
+  if (result.kind == Connection::Next::copy_in) {  // its half is closed, ours is not
+    connection.copy_end();
+    result = connection.next_result();
+  }
+  for (; result.kind != Connection::Next::done; result = connection.next_result()) {
+    if (result.kind == Connection::Next::rows) next = parse_next_timeline(connection, result.rows);
+  }
+  return next;
+}
+
+/// Ends the COPY from our side; what the server sent meanwhile is not wanted.
+void end_copy(Connection& connection) {
+  connection.copy_end();
+  io::ByteView ignored;
+  while (connection.copy_receive(ignored) == CopyState::data) {
+  }
+  while (connection.next_result().kind != Connection::Next::done) {
+  }
+}
+
+/// After stop: the last report, and the stream's end as the protocol wants it, but only for so long.
+void say_goodbye(Connection& connection, WalStream& stream) {
+  connection.allow_goodbye(kGoodbyeTime);
+  try {
+    stream.flush_and_report();
+    end_copy(connection);
+  } catch (const ConnectionLost&) {
+    // All that was received is flushed; the server will hear it from the next connection.
+  } catch (const ServerError&) {
+    // It shuts down, say: the same.
+  }
+}
+
+}  // namespace
+
+WalIntake::WalIntake(catalog::WalArchive archive, const WalReceiverSettings& settings,
+                     WalReceiverObserver& observer, WalWorkers& workers, Progress progress)
+    : settings_(settings),
+      observer_(&observer),
+      workers_(&workers),
+      progress_(std::move(progress)),
+      archive_(std::move(archive)),
+      index_(archive_.layout(), [&observer](const std::string& what) { observer.warning(what); }),
+      archiver_(archive_, workers.archive,
+                [this](const catalog::SegmentFileHeader& segment) { archived(segment); }) {}
+
+void WalIntake::archived(const catalog::SegmentFileHeader& segment) {
+  index_.segment_archived(segment);
+  observer_->segment_archived(segment);
+}
+
+void WalIntake::finish_interrupted() {
+  for (const auto& segment : archive_.finish_interrupted()) archived(segment);
+}
+
+void WalIntake::store_history(postgres::TimelineId timeline, const std::string& content) {
+  archive_.store_history(timeline, content);
+  index_.history_stored(timeline, content);
+}
+
+StreamEnd WalIntake::receive(Connection& connection, const std::string* slot, const StreamStart& start,
+                             const std::stop_token& stop) {
+  const auto timeline = start.position.timeline;
+  const auto line = archive_.history(timeline);
+  if (!line) {
+    throw Refused(
+        fmt::format("the WAL to be received begins on timeline {}, but {} has no history of it; without it "
+                    "that WAL cannot be checked. Copy {} into the server's pg_wal",
+                    timeline.to_string(), connection.peer(), timeline.history_file()));
+  }
+  connection.send(fmt::format("START_REPLICATION {}PHYSICAL {} TIMELINE {}",
+                              slot != nullptr ? fmt::format("SLOT {} ", quote_identifier(*slot)) : "",
+                              start.position.lsn.to_string(), timeline.to_string()));
+  auto answer = connection.next_result();
+  if (answer.kind == Connection::Next::rows) {  // nothing is left of this timeline
+    const auto next = parse_next_timeline(connection, answer.rows);
+    while (connection.next_result().kind != Connection::Next::done) {
+    }
+    return {StreamEnd::Why::timeline_ended, next};
+  }
+  if (answer.kind != Connection::Next::copy_both) {
+    throw ProtocolError(fmt::format("{}: START_REPLICATION began no stream", connection.peer()));
+  }
+  observer_->streaming_from(start.position);
+  return receive_copy(connection, start, *line, stop);
+}
+
+StreamEnd WalIntake::receive_copy(Connection& connection, const StreamStart& start,
+                                  const postgres::TimelineHistory& line, const std::stop_token& stop) {
+  const auto timeline = start.position.timeline;
+  ConnectionWire wire(connection);
+  WalStream stream(wire, archive_.layout(), archive_.identity().wal_segment_size, start.position, line,
+                   archiver_, *workers_, {settings_.status_interval, start.report_from, start.stop_at},
+                   [&](const WalStream::Progress& now) { tell(start, now); });
+  switch (stream.run(stop)) {
+    case WalStream::End::by_stop:
+      say_goodbye(connection, stream);
+      archiver_.wait_until_idle();
+      return {StreamEnd::Why::stop_asked, {}};
+    case WalStream::End::reached:
+      finish_timeline(stream);
+      end_copy(connection);
+      return {StreamEnd::Why::reached, {}};
+    case WalStream::End::by_server:
+      break;
+  }
+  const auto next = read_end(connection);
+  if (!next) throw ConnectionLost(fmt::format("{} ended the stream: it is shutting down", connection.peer()));
+  if (next->timeline <= timeline || next->lsn > stream.writer().written()) {
+    throw ProtocolError(
+        fmt::format("{}: says that timeline {} goes on at {} of timeline {}, but it sent WAL up to {}",
+                    connection.peer(), timeline.to_string(), next->lsn.to_string(),
+                    next->timeline.to_string(), stream.writer().written().to_string()));
+  }
+  finish_timeline(stream);
+  return {StreamEnd::Why::timeline_ended, next};
+}
+
+void WalIntake::tell(const StreamStart& start, const WalStream::Progress& now) {
+  const auto timeline = start.position.timeline;
+  at_.received = postgres::WalPosition{timeline, now.received};
+  if (now.flushed >= start.report_from) at_.flushed = postgres::WalPosition{timeline, now.flushed};
+  at_.server_end = now.server_end;
+  at_.last_message = now.last_message;
+  at_.disk_busy_since = now.disk_busy_since;
+  progress_(at_);
+}
+
+void WalIntake::finish_timeline(WalStream& stream) {
+  // The old timeline's last partial stays; but a file into which nothing came, since the timeline ended with
+  // the segment before, says only that that one is whole, and is not needed once it is archived.
+  archiver_.wait_until_idle();
+  auto& writer = stream.writer();
+  const auto begin = writer.segment().begin(archive_.identity().wal_segment_size);
+  if (writer.written() == begin && archive_.partial_end(writer.segment()) == begin) writer.remove_current();
+}
+
+}  // namespace pgkeep::streaming

@@ -1,0 +1,167 @@
+#include "streaming/wal_session.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+
+namespace pgkeep::streaming {
+namespace {
+
+constexpr std::string_view kNoSuchFile = "58P01";
+constexpr std::string_view kNotInThatState = "55000";
+
+}  // namespace
+
+WalSession::WalSession(const store::ServerLayout& layout, const WalReceiverSettings& settings,
+                       WalReceiverObserver& observer, WalWorkers& workers, WalIntake::Progress progress,
+                       const std::stop_token& stop)
+    : layout_(layout),
+      settings_(&settings),
+      observer_(&observer),
+      stop_(stop),
+      events_(layout, observer),
+      slots_(layout, settings, events_),
+      node_(connect()),
+      intake_(open_archive(), settings, observer, workers, std::move(progress)),
+      missing_(intake_, settings, events_) {}
+
+Node WalSession::connect() {
+  const auto rival = [this](const Node& other, const Node* chosen, const std::string& objection) {
+    if (chosen != nullptr && chosen->system.system != other.system.system) return;
+    const auto identity = catalog::read_identity(layout_);
+    if (identity && identity->system != other.system.system) return;  // a wrong conninfo, and no rival
+    events_.report(
+        catalog::EventKind::split_brain,
+        chosen == nullptr || chosen->standby
+            ? objection
+            : fmt::format("{} is a primary on timeline {} beside {} on timeline {}: nothing of it is "
+                          "stored. Shut down the one that should not be",
+                          other.connection.peer(), other.system.timeline.to_string(),
+                          chosen->connection.peer(), chosen->system.timeline.to_string()));
+  };
+  return choose_node(
+      settings_->connection, [this](Node& node) { return object_to(node); }, rival, stop_);
+}
+
+std::string WalSession::object_to(Node& node) const {
+  const auto identity = catalog::read_identity(layout_);
+  if (!identity) return {};
+  if (identity->system != node.system.system) {
+    return fmt::format("{} is another cluster (system identifier {}, here {})", node.connection.peer(),
+                       node.system.system.to_string(), identity->system.to_string());
+  }
+  try {
+    require_on_line(node.connection.peer(), ask_line(node.connection, node.system),
+                    {layout_, *identity, settings_->compression_level});
+    return {};
+  } catch (const Refused& refused) {
+    return refused.what();
+  } catch (const ServerError& error) {
+    return error.what();  // it does not know its own history
+  }
+}
+
+/// Only once it is clear that the cluster is the one whose WAL is here.
+catalog::WalArchive WalSession::open_archive() {
+  const auto identity = ask_identity(node_.connection, node_.system);
+  catalog::confirm_identity(layout_, identity);
+  observer_->connected(node_.connection, node_.system);
+  return {layout_, identity, settings_->compression_level};
+}
+
+void WalSession::run() {
+  intake_.finish_interrupted();
+  take_line();
+  slot_ = slots_.prepare(node_, intake_.archive().identity().wal_segment_size, stop_);
+  std::optional<StreamStart> start = next_start();
+  while (start) {
+    try {
+      start = receive(*start);
+    } catch (const ServerError& error) {
+      start = after_refusal(*start, error);
+    }
+  }
+}
+
+std::optional<StreamStart> WalSession::receive(const StreamStart& start) {
+  const auto end = intake_.receive(node_.connection, &settings_->slot, start, stop_);
+  switch (end.why) {
+    case StreamEnd::Why::stop_asked:
+      return std::nullopt;
+    case StreamEnd::Why::timeline_ended:
+      return switch_timeline(start.position.timeline, end.next.value());
+    case StreamEnd::Why::reached:
+      break;
+  }
+  refresh();
+  return next_start();
+}
+
+/// Takes over the line that the server is on, before anything of it is stored.
+void WalSession::take_line() {
+  const auto& peer = node_.connection.peer();
+  const auto line = ask_line(node_.connection, node_.system);
+  try {
+    require_on_line(peer, line, intake_.archive());
+  } catch (const OtherBranch& refused) {
+    if (!node_.standby) events_.report(catalog::EventKind::split_brain, refused.what());
+    throw;
+  }
+  adopt_histories(node_.connection, line, intake_);
+  const auto newest = catalog::newest_timeline(intake_.archive().inventory());
+  if (newest) report_branch_left(peer, line.history, *newest, intake_.archive(), events_);
+  line_ = line.history;
+}
+
+/// The server goes on while we stream, and may have been promoted.
+void WalSession::refresh() {
+  node_.system = identify_system(node_.connection);
+  if (node_.system.timeline != line_->timeline()) take_line();
+}
+
+StreamStart WalSession::next_start() {
+  return choose_start(node_.connection.peer(), node_.system, *line_, slot_, begin_at_, intake_.archive(),
+                      events_.all());
+}
+
+StreamStart WalSession::switch_timeline(postgres::TimelineId from, const postgres::WalPosition& next) {
+  const auto& peer = node_.connection.peer();
+  // Also when it can be seen here: only store_history() makes sure that it is durable before anything of the
+  // timeline is.
+  const auto history = timeline_history(node_.connection, next.timeline);
+  intake_.store_history(next.timeline, history.content);
+  const auto line = postgres::TimelineHistory::parse(next.timeline, history.content);
+  if (line.end_of(from) != next.lsn) {
+    throw ProtocolError(fmt::format(
+        "{}: timeline {} is said to go on at {} of timeline {}, but {} says otherwise", peer,
+        from.to_string(), next.lsn.to_string(), next.timeline.to_string(), next.timeline.history_file()));
+  }
+  const auto& archive = intake_.archive();
+  report_branch_left(peer, line, from, archive, events_);
+  observer_->timeline_switched(from, next.timeline, next.lsn);
+  const auto segment = postgres::WalSegment::holding(next, archive.identity().wal_segment_size);
+  return {{next.timeline, segment.begin(archive.identity().wal_segment_size)},
+          std::max({next.lsn, archive.partial_end(segment), slot_.restart_lsn.value_or(postgres::Lsn())}),
+          {}};
+}
+
+StreamStart WalSession::after_refusal(const StreamStart& start, const ServerError& error) {
+  const auto size = intake_.archive().identity().wal_segment_size;
+  if (error.sqlstate() == kNotInThatState && !slot_renewed_) {
+    if (!slots_.renew_refused(node_, size, error)) throw error;
+    slot_renewed_ = true;
+    slot_ = slots_.prepare(node_, size, stop_);
+    return next_start();
+  }
+  if (error.sqlstate() != kNoSuchFile) throw error;
+  refresh();
+  slot_ = slots_.prepare(node_, size, stop_);
+  begin_at_ = missing_.settle(node_, *line_, start, slot_, error, stop_);
+  const auto next = next_start();
+  if (next.position == start.position) throw error;  // nothing has changed
+  return next;
+}
+
+}  // namespace pgkeep::streaming

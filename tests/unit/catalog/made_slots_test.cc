@@ -1,0 +1,60 @@
+#include "catalog/made_slots.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using testing::SizeIs;
+
+constexpr postgres::SystemIdentifier kCluster{7710112584741425143};
+constexpr postgres::SystemIdentifier kAnother{7710112584741425144};
+
+class MadeSlotsTest : public testing::Test {
+ protected:
+  test::TempDirectory directory_;
+  store::ServerLayout layout_{directory_.path()};
+  MadeSlots slots_{layout_};
+};
+
+TEST_F(MadeSlotsTest, HasNoneBeforeTheFirst) {
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster));
+}
+
+TEST_F(MadeSlotsTest, KnowsASlotByItsNameAndItsCluster) {
+  slots_.add("pgkeep", kCluster);
+  EXPECT_TRUE(slots_.has("pgkeep", kCluster));
+  EXPECT_FALSE(slots_.has("pgkeep", kAnother));
+  EXPECT_FALSE(slots_.has("standby", kCluster));
+}
+
+TEST_F(MadeSlotsTest, HasASlotOnceHoweverOftenItWasMade) {
+  slots_.add("pgkeep", kCluster);
+  slots_.add("pgkeep", kCluster);
+  EXPECT_THAT(slots_.read(), SizeIs(1));
+}
+
+TEST_F(MadeSlotsTest, ForgetsASlotThatWasDropped) {
+  slots_.add("pgkeep", kCluster);
+  slots_.add("pgkeep", kAnother);
+  slots_.remove("pgkeep", kCluster);
+  slots_.remove("unknown", kCluster);
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster));
+  EXPECT_TRUE(slots_.has("pgkeep", kAnother));
+}
+
+TEST_F(MadeSlotsTest, RefusesWhatCannotBeUnderstood) {
+  for (const auto* content : {"", "[]", R"({"slots":[{"name":"pgkeep"}]})",
+                              R"({"slots":[{"name":"x","system_identifier":"y","created":"z"}]})"}) {
+    io::write_file_durably(layout_.made_slots(), io::as_bytes(content));
+    EXPECT_THROW(slots_.read(), Corruption) << content;
+  }
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog
