@@ -9,10 +9,12 @@
 #include "catalog/io/compare.h"
 #include "catalog/io/error.h"
 #include "catalog/io/hashing.h"
+#include "catalog/io/lock.h"
 #include "catalog/postgres/number.h"
 #include "catalog/postgres/wal_page.h"
 #include "catalog/server_catalog.h"
 #include "catalog/stored_wal.h"
+#include "catalog/stream_state.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -140,24 +142,18 @@ PushReceipt PushedWal::take_segment(const std::string& name, const StagedFile& p
   const auto size = archive_->identity().wal_segment_size;
   const auto segment = WalSegment::parse(name, size).value();
   const auto line = require_history(name, segment.timeline);
-  const auto place = [&](std::uint64_t offset) { return (segment.begin(size) + offset).to_string(); };
   OfferedSegment offered;
   try {
-    if (!archive_->has(segment)) {
-      if (const auto at = contradiction_of_partial(*archive_, segment, pushed.file(), pushed.bytes()))
-        return conflict(name, pushed,
-                        fmt::format("differs at {} from what was received of it by the stream", place(*at)),
-                        range_of(segment));
-    }
     offered = archive_->add_segment(pushed.file(), segment, line);
   } catch (const Corruption& error) {
     throw Corruption(fmt::format("{}: was pushed, but not stored: {}", name, error.what()));
   }
   if (offered.differs_at) {
-    return conflict(
-        name, pushed,
-        fmt::format("differs at {} from the segment in the archive", offered.differs_at->to_string()),
-        range_of(segment));
+    return conflict(name, pushed,
+                    fmt::format("differs at {} from {}", offered.differs_at->to_string(),
+                                offered.was_there ? "the segment in the archive"
+                                                  : "what was received of it by the stream"),
+                    range_of(segment));
   }
   if (offered.was_there) return had_it();
   PushReceipt receipt;
@@ -170,13 +166,36 @@ PushReceipt PushedWal::take_segment(const std::string& name, const StagedFile& p
   return receipt;
 }
 
+/// A copy of the cluster that was promoted, with the archive_command of the original, would make the stream's
+/// own timeline one that was left. After a failover the stream has ended, or soon goes on on the new
+/// timeline; until then the file waits where it comes from.
+void PushedWal::refuse_beside_live_stream(const std::string& name,
+                                          const postgres::TimelineHistory& history) const {
+  const auto& layout = archive_->layout();
+  const auto stream = read_stream_state(layout);
+  if (!stream || stream->phase != StreamPhase::streaming || !stream->flushed) return;
+  const auto left = history.end_of(stream->flushed->timeline);
+  if (!left || *left >= stream->flushed->lsn || !io::FileLock::holder(layout.receiver_lock())) return;
+  // Always the same words, so that a file that is pushed again and again is one event.
+  const auto cause =
+      fmt::format("{} was pushed, which leaves timeline {} at {}, while {} goes on on that timeline", name,
+                  stream->flushed->timeline.to_string(), left->to_string(), stream->peer);
+  EventJournal(layout).append({io::now(), EventKind::split_brain, cause, {}});
+  throw Refused(fmt::format(
+      "{}. Nothing was stored. If it comes from a copy of the cluster, correct its archive_command; after a "
+      "failover, stop the old primary: the file is accepted as soon as WAL is not received from there any "
+      "more",
+      cause));
+}
+
 PushReceipt PushedWal::take_history(const std::string& name, const StagedFile& pushed) {
   const auto timeline = postgres::parse_history_name(name).value();
   const auto content = pushed.text();
-  postgres::TimelineHistory::parse(timeline, content);  // throws unless it is one
+  const auto history = postgres::TimelineHistory::parse(timeline, content);  // throws unless it is one
   if (const auto known = archive_->read_history(timeline); known && *known != content)
     return conflict(name, pushed, "is another history than the one that is stored", {});
   const bool was_there = archive_->read_history(timeline).has_value();
+  if (!was_there) refuse_beside_live_stream(name, history);
   archive_->store_history(timeline, content);
   if (was_there) return had_it();
   PushReceipt receipt;
@@ -261,7 +280,7 @@ PushReceipt PushedWal::take_partial(const std::string& name, const StagedFile& p
     FirstBytes theirs(other, used);
     return io::first_difference(mine, theirs);
   };
-  auto at = contradiction_of_partial(*archive_, segment, pushed.file(), used);
+  auto at = archive_->contradicts_partial(segment, pushed.file(), used);
   if (auto archived = archive_->open_segment(segment); archived && !at) at = differs_from(*archived);
   auto known = open_stored_wal(*archive_, name);
   if (known && !at) at = differs_from(*known);

@@ -42,7 +42,8 @@ class PushedWal {
 
   /// `sha256`: what the content must have, 64 hexadecimal digits; nothing when it is not known. Throws
   /// UsageError (no name of a WAL file, no SHA-256), Corruption (checksum, length, pages: nothing is kept),
-  /// Refused (history of the timeline not known; a conflict), StorageError.
+  /// Refused (history of the timeline not known; one that leaves the timeline that is being received now,
+  /// behind what was received; a conflict), StorageError.
   PushReceipt take(std::string_view name, io::ByteSource& content, const std::optional<std::string>& sha256);
 
  private:
@@ -53,6 +54,7 @@ class PushedWal {
   /// Throws Refused, unless it is settled.
   PushReceipt conflict(const std::string& name, const StagedFile& pushed, const std::string& how,
                        const std::optional<WalRange>& range);
+  void refuse_beside_live_stream(const std::string& name, const postgres::TimelineHistory& history) const;
   postgres::TimelineHistory require_history(const std::string& name, postgres::TimelineId timeline) const;
   std::optional<postgres::Lsn> fork_in(const postgres::WalSegment& segment) const;
   void check_pages(const std::string& name, const postgres::WalSegment& segment, const StagedFile& pushed,

@@ -103,6 +103,8 @@ OfferedSegment WalArchive::add_segment(const io::File& plain, const postgres::Wa
   const auto alone = lock();
   auto archived = open_segment(segment);
   if (!archived) {
+    if (const auto at = contradicts_partial(segment, plain, plain.size()))
+      return {{}, false, segment.begin(identity_.wal_segment_size) + *at};
     const auto header = write(plain, new_header(segment, commits));
     sync_name(segment);
     return {header, false, {}};
@@ -112,6 +114,26 @@ OfferedSegment WalArchive::add_segment(const io::File& plain, const postgres::Wa
     return {archived->header(), true, segment.begin(identity_.wal_segment_size) + *at};
   sync_name(segment);  // seen is not durable
   return {archived->header(), true, {}};
+}
+
+std::optional<std::uint64_t> WalArchive::contradicts_partial(const postgres::WalSegment& segment,
+                                                             const io::File& plain,
+                                                             std::uint64_t bytes) const {
+  const auto partial =
+      if_there([&] { return io::File::open_to_read(layout_.partial(segment, identity_.wal_segment_size)); });
+  if (!partial) return std::nullopt;
+  io::ByteVector received(kReadBytes);
+  io::ByteVector offered(kReadBytes);
+  for (std::uint64_t at = 0; at < bytes;) {
+    const auto wanted = std::min<std::uint64_t>(kReadBytes, bytes - at);
+    const auto n = partial->read_at(io::ByteSpan(received).first(wanted), at);
+    if (n == 0) break;  // it was just made
+    plain.read_exactly_at(io::ByteSpan(offered).first(n), at);
+    if (const auto found = first_conflict(io::ByteView(received).first(n), io::ByteView(offered).first(n)))
+      return at + *found;
+    at += n;
+  }
+  return std::nullopt;
 }
 
 SegmentFileHeader WalArchive::replace_segment(const io::File& plain, const postgres::WalSegment& segment,
@@ -174,16 +196,15 @@ void WalArchive::require_same(const PartialSegment& partial, SegmentFileReader& 
   }
 }
 
-/// Whether the partial of a segment that is not archived has all its bytes. Its successor's partial says so;
-/// its archived successor may have been pushed, and then this one's last page may be half there.
-bool WalArchive::came_whole(const postgres::WalSegment& segment) const {
+bool WalArchive::came_whole(const postgres::WalSegment& segment, const io::File& partial) const {
   const auto size = identity_.wal_segment_size;
-  const bool next_is_received = is_there(layout_.partial(segment.next(), size));
-  if (!next_is_received && !has(segment.next())) return false;
-  const auto plain = io::File::open_to_read(layout_.partial(segment, size));
-  if (!is_whole(plain, size)) return false;
-  return next_is_received || received_bytes(plain) >= size.bytes() ||
-         ends_with_switch(plain, used_bytes(plain));
+  if (!is_whole(partial, size)) return false;
+  return is_there(layout_.partial(segment.next(), size)) || received_bytes(partial) >= size.bytes() ||
+         ends_with_switch(partial, used_bytes(partial));
+}
+
+bool WalArchive::has_successor(const postgres::WalSegment& segment) const {
+  return is_there(layout_.partial(segment.next(), identity_.wal_segment_size)) || has(segment.next());
 }
 
 std::vector<SegmentFileHeader> WalArchive::finish_interrupted() {
@@ -193,7 +214,8 @@ std::vector<SegmentFileHeader> WalArchive::finish_interrupted() {
       auto partial = PartialSegment::open(layout_, segment, identity_.wal_segment_size);
       require_same(partial, *archived);
       remove_archived(partial);
-    } else if (came_whole(segment)) {
+    } else if (has_successor(segment) && came_whole(segment, io::File::open_to_read(layout_.partial(
+                                                                 segment, identity_.wal_segment_size)))) {
       const auto line = history(segment.timeline);
       if (!line) {
         throw Corruption(

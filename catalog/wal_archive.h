@@ -32,9 +32,9 @@ struct WalInventory {
 
 /// What became of a segment that was offered to the archive.
 struct OfferedSegment {
-  SegmentFileHeader header;  // of the file in the archive
-  bool was_there = false;    // before, with the same bytes
-  /// The archive has it with other bytes from here on: nothing was stored.
+  SegmentFileHeader header;  // of the file in the archive, when there is one
+  bool was_there = false;    // in the archive, before
+  /// The archive, or when it was not there the partial, has it with another byte here: nothing was stored.
   std::optional<postgres::Lsn> differs_at;
 };
 
@@ -96,6 +96,16 @@ class WalArchive {
   /// archived is durable before that. Throws StorageError, and then nothing of the partial may be relied on.
   void sync_partial(const postgres::WalSegment& segment) const;
 
+  /// Whether `partial`, the open partial of a segment, has all its bytes. The partial of the next segment
+  /// says so, which is made only then. The next segment in the archive does not: it may have been pushed,
+  /// while half of this one's last page is here; so without that partial it is seen from the bytes alone.
+  bool came_whole(const postgres::WalSegment& segment, const io::File& partial) const;
+
+  /// The offset of the first byte of a segment's file that contradicts what was received of it so far;
+  /// nothing when the partial may become the same, or when there is none. Looks at the first `bytes` alone.
+  std::optional<std::uint64_t> contradicts_partial(const postgres::WalSegment& segment, const io::File& plain,
+                                                   std::uint64_t bytes) const;
+
   /// Waits until nobody else adds to the archive; nobody does until the file is closed. Not twice in one
   /// thread: store_segment(), add_segment(), store_history() and their like take it themselves.
   io::File lock() const;
@@ -109,8 +119,8 @@ class WalArchive {
   SegmentFileHeader write(const io::File& plain, const SegmentFileHeader& header) const;
   SegmentFileHeader new_header(const postgres::WalSegment& segment, const CommitTimes& commits) const;
   void remove_archived(PartialSegment& partial) const;
+  bool has_successor(const postgres::WalSegment& segment) const;
   void require_same(const PartialSegment& partial, SegmentFileReader& archived) const;
-  bool came_whole(const postgres::WalSegment& segment) const;
   postgres::Lsn held_to(const postgres::WalSegment& segment) const;
 
   store::ServerLayout layout_;

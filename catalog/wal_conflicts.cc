@@ -15,7 +15,6 @@
 #include "catalog/io/compression.h"
 #include "catalog/io/error.h"
 #include "catalog/io/hashing.h"
-#include "catalog/partial_segment.h"
 #include "catalog/stored_wal.h"
 
 namespace pgkeep::catalog {
@@ -28,7 +27,6 @@ constexpr std::string_view kCopy = ".zst";
 constexpr std::string_view kSettled = ".settled";
 constexpr std::size_t kShownDigits = 16;
 constexpr std::uint64_t kMaxMarkBytes = 1024;
-constexpr std::size_t kReadBytes = 128u << 10;
 
 bool is_there(const fs::path& path) {
   std::error_code error;
@@ -72,30 +70,6 @@ constexpr std::uint64_t kLongest = std::uint64_t{1} << 30;
 
 std::string WalConflict::id() const {
   return fmt::format("{}.{}", name, std::string_view(sha256).substr(0, kShownDigits));
-}
-
-std::optional<std::uint64_t> contradiction_of_partial(const WalArchive& archive,
-                                                      const postgres::WalSegment& segment,
-                                                      const io::File& plain, std::uint64_t bytes) {
-  std::optional<io::File> partial;
-  try {
-    partial = io::File::open_to_read(archive.layout().partial(segment, archive.identity().wal_segment_size));
-  } catch (const StorageError& error) {
-    if (error.cause() == ENOENT) return std::nullopt;
-    throw;
-  }
-  io::ByteVector received(kReadBytes);
-  io::ByteVector offered(kReadBytes);
-  for (std::uint64_t at = 0; at < bytes;) {
-    const auto wanted = std::min<std::uint64_t>(kReadBytes, bytes - at);
-    const auto n = partial->read_at(io::ByteSpan(received).first(wanted), at);
-    if (n == 0) break;  // it was just made
-    plain.read_exactly_at(io::ByteSpan(offered).first(n), at);
-    if (const auto found = first_conflict(io::ByteView(received).first(n), io::ByteView(offered).first(n)))
-      return at + *found;
-    at += n;
-  }
-  return std::nullopt;
 }
 
 std::vector<WalConflicts::Copy> WalConflicts::copies() const {
@@ -183,7 +157,7 @@ WalConflict WalConflicts::describe(const Copy& copy) const {
     if (is_wal && again) conflict.stored_origin = origin_in(*again);
   } else if (const auto segment =
                  postgres::WalSegment::parse(copy.name, archive_->identity().wal_segment_size)) {
-    conflict.differs_at = contradiction_of_partial(*archive_, *segment, pushed.file(), pushed.bytes());
+    conflict.differs_at = archive_->contradicts_partial(*segment, pushed.file(), pushed.bytes());
   }
   return conflict;
 }
@@ -235,7 +209,7 @@ void WalConflicts::require_replaceable(const WalConflict& conflict, const Staged
   }
   const auto segment = postgres::WalSegment::parse(conflict.name, size);
   if (!segment) return;
-  const auto at = contradiction_of_partial(*archive_, *segment, pushed.file(), pushed.bytes());
+  const auto at = archive_->contradicts_partial(*segment, pushed.file(), pushed.bytes());
   if (!at) return;
   throw Refused(fmt::format(
       "{}: differs at {} from what was received of that segment ({}), which the server was told is safe; "

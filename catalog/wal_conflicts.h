@@ -84,10 +84,4 @@ class WalConflicts {
   WalArchive* archive_;  // borrowed
 };
 
-/// The first byte of a segment that contradicts what was received of it so far; nothing when it may become
-/// the same, or when nothing of it is being received. Looks at the first `bytes` alone.
-std::optional<std::uint64_t> contradiction_of_partial(const WalArchive& archive,
-                                                      const postgres::WalSegment& segment,
-                                                      const io::File& plain, std::uint64_t bytes);
-
 }  // namespace pgkeep::catalog

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/stored_wal.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -122,11 +123,12 @@ bool deliver_complete(const catalog::WalArchive& archive, const WalSegment& segm
 }
 
 /// `followed`: the archive has WAL behind it.
-WalAnswer deliver_unfinished(const io::File& partial, const WalSegment& segment,
-                             const catalog::WalInventory& known, bool followed, postgres::WalSegmentSize size,
+WalAnswer deliver_unfinished(const catalog::WalArchive& archive, const io::File& partial,
+                             const WalSegment& segment, const catalog::WalInventory& known, bool followed,
                              io::ByteSink& out) {
+  const auto size = archive.identity().wal_segment_size;
   if (followed) {
-    if (!catalog::is_whole(partial, size)) {
+    if (!archive.came_whole(segment, partial)) {
       throw Corruption(fmt::format(
           "{}: it is incomplete, but the archive has WAL behind it; recovery would end here and "
           "leave that out. Bring the segment back from another copy, or recover without --get-wal",
@@ -149,7 +151,7 @@ WalAnswer deliver_segment(const catalog::WalArchive& archive, const WalSegment& 
   const auto partial = open_partial(archive, segment);
   // It may be completed at any moment, and the archive has it before the partial goes: so ask once more.
   if (deliver_complete(archive, segment, out)) return WalAnswer::delivered;
-  if (partial) return deliver_unfinished(*partial, segment, known, followed, size, out);
+  if (partial) return deliver_unfinished(archive, *partial, segment, known, followed, out);
   if (!followed || lies_before_timeline(known, segment, size)) return WalAnswer::not_there;
   throw Corruption(
       fmt::format("WAL segment {} is missing, but the archive has WAL behind it; recovery would end here and "
@@ -170,8 +172,13 @@ WalAnswer deliver_history(const catalog::WalArchive& archive, postgres::Timeline
 WalAnswer deliver_wal(const catalog::WalArchive& archive, const std::string& name, io::ByteSink& out) {
   if (const auto timeline = postgres::parse_history_name(name))
     return deliver_history(archive, *timeline, out);
-  const auto segment = WalSegment::parse(name, archive.identity().wal_segment_size);
-  return segment ? deliver_segment(archive, *segment, out) : WalAnswer::not_there;
+  if (const auto segment = WalSegment::parse(name, archive.identity().wal_segment_size))
+    return deliver_segment(archive, *segment, out);
+  // PostgreSQL never asks for these; operators do.
+  const auto pushed = catalog::open_stored_wal(archive, name);
+  if (!pushed) return WalAnswer::not_there;
+  copy(*pushed, out);
+  return WalAnswer::delivered;
 }
 
 void deliver_planned(const catalog::WalArchive& archive, const PlannedWal& file, io::ByteSink& out) {

@@ -20,7 +20,9 @@ inline constexpr Command kGetWal{
     .name = "get-wal",
     .summary = "Hand out a WAL file, as PostgreSQL's restore_command",
     .details =
-        "Writes a segment (the one still being received, too, padded with zeroes) or a history file. FILE "
+        "Writes a segment (the one still being received, too, padded with zeroes) or a history file, "
+        "whichever "
+        "way it came in; also a backup history file and NAME.partial, where these were pushed. FILE "
         "appears whole and "
         "durable or not at all.\n\n"
         "The exit codes are those that PostgreSQL's recovery reads: 0 delivered; 1 the archive surely does "

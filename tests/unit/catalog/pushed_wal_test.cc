@@ -10,8 +10,10 @@
 #include "catalog/io/compression.h"
 #include "catalog/io/error.h"
 #include "catalog/io/hashing.h"
+#include "catalog/io/lock.h"
 #include "catalog/server_catalog.h"
 #include "catalog/stored_wal.h"
+#include "catalog/stream_state.h"
 #include "tests/unit/catalog/pushed_wal_fixture.h"
 
 namespace pgkeep::catalog {
@@ -164,6 +166,25 @@ TEST_F(PushedWalTest, KeepsAHistoryAsItIs) {
   EXPECT_THROW(push_text("00000003.history", std::string(2u << 20, '#')), Refused);
   EXPECT_THAT([&] { push_text("00000002.history", "1\t0/590000\tother\n"); },
               ThrowsMessage<Refused>(HasSubstr("another history")));
+}
+
+TEST_F(PushedWalTest, RefusesATimelineThatLeavesTheLiveStream) {
+  StreamState stream;
+  stream.phase = StreamPhase::streaming;
+  stream.flushed = {kOne, five_.end(size_)};
+  stream.peer = "db1:5432";
+  write_stream_state(layout_, stream);
+  {
+    const auto receiving = io::FileLock::acquire(layout_.receiver_lock(), "receive-wal");
+    for (int times = 0; times < 2; ++times) {
+      EXPECT_THAT([&] { push_text("00000002.history", kHistoryTwo); },
+                  ThrowsMessage<Refused>(HasSubstr("while db1:5432 goes on on that timeline")));
+    }
+    EXPECT_EQ(archive_.read_history(kTwo), std::nullopt);
+    EXPECT_THAT(EventJournal(layout_).read(), SizeIs(1));
+    push_text("00000003.history", "1\t0/600000\tleft where the stream has come to\n");
+  }
+  EXPECT_EQ(push_text("00000002.history", kHistoryTwo), PushOutcome::stored);  // nobody receives any more
 }
 
 TEST_F(PushedWalTest, KeepsABackupHistoryFileAsItIs) {

@@ -71,6 +71,19 @@ TEST_F(WalDeliveryTest, PadsAPartialThatIsShorterThanTheSegment) {
   EXPECT_EQ(asked({kOne, 6}), start);
 }
 
+TEST_F(WalDeliveryTest, DoesNotTakeAHalfLastPageForWholeWhenTheNextSegmentWasPushed) {
+  received({kOne, 5}, kBytes - 4096);
+  archived({kOne, 6});  // as if pushed: the stream would have made its partial only behind a whole one
+  EXPECT_THROW(asked({kOne, 5}), Corruption);
+}
+
+TEST_F(WalDeliveryTest, DeliversABackupHistoryFile) {
+  const std::string name = "000000010000000000000005.00000028.backup";
+  EXPECT_EQ(asked(name), std::nullopt);
+  io::write_file_durably(layout_.backup_history(name), io::as_bytes("START"));
+  EXPECT_EQ(asked(name)->size(), 5u);
+}
+
 TEST_F(WalDeliveryTest, HasNothingOfWhatWasNotReceived) {
   received({kOne, 6}, 0);
   EXPECT_EQ(asked({kOne, 6}), std::nullopt);
