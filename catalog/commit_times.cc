@@ -39,24 +39,39 @@ void feed(io::ByteSource& source, std::uint64_t bytes, WalContentsReader& reader
   }
 }
 
-/// The segment before this one on its line, whose last record may go on in this one; false when it is not
-/// held, or not whole.
-bool feed_previous(const WalArchive& archive, const postgres::WalSegment& segment,
-                   WalContentsReader& reader) {
+/// False when the segment is not held. The partial first: it becomes an archived segment, never the other
+/// way.
+bool feed_segment(const WalArchive& archive, const postgres::WalSegment& segment, postgres::Lsn end,
+                  WalContentsReader& reader) {
   const auto size = archive.identity().wal_segment_size;
-  const auto line = archive.history(segment.timeline);
-  if (segment.number == 0 || !line) return false;
-  const postgres::Lsn last_byte(segment.begin(size).value() - 1);
-  const postgres::WalSegment previous{line->timeline_at(last_byte), segment.number - 1};
-  // As partials become archived segments: the other way round one that is just archived would be missed.
-  if (const auto partial = open_partial(archive, previous)) {
+  const auto bytes = std::min(end, segment.end(size)) - segment.begin(size);
+  if (const auto partial = open_partial(archive, segment)) {
     io::FileSource source(*partial);
-    feed(source, size.bytes(), reader);
+    feed(source, bytes, reader);
     return true;
   }
-  auto archived = archive.open_segment(previous);
-  if (archived) feed(*archived, size.bytes(), reader);
+  auto archived = archive.open_segment(segment);
+  if (archived) feed(*archived, bytes, reader);
   return archived.has_value();
+}
+
+/// A damaged one is as good as none where it would only complete another.
+bool feed_if_sound(const WalArchive& archive, const postgres::WalSegment& segment,
+                   WalContentsReader& reader) {
+  try {
+    return feed_segment(archive, segment, segment.end(archive.identity().wal_segment_size), reader);
+  } catch (const Corruption&) {
+    return false;
+  }
+}
+
+/// The segment before this one on its line, whose last record may go on in this one.
+std::optional<postgres::WalSegment> previous_of(const WalArchive& archive,
+                                                const postgres::WalSegment& segment) {
+  const auto line = archive.history(segment.timeline);
+  if (segment.number == 0 || !line) return std::nullopt;
+  const postgres::Lsn last_byte(segment.begin(archive.identity().wal_segment_size).value() - 1);
+  return postgres::WalSegment{line->timeline_at(last_byte), segment.number - 1};
 }
 
 }  // namespace
@@ -81,25 +96,19 @@ WalContents WalContentsReader::contents() const {
   return contents;
 }
 
-std::optional<WalContents> read_partial_contents(const WalArchive& archive,
-                                                 const postgres::WalSegment& segment, postgres::Lsn end,
-                                                 bool with_previous) {
+std::optional<WalContents> read_wal_contents(const WalArchive& archive, const postgres::WalSegment& segment,
+                                             postgres::Lsn end, bool with_previous) {
   const auto size = archive.identity().wal_segment_size;
-  const auto begin = segment.begin(size);
-  const auto partial = open_partial(archive, segment);
-  if (!partial) return std::nullopt;
-  io::FileSource source(*partial);
-  const auto bytes = std::min(end, segment.end(size)) - begin;
-  if (with_previous) {
-    WalContentsReader both(postgres::Lsn(begin.value() - size.bytes()), size);
-    if (feed_previous(archive, segment, both)) {
+  if (const auto previous = with_previous ? previous_of(archive, segment) : std::nullopt) {
+    WalContentsReader both(previous->begin(size), size);
+    if (feed_if_sound(archive, *previous, both)) {
       both.count_anew();
-      feed(source, bytes, both);
+      if (!feed_segment(archive, segment, end, both)) return std::nullopt;
       return both.contents();
     }
   }
-  WalContentsReader alone(begin, size);
-  feed(source, bytes, alone);
+  WalContentsReader alone(segment.begin(size), size);
+  if (!feed_segment(archive, segment, end, alone)) return std::nullopt;
   return alone.contents();
 }
 

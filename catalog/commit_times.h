@@ -57,12 +57,11 @@ class WalContentsReader {
   postgres::WalRecordWalker walker_;
 };
 
-/// What is in the segment still being received, up to `end`. A record that goes on from the segment before
-/// counts when `with_previous` and that segment is held. Costs reading the partial as far as it was received
-/// (some ms for 16 MiB), and with the previous one unpacking that. Nothing when the partial is gone: it is
-/// archived, and its header says it.
-std::optional<WalContents> read_partial_contents(const WalArchive& archive,
-                                                 const postgres::WalSegment& segment, postgres::Lsn end,
-                                                 bool with_previous);
+/// What is in a segment, archived or still being received, up to `end`. A record that goes on from the
+/// segment before counts when `with_previous` and that segment is held. Costs reading it so far (some ms for
+/// 16 MiB, and unpacking it when it is archived), and with the previous one that too. Nothing when it is not
+/// held.
+std::optional<WalContents> read_wal_contents(const WalArchive& archive, const postgres::WalSegment& segment,
+                                             postgres::Lsn end, bool with_previous);
 
 }  // namespace pgkeep::catalog

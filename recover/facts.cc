@@ -51,9 +51,9 @@ std::vector<WalSegment> newest_segments(const catalog::WalInventory& wal) {
 /// Whether a partial is known to be whole: the next segment's file is made only then, and the bytes agree.
 bool is_whole_partial(const catalog::WalArchive& archive, const WalSegment& segment, bool has_next) {
   if (!has_next) return false;
-  const auto size = archive.identity().wal_segment_size;
   try {
-    return catalog::is_whole(io::File::open_to_read(archive.layout().partial(segment, size)), size);
+    return archive.came_whole(segment, io::File::open_to_read(archive.layout().partial(
+                                           segment, archive.identity().wal_segment_size)));
   } catch (const StorageError& error) {
     if (error.cause() == ENOENT) return false;  // archived or expired meanwhile
     throw;
@@ -100,14 +100,34 @@ std::optional<catalog::CommitTimes> commit_times(const catalog::WalArchive& arch
                                                  const WalSegment& segment, const RecoveryFacts& facts) {
   try {
     if (const auto end = facts.partial_ends.find(segment); end != facts.partial_ends.end()) {
-      const auto contents = catalog::read_partial_contents(archive, segment, end->second, true);
+      const auto contents = catalog::read_wal_contents(archive, segment, end->second, true);
       if (contents) return contents->commits;
+    } else if (const auto file = archive.open_segment(segment)) {
+      return file->header().commits;
     }
-    if (const auto file = archive.open_segment(segment)) return file->header().commits;
   } catch (const Corruption&) {
     return std::nullopt;
   }
   return std::nullopt;
+}
+
+/// The headers leave out commits that go on from one segment into the next. When one of those is the last
+/// there is, it decides whether a target time can be reached: so the segments behind the last commit that is
+/// known are read.
+void add_last_commits(const catalog::WalArchive& archive, RecoveryFacts& facts) {
+  std::uint64_t last = 0;
+  for (const auto& [segment, commits] : facts.commits)
+    if (commits.latest) last = std::max(last, segment.number);
+  for (auto& [segment, commits] : facts.commits) {
+    if (segment.number <= last || facts.partial_ends.contains(segment)) continue;
+    try {
+      const auto end = segment.end(facts.wal_segment_size);
+      if (const auto contents = catalog::read_wal_contents(archive, segment, end, true))
+        commits = contents->commits;
+    } catch (const Corruption&) {
+      commits.known = false;
+    }
+  }
 }
 
 }  // namespace
@@ -134,6 +154,7 @@ void add_commit_times(const store::ServerLayout& layout, const RecoveryRequest& 
     }
     if (all_stop) return;
   }
+  add_last_commits(archive, facts);
 }
 
 RecoveryFacts gather_facts(const store::ServerLayout& layout) {

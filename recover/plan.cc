@@ -162,7 +162,15 @@ void require_sent_time(const RecoveryRequest& request, const WalLine& wal, const
 std::uint64_t last_for_time(const RecoveryRequest& request, const BackupRecord& backup, const WalLine& wal,
                             const RecoveryFacts& facts, io::TimePoint time) {
   const auto found = find_time(request.target, wal, facts);
-  if (found.segment) return *found.segment;
+  if (found.segment) {
+    // When it ended may have come from another clock than the commits did.
+    if (*found.segment >= WalSegment::ending(backup.end, facts.wal_segment_size).number)
+      return *found.segment;
+    throw Refused(fmt::format(
+        "backup {} cannot reach {}: transactions ended past that before {}, from where on the backup is "
+        "consistent; choose an older backup, or a later time",
+        backup.id.to_string(), request.target.describe(), backup.end.lsn.to_string()));
+  }
   if (!found.known) {
     require_sent_time(request, wal, facts, time);
     return kEverything;
@@ -192,7 +200,7 @@ std::uint64_t last_needed(const RecoveryRequest& request, const BackupRecord& ba
     return (target->lsn + margin).value() / size.bytes();
   }
   if (const auto* target = target_as<TargetTime>(request))
-    return std::max(consistent, last_for_time(request, backup, wal, facts, target->time));
+    return last_for_time(request, backup, wal, facts, target->time);
   if (wal.missing) refuse_hole(request, backup, wal, facts);
   return kEverything;
 }

@@ -89,8 +89,9 @@ RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& fact
 RecoveryFacts gather_facts(const store::ServerLayout& layout);
 
 /// Adds what a plan with a target time needs: from the start of the backup that it may choose up to the
-/// segment behind which recovery certainly stops. Reads a header of 112 bytes for each complete segment, and
-/// the partial whole. Nothing for any other target, or when WAL will be fetched.
+/// segment behind which recovery certainly stops. Reads a header of 112 bytes for each complete segment, the
+/// partial whole, and the segments behind the last commit. Nothing for any other target, or when WAL will be
+/// fetched.
 void add_commit_times(const store::ServerLayout& layout, const RecoveryRequest& request,
                       RecoveryFacts& facts);
 

@@ -44,7 +44,7 @@ class CommitTimesTest : public testing::Test {
   }
   std::optional<CommitTimes> of_partial(const WalSegment& segment, bool with_previous = true) {
     const auto contents =
-        read_partial_contents(archive_, segment, archive_.partial_end(segment), with_previous);
+        read_wal_contents(archive_, segment, archive_.partial_end(segment), with_previous);
     return contents ? std::optional(contents->commits) : std::nullopt;
   }
 
@@ -119,8 +119,8 @@ TEST_F(CommitTimesTest, OfThePartialGoAsFarAsItsBytesDo) {
   wal.commit(kNoon + 1s);
   receive(kFive, wal.segment(0));
   EXPECT_EQ(of_partial(kFive), times(kNoon, kNoon + 1s));
-  EXPECT_EQ(read_partial_contents(archive_, kFive, end, false)->commits, times(kNoon, kNoon));
-  EXPECT_EQ(read_partial_contents(archive_, kFive, kBegin, false)->commits, CommitTimes{.known = true});
+  EXPECT_EQ(read_wal_contents(archive_, kFive, end, false)->commits, times(kNoon, kNoon));
+  EXPECT_EQ(read_wal_contents(archive_, kFive, kBegin, false)->commits, CommitTimes{.known = true});
 }
 
 TEST_F(CommitTimesTest, OfAPartialThatIsGoneAreNothing) {
@@ -131,7 +131,7 @@ TEST_F(CommitTimesTest, ComeWithTheRestorePointsOfThePartial) {
   WalBuilder wal(kBegin);
   const auto lsn = wal.restore_point("before release", kNoon);
   receive(kFive, wal.segment(0));
-  EXPECT_THAT(read_partial_contents(archive_, kFive, kFive.end(size_), false)->restore_points,
+  EXPECT_THAT(read_wal_contents(archive_, kFive, kFive.end(size_), false)->restore_points,
               ElementsAre(RestorePoint{"before release", kNoon, lsn}));
 }
 

@@ -75,15 +75,16 @@ TEST(PlanTimeTest, RefusesAnyTimeWhenThereIsNoCommitAtAll) {
               ThrowsMessage<Refused>(HasSubstr("no commit is held behind the start of backup")));
 }
 
-TEST(PlanTimeTest, AlwaysLaysDownWhatConsistencyTakes) {
+TEST(PlanTimeTest, RefusesATimeThatIsPassedBeforeTheBackupIsConsistent) {
   const auto facts = Repository()
                          .backup(3, 6, 10)
                          .wal(3, 8)
                          .commits(3, {})
                          .commits(4, {})
-                         .commits(5, 11)  // the backup host's clock is behind
+                         .commits(5, 11)  // the clock that told the backup's end is behind the server's
                          .facts;
-  EXPECT_EQ(wal_of(make_plan(to_minute(10), facts)), "1:3 1:4 1:5 1:6");
+  EXPECT_THAT([&] { make_plan(to_minute(10), facts); },
+              ThrowsMessage<Refused>(HasSubstr("transactions ended past that before 0/680000")));
 }
 
 TEST(PlanTimeTest, RefusesATimeBehindTheLastCommitBeforeAHole) {
