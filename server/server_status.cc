@@ -50,6 +50,10 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
   status.backups = records.backups();
   status.last_failed = last_unmended_failure(records.runs(kRunsToLookAt));
   status.alarms = late_alarms(layout);
+  const auto window = records.recovery_window(archive);
+  if (!window) return;
+  if (const auto* oldest = window->oldest_to_the_end()) status.recoverable_from = oldest->from;
+  if (const auto* newest = window->newest()) status.recoverable_until = newest->until;
 }
 
 }  // namespace

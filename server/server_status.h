@@ -23,7 +23,9 @@ struct ServerStatus {
   std::string unreachable;      // why there are no live facts
   std::optional<WalFacts> wal;  // nothing when nothing was ever stored, like the next
   StreamFacts stream;
-  std::optional<io::TimePoint> last_commit;  // that is held on the newest timeline
+  /// The times that can be recovered to: to the last one without a hole. Nothing when there is none.
+  std::optional<io::TimePoint> recoverable_from;
+  std::optional<io::TimePoint> recoverable_until;
   std::vector<catalog::Event> alarms;  // what happened to its WAL of late, newest first
   postgres::WalSegmentSize wal_segment_size;
   std::uint64_t wal_stored_bytes = 0;

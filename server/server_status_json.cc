@@ -102,7 +102,8 @@ Json status_json(const ServerStatus& status, io::TimePoint now) {
             {"receiver", nullptr},
             {"wal", nullptr},
             {"backups", {{"count", status.backups.size()}, {"oldest", nullptr}, {"latest", nullptr}}},
-            {"recoverable_until", json_time(status.last_commit)},
+            {"recoverable_from", json_time(status.recoverable_from)},
+            {"recoverable_until", json_time(status.recoverable_until)},
             {"alarms", alarms_json(status.alarms)},
             {"last_failed_run", nullptr}};
   if (!status.backups.empty()) {

@@ -62,9 +62,12 @@ void add_stream(const ServerStatus& status, io::TimePoint now, FactPrinter& fact
     facts.add("last heard",
               fmt::format("{} ago", io::format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(
                                         now - *stream.state->last_message))));
-  if (status.last_commit)
-    facts.add("recoverable",
-              fmt::format("until {}, the last commit that is held", io::format_time(*status.last_commit)));
+  if (!status.recoverable_until) return;
+  auto window =
+      fmt::format("until {}, the last commit that is held", io::format_time(*status.recoverable_until));
+  if (status.recoverable_from)
+    window = fmt::format("from {} {}", io::format_time(*status.recoverable_from), window);
+  facts.add("recoverable", window);
 }
 
 void add_wal(const ServerStatus& status, FactPrinter& facts) {

@@ -67,6 +67,10 @@ std::vector<catalog::RunRecord> StoredRecords::runs(std::size_t newest) {
   return runs;
 }
 
+std::optional<catalog::RecoveryWindow> StoredRecords::recovery_window(const catalog::WalArchive& archive) {
+  return index_ ? catalog::read_recovery_window(*index_, archive) : std::nullopt;
+}
+
 std::uint64_t StoredRecords::wal_stored_bytes() {
   if (index_) return index_->wal_stored_bytes();
   std::uint64_t bytes = 0;

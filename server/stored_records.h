@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "catalog/recovery_window.h"
 #include "catalog/server_catalog.h"
 #include "server/config.h"
 #include "server/output.h"
@@ -21,6 +22,8 @@ class StoredRecords {
   std::vector<catalog::SegmentRow> segments();  // by timeline and number; without times from files
   std::vector<catalog::RunRecord> runs(std::size_t newest);  // newest first
   std::uint64_t wal_stored_bytes();
+  /// Nothing without the index, too.
+  std::optional<catalog::RecoveryWindow> recovery_window(const catalog::WalArchive& archive);
 
  private:
   store::ServerLayout layout_;

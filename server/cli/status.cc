@@ -41,7 +41,7 @@ class FleetTable {
     return status.backups.empty() ? "none" : ago(status.backups.back().ended);
   }
   std::string until(const ServerStatus& status) const {
-    return status.last_commit ? ago(*status.last_commit) : "-";
+    return status.recoverable_until ? ago(*status.recoverable_until) : "-";
   }
 
   io::TimePoint now_;
