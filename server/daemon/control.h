@@ -20,6 +20,7 @@ struct SlotReport {
   std::optional<std::uint64_t> safe_wal_bytes;  // until it invalidates the slot; nothing without a limit
   std::string sync_state;                       // async, sync, quorum, potential; empty: no stream
   bool commits_wait = false;                    // our name is in synchronous_standby_names
+  std::string warning;  // what deserves a look, as that it nears protect_primary's limit; empty: nothing
   io::TimePoint seen;
   std::string problem;  // why the watch has no newer answer; empty: it has
 };

@@ -20,6 +20,7 @@ namespace {
 
 // A stream says goodbye within five seconds; what takes longer hangs in the disk.
 constexpr std::chrono::seconds kStreamsMayTake{15};
+constexpr std::chrono::seconds kBackupMayTake{10};
 constexpr std::chrono::seconds kStatesMayTake{3};
 constexpr std::chrono::seconds kWriterMayBeSilent{30};
 
@@ -46,20 +47,24 @@ Daemon::Daemon(Config config, store::Repository repository, const Output& out)
     const int cause = errno;
     throw StorageError(cause, "eventfd", "make");
   }
-  supervisor_.emplace(repository_, out,
-                      Supervisor::Hooks{.changed =
-                                            [this] {
-                                              if (state_writer_) state_writer_->wake();
-                                            },
-                                        .event = [](const std::string&, const catalog::Event&) {}});
+  Supervisor::Hooks hooks;
+  hooks.changed = [this] {
+    if (state_writer_) state_writer_->wake();
+  };
+  hooks.event = [this](const std::string& server, const catalog::Event& event) {
+    if (auto_backup_ && event.kind == catalog::EventKind::gap) auto_backup_->consider(server);
+  };
+  supervisor_.emplace(repository_, out, std::move(hooks));
 }
 
-/// The streams first: they wake the writer of states, which asks the supervisor.
+/// Who asks the streams first; then the streams, which wake the writer of states; and that last.
 Daemon::~Daemon() {
   control_.reset();
+  slot_watch_.reset();
   supervisor_->stop();
   std::vector<std::string> hanging;
   supervisor_->wait_until_ended(std::chrono::hours(1), hanging);
+  auto_backup_.reset();
   state_writer_.reset();
 }
 
@@ -68,7 +73,9 @@ Exit Daemon::run(const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] { ::eventfd_write(wake_.get(), 1); });
   state_writer_.emplace([this] { return stream_states(); }, log_);
   const auto config = in_force_.with([](const auto& in_force) { return in_force.config; });
-  const auto begun = supervisor_->apply(config);
+  auto_backup_.emplace(repository_, *supervisor_);
+  slot_watch_.emplace([this](const std::string& server) { auto_backup_->consider(server); });
+  const auto begun = apply(config);
   log_->info("pgkeep {} serves {} with {}: {}", kVersion, repository_.root().native(), config.file.native(),
              counted(begun.added.size(), "server"));
   control_.emplace(
@@ -83,6 +90,15 @@ Exit Daemon::run(const std::stop_token& stop) {
     if (HangupSignal::came()) reload_by_signal();
   }
   return end();
+}
+
+ReloadReport Daemon::apply(const Config& config) {
+  auto report = supervisor_->apply(config);
+  const auto servers = supervisor_->servers();
+  slot_watch_->follow(servers);
+  for (const auto& server : servers) auto_backup_->consider(server.config.name);
+  for (const auto& name : report.removed) auto_backup_->consider(name);  // to be forgotten
+  return report;
 }
 
 void Daemon::tick() {
@@ -104,8 +120,10 @@ Exit Daemon::end() {
   notifier_.stopping();
   control_.reset();
   supervisor_->stop();
+  slot_watch_.reset();
+  const bool no_backup = auto_backup_->finish(kBackupMayTake);
   std::vector<std::string> hanging;
-  const bool ended = supervisor_->wait_until_ended(kStreamsMayTake, hanging);
+  const bool ended = supervisor_->wait_until_ended(kStreamsMayTake, hanging) && no_backup;
   const bool written = state_writer_->finish(kStatesMayTake);
   may_wait_ = ended && written;
   if (may_wait_) {
@@ -113,7 +131,8 @@ Exit Daemon::end() {
     return Exit::ok;
   }
   log_->error("leaving without waiting for {}: the disk of {} does not answer. What was reported as safe is",
-              hanging.empty() ? "the states of the streams" : fmt::format("{}", fmt::join(hanging, ", ")),
+              hanging.empty() ? "a backup, or the states of the streams"
+                              : fmt::format("{}", fmt::join(hanging, ", ")),
               repository_.root().native());
   return Exit::failed;
 }
@@ -135,7 +154,7 @@ ReloadReport Daemon::reload() {
   notifier_.reloading();
   try {
     auto config = read_changed_config();
-    auto report = supervisor_->apply(config);
+    auto report = apply(config);
     log_->info("configuration read again: {}", describe(report));
     in_force_.with([&](auto& in_force) { in_force = {std::move(config), io::now(), {}}; });
     state_writer_->wake();
@@ -186,9 +205,13 @@ DaemonReport Daemon::report() const {
     report.configured = in_force.since;
     report.config_problem = in_force.problem;
   });
-  for (const auto& server : supervisor_->servers())
-    report.servers.push_back(
-        {.name = server.config.name, .stream = server.stream->state(), .slot = {}, .backup = {}});
+  for (const auto& server : supervisor_->servers()) {
+    const auto& name = server.config.name;
+    report.servers.push_back({.name = name,
+                              .stream = server.stream->state(),
+                              .slot = slot_watch_->report(name),
+                              .backup = auto_backup_->report(name)});
+  }
   return report;
 }
 

@@ -7,9 +7,11 @@
 #include <string>
 
 #include "catalog/io/guarded.h"
+#include "server/daemon/auto_backup.h"
 #include "server/daemon/control.h"
 #include "server/daemon/control_server.h"
 #include "server/daemon/notifier.h"
+#include "server/daemon/slot_watch.h"
 #include "server/daemon/state_writer.h"
 #include "server/daemon/supervisor.h"
 
@@ -34,6 +36,7 @@ class Daemon {
     io::TimePoint since;
     std::string problem;  // of a later configuration that was refused
   };
+  ReloadReport apply(const Config& config);
   void tick();
   Exit end();
   void say_status();
@@ -54,6 +57,8 @@ class Daemon {
   io::UniqueFd wake_;  // an eventfd: the main loop has something to do
   std::optional<Supervisor> supervisor_;
   std::optional<StateWriter> state_writer_;
+  std::optional<AutoBackup> auto_backup_;
+  std::optional<SlotWatch> slot_watch_;
   std::optional<ControlServer> control_;
 };
 

@@ -30,6 +30,7 @@ Json slot_json(const SlotReport& slot) {
           {"safe_wal_bytes", optional_json(slot.safe_wal_bytes)},
           {"sync_state", slot.sync_state},
           {"commits_wait", slot.commits_wait},
+          {"warning", slot.warning},
           {"seen", io::format_rfc3339(slot.seen)},
           {"problem", slot.problem}};
 }
@@ -46,6 +47,7 @@ SlotReport slot_from(const Json& json) {
   slot.safe_wal_bytes = read_number(json.at("safe_wal_bytes"));
   slot.sync_state = json.at("sync_state").get<std::string>();
   slot.commits_wait = json.at("commits_wait").get<bool>();
+  slot.warning = json.at("warning").get<std::string>();
   slot.seen = read_time(json.at("seen"));
   slot.problem = json.at("problem").get<std::string>();
   return slot;

@@ -1,0 +1,35 @@
+#include "server/daemon/backup_need.h"
+
+#include <ranges>
+
+#include <fmt/format.h>
+
+#include "catalog/identity.h"
+#include "catalog/store/backup_record.h"
+
+namespace pgkeep::server {
+
+const catalog::WalGap* gap_behind(const catalog::WalContinuity& wal, const postgres::WalPosition& start) {
+  for (const auto& gap : std::views::reverse(wal.gaps))
+    if (gap.event && gap.range.end > start.lsn && gap.range.timeline >= start.timeline) return &gap;
+  return nullptr;
+}
+
+std::optional<std::string> why_backup_is_needed(const store::ServerLayout& layout) {
+  const auto identity = catalog::read_identity(layout);
+  if (!identity) return std::nullopt;
+  const auto backups = store::list_backup_records(layout).backups;
+  const auto newest =
+      std::ranges::find(backups | std::views::reverse, identity->system, &store::BackupRecord::system);
+  if (newest == backups.rend()) return std::nullopt;
+  // Only names are read: no level of compression is needed.
+  const auto wal = catalog::read_continuity(catalog::WalArchive(layout, *identity, 1));
+  const auto* gap = gap_behind(wal, newest->start);
+  if (gap == nullptr) return std::nullopt;
+  return fmt::format(
+      "WAL from {} to {} of timeline {} is lost, so that no recovery from the newest backup ({}) passes it",
+      gap->range.begin.to_string(), gap->range.end.to_string(), gap->range.timeline.to_string(),
+      newest->id.to_string());
+}
+
+}  // namespace pgkeep::server

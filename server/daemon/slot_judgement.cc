@@ -1,0 +1,104 @@
+#include "server/daemon/slot_judgement.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "catalog/io/units.h"
+
+namespace pgkeep::server {
+namespace {
+
+constexpr std::chrono::hours kShortIdleTimeout{1};
+
+/// Each function looks at one thing. `verdict.warning` is of the gravest: the last that sets it wins.
+void judge_idle_timeout(const SlotAnswer& now, SlotMemory& memory, SlotVerdict& verdict) {
+  const bool is_short = now.idle_timeout && *now.idle_timeout < kShortIdleTimeout;
+  if (is_short) {
+    const auto text = fmt::format(
+        "idle_replication_slot_timeout is {} on the server: when pgkeep is away for longer, the slot is "
+        "lost, "
+        "and with it WAL; set it to 0 or to days",
+        io::format_duration(*now.idle_timeout));
+    if (!memory.said_idle_timeout) verdict.lines.push_back({false, text});
+    verdict.warning = text;
+  }
+  memory.said_idle_timeout = is_short;
+}
+
+void judge_status(const SlotAnswer& now, SlotMemory& memory, SlotVerdict& verdict) {
+  const auto& status = now.report.wal_status;
+  const auto retained = now.report.retained_bytes.value_or(0);
+  if (status == "lost" && memory.wal_status != "lost") verdict.lost = true;
+  if (status == "unreserved") {
+    verdict.warning = fmt::format(
+        "the server will remove WAL at its next checkpoint that is not stored here yet ({} are not): "
+        "max_slot_wal_keep_size is passed",
+        io::format_bytes(retained));
+    if (!memory.said_unreserved) verdict.lines.push_back({true, verdict.warning});
+  }
+  memory.said_unreserved = status == "unreserved";
+  const bool growing = status == "extended" && memory.wal_status == "extended" &&
+                       retained > memory.retained_bytes && retained > 0;
+  if (growing) {
+    verdict.warning = fmt::format(
+        "the server keeps {} of WAL for the slot, more than max_wal_size, and it grows{}",
+        io::format_bytes(retained),
+        now.report.safe_wal_bytes
+            ? fmt::format("; {} more and the slot is lost", io::format_bytes(*now.report.safe_wal_bytes))
+            : "; nothing limits it (max_slot_wal_keep_size)");
+    if (!memory.said_growing) verdict.lines.push_back({false, verdict.warning});
+    memory.said_growing = true;
+  }
+  if (status == "reserved") memory.said_growing = false;
+}
+
+void judge_limit(const SlotAnswer& now, std::uint64_t retain_at_most, SlotMemory& memory,
+                 SlotVerdict& verdict) {
+  if (retain_at_most == 0 || !now.report.retained_bytes) return;
+  const auto retained = *now.report.retained_bytes;
+  const auto giving_up_at = std::exchange(memory.giving_up_at, std::nullopt);
+  if (giving_up_at && now.report.restart_lsn != giving_up_at)
+    memory.limit_after_giving_up = retained + retain_at_most;
+  if (retained < retain_at_most / 2) memory.limit_after_giving_up.reset();
+  const auto limit = std::max(retain_at_most, memory.limit_after_giving_up.value_or(0));
+  if (retained >= limit) {
+    verdict.give_up = fmt::format("the server kept {} of WAL for the slot, and protect_primary allows {}",
+                                  io::format_bytes(retained), io::format_bytes(retain_at_most));
+    verdict.warning = *verdict.give_up;
+    memory.giving_up_at = now.report.restart_lsn;
+    return;
+  }
+  const bool near = retained >= limit / 5 * 4;
+  if (near) {
+    verdict.warning = fmt::format(
+        "the server keeps {} of WAL for the slot; at {} it is given up to protect the server "
+        "(protect_primary), and WAL is lost",
+        io::format_bytes(retained), io::format_bytes(limit));
+    if (!memory.said_near_limit) verdict.lines.push_back({true, verdict.warning});
+  }
+  memory.said_near_limit = near;
+}
+
+}  // namespace
+
+SlotVerdict judge_slot(const SlotAnswer& now, std::uint64_t retain_at_most, SlotMemory& memory) {
+  SlotVerdict verdict;
+  if (!now.there) {
+    SlotMemory kept;
+    kept.said_idle_timeout = memory.said_idle_timeout;
+    kept.giving_up_at = memory.giving_up_at;
+    kept.limit_after_giving_up = memory.limit_after_giving_up;
+    memory = kept;
+    return verdict;
+  }
+  judge_idle_timeout(now, memory, verdict);
+  judge_status(now, memory, verdict);
+  judge_limit(now, retain_at_most, memory, verdict);
+  memory.wal_status = now.report.wal_status;
+  memory.retained_bytes = now.report.retained_bytes.value_or(0);
+  return verdict;
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "server/config.h"
+#include "server/daemon/control.h"
+#include "streaming/connection.h"
+
+namespace pgkeep::server {
+
+/// What a server says of our slot, and of what may become of it.
+struct SlotAnswer {
+  SlotReport report;
+  bool there = false;  // the slot
+  bool from_standby = false;
+  std::string invalidation;                          // why it is lost, as far as the server says: 17 and up
+  std::optional<std::chrono::seconds> idle_timeout;  // 18 and up, when it is set
+};
+
+/// One question over an SQL session. Throws ConnectionLost, ServerError, ProtocolError.
+SlotAnswer ask_slot(streaming::Connection& sql, const ServerConfig& server);
+
+}  // namespace pgkeep::server

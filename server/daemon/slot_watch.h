@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/daemon/slot_judgement.h"
+#include "server/daemon/supervisor.h"
+
+namespace pgkeep::server {
+
+/// Looks at the slot of each server over a short SQL session, every watch_interval, by a few threads. Servers
+/// that did not answer last time have a thread of their own, so that waiting for the dead keeps nobody from
+/// being looked at.
+///
+/// Does what a look calls for: makes the stream of a lost slot begin anew (the receiver makes another), and
+/// gives up a slot that keeps more than protect_primary allows. Threads: any.
+class SlotWatch {
+ public:
+  /// `looked` is told of every server after a look; from this object's threads, must not throw or wait.
+  explicit SlotWatch(std::function<void(const std::string& server)> looked);
+  SlotWatch(const SlotWatch&) = delete;
+  SlotWatch& operator=(const SlotWatch&) = delete;
+  ~SlotWatch();
+
+  /// Looks at these from now on, and at no others.
+  void follow(const std::vector<Supervised>& servers);
+  /// What was seen last.
+  std::optional<SlotReport> report(const std::string& server) const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  enum class Lane { answering, silent };
+  struct Watched {
+    Supervised server;
+    std::optional<SlotReport> report;
+    SlotMemory memory;
+    Clock::time_point next;
+    bool silent = false;  // it did not answer last time
+    bool in_hand = false;
+  };
+  void work(Lane lane, const std::stop_token& stop);
+  Watched* next_due(Lane lane, Clock::time_point& wake);
+  void look(const Supervised& server, const std::stop_token& stop);
+  void note(const Supervised& server, const SlotAnswer& answer);
+  void note_silence(const std::string& name, const std::string& why);
+
+  std::function<void(const std::string&)> looked_;
+  mutable std::mutex mutex_;  // guards the map
+  std::condition_variable_any changed_;
+  std::map<std::string, Watched> watched_;
+  std::vector<std::jthread> threads_;  // last: they use all of the above
+};
+
+}  // namespace pgkeep::server
