@@ -101,6 +101,26 @@ servers:
   EXPECT_EQ(main.backup_workers, 2u);
 }
 
+TEST_F(ConfigTest, ReadsAPolicyFromItsSection) {
+  const auto config = load(
+      "repository: /srv/pgkeep\n"
+      "defaults:\n  watch_interval: 5s\n  protect_primary:\n    retain_at_most: 20GiB\n"
+      "servers:\n  a: {conninfo: host=a}\n  b: {conninfo: host=b, protect_primary: {retain_at_most: 0}}\n");
+  EXPECT_EQ(config.servers.at(0).watch_interval, std::chrono::seconds(5));
+  EXPECT_EQ(config.servers.at(0).retain_at_most, std::uint64_t{20} << 30);
+  EXPECT_EQ(config.servers.at(1).retain_at_most, 0u);
+}
+
+TEST_F(ConfigTest, NamesTheWholePlaceOfAMistakeInASection) {
+  const std::string head = "repository: /srv/pgkeep\nservers:\n  a:\n    conninfo: host=a\n    ";
+  EXPECT_THAT(error_of(head + "protect_primary: {retain_at_least: 1GiB}\n"),
+              HasSubstr("servers.a.protect_primary.retain_at_least: unknown key; did you mean "
+                        "protect_primary.retain_at_most?"));
+  EXPECT_THAT(error_of(head + "protect_primary: 20GiB\n"),
+              HasSubstr("servers.a.protect_primary: a section"));
+  EXPECT_THAT(error_of(head + "protect_primary.retain_at_most: 20GiB\n"), HasSubstr("unknown key"));
+}
+
 TEST_F(ConfigTest, LetsAServersOwnValueWinOverTheDefaultsWhereverTheyStand) {
   const auto config = load(
       "servers:\n  a: {conninfo: host=a}\n  b: {conninfo: host=b, compression_level: 9}\n"

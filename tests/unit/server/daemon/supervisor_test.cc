@@ -1,0 +1,119 @@
+#include "server/daemon/supervisor.h"
+
+#include <atomic>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::server {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+/// Servers that are all dead: nobody listens on the port of their conninfo.
+class SupervisorTest : public ::testing::Test {
+ protected:
+  static ServerConfig server(const std::string& name) {
+    auto config = default_server_config();
+    config.name = name;
+    config.conninfo = "host=127.0.0.1 port=1 user=pgkeep";
+    return config;
+  }
+  static Config config(std::vector<ServerConfig> servers) {
+    Config config;
+    config.servers = std::move(servers);
+    return config;
+  }
+  void wait_for(const std::string& name, catalog::StreamPhase phase) {
+    for (int seen = changes_.load(); supervisor_->find(name)->stream->state().phase != phase;
+         seen = changes_.load())
+      changes_.wait(seen);
+  }
+
+  test::TempDirectory directory_;
+  store::Repository repository_ = store::Repository::open_or_create(directory_.path() / "repository");
+  Output out_{Output::Format::text, Output::Talk::quiet};
+  std::atomic<int> changes_ = 0;
+  std::optional<Supervisor> supervisor_{
+      std::in_place, repository_, out_,
+      Supervisor::Hooks{.changed =
+                            [this] {
+                              ++changes_;
+                              changes_.notify_all();
+                            },
+                        .event = [](const std::string&, const catalog::Event&) {}}};
+};
+
+TEST_F(SupervisorTest, FollowsTheConfiguration) {
+  auto report = supervisor_->apply(config({server("a"), server("b"), server("c")}));
+  EXPECT_THAT(report.added, ElementsAre("a", "b", "c"));
+  auto changed = server("b");
+  changed.slot = "another";
+  report = supervisor_->apply(config({changed, server("c"), server("d")}));
+  EXPECT_THAT(report.added, ElementsAre("d"));
+  EXPECT_THAT(report.removed, ElementsAre("a"));
+  EXPECT_THAT(report.changed, ElementsAre("b"));
+  EXPECT_THAT(report.unchanged, ElementsAre("c"));
+}
+
+TEST_F(SupervisorTest, LeavesAStreamThatDoesNotChangeAlone) {
+  supervisor_->apply(config({server("a"), server("b")}));
+  const auto before = supervisor_->find("a")->stream;
+  auto changed = server("a");
+  changed.description = "not for the stream";
+  const auto report = supervisor_->apply(config({changed, server("b")}));
+  EXPECT_THAT(report.changed, ElementsAre("a"));
+  EXPECT_EQ(supervisor_->find("a")->stream, before);
+  EXPECT_EQ(supervisor_->find("a")->config.description, "not for the stream");
+}
+
+TEST_F(SupervisorTest, TakesAServerOutOfService) {
+  supervisor_->apply(config({server("a")}));
+  auto inactive = server("a");
+  inactive.active = false;
+  EXPECT_THAT(supervisor_->apply(config({inactive})).removed, ElementsAre("a"));
+  EXPECT_THAT(supervisor_->servers(), IsEmpty());
+}
+
+TEST_F(SupervisorTest, KeepsADeadServerAsAState) {
+  supervisor_->apply(config({server("a")}));
+  wait_for("a", catalog::StreamPhase::waiting);
+  const auto state = supervisor_->find("a")->stream->state();
+  EXPECT_THAT(state.cause, ::testing::HasSubstr("127.0.0.1:1"));
+  EXPECT_TRUE(state.next_try);
+  EXPECT_EQ(state.last_error, state.cause);
+}
+
+TEST_F(SupervisorTest, TakesAServerBackWhileItsOldStreamEnds) {
+  supervisor_->apply(config({server("a")}));
+  supervisor_->apply(config({}));
+  supervisor_->apply(config({server("a")}));
+  wait_for("a", catalog::StreamPhase::waiting);
+}
+
+TEST_F(SupervisorTest, EndsAllAtOnce) {
+  supervisor_->apply(config({server("a"), server("b")}));
+  wait_for("a", catalog::StreamPhase::waiting);
+  supervisor_->stop();
+  std::vector<std::string> hanging;
+  EXPECT_TRUE(supervisor_->wait_until_ended(std::chrono::minutes(1), hanging));
+  for (const auto& stream : supervisor_->streams())
+    EXPECT_EQ(stream->state().phase, catalog::StreamPhase::stopped);
+}
+
+TEST(StreamSettings, MatterToAStreamOnlyWhenItUsesThem) {
+  const auto before = default_server_config();
+  auto after = before;
+  after.watch_interval += std::chrono::seconds(1);
+  after.max_rate = 1;
+  after.retain_at_most = 1;
+  EXPECT_FALSE(matters_to_stream(before, after));
+  after.conninfo = "host=elsewhere";
+  EXPECT_TRUE(matters_to_stream(before, after));
+}
+
+}  // namespace
+}  // namespace pgkeep::server
