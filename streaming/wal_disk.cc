@@ -17,7 +17,7 @@ WalDisk::WalDisk(WalWriter writer, const postgres::TimelineHistory& line, Segmen
 
 WalDisk::~WalDisk() {
   std::unique_lock lock(mutex_);
-  if (!failure_ && may_go_on()) submit_job();
+  if (!at_work_ && !failure_ && may_go_on()) submit_job();
   ended_.wait(lock, [this] { return !at_work_; });
 }
 

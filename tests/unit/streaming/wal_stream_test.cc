@@ -268,6 +268,17 @@ TEST_F(WalStreamTest, KeepsWhatCameBeforeTheConnectionBroke) {
   EXPECT_EQ(archive_.partial_end(kFive), kStart + 1000);
 }
 
+TEST_F(WalStreamTest, KeepsWhatCameDuringASyncBeforeTheConnectionBroke) {
+  Hold disk(workers_.disk);
+  std::jthread later;
+  server_sends(kStart, kStart + 1000);
+  wire_.then([&] { later = std::jthread([&] { disk.release(); }); });
+  server_sends(kStart + 1000, kStart + 2000);
+  wire_.breaks();
+  EXPECT_THROW(run(), ConnectionLost);
+  EXPECT_EQ(archive_.partial_end(kFive), kStart + 2000);
+}
+
 TEST_F(WalStreamTest, EndsWhereTheWalIsHeldAlready) {
   settings_.stop_at = kStart + kMiB;
   server_sends(kStart, kStart + 2 * kMiB);
