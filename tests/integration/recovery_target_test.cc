@@ -1,5 +1,6 @@
 // Every kind of recovery target brings back the rows of that moment, or is refused before anything is
 // written.
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <memory>
@@ -18,7 +19,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-/// One history, recovered again and again: a backup, then the rows 1, 2 and 3 in table `events`.
+/// One history, recovered again and again: a backup, then the rows 1, 2 and 3 in table `events`, each in
+/// another WAL segment.
 class RecoveryTarget : public ::testing::TestWithParam<int> {
  protected:
   struct Moment {
@@ -42,8 +44,8 @@ class RecoveryTarget : public ::testing::TestWithParam<int> {
         moment.lsn = session.value("SELECT pg_current_wal_insert_lsn()");
         moment.time = session.value("SELECT clock_timestamp()::timestamptz(6)");
         if (id == 1) session.execute("SELECT pg_create_restore_point('after the first')");
+        session.execute("SELECT pg_switch_wal()");  // each row in a segment of its own
       }
-      session.execute("SELECT pg_switch_wal()");
       wait_until_flushed(source);
       receiver.signal(SIGTERM);
       receiver.wait();
@@ -103,6 +105,31 @@ TEST_P(RecoveryTarget, ImmediateStopsAtTheBackup) {
 
 TEST_P(RecoveryTarget, TimeStopsBeforeTheNextCommit) {
   EXPECT_THAT(rows({"--target-time", after(2).time}), ElementsAre(1, 2));
+}
+
+TEST_P(RecoveryTarget, TimeTakesNoMoreWalThanItNeeds) {
+  const auto wal_files = [](const fs::path& directory) {
+    return std::ranges::count_if(fs::directory_iterator(directory / "pg_wal"), [](const auto& entry) {
+      return entry.path().filename().native().size() == std::string_view("000000010000000000000001").size();
+    });
+  };
+  const auto all = host().recover("latest", new_directory());
+  const auto some = host().recover("latest", new_directory(),
+                                   {"--target-time", after(1).time, "--target-action", "promote"});
+  EXPECT_LT(wal_files(some), wal_files(all));
+  auto recovered = PostgresCluster::adopt(GetParam(), some);
+  recovered.start();
+  recovered.wait_until_recovered();
+  EXPECT_EQ(recovered.value("SELECT array_agg(id) FROM events"), "{1}");
+}
+
+TEST_P(RecoveryTarget, TimeBehindTheLastCommitIsRefusedBeforehand) {
+  const auto destination = host().scratch(new_directory());
+  const auto outcome =
+      host().pgkeep({"recover", "main", "latest", destination, "--target-time", "2100-01-01 00:00:00+00"});
+  EXPECT_EQ(outcome.exit_code, 6) << outcome.text();
+  EXPECT_THAT(outcome.err, HasSubstr("the last commit that is held was at"));
+  EXPECT_FALSE(fs::exists(destination));
 }
 
 TEST_P(RecoveryTarget, XidStopsAfterItOrBeforeIt) {
