@@ -43,8 +43,7 @@ class CommitTimesTest : public testing::Test {
     return archive_.store_segment(partial, TimelineHistory(kOne));
   }
   std::optional<CommitTimes> of_partial(const WalSegment& segment, bool with_previous = true) {
-    const auto contents =
-        read_wal_contents(archive_, segment, archive_.partial_end(segment), with_previous);
+    const auto contents = read_wal_contents(archive_, segment, archive_.partial_end(segment), with_previous);
     return contents ? std::optional(contents->commits) : std::nullopt;
   }
 
