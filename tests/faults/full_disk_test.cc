@@ -1,12 +1,16 @@
 // A full disk is said clearly, costs nothing that was kept, and once there is room all goes on.
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -15,8 +19,10 @@
 #include "catalog/io/handle.h"
 #include "tests/integration/versions.h"
 #include "tests/support/backup_host.h"
+#include "tests/support/commit_writers.h"
 #include "tests/support/database_contents.h"
 #include "tests/support/small_disk.h"
+#include "tests/support/wait_until.h"
 
 namespace pgkeep::test {
 namespace {
@@ -105,6 +111,99 @@ TEST_F(FullDisk, InTheReceiverIsWaitedForAndNothingIsLost) {
   receiver.signal(SIGTERM);
   EXPECT_EQ(receiver.wait().exit_code, 0);
   EXPECT_EQ(contents(recover_and_start(host, 18, "latest", "recovered")), contents(source));
+}
+
+/// A daemon whose repository's disk has no room left, while the server goes on.
+class FullDiskOfTheDaemon : public FullDisk {
+ protected:
+  void SetUp() override {
+    FullDisk::SetUp();
+    if (IsSkipped()) return;
+    source_.emplace(PostgresCluster::create(18));
+    disk_.emplace(256);
+    host_.emplace(disk_->path() / "repository");
+    host_->add_server("main", source_->conninfo(), {{"longest_retry", "1s"}});
+    daemon_.emplace(host_->serve(*source_));
+    host_->backup();
+  }
+  void fill_the_disk() {
+    ballast_.emplace(*disk_);
+    add_random_data(*source_, 40);
+    wait_until_it_waits_for_room();
+  }
+  void wait_until_it_waits_for_room() const {
+    wait_until(
+        [&] {
+          const auto state = host_->stream_state();
+          return state.at("phase") == "waiting" &&
+                 state.at("cause").get<std::string>().find(kNoSpace) != std::string::npos;
+        },
+        "the daemon says that it waits for room on the disk");
+  }
+  void free_the_disk() { ballast_.reset(); }
+  std::string state(const std::string& item) const {
+    return host_->stream_state().at(item).get<std::string>();
+  }
+  /// Of WAL streams since the daemon was started.
+  int attempts() const { return host_->stream_state().at("reconnects").get<int>(); }
+  /// PGKEEP_FULL_SECONDS=300 for a long one. Here time itself is what is tested.
+  static std::chrono::seconds time_without_room() {
+    const char* text = std::getenv("PGKEEP_FULL_SECONDS");
+    return std::chrono::seconds(text == nullptr ? 5 : std::atoi(text));
+  }
+
+  void expect_everything_arrives_by_itself() {
+    wait_until_flushed(*source_);
+    EXPECT_EQ(state("phase"), "streaming");
+    daemon_->signal(SIGTERM);
+    EXPECT_EQ(daemon_->wait().exit_code, 0);
+    EXPECT_EQ(contents(recover_and_start(*host_, 18, "latest", "recovered")), contents(*source_));
+  }
+
+  std::optional<PostgresCluster> source_;
+  std::optional<SmallDisk> disk_;
+  std::optional<BackupHost> host_;
+  std::optional<Process> daemon_;
+  std::optional<Ballast> ballast_;
+};
+
+TEST_F(FullDiskOfTheDaemon, IsToldWithItsCauseAndTriedWithPauses) {
+  fill_the_disk();
+  const auto before = attempts();
+  std::this_thread::sleep_for(time_without_room());
+  EXPECT_LE(attempts() - before, 2 * time_without_room().count() + 2);
+  EXPECT_THAT(state("last_error"), HasSubstr(kNoSpace));
+  free_the_disk();
+  expect_everything_arrives_by_itself();
+}
+
+TEST_F(FullDiskOfTheDaemon, LetsTheServerBeStoppedAndStarted) {
+  fill_the_disk();
+  source_->restart();
+  add_random_data(*source_, 20);
+  source_->restart();
+  free_the_disk();
+  expect_everything_arrives_by_itself();
+}
+
+TEST_F(FullDiskOfTheDaemon, LosesNoCommitThatWasAcknowledged) {
+  source_->execute("ALTER SYSTEM SET synchronous_standby_names = 'pgkeep'");
+  source_->execute("SELECT pg_reload_conf()");
+  CommitWriters writers(*source_, 4, 1000);
+  writers.wait_for(100);
+  ballast_.emplace(*disk_);
+  wait_until_it_waits_for_room();
+  free_the_disk();
+  writers.wait_for(100);
+  ballast_.emplace(*disk_);
+  wait_until_it_waits_for_room();
+  source_->lose();
+  writers.join();
+  free_the_disk();
+  daemon_->signal(SIGTERM);
+  daemon_->wait();
+  const auto recovered = recover_and_start(*host_, 18, "latest", "recovered");
+  EXPECT_TRUE(std::ranges::includes(committed_rows(recovered), writers.acknowledged()));
 }
 
 TEST_F(FullDisk, IsFreedByDeletingABackup) {

@@ -42,7 +42,7 @@ class SynchronousServer {
   }
 
   TcpProxy& network() { return network_; }
-  void start_pgkeep() { daemon_.emplace(host_.start_pgkeep({"receive-wal", "main"})); }
+  void start_pgkeep() { daemon_.emplace(host_.start_pgkeep({"serve"})); }
   void kill_pgkeep() {
     daemon_->signal(SIGKILL);
     daemon_->wait();

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 #include <sys/stat.h>
 
+#include "tests/support/daemon_report.h"
 #include "tests/support/wait_until.h"
 
 namespace pgkeep::test {
@@ -126,6 +127,13 @@ Process BackupHost::receive_wal(const PostgresCluster& cluster, const std::strin
 
 Process BackupHost::serve(const PostgresCluster& cluster, int streams) const {
   return started(start_pgkeep({"serve"}), cluster, streams);
+}
+
+nlohmann::json BackupHost::stream_state(const std::string& server) const {
+  const auto report = daemon_report(repository_);
+  for (const auto& reported : report.at("servers"))
+    if (reported.at("name") == server) return reported.at("stream");
+  throw std::runtime_error("the daemon does not know " + server);
 }
 
 fs::path BackupHost::recover(const std::string& backup, const std::string& directory_name,
