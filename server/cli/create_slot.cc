@@ -2,17 +2,30 @@
 
 #include <fmt/format.h>
 
+#include "catalog/made_slots.h"
 #include "server/fleet.h"
 #include "server/replication_session.h"
 #include "streaming/replication.h"
 
 namespace pgkeep::server {
+namespace {
+
+/// So that drop-slot knows it for pgkeep's own, and a receiver may make it anew when it is lost.
+void remember(const Config& config, const ServerConfig& server, postgres::SystemIdentifier system) {
+  const auto repository = open_repository_if_there(config);
+  if (!repository) return;
+  catalog::MadeSlots(repository->server(server.name)).add(server.slot, system);
+}
+
+}  // namespace
 
 Exit run_create_slot(const Invocation& invocation) {
   const auto config = load_config(invocation.config_file);
   const auto& server = require_active_server(config, invocation.arguments.required("SERVER"));
   auto connection = open_known_server(config, server, invocation.stop);
+  const auto system = streaming::identify_system(connection);
   const bool created = streaming::create_slot(connection, server.slot);
+  if (created) remember(config, server, system.system);
   invocation.out.report(created
                             ? fmt::format("slot {} created on {}", server.slot, connection.peer())
                             : fmt::format("slot {} was there already on {}", server.slot, connection.peer()));

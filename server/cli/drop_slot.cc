@@ -2,38 +2,117 @@
 
 #include <fmt/format.h>
 
+#include "catalog/event_journal.h"
+#include "catalog/identity.h"
 #include "catalog/io/lock.h"
+#include "catalog/made_slots.h"
 #include "server/fleet.h"
-#include "server/replication_session.h"
-#include "streaming/replication.h"
+#include "server/server_settings.h"
+#include "streaming/nodes.h"
 
 namespace pgkeep::server {
 namespace {
 
+/// Which slot is to go, and what is known of its server here.
+struct Target {
+  streaming::ConnectionSettings connection;
+  std::string slot;
+  std::optional<store::ServerLayout> layout;  // of a server of the configuration
+  bool force = false;
+};
+
 /// The server would refuse too, but in words that do not say who it is.
-void refuse_while_receiving(const Config& config, const ServerConfig& server) {
-  const auto repository = open_repository_if_there(config);
-  if (!repository) return;
-  const auto layout = repository->server(server.name);
-  const auto holder = is_known(layout) ? io::FileLock::holder(layout.receiver_lock()) : std::nullopt;
+void refuse_while_receiving(const Target& target) {
+  const bool known = target.layout && is_known(*target.layout);
+  const auto holder = known ? io::FileLock::holder(target.layout->receiver_lock()) : std::nullopt;
   if (!holder) return;
-  throw Busy(fmt::format("slot {} is in use: {} is running (process {}, since {}); {} first", server.slot,
-                         holder->purpose, holder->pid, holder->since,
-                         holder->purpose == "backup" ? "let it end" : "stop receive-wal"));
+  const auto* way_out = holder->purpose == "backup"  ? "let it end"
+                        : holder->purpose == "serve" ? "set `active: false` and `pgkeep reload`"
+                                                     : "stop receive-wal";
+  throw Busy(fmt::format("slot {} is in use: {} is running (process {}, since {}); {} first", target.slot,
+                         holder->purpose, holder->pid, holder->since, way_out));
+}
+
+Target target_of(const Invocation& invocation) {
+  const auto& arguments = invocation.arguments;
+  const auto server_name = arguments.value("SERVER");
+  const auto conninfo = arguments.value("--conninfo");
+  const auto slot = arguments.value("--slot");
+  const bool by_conninfo = conninfo.has_value() && slot.has_value();
+  if (server_name.has_value() == by_conninfo || conninfo.has_value() != slot.has_value()) {
+    throw UsageError("drop-slot takes either a SERVER of the configuration, or --conninfo and --slot");
+  }
+  if (by_conninfo) {
+    return {{.conninfo = *conninfo, .application_name = "pgkeep_query"}, *slot, std::nullopt, true};
+  }
+  const auto config = load_config(invocation.config_file);
+  const auto& server = find_server(config, *server_name);
+  Target target{query_connection(server), server.slot, std::nullopt, arguments.has("--force")};
+  if (const auto repository = open_repository_if_there(config)) {
+    target.layout = repository->server(server.name);
+  }
+  return target;
+}
+
+bool may_drop(const Target& target, streaming::Node& node, const std::stop_token& stop) {
+  if (target.force) return true;
+  if (target.layout && catalog::MadeSlots(*target.layout).has(target.slot, node.system.system)) return true;
+  if (!streaming::read_slot(node.connection, target.slot, node.settings, stop)) return false;
+  throw Refused(fmt::format(
+      "slot {} on {} was not made by pgkeep, as far as this repository knows: another program may need it. "
+      "--force drops it nevertheless",
+      target.slot, node.connection.peer()));
+}
+
+/// False when it was not there.
+bool drop_on(streaming::Node& node, const Target& target, const std::stop_token& stop) {
+  const auto identity = target.layout ? catalog::read_identity(*target.layout) : std::nullopt;
+  if (identity) catalog::confirm_identity(*target.layout, ask_identity(node.connection, node.system));
+  if (!may_drop(target, node, stop) || !streaming::drop_slot(node.connection, target.slot)) return false;
+  if (target.layout && is_known(*target.layout)) {
+    catalog::EventJournal(*target.layout)
+        .append({io::now(), catalog::EventKind::slot_dropped,
+                 fmt::format("slot {} was dropped on {}", target.slot, node.connection.peer()),
+                 std::nullopt});
+  }
+  if (target.layout) catalog::MadeSlots(*target.layout).remove(target.slot, node.system.system);
+  return true;
 }
 
 }  // namespace
 
 Exit run_drop_slot(const Invocation& invocation) {
-  const auto config = load_config(invocation.config_file);
-  const auto& server = find_server(config, invocation.arguments.required("SERVER"));
-  refuse_while_receiving(config, server);
-  auto connection = open_known_server(config, server, invocation.stop);
-  const bool dropped = streaming::drop_slot(connection, server.slot);
-  invocation.out.report(dropped ? fmt::format("slot {} dropped on {}", server.slot, connection.peer())
-                                : fmt::format("there was no slot {} on {}", server.slot, connection.peer()));
-  invocation.out.data({{"server", server.name}, {"slot", server.slot}, {"dropped", dropped}});
-  return Exit::ok;
+  const auto target = target_of(invocation);
+  streaming::check_slot_name(target.slot);
+  refuse_while_receiving(target);
+  const auto hosts = streaming::settings_of_nodes(target.connection);
+  auto report = Json::array();
+  std::size_t failed = 0;
+  std::size_t gone = 0;
+  for (const auto& host : hosts) {
+    try {
+      auto node = streaming::open_node(host, invocation.stop);
+      const bool dropped = drop_on(node, target, invocation.stop);
+      gone += dropped ? 1 : 0;
+      const auto peer = node.connection.peer();
+      invocation.out.report(dropped ? fmt::format("slot {} dropped on {}", target.slot, peer)
+                                    : fmt::format("there was no slot {} on {}", target.slot, peer));
+      report.push_back({{"host", peer}, {"dropped", dropped}});
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      if (hosts.size() == 1) throw;
+      invocation.out.failure(error.what());
+      ++failed;
+    }
+  }
+  const auto server = invocation.arguments.value("SERVER");
+  invocation.out.data({{"server", server ? Json(*server) : Json()},
+                       {"slot", target.slot},
+                       {"dropped", gone > 0},
+                       {"hosts", std::move(report)}});
+  if (failed == 0) return Exit::ok;
+  return failed == hosts.size() ? Exit::failed : Exit::partly;
 }
 
 }  // namespace pgkeep::server

@@ -6,20 +6,29 @@ namespace pgkeep::server {
 
 Exit run_drop_slot(const Invocation& invocation);
 
-inline constexpr std::array kDropSlotPositionals{kOneServer};
+inline constexpr std::array kDropSlotPositionals{
+    Positional{"SERVER", "the server, as named in the configuration", Arity::optional}};
+inline constexpr std::array kDropSlotOptions{
+    Option{"--force", "", "also a slot that pgkeep did not make"},
+    Option{"--conninfo", "CONNINFO", "where the server is, when it has gone from the configuration"},
+    Option{"--slot", "NAME", "the slot's name, with --conninfo"},
+};
 inline constexpr std::array kDropSlotExamples{
     Example{"drop-slot main", "the server keeps no WAL for pgkeep any more"},
+    Example{"drop-slot --conninfo 'host=db1 user=pgkeep' --slot pgkeep",
+            "the same for a server that has gone from the configuration"},
 };
 inline constexpr Command kDropSlot{
     .name = "drop-slot",
     .summary = "Drop a server's replication slot",
     .details =
         "For a server that is taken out of service for good, or a slot that was lost: without a receiver the "
-        "slot makes "
-        "the server keep WAL for ever. A slot in use is not dropped. WAL that has not been received when the "
-        "slot "
-        "goes may be lost, and no recovery can cross the hole.",
+        "slot makes the server keep WAL for ever. A slot in use is not dropped, nor, without --force, one "
+        "that "
+        "pgkeep did not make. It is dropped on every host of the conninfo that has it. WAL that has not been "
+        "received when the slot goes may be lost, and no recovery can cross the hole.",
     .positionals = kDropSlotPositionals,
+    .options = kDropSlotOptions,
     .examples = kDropSlotExamples,
     .run = run_drop_slot,
 };
