@@ -75,6 +75,7 @@ void WalSession::run() {
   intake_.finish_interrupted();
   take_line();
   slot_ = slots_.prepare(node_, intake_.archive().identity().wal_segment_size, stop_);
+  warn_of_blind_start();
   std::optional<StreamStart> start = next_start();
   while (start) {
     try {
@@ -83,6 +84,15 @@ void WalSession::run() {
       start = after_refusal(*start, error);
     }
   }
+}
+
+/// Without WAL here, only the slot tells where the server's begins.
+void WalSession::warn_of_blind_start() {
+  if (slot_.restart_lsn || catalog::newest_timeline(intake_.archive().inventory())) return;
+  observer_->warning(fmt::format(
+      "where slot {} stands on {} cannot be read, so WAL is received from the server's present position "
+      "on ({})",
+      settings_->slot, node_.connection.peer(), node_.system.position.to_string()));
 }
 
 std::optional<StreamStart> WalSession::receive(const StreamStart& start) {
@@ -128,16 +138,16 @@ StreamStart WalSession::next_start() {
 
 StreamStart WalSession::switch_timeline(postgres::TimelineId from, const postgres::WalPosition& next) {
   const auto& peer = node_.connection.peer();
-  // Also when it can be seen here: only store_history() makes sure that it is durable before anything of the
-  // timeline is.
   const auto history = timeline_history(node_.connection, next.timeline);
-  intake_.store_history(next.timeline, history.content);
   const auto line = postgres::TimelineHistory::parse(next.timeline, history.content);
   if (line.end_of(from) != next.lsn) {
     throw ProtocolError(fmt::format(
         "{}: timeline {} is said to go on at {} of timeline {}, but {} says otherwise", peer,
         from.to_string(), next.lsn.to_string(), next.timeline.to_string(), next.timeline.history_file()));
   }
+  // Also when it can be seen here: only store_history() makes sure that it is durable before anything of the
+  // timeline is.
+  intake_.store_history(next.timeline, history.content);
   const auto& archive = intake_.archive();
   report_branch_left(peer, line, from, archive, events_);
   observer_->timeline_switched(from, next.timeline, next.lsn);

@@ -26,6 +26,7 @@ class WalSession {
   std::string object_to(Node& node) const;
   void take_line();
   void refresh();
+  void warn_of_blind_start();
   StreamStart next_start();
   StreamStart switch_timeline(postgres::TimelineId from, const postgres::WalPosition& next);
   /// Nothing when stop was asked.
