@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "tests/support/postgres_cluster.h"
 #include "tests/support/wait_until.h"
 
 namespace pgkeep::test {
@@ -56,6 +57,10 @@ SshServer::SshServer() {
 
 std::string SshServer::command() const {
   return fmt::format("ssh -F {} target", (files_ / "ssh_config").native());
+}
+
+void SshServer::let_postgres_in() const {
+  give_to_postgres(files_.path());
 }
 
 }  // namespace pgkeep::test

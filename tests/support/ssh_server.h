@@ -19,6 +19,8 @@ class SshServer {
   SshServer();
   /// "ssh -F FILE target": what a user would give as --remote-ssh-command.
   std::string command() const;
+  /// The server's user may call it as well: for an archive_command.
+  void let_postgres_in() const;
 
  private:
   TempDirectory files_;
