@@ -1,0 +1,196 @@
+#include "streaming/wal_start.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/postgres/wal_record.h"
+#include "tests/support/sample_wal.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::streaming {
+namespace {
+
+using catalog::EventKind;
+using postgres::Lsn;
+using postgres::TimelineHistory;
+using postgres::TimelineId;
+using postgres::WalPosition;
+using postgres::WalSegment;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::ThrowsMessage;
+
+constexpr TimelineId kOne{1};
+constexpr TimelineId kTwo{2};
+constexpr TimelineId kThree{3};
+constexpr auto kMiB = test::kSampleSegmentBytes;
+constexpr const char* kPeer = "db1:5432";
+constexpr const char* kHistoryTwo = "1\t0/580000\tpromoted\n";  // in the middle of segment 5
+
+class DeafObserver final : public WalReceiverObserver {
+  void connected(const Connection& /*connection*/, const SystemInfo& /*system*/) override {}
+  void streaming_from(const WalPosition& /*position*/) override {}
+  void segment_archived(const catalog::SegmentFileHeader& /*segment*/) override {}
+  void timeline_switched(TimelineId /*from*/, TimelineId /*to*/, Lsn /*at*/) override {}
+  void disconnected(const std::string& /*why*/, std::chrono::milliseconds /*retry_in*/,
+                    bool /*needs_attention*/) override {}
+  void event(const catalog::Event& /*event*/) override {}
+  void warning(const std::string& /*what*/) override {}
+};
+
+class WalStartTest : public testing::Test {
+ protected:
+  WalStartTest() { layout_.make(); }
+
+  /// A partial with that many bytes.
+  void received(const WalSegment& segment, std::size_t bytes) {
+    auto wal = test::sample_wal(segment);
+    // A record that ends there, in the middle of each segment: what is a fork in these tests.
+    io::store_le<std::uint32_t>(wal.data() + kMiB / 2 + postgres::kWalPageHeaderBytes,
+                                postgres::kWalRecordHeaderBytes);
+    std::fill(wal.begin() + static_cast<std::ptrdiff_t>(bytes), wal.end(), std::byte{0});
+    io::write_file_durably(layout_.partial(segment, size_), wal);
+  }
+  void archived(const WalSegment& segment) {
+    received(segment, kMiB);
+    auto partial = catalog::PartialSegment::open(layout_, segment, size_);
+    archive_.store_segment(partial, archive_.history(segment.timeline).value());
+  }
+  StreamStart start(const TimelineHistory& line, Lsn server_position, const SlotPosition& slot = {},
+                    std::optional<Lsn> begin_at = {}) {
+    return choose_start(kPeer, {test::kSampleSystem, line.timeline(), server_position}, line, slot, begin_at,
+                        archive_, events_.all());
+  }
+  static ServerLine line_two() { return {TimelineHistory::parse(kTwo, kHistoryTwo), kHistoryTwo}; }
+
+  test::TempDirectory directory_;
+  store::ServerLayout layout_{directory_ / "main"};
+  postgres::WalSegmentSize size_ = test::sample_segment_size();
+  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  DeafObserver observer_;
+  EventReporter events_{layout_, observer_};
+};
+
+// ---------------------------------------------------------------------------------------- where to
+
+TEST_F(WalStartTest, GoesOnAtThePartialAndReportsNothingBeforeItsEnd) {
+  archived({kOne, 5});
+  received({kOne, 6}, 1000);
+  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB));
+  EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(6 * kMiB)}));
+  EXPECT_EQ(found.report_from, Lsn(6 * kMiB + 1000));
+  EXPECT_EQ(found.stop_at, std::nullopt);
+}
+
+TEST_F(WalStartTest, FillsAHoleAndReportsNothingBeforeTheEndOfWhatIsHeld) {
+  archived({kOne, 5});
+  archived({kOne, 7});
+  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB));
+  EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(6 * kMiB)}));
+  EXPECT_EQ(found.report_from, Lsn(8 * kMiB));
+  EXPECT_EQ(found.stop_at, Lsn(7 * kMiB));
+}
+
+TEST_F(WalStartTest, NeverReportsWhatWouldMoveTheSlotBack) {
+  archived({kOne, 5});
+  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB), {Lsn(8 * kMiB + 5), kOne});
+  EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(6 * kMiB)}));
+  EXPECT_EQ(found.report_from, Lsn(8 * kMiB + 5));
+}
+
+TEST_F(WalStartTest, WithoutWalBeginsWhereTheSlotHoldsItBack) {
+  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB), {Lsn(4 * kMiB + 5), std::nullopt});
+  EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(4 * kMiB)}));
+  EXPECT_EQ(found.report_from, Lsn(4 * kMiB + 5));
+}
+
+TEST_F(WalStartTest, WithoutWalAndSlotBeginsWhereTheServerIs) {
+  EXPECT_EQ(start(TimelineHistory(kOne), Lsn(9 * kMiB + 7)).position, (WalPosition{kOne, Lsn(9 * kMiB)}));
+}
+
+TEST_F(WalStartTest, WithoutWalBeginsWhereItWasToldThatTheServersBegins) {
+  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB), {Lsn(4 * kMiB), kOne}, Lsn(7 * kMiB));
+  EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(7 * kMiB)}));
+}
+
+TEST_F(WalStartTest, WaitsForAServerThatIsBehind) {
+  archived({kOne, 5});
+  EXPECT_THAT([&] { start(TimelineHistory(kOne), Lsn(6 * kMiB - 1)); },
+              ThrowsMessage<ServerBehind>(HasSubstr("waiting for it")));
+}
+
+TEST_F(WalStartTest, DoesNotGoOnBehindABrokenFile) {
+  archived({kOne, 5});
+  const auto path = layout_.archived({kOne, 5}, size_);
+  io::write_file_durably(path, io::as_bytes("no segment"));
+  EXPECT_THAT([&] { start(TimelineHistory(kOne), Lsn(9 * kMiB)); },
+              ThrowsMessage<Corruption>(HasSubstr(path.native())));
+}
+
+TEST_F(WalStartTest, ReportsWhatLiesOnTheServersLineOnly) {
+  archived({kOne, 4});
+  received({kOne, 5}, kMiB - 100);
+  archive_.store_history(kTwo, kHistoryTwo);
+  EXPECT_EQ(start(line_two().history, Lsn(9 * kMiB)).report_from, Lsn(0x580000));
+}
+
+// --------------------------------------------------------------------------------------- branches
+
+TEST_F(WalStartTest, TakesALineThatLeftOursBeforeItsEnd) {
+  archived({kOne, 5});
+  archived({kOne, 6});
+  EXPECT_NO_THROW(require_on_line(kPeer, line_two(), archive_));
+}
+
+TEST_F(WalStartTest, RefusesALowerTimeline) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  received({kTwo, 6}, 100);
+  EXPECT_THAT(
+      [&] {
+        require_on_line(kPeer, {TimelineHistory(kOne), std::nullopt}, archive_);
+      },
+      ThrowsMessage<OtherBranch>(HasSubstr("WAL of timeline 2 was received already")));
+}
+
+TEST_F(WalStartTest, RefusesALineThatDoesNotComeFromOurs) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  received({kTwo, 6}, 100);
+  const std::string content = "1\t0/590000\tpromoted\n";
+  EXPECT_THAT(
+      [&] {
+        require_on_line(kPeer, {TimelineHistory::parse(kThree, content), content}, archive_);
+      },
+      ThrowsMessage<OtherBranch>(HasSubstr("does not come from timeline 2")));
+}
+
+TEST_F(WalStartTest, RefusesAnotherBranchThatTookTheSameNumber) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  const std::string content = "1\t0/590000\tpromoted\n";
+  EXPECT_THAT(
+      [&] {
+        require_on_line(kPeer, {TimelineHistory::parse(kTwo, content), content}, archive_);
+      },
+      ThrowsMessage<OtherBranch>(HasSubstr("two branches")));
+}
+
+TEST_F(WalStartTest, TellsOnceOfABranchThatWasLeft) {
+  archived({kOne, 5});
+  received({kOne, 6}, 1000);
+  for (int i = 0; i < 2; ++i) report_branch_left(kPeer, line_two().history, kOne, archive_, events_);
+  const auto events = events_.all();
+  ASSERT_THAT(events, SizeIs(1));
+  EXPECT_EQ(events[0].kind, EventKind::branch_left);
+  EXPECT_EQ(events[0].range, (catalog::WalRange{kOne, Lsn(0x580000), Lsn(6 * kMiB + 1000)}));
+  EXPECT_THAT(events[0].cause, HasSubstr("--target-tli 1"));
+}
+
+TEST_F(WalStartTest, TellsNothingWhenAllOfATimelineIsOnTheLine) {
+  archived({kOne, 4});
+  received({kOne, 5}, 1000);
+  report_branch_left(kPeer, line_two().history, kOne, archive_, events_);
+  EXPECT_THAT(events_.all(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace pgkeep::streaming
