@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/wal_conflicts.h"
 #include "server/fleet.h"
 #include "server/stored_records.h"
 
@@ -42,13 +43,14 @@ std::vector<catalog::Event> late_alarms(const store::ServerLayout& layout) {
 }
 
 void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output& out) {
-  const auto archive = open_archive(status.config, layout);
+  auto archive = open_archive(status.config, layout);
   status.wal = read_wal_facts(archive);
   status.wal_segment_size = archive.identity().wal_segment_size;
   StoredRecords records(status.config, layout, out);
   status.wal_stored_bytes = records.wal_stored_bytes();
   status.backups = records.backups();
   status.last_failed = last_unmended_failure(records.runs(kRunsToLookAt));
+  status.wal_conflicts = catalog::WalConflicts(archive).count_open();
   status.alarms = late_alarms(layout);
   const auto window = records.recovery_window(archive);
   if (!window) return;

@@ -26,6 +26,7 @@ struct ServerStatus {
   /// The times that can be recovered to: to the last one without a hole. Nothing when there is none.
   std::optional<io::TimePoint> recoverable_from;
   std::optional<io::TimePoint> recoverable_until;
+  std::size_t wal_conflicts = 0;       // that nobody has settled
   std::vector<catalog::Event> alarms;  // what happened to its WAL of late, newest first
   postgres::WalSegmentSize wal_segment_size;
   std::uint64_t wal_stored_bytes = 0;

@@ -104,6 +104,7 @@ Json status_json(const ServerStatus& status, io::TimePoint now) {
             {"backups", {{"count", status.backups.size()}, {"oldest", nullptr}, {"latest", nullptr}}},
             {"recoverable_from", json_time(status.recoverable_from)},
             {"recoverable_until", json_time(status.recoverable_until)},
+            {"wal_conflicts", status.wal_conflicts},
             {"alarms", alarms_json(status.alarms)},
             {"last_failed_run", nullptr}};
   if (!status.backups.empty()) {

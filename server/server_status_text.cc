@@ -135,12 +135,16 @@ std::vector<std::string> problems(const ServerStatus& status, io::TimePoint now)
   if (status.config.active && stream_word(stream) != "streaming")
     found.push_back("stream: " + describe_stream(stream, now));
   if (stream.slot && !stream.slot->problem.empty()) found.push_back(stream.slot->problem);
+  if (stream.slot && !stream.slot->warning.empty()) found.push_back(stream.slot->warning);
   if (!stream.own_backup.empty()) found.push_back(stream.own_backup);
   if (status.wal) {
     for (const auto& gap : status.wal->gaps)
       found.push_back(fmt::format("WAL is missing from {} to {}", gap.range.begin.to_string(),
                                   gap.range.end.to_string()));
   }
+  if (status.wal_conflicts > 0)
+    found.push_back(fmt::format("{} pushed WAL that differs from what is stored: `pgkeep wal-conflicts {}`",
+                                counted(status.wal_conflicts, "file"), status.config.name));
   if (status.config.active && status.backups.empty()) found.push_back("there is no backup");
   return found;
 }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "catalog/store/backup_record.h"
+#include "catalog/wal_conflicts.h"
 #include "server/fleet.h"
 #include "server/wal_facts.h"
 
@@ -82,6 +83,16 @@ Check check_wal_continuous(const ServerConfig& server, const catalog::WalArchive
   return check;
 }
 
+Check check_conflicts(const ServerConfig& server, catalog::WalArchive& archive) {
+  Check check{.name = "wal_conflicts", .label = "pushed WAL", .finding = "nothing that differs"};
+  const auto open = catalog::WalConflicts(archive).count_open();
+  if (open == 0) return check;
+  check.result = Result::failed;
+  check.finding = fmt::format("{} differ from what is stored under the same name", counted(open, "file"));
+  check.hint = fmt::format("`pgkeep wal-conflicts {}` shows and settles them", server.name);
+  return check;
+}
+
 Check check_lag(const WalFacts& wal, const LiveFacts& live, postgres::WalSegmentSize size) {
   Check check{.name = "wal_lag", .label = "WAL received"};
   const auto lag = wal_lag(wal, live.current_lsn);
@@ -102,9 +113,10 @@ void check_stored(const ServerConfig& server, const store::ServerLayout& layout,
   checks.push_back(check_backups(server, listing));
   if (!is_known(layout)) return;
   try {
-    const auto archive = open_archive(server, layout);
+    auto archive = open_archive(server, layout);
     const auto wal = read_wal_facts(archive);
     checks.push_back(check_wal_continuous(server, archive, wal, listing.backups));
+    checks.push_back(check_conflicts(server, archive));
     if (live && wal.received) checks.push_back(check_lag(wal, *live, archive.identity().wal_segment_size));
   } catch (const Error& error) {
     checks.push_back({.name = "wal_continuous",

@@ -55,6 +55,7 @@ Json slot_json(const SlotReport& slot) {
           {"sync_state", slot.sync_state},
           {"commits_wait", slot.commits_wait},
           {"seen", json_time(slot.seen)},
+          {"warning", slot.warning},
           {"problem", slot.problem}};
 }
 
