@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <set>
 #include <stdexcept>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/journal.h"
+#include "catalog/process_identity.h"
 #include "catalog/store/backup_id.h"
 
 namespace pgkeep::catalog {
@@ -23,41 +23,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::array<std::string_view, 4> kOutcomes{"running", "succeeded", "failed", "interrupted"};
-
-std::string read_proc_file(const std::string& path) {
-  std::array<std::byte, 4096> buffer{};
-  const auto size = io::File::open_to_read(path).read_at(buffer, 0);
-  return std::string(io::as_text(io::ByteView(buffer).first(size)));
-}
-
-/// The start of a process in clock ticks since boot, from its /proc/PID/stat; nothing for a zombie, which
-/// runs nothing.
-std::optional<std::string> process_start(std::string_view stat) {
-  // "4711 (name) S …": the name may hold anything, parentheses included; state is field 3, the start
-  // field 22.
-  const auto name_end = stat.rfind(") ");
-  if (name_end == stat.npos) return std::nullopt;
-  stat.remove_prefix(name_end + 2);
-  if (stat.starts_with('Z') || stat.starts_with('X')) return std::nullopt;
-  for (int field = 3; field < 22; ++field) {
-    const auto space = stat.find(' ');
-    if (space == stat.npos) return std::nullopt;
-    stat.remove_prefix(space + 1);
-  }
-  return std::string(stat.substr(0, stat.find(' ')));
-}
-
-/// "PID START BOOT"; nothing when there is no such process.
-std::optional<std::string> describe_process(std::string_view pid) {
-  try {
-    const auto start = process_start(read_proc_file(fmt::format("/proc/{}/stat", pid)));
-    const auto boot = read_proc_file("/proc/sys/kernel/random/boot_id");
-    if (!start) return std::nullopt;
-    return fmt::format("{} {} {}", pid, *start, std::string_view(boot).substr(0, boot.find('\n')));
-  } catch (const StorageError&) {
-    return std::nullopt;  // it ended before its file was opened, or while it was read
-  }
-}
 
 std::string format_line(const RunRecord& run) {
   Json line;
@@ -126,11 +91,7 @@ std::optional<RunOutcome> parse_run_outcome(std::string_view text) {
 
 RunOutcome current_outcome(const RunRecord& run) {
   if (run.outcome != RunOutcome::running) return run.outcome;
-  const auto pid = std::string_view(run.process).substr(0, run.process.find(' '));
-  int number = 0;
-  const auto [end, error] = std::from_chars(pid.data(), pid.data() + pid.size(), number);
-  const bool is_pid = error == std::errc{} && end == pid.data() + pid.size() && number > 0;
-  return is_pid && describe_process(pid) == run.process ? RunOutcome::running : RunOutcome::interrupted;
+  return is_running(run.process) ? RunOutcome::running : RunOutcome::interrupted;
 }
 
 RunRecord RunJournal::begin(std::string kind, std::string subject, io::TimePoint started) {
@@ -139,7 +100,7 @@ RunRecord RunJournal::begin(std::string kind, std::string subject, io::TimePoint
   run.subject = std::move(subject);
   run.started = started;
   const auto pid = fmt::to_string(::getpid());
-  run.process = describe_process(pid).value_or(pid);  // without /proc it counts as interrupted until it ends
+  run.process = this_process();  // without /proc it counts as interrupted until it ends
   io::JournalAppender appender(layout_.run_journal());
   std::set<std::string> taken;
   for (const auto& known : read_lines(0).records) taken.insert(known.id);

@@ -11,11 +11,12 @@ namespace pgkeep::server {
 namespace {
 
 using catalog::RunOutcome;
+using Warn = std::function<void(const std::string&)>;
 
 class RecordedRun {
  public:
   RecordedRun(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
-              Output& out);
+              const Warn& warn);
   void end(RunOutcome outcome, const std::string& error, const Json& details);
 
  private:
@@ -23,21 +24,21 @@ class RecordedRun {
   catalog::RunJournal journal_;
   std::string kind_;
   std::string subject_;
-  Output* out_;
+  const Warn* warn_;
   io::TimePoint started_ = io::now();
   std::optional<catalog::RunRecord> run_;  // once its beginning is written
 };
 
 RecordedRun::RecordedRun(const store::ServerLayout& layout, const std::string& kind,
-                         const std::string& subject, Output& out)
-    : layout_(layout), journal_(layout), kind_(kind), subject_(subject), out_(&out) {
+                         const std::string& subject, const Warn& warn)
+    : layout_(layout), journal_(layout), kind_(kind), subject_(subject), warn_(&warn) {
   try {
     run_ = journal_.begin(kind_, subject_, started_);
   } catch (const StorageError& failure) {
     // A full disk must not keep anybody from making room, nor a read-only copy from being recovered.
     if (!failure.out_of_space() && failure.cause() != EROFS && failure.cause() != EACCES) throw;
-    out_->warning(fmt::format("the beginning of this {} could not be recorded; going on without: {}", kind_,
-                              failure.what()));
+    (*warn_)(fmt::format("the beginning of this {} could not be recorded; going on without: {}", kind_,
+                         failure.what()));
   }
 }
 
@@ -49,16 +50,16 @@ void RecordedRun::end(RunOutcome outcome, const std::string& error, const Json& 
         details.is_null() ? std::string() : details.dump(-1, ' ', false, Json::error_handler_t::replace));
     catalog::ServerCatalog::open(layout_).put_run(*run_);
   } catch (const Error& failure) {
-    out_->warning(fmt::format("the end of {} could not be recorded: {}", run_ ? run_->id : "this " + kind_,
-                              failure.what()));
+    (*warn_)(fmt::format("the end of {} could not be recorded: {}", run_ ? run_->id : "this " + kind_,
+                         failure.what()));
   }
 }
 
 }  // namespace
 
 void record_run(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
-                Output& out, const std::function<Json()>& work) {
-  RecordedRun run(layout, kind, subject, out);
+                const std::function<void(const std::string&)>& warn, const std::function<Json()>& work) {
+  RecordedRun run(layout, kind, subject, warn);
   try {
     const auto details = work();
     run.end(RunOutcome::succeeded, "", details);
@@ -69,6 +70,12 @@ void record_run(const store::ServerLayout& layout, const std::string& kind, cons
     run.end(RunOutcome::failed, error.what(), {});
     throw;
   }
+}
+
+void record_run(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
+                Output& out, const std::function<Json()>& work) {
+  record_run(
+      layout, kind, subject, [&out](const std::string& warning) { out.warning(warning); }, work);
 }
 
 }  // namespace pgkeep::server

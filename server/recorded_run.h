@@ -13,7 +13,10 @@ namespace pgkeep::server {
 ///
 /// A journal that cannot be written at the beginning stops the run; at the end, it is a warning. A full disk
 /// is a warning at the beginning too, since what is run may be the way out of it; the beginning is then
-/// written together with the end.
+/// written together with the end. `warn` is told of what does not stop it.
+void record_run(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
+                const std::function<void(const std::string&)>& warn, const std::function<Json()>& work);
+/// With the warnings to the output.
 void record_run(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
                 Output& out, const std::function<Json()>& work);
 

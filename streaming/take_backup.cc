@@ -157,6 +157,7 @@ store::BackupRecord BackupRun::take() {
     observer_.warning(
         fmt::format("{} pieces were damaged in the repository and have been stored anew", healed));
   }
+  writer.prepare(record);
   wal.wait_until_kept(record.start, record.end, record.from_standby);
   writer.commit(record);
   return record;

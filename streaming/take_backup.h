@@ -23,10 +23,10 @@ struct BackupJob {
 ///
 /// Order: writer lock; sweep of what unfinished attempts left; identity; WAL is being received (by a running
 /// receiver, or by one of our own that lives as long as the backup); BASE_BACKUP into the store, compared
-/// with the newest backup; manifest compared; all WAL from start to end archived; commit record; index row.
-/// Anything thrown before the commit record leaves no backup. `run` in the journal and index says how it
-/// went, also when it failed. Throws what its parts throw; Busy when another writer is at work; Interrupted
-/// after the server's side was told to stop.
+/// with the newest backup; manifest compared; all of it made durable; all WAL from start to end archived;
+/// commit record; index row. Anything thrown before the commit record leaves no backup. `run` in the journal
+/// and index says how it went, also when it failed. Throws what its parts throw; Busy when another writer is
+/// at work; Interrupted after the server's side was told to stop.
 store::BackupRecord take_backup(const store::Repository& repository, const BackupJob& job,
                                 io::ProgressObserver& observer, std::stop_token stop);
 

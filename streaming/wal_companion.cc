@@ -4,6 +4,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
+#include "catalog/process_identity.h"
 
 namespace pgkeep::streaming {
 namespace {
@@ -53,6 +54,21 @@ void WalCompanion::look_after_receiver() {
   });
 }
 
+std::optional<std::string> WalCompanion::trouble_of_other(catalog::StreamPhase phase) const {
+  const auto state = catalog::read_stream_state(layout_);
+  if (!state || state->phase != phase || !catalog::is_running(state->process)) return std::nullopt;
+  return fmt::format("no WAL arrives since {}: {}", io::format_time(state->since), state->cause);
+}
+
+/// Once for each trouble: WAL that does not come is waited for as long as it takes.
+void WalCompanion::warn_of_other() {
+  auto trouble = trouble_of_other(catalog::StreamPhase::blocked);
+  if (!trouble) trouble = trouble_of_other(catalog::StreamPhase::waiting);
+  if (!trouble || *trouble == warned_of_) return;
+  warned_of_ = *trouble;
+  observer_->warning(warned_of_);
+}
+
 void WalCompanion::wait_a_moment() {
   std::unique_lock lock(mutex_);
   happened_.wait_for(lock, stop_, kLookEvery, [this] { return failure_ != nullptr; });
@@ -64,12 +80,15 @@ void WalCompanion::wait_until_streaming() {
     look_after_receiver();
     {
       const std::scoped_lock lock(mutex_);
-      // A receiver in another process reconnects by itself: that it runs is enough.
       const bool ours = thread_.joinable() && !ended_;
-      if (!ours || receiver_->streaming()) return;
+      if (ours && receiver_->streaming()) return;
+      if (!ours) break;  // a receiver in another process reconnects by itself: that it runs is enough
     }
     wait_a_moment();
   }
+  // Better now than after hours of copying.
+  if (const auto trouble = trouble_of_other(catalog::StreamPhase::blocked))
+    throw Error(fmt::format("{}. A backup needs WAL: mend that first", *trouble));
 }
 
 void WalCompanion::wait_until_kept(const postgres::WalPosition& start, const postgres::WalPosition& end,
@@ -93,6 +112,7 @@ void WalCompanion::wait_until_kept(const postgres::WalPosition& start, const pos
     }
     observer_->progress({"waiting for WAL segment " + next.name(size), 0, 0});
     look_after_receiver();
+    warn_of_other();
     wait_a_moment();
   }
 }

@@ -6,9 +6,11 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <thread>
 
 #include "catalog/io/progress.h"
+#include "catalog/stream_state.h"
 #include "streaming/wal_receiver.h"
 
 namespace pgkeep::streaming {
@@ -24,7 +26,8 @@ class WalCompanion final : private WalReceiverObserver {
   WalCompanion(const WalCompanion&) = delete;
   WalCompanion& operator=(const WalCompanion&) = delete;
 
-  /// Returns once WAL is being received. Throws what ended the receiver, or Interrupted.
+  /// Returns once WAL is being received. Throws what ended the receiver, or Interrupted; Error when another
+  /// process receives and gets nothing unless somebody does something.
   void wait_until_streaming();
   /// Returns once all WAL from start to end is kept: in whole archived segments, or, for the last one of a
   /// backup from a standby (which cannot end its segment), durably in the partial one.
@@ -43,6 +46,9 @@ class WalCompanion final : private WalReceiverObserver {
 
   /// Starts a receiver of our own when nobody receives; throws what ended ours.
   void look_after_receiver();
+  /// Why the receiver of another process gets no WAL, as its state says.
+  std::optional<std::string> trouble_of_other(catalog::StreamPhase phase) const;
+  void warn_of_other();
   /// A moment, or less when something happens.
   void wait_a_moment();
 
@@ -51,6 +57,7 @@ class WalCompanion final : private WalReceiverObserver {
   io::ProgressObserver* observer_;
   std::stop_token stop_;
   catalog::WalArchive archive_;
+  std::string warned_of_;  // why the receiver of another process gets no WAL
 
   std::mutex mutex_;
   std::condition_variable_any happened_;

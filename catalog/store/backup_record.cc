@@ -143,6 +143,18 @@ BackupRecord read_record(const Json& json) {
   return record;
 }
 
+std::optional<BackupRecord> read_record(const std::filesystem::path& path, const BackupId& id) {
+  const auto content = io::read_file_if_exists(path, kMaxRecordBytes);
+  if (!content) return std::nullopt;
+  try {
+    auto record = BackupRecord::from_json(io::as_text(*content));
+    if (record.id != id) throw Corruption(fmt::format("it says that it is backup {}", record.id.to_string()));
+    return record;
+  } catch (const Corruption& e) {
+    throw Corruption(fmt::format("{}: {}", path.native(), e.what()));
+  }
+}
+
 }  // namespace
 
 std::string BackupRecord::to_json() const {
@@ -185,16 +197,11 @@ BackupRecord BackupRecord::from_json(std::string_view text) {
 }
 
 std::optional<BackupRecord> read_backup_record(const ServerLayout& layout, const BackupId& id) {
-  const auto path = layout.record(id);
-  const auto content = io::read_file_if_exists(path, kMaxRecordBytes);
-  if (!content) return std::nullopt;
-  try {
-    auto record = BackupRecord::from_json(io::as_text(*content));
-    if (record.id != id) throw Corruption(fmt::format("it says that it is backup {}", record.id.to_string()));
-    return record;
-  } catch (const Corruption& e) {
-    throw Corruption(fmt::format("{}: {}", path.native(), e.what()));
-  }
+  return read_record(layout.record(id), id);
+}
+
+std::optional<BackupRecord> read_waiting_record(const ServerLayout& layout, const BackupId& id) {
+  return read_record(layout.waiting_record(id), id);
 }
 
 BackupListing list_backup_records(const ServerLayout& layout) {

@@ -68,6 +68,8 @@ struct BackupRecord {
 
 /// Nothing when the backup is not committed.
 std::optional<BackupRecord> read_backup_record(const ServerLayout& layout, const BackupId& id);
+/// Of a backup that is complete but for WAL; nothing when it is not, or not only, that.
+std::optional<BackupRecord> read_waiting_record(const ServerLayout& layout, const BackupId& id);
 /// The committed backups, oldest first. A record that cannot be read is reported in `damaged` and left out.
 struct BackupListing {
   std::vector<BackupRecord> backups;

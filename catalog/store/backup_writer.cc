@@ -181,6 +181,7 @@ class BackupWriter::Impl {
   }
 
   ManifestComparison finish_manifest();
+  void prepare(BackupRecord& record);
   void commit(BackupRecord& record);
   /// Removes everything again. Never throws.
   void abandon() noexcept;
@@ -230,6 +231,7 @@ class BackupWriter::Impl {
   std::uint64_t sent_paths_ = 0;  // sum of the digests of their paths
   std::unique_ptr<io::AtomicFile> manifest_file_;
   std::unique_ptr<io::CompressingSink> manifest_;
+  bool prepared_ = false;
   bool committed_ = false;
 };
 
@@ -276,8 +278,8 @@ std::optional<std::string> BackupWriter::Impl::problem_with(const postgres::Mani
 }
 
 // Packs are durable since finish_files(), the manifest since finish_manifest(). Now the table, then the
-// folder that names both, and last the record, which makes it a backup.
-void BackupWriter::Impl::commit(BackupRecord& record) {
+// folder that names both, and the record, which will make it a backup.
+void BackupWriter::Impl::prepare(BackupRecord& record) {
   for (const auto& [pack, used] : keeper_.use().packs()) keeper_.table().add_pack(pack, used);
   keeper_.table().finish();
   io::sync_directory(layout_.backup(id_));
@@ -289,7 +291,13 @@ void BackupWriter::Impl::commit(BackupRecord& record) {
   if (previous_ != nullptr) record.compared_with = previous_->record().id;
   record.file_table_sha256 = sha256_of(layout_.file_table(id_));
   record.manifest_sha256 = sha256_of(layout_.manifest(id_));
-  io::write_file_durably(layout_.record(id_), io::as_bytes(record.to_json()));
+  io::write_file_durably(layout_.waiting_record(id_), io::as_bytes(record.to_json()));
+  prepared_ = true;
+}
+
+void BackupWriter::Impl::commit(BackupRecord& record) {
+  if (!prepared_) prepare(record);
+  io::rename_durably(layout_.waiting_record(id_), layout_.record(id_));
   committed_ = true;
 }
 
@@ -356,6 +364,9 @@ BackupCost BackupWriter::cost() const noexcept {
 }
 std::uint64_t BackupWriter::healed_pieces() const noexcept {
   return impl_->keeper().healed();
+}
+void BackupWriter::prepare(BackupRecord& record) {
+  impl_->prepare(record);
 }
 void BackupWriter::commit(BackupRecord& record) {
   impl_->commit(record);

@@ -31,8 +31,9 @@ struct ManifestComparison {
 /// The caller's thread cuts pieces; workers digest, compare and compress them; one thread writes packs and
 /// the file table in the order of arrival. Memory is a fixed number of pieces, whatever the size of the
 /// database. Order of writes: packs (each fsynced and renamed into place), files.db and backup_manifest.zst
-/// (fsynced), their folder, and last backup.json, by commit(). Whatever ends the process before that leaves
-/// no backup, and what is left is swept by the next sweep_unfinished() (sweep.h).
+/// (fsynced), their folder, the record under the name of one that waits for WAL, and last, by commit(), its
+/// renaming to backup.json. Whatever ends the process before that leaves no backup, and what is left is swept
+/// by the next sweep_unfinished() (sweep.h).
 ///
 /// Threads: all calls from one. Errors of the other threads are thrown by the next call. Destroyed without
 /// commit(): everything written is removed again.
@@ -64,7 +65,10 @@ class BackupWriter {
   /// Pieces whose previous object could not be read and that were therefore stored anew.
   std::uint64_t healed_pieces() const noexcept;
 
-  /// Fills in file_count, data_bytes, cost, compared_with and the digests, and writes the record.
+  /// Makes everything durable but the commit, after which there is only WAL to wait for; others see from the
+  /// files that it is so. Fills in file_count, data_bytes, cost, compared_with and the digests.
+  void prepare(BackupRecord& record);
+  /// Makes it a backup; prepare() first, unless that was done.
   void commit(BackupRecord& record);
 
  private:

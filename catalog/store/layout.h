@@ -70,6 +70,10 @@ class ServerLayout {
   std::filesystem::path file_table(const BackupId& id) const { return backup(id) / "files.db"; }
   std::filesystem::path manifest(const BackupId& id) const { return backup(id) / "backup_manifest.zst"; }
   std::filesystem::path record(const BackupId& id) const { return backup(id) / "backup.json"; }
+  /// The record of a backup that is complete but for WAL: what record() will be.
+  std::filesystem::path waiting_record(const BackupId& id) const {
+    return backup(id) / "backup.json.waiting";
+  }
 
   /// Makes the folders that are missing.
   void make() const;

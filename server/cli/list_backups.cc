@@ -1,10 +1,13 @@
 #include "server/cli/list_backups.h"
 
+#include <fmt/format.h>
+
 #include "catalog/io/units.h"
 #include "server/backup_facts.h"
 #include "server/fleet.h"
 #include "server/stored_records.h"
 #include "server/table_printer.h"
+#include "server/unfinished_backup.h"
 #include "server/wal_facts.h"
 
 namespace pgkeep::server {
@@ -17,6 +20,7 @@ class Listing {
   void add(const ServerConfig& server, const store::BackupRecord& backup, std::uint64_t wal_bytes,
            const std::optional<postgres::Lsn>& hole, Output& out) {
     auto json = backup_json(backup);
+    json["status"] = kDone;
     json["wal_bytes_to_next"] = wal_bytes;
     json["wal_hole_lsn"] = hole ? Json(hole->to_string()) : Json();
     json_.push_back(std::move(json));
@@ -24,6 +28,14 @@ class Listing {
     table_.add({server.name, backup.id.to_string(), io::format_time(backup.ended),
                 io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)),
                 io::format_bytes(wal_bytes), remarks(backup, hole)});
+  }
+
+  void add(const ServerConfig& server, const UnfinishedBackup& backup) {
+    json_.push_back(unfinished_json(server.name, backup));
+    const auto* record = backup.record ? &*backup.record : nullptr;
+    table_.add({server.name, backup.id.to_string(), "", record ? io::format_bytes(record->data_bytes) : "",
+                record ? io::format_bytes(stored_bytes(*record)) : "", "",
+                fmt::format("{} (process {})", status_of(backup), backup.by.pid)});
   }
 
   void finish(Output& out) {
@@ -60,6 +72,7 @@ Exit run_list_backups(const Invocation& invocation) {
     const auto stored = read_wal_facts(archive);
     for (std::size_t i = 0; i < backups.size(); ++i)
       listing.add(server, backups[i], wal[i], hole_behind(archive, stored, backups[i]), invocation.out);
+    if (const auto unfinished = read_unfinished_backup(layout)) listing.add(server, *unfinished);
     return Exit::ok;
   });
   listing.finish(invocation.out);

@@ -22,7 +22,9 @@ inline constexpr Command kListBackups{
     .details =
         "For each backup: when it ended, the size of the cluster, what the backup added to the repository "
         "(stored), and "
-        "what the WAL from it to the next backup takes.",
+        "what the WAL from it to the next backup takes.\n\nA backup that is being taken is shown as STARTED "
+        "while "
+        "files come, and as WAITING_FOR_WALS when only WAL is missing; it can be recovered once it is DONE.",
     .positionals = kListBackupsPositionals,
     .options = kListBackupsOptions,
     .examples = kListBackupsExamples,

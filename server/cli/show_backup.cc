@@ -7,6 +7,7 @@
 #include "server/fleet.h"
 #include "server/stored_records.h"
 #include "server/table_printer.h"
+#include "server/unfinished_backup.h"
 #include "server/wal_facts.h"
 
 namespace pgkeep::server {
@@ -65,12 +66,34 @@ void add_lists(FactPrinter& facts, const store::BackupRecord& backup) {
   if (!notices.empty()) facts.add("server said", notices);
 }
 
+/// The one that is being taken, when it is the one that is wanted.
+std::optional<UnfinishedBackup> choose_unfinished(const store::ServerLayout& layout,
+                                                  const std::string& wanted) {
+  auto unfinished = read_unfinished_backup(layout);
+  const bool is_wanted = unfinished && !wanted.empty() && unfinished->id.to_string().starts_with(wanted);
+  return is_wanted ? std::move(unfinished) : std::nullopt;
+}
+
+void show_unfinished(const std::string& server, const UnfinishedBackup& backup, Output& out) {
+  FactPrinter facts;
+  facts.add("backup", backup.id.to_string());
+  facts.add("status", std::string(status_of(backup)));
+  facts.add("taken by", fmt::format("process {}, since {}", backup.by.pid, backup.by.since));
+  if (backup.record) add_cost(facts, *backup.record);
+  facts.print(out);
+  out.data(unfinished_json(server, backup));
+}
+
 }  // namespace
 
 Exit run_show_backup(const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto& server = fleet.server(invocation.arguments.required("SERVER"));
   const auto layout = fleet.layout(server);
+  if (const auto unfinished = choose_unfinished(layout, invocation.arguments.required("BACKUP"))) {
+    show_unfinished(server.name, *unfinished, invocation.out);
+    return Exit::ok;
+  }
   StoredRecords records(server, layout, invocation.out);
   const auto backups = records.backups();
   const auto& backup = choose_backup(backups, invocation.arguments.required("BACKUP"), server.name);
@@ -91,6 +114,7 @@ Exit run_show_backup(const Invocation& invocation) {
   facts.print(invocation.out);
 
   auto json = backup_json(backup);
+  json["status"] = kDone;
   json["wal_complete"] = complete;
   json["wal_bytes_to_next"] = wal_bytes;
   json["wal_hole_lsn"] = hole ? Json(hole->to_string()) : Json();

@@ -3,14 +3,14 @@
 #include "catalog/event_journal.h"
 #include "catalog/identity.h"
 #include "catalog/made_slots.h"
-#include "server/live_facts.h"
+#include "server/daemon/streamed_node.h"
 #include "streaming/replication.h"
 
 namespace pgkeep::server {
 
-void give_up_slot(const ServerConfig& server, const store::ServerLayout& layout, const std::string& cause,
-                  const std::stop_token& stop) {
-  auto connection = open_physical(server, stop);
+void give_up_slot(const ServerConfig& server, const std::string& peer, const store::ServerLayout& layout,
+                  const std::string& cause, const std::stop_token& stop) {
+  auto connection = open_streamed_node(server, peer, streaming::ConnectionKind::physical, stop);
   const auto system = streaming::identify_system(connection);
   catalog::confirm_identity(layout, streaming::ask_identity(connection, system));
   if (!streaming::drop_slot(connection, server.slot)) return;

@@ -8,7 +8,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/units.h"
 #include "server/daemon/give_up_slot.h"
-#include "server/live_facts.h"
+#include "server/daemon/streamed_node.h"
 
 namespace pgkeep::server {
 namespace {
@@ -104,7 +104,8 @@ void SlotWatch::work(Lane lane, const std::stop_token& stop) {
 
 void SlotWatch::look(const Supervised& server, const std::stop_token& stop) {
   try {
-    auto sql = open_sql(server.config, stop);
+    const auto peer = server.stream->state().peer;
+    auto sql = open_streamed_node(server.config, peer, streaming::ConnectionKind::sql, stop);
     note(server, ask_slot(sql, server.config));
   } catch (const Interrupted&) {
     // The end of the program.
@@ -139,11 +140,12 @@ void SlotWatch::note(const Supervised& server, const SlotAnswer& answer) {
   }
   if (verdict.give_up) {
     log->error("{}; giving up the slot", *verdict.give_up);
-    stream->between_runs({"give up the slot", [config = server.config, layout = stream->layout(), log,
-                                               cause = *verdict.give_up](const std::stop_token& stop) {
-                            give_up_slot(config, layout, cause, stop);
-                            log->warn("the slot is given up: {}", cause);
-                          }});
+    stream->between_runs(
+        {"give up the slot", [config = server.config, peer = stream->state().peer, layout = stream->layout(),
+                              log, cause = *verdict.give_up](const std::stop_token& stop) {
+           give_up_slot(config, peer, layout, cause, stop);
+           log->warn("the slot is given up: {}", cause);
+         }});
   }
 }
 

@@ -55,6 +55,11 @@ void BackupHost::add_server(const std::string& name, const std::string& conninfo
   write_config();
 }
 
+void BackupHost::remove_server(const std::string& name) {
+  std::erase_if(servers_, [&](const Server& server) { return server.name == name; });
+  write_config();
+}
+
 void BackupHost::install_program() {
   const auto copy = files_ / "pgkeep";
   fs::copy_file(program_, copy);
@@ -109,7 +114,8 @@ nlohmann::json BackupHost::json(std::vector<std::string> arguments) const {
 
 std::vector<std::string> BackupHost::backup_ids(const std::string& server) const {
   std::vector<std::string> ids;
-  for (const auto& backup : json({"list-backups", server})) ids.push_back(backup.at("id"));
+  for (const auto& backup : json({"list-backups", server}))
+    if (backup.at("status") == "DONE") ids.push_back(backup.at("id"));
   std::ranges::sort(ids);  // an id is its start time
   return ids;
 }

@@ -26,6 +26,8 @@ class BackupHost {
   /// Adds a server; `keys` go into its part of the configuration as they are.
   void add_server(const std::string& name, const std::string& conninfo,
                   const std::map<std::string, std::string>& keys = {});
+  /// Takes a server out of the configuration; what is stored of it stays.
+  void remove_server(const std::string& name);
   /// From now on runs a copy of pgkeep that every user may run: the build may lie where the server's user, as
   /// which restore_command runs, may not go.
   void install_program();
@@ -47,7 +49,7 @@ class BackupHost {
 
   /// Takes a base backup; the id of it.
   std::string backup(const std::string& server = "main", const std::vector<std::string>& options = {}) const;
-  /// Ids of all that list-backups names, oldest first.
+  /// Ids of all complete ones that list-backups names, oldest first.
   std::vector<std::string> backup_ids(const std::string& server = "main") const;
   /// Starts the WAL receiver and waits until `cluster` sees it streaming.
   Process receive_wal(const PostgresCluster& cluster, const std::string& server = "main") const;
