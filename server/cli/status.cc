@@ -22,20 +22,26 @@ class FleetTable {
     const auto wrong = problems(status, now_);
     table_.add({status.config.name, status.config.active ? stream_word(status.stream) : "inactive",
                 lag ? io::format_bytes(*lag) : "-", kept(status), latest_backup(status), until(status),
-                wrong.empty() ? "" : wrong.front()});
+                wrong.empty() ? "" : shortened(wrong.front())});
   }
   void print(Output& out) const { table_.print(out); }
 
  private:
   using Align = TablePrinter::Align;
+  static constexpr std::size_t kLongestProblem = 80;
 
+  /// The whole of it is for who asks about the server.
+  static std::string shortened(const std::string& problem) {
+    const auto line = problem.substr(0, problem.find('\n'));
+    return line.size() <= kLongestProblem ? line : line.substr(0, kLongestProblem - 3) + "...";
+  }
   static std::string kept(const ServerStatus& status) {
     const auto& slot = status.stream.slot;
     return slot && slot->retained_bytes ? io::format_bytes(*slot->retained_bytes) : "-";
   }
   std::string ago(io::TimePoint time) const {
-    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now_ - time);
-    return io::format_duration(std::max(age, std::chrono::milliseconds(0))) + " ago";
+    const auto age = std::chrono::floor<std::chrono::seconds>(now_ - time);
+    return io::format_duration(std::max(age, std::chrono::seconds(0))) + " ago";
   }
   std::string latest_backup(const ServerStatus& status) const {
     return status.backups.empty() ? "none" : ago(status.backups.back().ended);
