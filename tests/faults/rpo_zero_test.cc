@@ -47,7 +47,16 @@ class SynchronousServer {
     daemon_->signal(SIGKILL);
     daemon_->wait();
   }
-  void commits_go_on() { writers_->wait_for(20); }
+  /// Throws when the daemon has ended by itself.
+  void commits_go_on() {
+    const auto wanted = writers_->acknowledged_so_far() + 20;
+    wait_until(
+        [&] {
+          if (!daemon_->running()) throw std::runtime_error("pgkeep ended: " + daemon_->wait().text());
+          return writers_->acknowledged_so_far() >= wanted;
+        },
+        "commits go on");
+  }
 
   /// Server and pgkeep at once, in any order, while clients still write.
   void lose_both(Chance& chance) {
@@ -77,11 +86,11 @@ class SynchronousServer {
   }
 
   int major_;
+  std::optional<CommitWriters> writers_;  // outlive the server: a commit that waits ends with it
   PostgresCluster source_;
   TcpProxy network_;
   BackupHost host_;
   std::optional<Process> daemon_;
-  std::optional<CommitWriters> writers_;  // ended before what they write to
 };
 
 class RpoZero : public ::testing::TestWithParam<int> {

@@ -51,7 +51,7 @@ PGKEEP_FOR_VERSIONS(SynchronousStandby, 13, 18);
 TEST_P(SynchronousStandby, FollowsEveryChangeOfTheNamesOnOneConnection) {
   const auto source = PostgresCluster::create(GetParam());
   const BackupHost host(source);
-  auto daemon = host.receive_wal(source);
+  auto daemon = host.serve(source);
   const auto walsender = about_stream(source, "pid");
   wait_until_state(source, "async");
   for (const auto& [names, state] : std::map<std::string, std::string>{{"pgkeep", "sync"},
@@ -72,7 +72,7 @@ TEST_P(SynchronousStandby, HoldsCommitsBackWhileItIsAway) {
   const auto source = PostgresCluster::create(GetParam());
   const BackupHost host(source);
   source.execute("CREATE TABLE rows (id int)");
-  auto first = host.receive_wal(source);
+  auto first = host.serve(source);
   set_standby_names(source, "pgkeep");
   wait_until_state(source, "sync");
   commit(source).get();
@@ -81,7 +81,7 @@ TEST_P(SynchronousStandby, HoldsCommitsBackWhileItIsAway) {
   auto waiting = commit(source);
   wait_until_waiting_for_pgkeep(source);
   EXPECT_FALSE(done(waiting));
-  auto second = host.receive_wal(source);
+  auto second = host.serve(source);
   waiting.get();
 }
 
@@ -90,7 +90,7 @@ TEST_P(SynchronousStandby, IsPotentialBehindAStandbyAndTakesItsPlace) {
   auto standby = PostgresCluster::standby_of(source);
   const BackupHost host(source);
   source.execute("CREATE TABLE rows (id int)");
-  auto daemon = host.receive_wal(source);
+  auto daemon = host.serve(source);
   set_standby_names(source, "FIRST 1 (walreceiver, pgkeep)");
   wait_until_state(source, "potential");
   standby.stop();
@@ -101,7 +101,7 @@ TEST_P(SynchronousStandby, IsPotentialBehindAStandbyAndTakesItsPlace) {
 TEST_P(SynchronousStandby, ReportsNothingAsAppliedAndHoldsNoRowsBack) {
   const auto source = PostgresCluster::create(GetParam());
   const BackupHost host(source);
-  auto daemon = host.receive_wal(source);
+  auto daemon = host.serve(source);
   source.execute("CREATE TABLE rows (id int)");
   wait_until_flushed(source);
   EXPECT_EQ(about_stream(source, "replay_lsn IS NULL OR replay_lsn = '0/0'"), "t");
@@ -114,7 +114,7 @@ TEST_P(SynchronousStandby, FrozenUntilItIsThrownOutGoesOnByItself) {
   BackupHost host;
   host.add_server("main", source.conninfo(), {{"status_interval", "300ms"}, {"longest_retry", "1s"}});
   source.execute("CREATE TABLE rows (id int)");
-  auto daemon = host.receive_wal(source);
+  auto daemon = host.serve(source);
   set_standby_names(source, "pgkeep");
   wait_until_state(source, "sync");
   daemon.signal(SIGSTOP);
