@@ -12,6 +12,7 @@ namespace {
 std::byte* map(std::size_t bytes) {
   void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
+  ::madvise(memory, bytes, MADV_NOHUGEPAGE);  // else one byte takes 2 MiB
   return static_cast<std::byte*>(memory);
 }
 
@@ -30,6 +31,7 @@ std::size_t WalBuffer::put(io::ByteView bytes) noexcept {
   std::copy_n(bytes.begin(), first, memory_.get() + end);
   std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(first), taken - first, memory_.get());
   size_ += taken;
+  touched_ = std::max(touched_, taken > first ? capacity_ : end + first);
   return taken;
 }
 
@@ -46,7 +48,9 @@ void WalBuffer::drop(std::size_t length) noexcept {
 }
 
 void WalBuffer::release() noexcept {
-  if (size_ == 0) ::madvise(memory_.get(), capacity_, MADV_DONTNEED);
+  if (size_ != 0) return;
+  ::madvise(memory_.get(), capacity_, MADV_DONTNEED);
+  touched_ = 0;
 }
 
 }  // namespace pgkeep::streaming

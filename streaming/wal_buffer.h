@@ -21,6 +21,8 @@ class WalBuffer {
   /// The first bytes, in one piece or two. `length` is at most size().
   std::array<io::ByteView, 2> front(std::size_t length) const noexcept;
   void drop(std::size_t length) noexcept;
+  /// So much of the memory has been used since it was given back.
+  std::size_t touched() const noexcept { return touched_; }
   /// Gives the memory back, when it is empty.
   void release() noexcept;
 
@@ -33,6 +35,7 @@ class WalBuffer {
   std::unique_ptr<std::byte, Unmap> memory_;
   std::size_t begin_ = 0;
   std::size_t size_ = 0;
+  std::size_t touched_ = 0;
 };
 
 }  // namespace pgkeep::streaming

@@ -3,6 +3,12 @@
 #include <utility>
 
 namespace pgkeep::streaming {
+namespace {
+
+constexpr std::size_t kKeptBytes = 64u << 10;
+constexpr std::chrono::seconds kKeptTime{1};
+
+}  // namespace
 
 WalDisk::WalDisk(WalWriter writer, const postgres::TimelineHistory& line, SegmentArchiver& archiver,
                  io::WorkerPool& pool, std::function<void()> news)
@@ -53,6 +59,14 @@ void WalDisk::release_memory() {
   buffer_.release();
 }
 
+/// Not each time it is empty: while much WAL flows, the next bytes come at once.
+void WalDisk::release_most_memory() {
+  const auto now = std::chrono::steady_clock::now();
+  if (buffer_.size() != 0 || buffer_.touched() <= kKeptBytes || now - released_ < kKeptTime) return;
+  buffer_.release();
+  released_ = now;
+}
+
 bool WalDisk::may_go_on() const {
   if (runs_.empty()) return false;
   const bool completes = runs_.front().end.value() % segment_bytes_ == 0;
@@ -78,6 +92,7 @@ void WalDisk::work() {
   // A new task, so that other streams have their turn. Without one the owner may be gone once we unlock.
   at_work_ = false;
   if (!failure_ && may_go_on()) submit_job();
+  release_most_memory();
   news_();
   if (!at_work_) ended_.notify_all();
 }

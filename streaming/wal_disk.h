@@ -49,7 +49,8 @@ class WalDisk {
   /// when the archiver may have room.
   void go_on();
   State state() const;
-  /// Gives memory back that nothing is in.
+  /// Gives all memory back, unless something is in it: for a stream that is idle. What much WAL has taken
+  /// goes back sooner, by itself.
   void release_memory();
   /// Only while no job is at work: when flushed is received().
   WalWriter& writer() noexcept { return writer_; }
@@ -64,6 +65,7 @@ class WalDisk {
   // With the mutex held.
   bool may_go_on() const;
   void submit_job();
+  void release_most_memory();
   // The job.
   void work();
   void write_what_is_there();
@@ -84,7 +86,8 @@ class WalDisk {
   bool at_work_ = false;  // a job is given to the pool
   State state_;
   std::exception_ptr failure_;
-  std::condition_variable ended_;  // at_work_
+  std::condition_variable ended_;                   // at_work_
+  std::chrono::steady_clock::time_point released_;  // memory
 };
 
 }  // namespace pgkeep::streaming

@@ -47,8 +47,10 @@ TEST(WalBufferTest, IsUsableAfterItGaveItsMemoryBack) {
   buffer.put(io::as_bytes("one"));
   buffer.release();
   EXPECT_EQ(front(buffer, 3), "one");
+  EXPECT_EQ(buffer.touched(), 3u);
   buffer.drop(3);
   buffer.release();
+  EXPECT_EQ(buffer.touched(), 0u);
   buffer.put(io::as_bytes("two"));
   EXPECT_EQ(front(buffer, 3), "two");
 }
