@@ -60,9 +60,12 @@ std::string FakeSession::read_exactly(std::size_t size) {
 }
 
 void FakeSession::send(char type, std::string_view body) {
-  const auto message = type + big_endian(static_cast<std::uint32_t>(body.size() + 4)) + std::string(body);
-  const auto sent = ::send(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL);
-  require(sent == static_cast<ssize_t>(message.size()));
+  raw(type + big_endian(static_cast<std::uint32_t>(body.size() + 4)) + std::string(body));
+}
+
+void FakeSession::raw(std::string_view bytes) {
+  const auto sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  require(sent == static_cast<ssize_t>(bytes.size()));
 }
 
 std::map<std::string, std::string> FakeSession::read_startup() {

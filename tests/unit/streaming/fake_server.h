@@ -42,6 +42,8 @@ class FakeSession {
   void copy_both();
   void copy_data(std::string_view bytes);
   void copy_done();
+  /// Bytes that may be no message at all.
+  void raw(std::string_view bytes);
 
  private:
   void send(char type, std::string_view body);

@@ -1,0 +1,361 @@
+// Whatever a server sends that no server should: it is refused with an error that says what, pgkeep stays up
+// or ends in order, and nothing in the archive changes.
+#include <atomic>
+#include <csignal>
+#include <functional>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "catalog/io/guarded.h"
+#include "tests/support/backup_host.h"
+#include "tests/support/sample_wal.h"
+#include "tests/support/wait_until.h"
+#include "tests/unit/streaming/fake_server.h"
+
+namespace pgkeep::test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::string_literals;
+using ::testing::HasSubstr;
+using Row = std::vector<FakeSession::Cell>;
+
+constexpr postgres::TimelineId kOne(1);
+constexpr postgres::WalSegment kFive{kOne, 5};
+constexpr auto kBytes = kSampleSegmentBytes;
+constexpr std::uint64_t kBegin = 5 * kBytes;
+constexpr std::uint64_t kSixBegin = 6 * kBytes;
+constexpr std::size_t kOfSix = 16384;  // what is received of segment 6
+
+std::string wal_message(std::uint64_t start, io::ByteView data) {
+  std::string message(25, '\0');
+  message[0] = 'w';
+  auto* bytes = reinterpret_cast<std::byte*>(message.data());
+  io::store_be(bytes + 1, start);
+  io::store_be(bytes + 9, start + data.size());
+  message += io::as_text(data);
+  return message;
+}
+
+std::string keepalive() {
+  std::string message(18, '\0');
+  message[0] = 'k';
+  message[17] = 1;  // answer at once
+  return message;
+}
+
+/// Plays along when the client ends the stream.
+void say_goodbye(FakeSession& session) {
+  while (const auto message = session.read_message()) {
+    if (message->first != 'c') continue;
+    session.copy_done();
+    session.complete("START_STREAMING");
+    session.complete("START_REPLICATION");
+    return session.ready();
+  }
+}
+
+/// In messages as large as a server's.
+void send_wal(FakeSession& session, std::uint64_t start, io::ByteView data) {
+  constexpr std::size_t kMessage = 128u << 10;
+  for (std::size_t at = 0; at < data.size(); at += kMessage) {
+    session.copy_data(wal_message(start + at, data.subspan(at, std::min(kMessage, data.size() - at))));
+  }
+}
+
+/// What a server is and does: a good one, until something of it is changed.
+struct Behaviour {
+  Row system{kSampleSystem.to_string(), "1", postgres::Lsn(kSixBegin + kOfSix).to_string(), std::nullopt};
+  Row slot{"physical", postgres::Lsn(kBegin).to_string(), "1"};
+  std::string segment_size = "1MB";
+  Row history{"00000002.history", "1\t0/600000\tpromoted\n"};
+  /// After CopyBoth.
+  std::function<void(FakeSession&)> stream = [](FakeSession& session) { session.wait_for_hangup(); };
+  bool hangs_up = false;  // then
+};
+
+/// Answers as a PostgreSQL 18 does.
+class Peer {
+ public:
+  std::string conninfo() const { return server_.conninfo() + " dbname=postgres"; }
+  void behaves(Behaviour behaviour) {
+    behaviour_.with([&](auto& now) { now = std::move(behaviour); });
+    streams_ = 0;
+  }
+  /// Times that WAL was asked for since then.
+  int streams() const { return streams_; }
+
+ private:
+  void serve(FakeSession& session) {
+    const auto now = behaviour_.with([](const auto& behaviour) { return behaviour; });
+    session.read_startup();
+    session.welcome();
+    for (auto query = session.read_query(); !query.empty(); query = session.read_query()) {
+      if (!query.starts_with("START_REPLICATION")) {
+        answer(session, now, query);
+        continue;
+      }
+      ++streams_;
+      session.copy_both();
+      now.stream(session);
+      if (now.hangs_up) return;
+    }
+  }
+  static void answer(FakeSession& session, const Behaviour& now, const std::string& query) {
+    const auto row = [&](const Row& cells) {
+      session.answer(std::vector<std::string>(cells.size(), "column"), {cells});
+    };
+    if (query == "IDENTIFY_SYSTEM") return row(now.system);
+    if (query.starts_with("READ_REPLICATION_SLOT")) return row(now.slot);
+    if (query.starts_with("TIMELINE_HISTORY")) return row(now.history);
+    if (query == "SHOW in_hot_standby") return row({"off"});
+    if (query == "SHOW block_size") return row({"8192"});
+    if (query == "SHOW wal_segment_size") return row({now.segment_size});
+    if (query.starts_with("SELECT pg_catalog.set_config")) return row({""});
+    session.error("42501", "permission denied");
+    session.ready();
+  }
+
+  io::Guarded<Behaviour> behaviour_;
+  std::atomic<int> streams_ = 0;
+  FakeServer server_{[this](FakeSession& session) { serve(session); }};  // last: it uses the others
+};
+
+/// Segment 5 is archived, and something of segment 6 received, when the server turns bad.
+class HostileServer : public ::testing::Test {
+ protected:
+  HostileServer() {
+    host_.add_server("main", peer_.conninfo());
+    Behaviour good;
+    good.stream = [](FakeSession& session) {
+      send_wal(session, kBegin, sample_wal(kFive));
+      send_wal(session, kSixBegin, io::ByteView(sample_wal(kFive.next())).first(kOfSix));
+      say_goodbye(session);
+    };
+    peer_.behaves(good);
+    auto receiver = host_.start_pgkeep({"receive-wal", "main"});
+    wait_until(
+        [&] {
+          return files().contains("wal/00000001/00000000/000000010000000000000005.zst") && six_is_here();
+        },
+        "the first segment is archived");
+    receiver.signal(SIGTERM);
+    EXPECT_EQ(receiver.wait().exit_code, 0);
+    before_ = files();
+  }
+
+  /// All that is kept of the server's WAL, by name.
+  std::map<std::string, std::string> files() const {
+    std::map<std::string, std::string> files;
+    const auto root = host_.repository() / "main";
+    for (const auto* place : {"wal", "identity.json"}) {
+      std::error_code none;
+      for (fs::recursive_directory_iterator at(root / place, none), end; at != end; at.increment(none)) {
+        if (at->is_regular_file(none)) files[fs::relative(at->path(), root).native()] = read_file(at->path());
+      }
+    }
+    files["identity.json"] = read_file(root / "identity.json");
+    return files;
+  }
+  bool six_is_here() const {
+    const auto all = files();
+    const auto six = all.find("wal/streaming/000000010000000000000006.partial");
+    return six != all.end() && six->second.size() == kBytes && six->second[kOfSix - 1] != '\0';
+  }
+
+  /// Receives from it until pgkeep has `said` so and has tried again or ended by itself, then stops it.
+  Outcome receive(const std::string& said) {
+    auto receiver = host_.start_pgkeep({"receive-wal", "main"});
+    wait_until(
+        [&] {
+          return (receiver.out() + receiver.err()).find(said) != std::string::npos || !receiver.running();
+        },
+        "pgkeep says: " + said);
+    // One that has said why it ends is not disturbed; another tries again.
+    const bool ends = (receiver.out() + receiver.err()).find("pgkeep: error:") != std::string::npos;
+    if (!ends) receiver.signal(SIGTERM);
+    auto outcome = receiver.wait();
+    EXPECT_THAT(outcome.out + outcome.err, HasSubstr(said)) << outcome.text();
+    EXPECT_LT(outcome.exit_code, 128) << outcome.text();
+    return outcome;
+  }
+  void refuses(Behaviour bad, const std::string& said) {
+    peer_.behaves(std::move(bad));
+    receive(said);
+    const auto after = files();
+    for (const auto& [name, content] : before_) {
+      ASSERT_TRUE(after.contains(name)) << name << " is gone";
+      EXPECT_TRUE(after.at(name) == content) << name << " was changed";
+    }
+    for (const auto& file : after) EXPECT_TRUE(before_.contains(file.first)) << file.first << " is new";
+  }
+  /// A server that begins the stream with these bytes, and waits then.
+  static Behaviour sends(const std::string& message) {
+    Behaviour bad;
+    bad.stream = [message](FakeSession& session) {
+      session.copy_data(message);
+      session.wait_for_hangup();
+    };
+    return bad;
+  }
+  static Behaviour sends_raw(const std::string& bytes) {
+    Behaviour bad;
+    bad.stream = [bytes](FakeSession& session) { session.raw(bytes); };
+    bad.hangs_up = true;
+    return bad;
+  }
+  /// A server that ends the timeline at once, and says so.
+  static Behaviour ends_timeline(const Row& next) {
+    Behaviour bad;
+    bad.stream = [next](FakeSession& session) {
+      session.copy_data(keepalive());
+      session.copy_done();
+      for (auto message = session.read_message(); message && message->first != 'c';) {
+        message = session.read_message();
+      }
+      session.rows({"next_tli", "next_tli_startpos"}, {next});
+      session.complete();
+      session.complete("START_REPLICATION");
+      session.ready();
+    };
+    return bad;
+  }
+  static Behaviour is(Row system) {
+    Behaviour bad;
+    bad.system = std::move(system);
+    return bad;
+  }
+
+  Peer peer_;
+  BackupHost host_;
+  std::map<std::string, std::string> before_;
+};
+
+// ------------------------------------------------------------------------------------ in the stream
+
+TEST_F(HostileServer, CannotSendWalToAnotherPlace) {
+  const auto wal = sample_wal(kFive.next());
+  for (const auto start : {kSixBegin + 8192, kBegin, std::uint64_t{0}, 100 * kBytes}) {
+    refuses(sends(wal_message(start, io::ByteView(wal).first(8192))), "none of it was kept");
+  }
+}
+
+TEST_F(HostileServer, CannotSendWalPastTheLastPosition) {
+  refuses(sends(wal_message(std::uint64_t(-100), sample_wal(kFive))), "past the last LSN");
+}
+
+TEST_F(HostileServer, CannotSendOtherBytesThanBefore) {
+  refuses(sends(wal_message(kSixBegin, sample_wal(kFive.next(), 1))), "other bytes");
+}
+
+TEST_F(HostileServer, CannotSendMessagesOfAnUnknownKind) {
+  refuses(sends("z" + std::string(30, '\0')), "unknown type 0x7a");
+}
+
+TEST_F(HostileServer, CannotSendMessagesThatAreTooShort) {
+  refuses(sends("w" + std::string(10, '\0')), "WAL data message of 11 bytes");
+  refuses(sends("k" + std::string(16, '\0')), "keepalive message of 17 bytes");
+}
+
+TEST_F(HostileServer, CannotSendWhatIsNoMessage) {
+  refuses(sends_raw("d\x7f\xff\xff\xff" + std::string(1000, 'x')), "connection was lost");
+  refuses(sends_raw("d\0\0\0\3"s), "lost synchronization");
+  refuses(sends_raw("\x01\0\0\0\4"s), "unexpected response from server");
+}
+
+TEST_F(HostileServer, CannotKeepTheReceiverFromStopping) {
+  Behaviour bad;
+  bad.stream = [](FakeSession& session) {
+    for (;;) session.copy_data(keepalive());  // ends when nobody listens any more
+  };
+  peer_.behaves(bad);
+  auto receiver = host_.start_pgkeep({"receive-wal", "main"});
+  wait_until([&] { return peer_.streams() > 0; }, "the stream has begun");
+  receiver.signal(SIGTERM);
+  EXPECT_EQ(receiver.wait().exit_code, 0);
+  EXPECT_TRUE(files() == before_);
+}
+
+TEST_F(HostileServer, CannotHaveASegmentOfAnotherClusterArchived) {
+  Behaviour bad;
+  bad.stream = [](FakeSession& session) {
+    auto other = sample_wal(kFive.next().next());
+    io::store_le(other.data() + 24, kSampleSystem.value() + 1);
+    send_wal(session, kSixBegin, sample_wal(kFive.next()));
+    send_wal(session, kSixBegin + kBytes, other);
+    session.wait_for_hangup();
+  };
+  peer_.behaves(bad);
+  receive("it was not archived");
+  const auto after = files();
+  EXPECT_TRUE(after.contains("wal/00000001/00000000/000000010000000000000006.zst"));
+  EXPECT_FALSE(after.contains("wal/00000001/00000000/000000010000000000000007.zst"));
+}
+
+// ---------------------------------------------------------------------------- the end of a timeline
+
+TEST_F(HostileServer, CannotEndATimelineWhereItWasNot) {
+  refuses(ends_timeline({"2", "0/F0000000"}), "says that timeline 1 goes on at 0/F0000000");
+  refuses(ends_timeline({"1", "0/600000"}), "says that timeline 1 goes on");
+}
+
+TEST_F(HostileServer, CannotEndATimelineWithoutSayingHow) {
+  refuses(ends_timeline({"two", "0/600000"}), "without saying where it goes on");
+  refuses(ends_timeline({std::nullopt, std::nullopt}), "without saying where it goes on");
+}
+
+TEST_F(HostileServer, CannotPlantAHistory) {
+  auto bad = ends_timeline({"2", "0/600000"});
+  bad.history = {"../../../planted", "1\t0/600000\tpromoted\n"};
+  refuses(bad, "../../../planted");
+  bad.history = {"00000002.history", "no history\n"};
+  refuses(bad, "00000002.history");
+  bad.history = {"00000002.history", "1\t0/500000\tpromoted\n"};
+  refuses(bad, "says otherwise");
+  bad.history = {"00000002.history", std::nullopt};
+  refuses(bad, "TIMELINE_HISTORY");
+}
+
+TEST_F(HostileServer, CannotPlantAHistoryAtLogin) {
+  auto bad = is({kSampleSystem.to_string(), "2", "0/700000", std::nullopt});
+  bad.history = {"../00000002.history", "1\t0/600000\tpromoted\n"};
+  refuses(bad, "../00000002.history");
+  bad.history = {"00000002.history", "no history\n"};
+  refuses(bad, "00000002.history");
+}
+
+// ----------------------------------------------------------------------------------------- at login
+
+TEST_F(HostileServer, CannotBeAnotherCluster) {
+  refuses(is({"7400000000000000002", "1", "0/700000", std::nullopt}), "7400000000000000002");
+}
+
+TEST_F(HostileServer, CannotChangeItsSegmentSize) {
+  Behaviour bad;
+  bad.segment_size = "16MB";
+  refuses(bad, "segment");
+  bad.segment_size = "17MB";
+  refuses(bad, "17MB");
+}
+
+TEST_F(HostileServer, CannotSayNonsenseOfItself) {
+  const auto system = kSampleSystem.to_string();
+  refuses(is({"x", "1", "0/700000", std::nullopt}), "IDENTIFY_SYSTEM");
+  refuses(is({system, "0", "0/700000", std::nullopt}), "IDENTIFY_SYSTEM");
+  refuses(is({system, "1", "nowhere", std::nullopt}), "IDENTIFY_SYSTEM");
+  refuses(is({system}), "IDENTIFY_SYSTEM");
+}
+
+TEST_F(HostileServer, CannotSayNonsenseOfTheSlot) {
+  Behaviour bad;
+  bad.slot = {"physical", "nowhere", "1"};
+  refuses(bad, "restart_lsn is \"nowhere\"");
+  bad.slot = {"physical", "0/600000", "-1"};
+  refuses(bad, "restart_tli is \"-1\"");
+  bad.slot = {"physical"};
+  refuses(bad, "READ_REPLICATION_SLOT");
+}
+
+}  // namespace
+}  // namespace pgkeep::test
