@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <tuple>
 
 #include <fmt/format.h>
 
@@ -271,30 +270,6 @@ std::optional<postgres::TimelineHistory> WalArchive::history(postgres::TimelineI
   const auto content = read_history(timeline);
   if (!content) return std::nullopt;
   return postgres::TimelineHistory::parse(timeline, *content);
-}
-
-std::optional<postgres::WalPosition> WalArchive::resume_position() const {
-  const auto found = inventory();
-  const auto by_number = [](const postgres::WalSegment& a, const postgres::WalSegment& b) {
-    return std::tie(a.number, a.timeline) < std::tie(b.number, b.timeline);
-  };
-  const auto size = identity_.wal_segment_size;
-  const auto complete = std::ranges::max_element(found.segments, by_number);
-  const auto partial = std::ranges::max_element(found.partials, by_number);
-  const bool any_complete = complete != found.segments.end();
-  const bool any_partial = partial != found.partials.end();
-  if (!any_complete && !any_partial) return std::nullopt;
-  if (any_complete && (!any_partial || !by_number(*complete, *partial))) {
-    // Going on behind a file that is no segment would leave a hole that nobody fills.
-    const SegmentFileReader last(layout_.archived(*complete, size));
-    if (last.header().system != identity_.system || last.header().size != size) {
-      throw Corruption(fmt::format("{}: holds a segment of another cluster (system identifier {}, here {})",
-                                   layout_.archived(*complete, size).native(),
-                                   last.header().system.to_string(), identity_.system.to_string()));
-    }
-    return postgres::WalPosition{complete->timeline, complete->end(size)};
-  }
-  return postgres::WalPosition{partial->timeline, partial->begin(size)};
 }
 
 postgres::Lsn WalArchive::partial_end(const postgres::WalSegment& segment) const {

@@ -80,11 +80,6 @@ class WalArchive {
   /// The parsed history; that of a timeline without ancestors for timeline 1. Nothing when it is not known.
   std::optional<postgres::TimelineHistory> history(postgres::TimelineId timeline) const;
 
-  /// Where streaming has to go on, from what is on disk (protocol: highest segment number, then highest
-  /// timeline, complete before partial): always the first byte of a segment. Nothing for an empty archive.
-  /// Throws Corruption when the file of the last complete segment is broken.
-  std::optional<postgres::WalPosition> resume_position() const;
-
   /// True when every byte from begin to end is held by complete segments or a partial's first bytes, along
   /// `history`'s line. Partials count for the LSN up to which they hold received bytes.
   bool holds(const postgres::TimelineHistory& history, postgres::Lsn begin, postgres::Lsn end) const;

@@ -276,6 +276,34 @@ TEST_P(LostSlot, IsMadeUpForByTheOtherNode) {
   EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), "latest", "recovered")), std::to_string(last));
 }
 
+TEST_P(LostSlot, ForIdlenessIsMadeAnewAndNothingIsMissing) {
+  if (GetParam() < 18) GTEST_SKIP() << "only PostgreSQL 18 and later invalidate idle slots";
+  const auto source = PostgresCluster::create(
+      GetParam(), {.settings = {{"idle_replication_slot_timeout", "1s"}, {"wal_keep_size", "1GB"}}});
+  const BackupHost host(source);
+  {
+    auto receiver = host.receive_wal(source);
+    host.backup();
+    add_rows(source, 1, 1000);
+    wait_until_flushed(source);
+    end_in_order(receiver);
+  }
+  wait_until(
+      [&] {
+        source.execute("CHECKPOINT");
+        return slot_status(source) == "lost";
+      },
+      "the slot is invalidated");
+  add_rows(source, 1001, 2000);
+  auto receiver = host.receive_wal(source);
+  wait_until_flushed(source);
+  EXPECT_EQ(slot_status(source), "reserved");
+  end_in_order(receiver);
+  EXPECT_THAT(events(host), Contains("slot_lost"));
+  EXPECT_THAT(events(host), Not(Contains("gap")));
+  EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), "latest", "recovered")), "2000");
+}
+
 TEST_P(LostSlot, IsNoReasonToDropOneOfAnother) {
   const auto source = PostgresCluster::create(GetParam(), forgetful());
   source.execute("SELECT pg_create_physical_replication_slot('pgkeep', true)");

@@ -15,7 +15,6 @@ namespace {
 using postgres::Lsn;
 using postgres::TimelineHistory;
 using postgres::TimelineId;
-using postgres::WalPosition;
 using postgres::WalSegment;
 using testing::AllOf;
 using testing::ElementsAre;
@@ -201,44 +200,6 @@ TEST_F(WalArchiveTest, RefusesAnotherHistoryOfATimeline) {
 TEST_F(WalArchiveTest, KnowsTheFirstTimelineWithoutAFile) {
   EXPECT_TRUE(archive_.history(kOne).has_value());
   EXPECT_FALSE(archive_.history(kTwo).has_value());
-}
-
-// ------------------------------------------------------------------------------------- going on
-
-TEST_F(WalArchiveTest, HasNowhereToGoOnWhenItIsEmpty) {
-  EXPECT_EQ(archive_.resume_position(), std::nullopt);
-}
-
-TEST_F(WalArchiveTest, GoesOnBehindTheLastCompleteSegment) {
-  archived({kOne, 5});
-  archived({kOne, 6});
-  EXPECT_EQ(archive_.resume_position(), (WalPosition{kOne, Lsn(7 * kMiB)}));
-}
-
-TEST_F(WalArchiveTest, GoesOnAtTheFirstByteOfThePartial) {
-  archived({kOne, 5});
-  received({kOne, 6}, 1000);
-  EXPECT_EQ(archive_.resume_position(), (WalPosition{kOne, Lsn(6 * kMiB)}));
-}
-
-TEST_F(WalArchiveTest, GoesOnOnTheHigherTimelineOfTheSameSegment) {
-  archive_.store_history(kTwo, kHistoryTwo);
-  received({kOne, 5}, 600'000);
-  received({kTwo, 5}, 0);
-  EXPECT_EQ(archive_.resume_position(), (WalPosition{kTwo, Lsn(5 * kMiB)}));
-}
-
-TEST_F(WalArchiveTest, GoesOnBehindTheCompleteSegmentRatherThanAtItsPartial) {
-  archived({kOne, 5});
-  received({kOne, 5}, kMiB);
-  EXPECT_EQ(archive_.resume_position(), (WalPosition{kOne, Lsn(6 * kMiB)}));
-}
-
-TEST_F(WalArchiveTest, DoesNotGoOnBehindABrokenFile) {
-  archived({kOne, 5});
-  const auto path = layout_.archived({kOne, 5}, size_);
-  io::write_file_durably(path, io::as_bytes("no segment"));
-  EXPECT_THAT([&] { archive_.resume_position(); }, ThrowsMessage<Corruption>(HasSubstr(path.native())));
 }
 
 // --------------------------------------------------------------------------------------- asking
