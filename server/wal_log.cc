@@ -50,7 +50,10 @@ void WalLog::disconnected(const std::string& why, std::chrono::milliseconds retr
 }
 
 void WalLog::event(const catalog::Event& event) {
-  log_->warn("{}: {}", catalog::to_string(event.kind), event.cause);
+  using Kind = catalog::EventKind;
+  const bool every_day = event.kind == Kind::slot_created || event.kind == Kind::slot_dropped;
+  log_->log(every_day ? spdlog::level::info : spdlog::level::warn, "{}: {}", catalog::to_string(event.kind),
+            event.cause);
 }
 
 void WalLog::warning(const std::string& what) {

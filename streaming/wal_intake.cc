@@ -43,6 +43,8 @@ std::optional<postgres::WalPosition> read_end(Connection& connection) {
   }
   for (; result.kind != Connection::Next::done; result = connection.next_result()) {
     if (result.kind == Connection::Next::rows) next = parse_next_timeline(connection, result.rows);
+    // Without the row before it: the server shuts down, and closes the connection now.
+    if (result.kind == Connection::Next::command_ok && !next) return std::nullopt;
   }
   return next;
 }
