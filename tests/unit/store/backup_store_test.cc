@@ -157,6 +157,27 @@ TEST_F(BackupStoreTest, AnAbandonedBackupLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(layout_.backups()));
 }
 
+TEST_F(BackupStoreTest, IsABackupOnlyOnceItIsCommitted) {
+  const Content content{{"base/5/1", noise(kPieceBytes, 1)}};
+  BackupWriter writer(repository_, layout_, next_id_, nullptr, {.compression_level = 1, .workers = 1});
+  writer.begin_file("base/5/1", kPieceBytes, 0600, 1);
+  writer.file_data(content.at("base/5/1"));
+  writer.end_file();
+  writer.finish_files();
+  writer.manifest_data(manifest_of(content));
+  writer.finish_manifest();
+  BackupRecord record(next_id_);
+  writer.prepare(record);
+  EXPECT_FALSE(read_backup_record(layout_, next_id_));
+  ASSERT_TRUE(read_waiting_record(layout_, next_id_));
+  EXPECT_EQ(read_waiting_record(layout_, next_id_)->data_bytes, kPieceBytes);
+  writer.commit(record);
+  EXPECT_FALSE(read_waiting_record(layout_, next_id_));
+  ASSERT_TRUE(read_backup_record(layout_, next_id_));
+  EXPECT_EQ(read_backup_record(layout_, next_id_)->to_json(), record.to_json());
+  EXPECT_EQ(read_back(next_id_), content);
+}
+
 TEST_F(BackupStoreTest, TheManifestIsComparedFileByFile) {
   const Content sent{
       {"same", noise(100, 1)}, {"other", noise(100, 2)}, {"longer", noise(100, 3)}, {"more", {}}};
