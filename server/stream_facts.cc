@@ -54,7 +54,7 @@ Json slot_json(const SlotReport& slot) {
           {"safe_wal_bytes", number(slot.safe_wal_bytes)},
           {"sync_state", slot.sync_state},
           {"commits_wait", slot.commits_wait},
-          {"seen", json_time(slot.seen)},
+          {"seen", slot.seen == io::TimePoint() ? Json() : json_time(slot.seen)},
           {"warning", slot.warning},
           {"problem", slot.problem}};
 }
