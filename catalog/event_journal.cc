@@ -57,6 +57,12 @@ std::optional<Event> parse_line(std::string_view text) {
   }
 }
 
+/// What is done to a slot happens once each time; all else is found again by every attempt.
+bool is_tried_again(EventKind kind) {
+  return kind != EventKind::slot_created && kind != EventKind::slot_dropped &&
+         kind != EventKind::slot_given_up;
+}
+
 }  // namespace
 
 std::string_view to_string(EventKind kind) {
@@ -76,7 +82,9 @@ bool EventJournal::append(const Event& event) {
   auto known = read();
   std::ranges::reverse(known);
   const auto newest = std::ranges::find(known, event.kind, &Event::kind);
-  if (newest != known.end() && newest->cause == written.cause && newest->range == written.range) return false;
+  const bool repeats =
+      newest != known.end() && newest->cause == written.cause && newest->range == written.range;
+  if (repeats && is_tried_again(event.kind)) return false;
   appender.append(std::move(line));
   return true;
 }

@@ -45,7 +45,8 @@ class EventJournal {
  public:
   explicit EventJournal(store::ServerLayout layout) : layout_(std::move(layout)) {}
   /// Durable before it returns. An event that repeats the newest of its kind, with the same cause and range,
-  /// is not written again: what is tried again for ever would fill the disk. False then.
+  /// is not written again, unless it is something that was done to a slot: what is tried again for ever would
+  /// fill the disk. False then.
   bool append(const Event& event);
   /// All, oldest first.
   std::vector<Event> read() const;

@@ -6,13 +6,6 @@ namespace pgkeep::streaming {
 namespace {
 
 std::string advice(std::string_view sqlstate, const std::string& slot) {
-  if (sqlstate == "28000" || sqlstate == "28P01") {
-    return "check the role, its password and pg_hba.conf, which needs a line for database \"replication\"";
-  }
-  if (sqlstate == "53300") {
-    return "the server has no place left for a WAL sender or a connection: raise max_wal_senders or "
-           "max_connections there, or end what it does not need";
-  }
   if (sqlstate == "53400") {
     return "the server has no place left for a replication slot: raise max_replication_slots there, or drop "
            "one that nobody uses";
@@ -35,7 +28,6 @@ std::string advice(std::string_view sqlstate, const std::string& slot) {
         "(`pgkeep create-slot`)",
         slot);
   }
-  if (sqlstate == "42501") return "the role needs the attribute REPLICATION";
   return {};
 }
 

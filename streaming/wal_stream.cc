@@ -168,7 +168,9 @@ void WalStream::flush_and_report() {
 
 void WalStream::watch_silence() {
   const auto now = Clock::now();
-  if (asked_ && now - *asked_ >= kAnswerTime) {
+  const auto answer_time = std::clamp<milliseconds>(kAnswerIntervals * settings_.status_interval,
+                                                    kShortestAnswerTime, kAnswerTime);
+  if (asked_ && now - *asked_ >= answer_time) {
     throw ConnectionLost(
         fmt::format("the server has sent nothing for {}, not even an answer",
                     io::format_duration(std::chrono::duration_cast<milliseconds>(now - heard_))));

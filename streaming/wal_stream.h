@@ -45,6 +45,9 @@ class WalStream {
  public:
   /// So much is read before the rest is looked after: stop, replies, the disk.
   static constexpr std::size_t kTakeBytes = 256u << 10;
+  /// How long a server may take that was asked whether it is there: so many intervals, between these.
+  static constexpr int kAnswerIntervals = 3;
+  static constexpr std::chrono::seconds kShortestAnswerTime{5};
   static constexpr std::chrono::seconds kAnswerTime{30};
 
   enum class End { by_server, by_stop, reached };

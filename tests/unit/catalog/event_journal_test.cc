@@ -94,6 +94,14 @@ TEST_F(EventJournalTest, KnowsARepetitionWhoseCauseIsNoText) {
   EXPECT_FALSE(journal_.append(slot_lost("caf\xe9")));
 }
 
+TEST_F(EventJournalTest, WritesEveryTimeASlotIsMadeOrDropped) {
+  const Event made{
+      .at = kNoon, .kind = EventKind::slot_created, .cause = "slot pgkeep was made", .range = {}};
+  EXPECT_TRUE(journal_.append(made));
+  EXPECT_TRUE(journal_.append(made));
+  EXPECT_THAT(journal_.read(), SizeIs(2));
+}
+
 TEST_F(EventJournalTest, PassesOverALineThatWasCutAndEndsItBeforeTheNext) {
   journal_.append(slot_lost("before"));
   write_at_the_end(R"({"at":"2026-11-20T12:00:00Z","kind":"ga)");
