@@ -61,8 +61,12 @@ TEST_F(SpareSegmentTest, IsNotWaitedForWhenNobodyHasBegunIt) {
 TEST_F(SpareSegmentTest, ReplacesWhatACrashLeft) {
   io::write_file_durably(layout_.spare_segment(), io::as_bytes("left"));
   spare_.prepare(pool_);
-  test::wait_until([&] { return std::filesystem::file_size(layout_.spare_segment()) > 4; },
-                   "it is being made");
+  const auto is_being_made = [&] {
+    std::error_code gone;  // as it is between the old one and the new one
+    const auto size = std::filesystem::file_size(layout_.spare_segment(), gone);
+    return !gone && size > 4;
+  };
+  test::wait_until(is_being_made, "it is being made");
   ASSERT_TRUE(spare_.become(partial_));
   EXPECT_TRUE(is_full_of_zeroes(partial_));
 }
