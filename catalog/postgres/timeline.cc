@@ -1,6 +1,7 @@
 #include "catalog/postgres/timeline.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -115,6 +116,19 @@ std::optional<Lsn> TimelineHistory::end_of(TimelineId ancestor) const {
   const auto found = std::ranges::find(ancestors_, ancestor, &Ancestor::timeline);
   if (found == ancestors_.end()) return std::nullopt;
   return found->end;
+}
+
+bool TimelineHistory::agrees_with(const TimelineHistory& other) const {
+  const auto& [shorter, longer] =
+      ancestors_.size() <= other.ancestors_.size() ? std::tie(*this, other) : std::tie(other, *this);
+  const auto same = [](const Ancestor& a, const Ancestor& b) {
+    return a.timeline == b.timeline && a.end == b.end;
+  };
+  const auto common = shorter.ancestors_.size();
+  if (!std::equal(shorter.ancestors_.begin(), shorter.ancestors_.end(), longer.ancestors_.begin(), same))
+    return false;
+  const auto next = common < longer.ancestors_.size() ? longer.ancestors_[common].timeline : longer.timeline_;
+  return shorter.timeline_ == next;
 }
 
 }  // namespace pgkeep::postgres

@@ -78,6 +78,10 @@ class TimelineHistory {
   Lsn begin() const;
   /// Where `ancestor` was left; nothing for the timeline itself or one that is no ancestor.
   std::optional<Lsn> end_of(TimelineId ancestor) const;
+  /// True when one of the two is the beginning of the other, or both are the same: neither knows a timeline
+  /// or a switch point that contradicts the other. Two branches that took the same number do not agree, nor
+  /// do two that left the same timeline.
+  bool agrees_with(const TimelineHistory& other) const;
 
  private:
   TimelineId timeline_;

@@ -144,6 +144,35 @@ TEST(TimelineHistoryTest, KnowsWhereTimelinesBeginAndEnd) {
   EXPECT_FALSE(history.end_of(tli(3)));
 }
 
+TEST(TimelineHistoryTest, AgreesWithOneOfWhichItIsTheBeginning) {
+  const auto line = [](std::uint32_t timeline, const char* content) {
+    return TimelineHistory::parse(tli(timeline), content);
+  };
+  struct Row {
+    const char* name;
+    TimelineHistory one;
+    TimelineHistory other;
+    bool agree;
+  };
+  const std::vector<Row> rows{
+      {"the same", history_of_7(), history_of_7(), true},
+      {"the first timeline", TimelineHistory(tli(1)), history_of_7(), true},
+      {"an ancestor", line(2, "1\t0/3000000\n"), history_of_7(), true},
+      {"the parent", line(4, "1\t0/3000000\n2\t0/5000000\n"), history_of_7(), true},
+      {"an ancestor that was left elsewhere", line(2, "1\t0/3000008\n"), history_of_7(), false},
+      {"the same number from elsewhere", line(2, "1\t0/3000000\n"), line(2, "1\t0/2000000\n"), false},
+      {"a sibling", line(3, "1\t0/3000000\n"), history_of_7(), false},
+      {"two children", line(2, "1\t0/3000000\n"), line(3, "1\t0/3000000\n"), false},
+      {"another grandparent", line(7, "1\t0/3000000\n3\t0/5000000\n"), history_of_7(), false},
+      {"one left out", line(7, "2\t0/5000000\n4\t0/5000000\n"), history_of_7(), false},
+      {"another first one", TimelineHistory(tli(2)), history_of_7(), false},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(row.one.agrees_with(row.other), row.agree) << row.name;
+    EXPECT_EQ(row.other.agrees_with(row.one), row.agree) << row.name;
+  }
+}
+
 TEST(TimelineHistoryTest, HasNoAncestorsWhenMadeWithoutAFile) {
   const TimelineHistory first{tli(1)};
   EXPECT_EQ(first.begin(), Lsn());
