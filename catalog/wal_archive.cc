@@ -25,6 +25,17 @@ bool is_there(const std::filesystem::path& path) {
   return there;
 }
 
+/// What is larger could be stored, but not read again.
+void check_history(postgres::TimelineId timeline, std::string_view content) {
+  if (content.size() > kMaxHistoryBytes) {
+    throw Corruption(
+        fmt::format("{}: has {} bytes, but a history of timelines is never larger than {}; it "
+                    "was not stored. Look at the server's own copy in pg_wal",
+                    timeline.history_file(), content.size(), kMaxHistoryBytes));
+  }
+  postgres::TimelineHistory::parse(timeline, content);  // throws unless it is one
+}
+
 /// Opens with `open`; nothing when there is no such file.
 template <typename Open>
 auto if_there(Open&& open) -> std::optional<decltype(open())> {
@@ -236,7 +247,7 @@ std::optional<SegmentFileReader> WalArchive::open_segment(const postgres::WalSeg
 }
 
 void WalArchive::store_history(postgres::TimelineId timeline, std::string_view content) {
-  postgres::TimelineHistory::parse(timeline, content);  // throws unless it is one
+  check_history(timeline, content);
   const auto path = layout_.history(timeline);
   io::make_directories(path.parent_path());
   const auto alone = lock();
@@ -254,7 +265,7 @@ void WalArchive::store_history(postgres::TimelineId timeline, std::string_view c
 }
 
 void WalArchive::replace_history(postgres::TimelineId timeline, std::string_view content) {
-  postgres::TimelineHistory::parse(timeline, content);
+  check_history(timeline, content);
   const auto alone = lock();
   io::write_file_durably(layout_.history(timeline), io::as_bytes(content));
 }

@@ -72,7 +72,8 @@ class WalArchive {
   /// Nothing when the archive has no such segment.
   std::optional<SegmentFileReader> open_segment(const postgres::WalSegment& segment) const;
 
-  /// Durable before it returns. Refuses (Corruption) to replace a history by different bytes.
+  /// Durable before it returns. Refuses (Corruption) to replace a history by different bytes, and what is
+  /// none or larger than read_history() takes; so does replace_history().
   void store_history(postgres::TimelineId timeline, std::string_view content);
   /// Puts another content in the place of what is stored; durable before it returns.
   void replace_history(postgres::TimelineId timeline, std::string_view content);

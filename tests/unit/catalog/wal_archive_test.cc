@@ -250,6 +250,15 @@ TEST_F(WalArchiveTest, DoesNotHoldALineByWalThatWasLeft) {
   EXPECT_FALSE(archive_.holds(line, Lsn(5 * kMiB), Lsn(0x580008)));
 }
 
+TEST_F(WalArchiveTest, RefusesAHistoryThatItCouldNotReadAgain) {
+  const auto large = std::string(1 << 20, '#') + '\n' + kHistoryTwo;
+  EXPECT_THAT([&] { archive_.store_history(kTwo, large); }, ThrowsMessage<Corruption>(HasSubstr("larger")));
+  EXPECT_EQ(archive_.read_history(kTwo), std::nullopt);
+  archive_.store_history(kTwo, kHistoryTwo);
+  EXPECT_THAT([&] { archive_.replace_history(kTwo, large); }, ThrowsMessage<Corruption>(HasSubstr("larger")));
+  EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
+}
+
 TEST_F(WalArchiveTest, SyncsAPartialAndNothingWhenThereIsNone) {
   const WalSegment five{kOne, 5};
   received(five, 1000);
