@@ -1,7 +1,10 @@
 #include "catalog/wal_continuity.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <tuple>
+
+#include "catalog/io/error.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -96,15 +99,18 @@ class LostGaps {
  public:
   LostGaps(const TimelineHistory& line, std::span<const Event> events, WalSegmentSize size) : size_(size) {
     for (const auto& event : events) {
-      if (event.kind == EventKind::gap && event.range && is_on(line, *event.range)) gaps_.push_back(event);
+      if (event.kind != EventKind::gap || !event.range || !is_on(line, *event.range)) continue;
+      // Where the line left that timeline before the gap's end, the rest of it is another branch's.
+      auto range = *event.range;
+      range.end = std::min(range.end, end_on(line, range.timeline));
+      gaps_.push_back({range, event});
     }
   }
 
   /// The newest about the byte at `position`.
   std::optional<Event> about(const postgres::WalPosition& position) const {
     std::optional<Event> found;
-    for (const auto& event : gaps_) {
-      const auto& range = *event.range;
+    for (const auto& [range, event] : gaps_) {
       if (range.timeline == position.timeline && begin(range) <= position.lsn && position.lsn < range.end) {
         found = event;
       }
@@ -113,25 +119,24 @@ class LostGaps {
   }
   /// Where a gap that goes on from `reach` or begins before it comes to its end.
   std::optional<Lsn> reach_beyond(Lsn reach) const {
-    for (const auto& event : gaps_) {
-      if (begin(*event.range) <= reach && event.range->end > reach) return event.range->end;
+    for (const auto& gap : gaps_) {
+      if (begin(gap.range) <= reach && gap.range.end > reach) return gap.range.end;
     }
     return std::nullopt;
   }
   /// Every place where another event may begin to apply.
   std::vector<Lsn> edges() const {
     std::vector<Lsn> edges;
-    for (const auto& event : gaps_) {
-      edges.push_back(begin(*event.range));
-      edges.push_back(event.range->end);
+    for (const auto& gap : gaps_) {
+      edges.push_back(begin(gap.range));
+      edges.push_back(gap.range.end);
     }
     return edges;
   }
   /// The segment that a lost gap ends in, when all that is missing of segment `number` is lost.
   std::optional<std::uint64_t> segment_behind(std::uint64_t number) const {
     const WalSegment segment{TimelineId(1), number};
-    for (const auto& event : gaps_) {
-      const auto& range = *event.range;
+    for (const auto& [range, event] : gaps_) {
       if (range.begin < segment.end(size_) && range.end >= segment.end(size_))
         return range.end.value() / size_.bytes();
     }
@@ -141,8 +146,12 @@ class LostGaps {
  private:
   Lsn begin(const WalRange& range) const { return begin_of_segment(range.begin, size_); }
 
+  struct LostGap {
+    WalRange range;  // the part of the event's that lies on the line
+    Event event;
+  };
   WalSegmentSize size_;
-  std::vector<Event> gaps_;
+  std::vector<LostGap> gaps_;
 };
 
 /// A hole cut where the line changes its timeline, and where another event speaks of it.
@@ -235,6 +244,19 @@ TimelineId timeline_to_ask(const WalInventory& wal, const TimelineHistory& line,
   return timeline;
 }
 
+/// That of a whole partial, behind a WAL switch as well, is the segment's: nothing more of it comes.
+Lsn end_of_partial(const WalArchive& archive, const WalSegment& segment) {
+  const auto size = archive.identity().wal_segment_size;
+  try {
+    const auto file = io::File::open_to_read(archive.layout().partial(segment, size));
+    if (archive.came_whole(segment, file)) return segment.end(size);
+  } catch (const StorageError& error) {
+    if (error.cause() != ENOENT) throw;
+    if (archive.has(segment)) return segment.end(size);  // it went there since it was listed
+  }
+  return archive.partial_end(segment);
+}
+
 }  // namespace
 
 WalContinuity examine_continuity(const WalInventory& wal, std::span<const PartialEnd> partial_ends,
@@ -254,7 +276,7 @@ WalContinuity examine_continuity(const WalInventory& wal, std::span<const Partia
 WalContinuity read_continuity(const WalArchive& archive) {
   const auto wal = archive.inventory();
   std::vector<PartialEnd> ends;
-  for (const auto& partial : wal.partials) ends.push_back({partial, archive.partial_end(partial)});
+  for (const auto& partial : wal.partials) ends.push_back({partial, end_of_partial(archive, partial)});
   const auto events = EventJournal(archive.layout()).read();
   return examine_continuity(wal, ends, archive.identity().wal_segment_size, events);
 }

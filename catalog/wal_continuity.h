@@ -41,8 +41,9 @@ WalContinuity examine_continuity(const WalInventory& wal, std::span<const Partia
 /// The same, read from the files.
 WalContinuity read_continuity(const WalArchive& archive);
 
-/// The timeline that the server was on last, as far as the archive knows: the highest with WAL. A server on a
-/// lower one is never received from, so it is not the one with the most WAL.
+/// The timeline that the server was on last, as far as its WAL tells: the highest with WAL, not the one with
+/// the most. Once there is WAL of a timeline, no server on a lower one is received from. Before that it may
+/// be, even when the history of the higher one is stored already.
 std::optional<postgres::TimelineId> newest_timeline(const WalInventory& wal);
 
 /// Where receiving has to go on along the line of a server: the first byte that is not held, behind the

@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/sample_wal.h"
+#include "tests/support/temp_directory.h"
+
 namespace pgkeep::catalog {
 
 void PrintTo(const WalRange& range, std::ostream* out) {
@@ -210,6 +213,32 @@ TEST(WalContinuityTest, SeesNoHoleInABranchThatWasLeft) {
   EXPECT_THAT(found.gaps, IsEmpty());
 }
 
+TEST(WalContinuityTest, LosesNothingOfALineBehindWhereItLeftTheTimeline) {
+  const auto found = Held()
+                         .segments(kOne, 3, 4)
+                         .history(kTwo, history_line(kOne, 6.5))
+                         .segments(kTwo, 9, 9)
+                         .lost(gap(kOne, 5, 8))
+                         .examined();
+  ASSERT_THAT(found.gaps, SizeIs(2));
+  EXPECT_EQ(found.gaps[0].range, range(kOne, 5, 6.5));
+  EXPECT_EQ(found.gaps[0].event, gap(kOne, 5, 8));
+  EXPECT_EQ(found.gaps[1].range, range(kTwo, 6.5, 9));
+  EXPECT_EQ(found.gaps[1].event, std::nullopt);
+}
+
+TEST(WalContinuityTest, CountsAWholePartialToItsEndBehindAWalSwitch) {
+  const test::TempDirectory directory;
+  const store::ServerLayout layout(directory / "main");
+  layout.make();
+  const WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, kSize, 8192}, 1);
+  const WalSegment five{kOne, 5};
+  io::write_file_durably(layout.partial(five, kSize), test::sample_wal_with_switch(five, 1000));
+  io::write_file_durably(layout.partial(five.next(), kSize), test::sample_wal(five.next()));
+  EXPECT_THAT(read_continuity(archive).ranges, ElementsAre(range(kOne, 5, 7)));
+  EXPECT_THAT(read_continuity(archive).gaps, IsEmpty());
+}
+
 TEST(NewestTimelineTest, IsTheHighestThatHasWal) {
   EXPECT_EQ(newest_timeline(Held().wal), std::nullopt);
   EXPECT_EQ(newest_timeline(Held().segments(kOne, 3, 9).segments(kTwo, 5, 5).wal), kTwo);
@@ -312,6 +341,11 @@ const std::vector<ResumeRow> kRows{
      Held().segments(kOne, 3, 5).history(kTwo, history_line(kOne, 6)),
      kTwo,
      place(kTwo, 6),
+     {}},
+    {"a lost gap ends where the line left its timeline",
+     Held().segments(kOne, 3, 4).lost(gap(kOne, 5, 9)).history(kTwo, history_line(kOne, 7)),
+     kTwo,
+     place(kTwo, 7),
      {}},
     {"a gap across a fork is lost as two",
      Held()
