@@ -1,9 +1,12 @@
 #include "server/fleet.h"
 
 #include <algorithm>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/stat.h>
 
 #include "server/suggestion.h"
 #include "server/unmounted.h"
@@ -13,10 +16,22 @@ namespace {
 
 constexpr std::string_view kAll = "all";
 
+void refuse_root_beside_owner(const std::filesystem::path& repository) {
+  struct ::stat found {};
+  if (::geteuid() != 0 || ::stat(repository.c_str(), &found) != 0 || found.st_uid == 0) return;
+  const auto* owner = ::getpwuid(found.st_uid);
+  const auto name = owner != nullptr ? std::string(owner->pw_name) : std::to_string(found.st_uid);
+  throw Refused(
+      fmt::format("{}: the repository belongs to {}, and what root writes into it would lock that user out: "
+                  "runuser -u {} -- pgkeep …",
+                  repository.native(), name, name));
+}
+
 store::Repository open_repository(const Config& config, Fleet::Access access,
                                   const std::vector<std::string>& servers) {
-  if (access == Fleet::Access::open) return store::Repository::open(config.repository);
-  choose_servers(config, servers, true);
+  if (access != Fleet::Access::recover) refuse_root_beside_owner(config.repository);
+  if (access != Fleet::Access::create) return store::Repository::open(config.repository);
+  if (!servers.empty()) choose_servers(config, servers, true);
   if (auto repository = open_repository_if_there(config)) return std::move(*repository);
   if (const auto place = unmounted_place(config.repository)) {
     throw Refused(fmt::format(
@@ -34,9 +49,9 @@ void require_active(const Config& config, const ServerConfig& server) {
 }
 
 [[noreturn]] void nothing_stored(const ServerConfig& server, const store::ServerLayout& layout) {
-  throw NotFound(fmt::format(
-      "{}: nothing is stored for server {} yet; `pgkeep backup {}` or `pgkeep receive-wal {}` begins",
-      layout.root().native(), server.name, server.name, server.name));
+  throw NotFound(
+      fmt::format("{}: nothing is stored for server {} yet; `pgkeep serve` or `pgkeep backup {}` begins",
+                  layout.root().native(), server.name, server.name));
 }
 
 }  // namespace
@@ -60,6 +75,7 @@ const ServerConfig& require_active_server(const Config& config, const std::strin
 }
 
 std::optional<store::Repository> open_repository_if_there(const Config& config) {
+  refuse_root_beside_owner(config.repository);
   try {
     return store::Repository::open(config.repository);
   } catch (const NotFound&) {

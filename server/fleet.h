@@ -22,8 +22,9 @@ const ServerConfig& require_active_server(const Config& config, const std::strin
 /// The servers of a configuration and the repository that keeps them. Immutable once made.
 class Fleet {
  public:
-  /// `open`: the repository must be there. `create`: it is made when missing.
-  enum class Access { open, create };
+  /// `open`: the repository must be there. `create`: it is made when missing. `recover`: as `open`, and root
+  /// may open one that is another user's: what is recovered may have to belong to a third.
+  enum class Access { open, create, recover };
   /// Reads the configuration and opens the repository. With `create`, `servers` must be ones in service (see
   /// choose_servers()): nothing is made for a name that is not. Nor is a repository made where a file system
   /// is to be mounted that is not (Refused). Throws UsageError, NotFound, Refused, StorageError.
@@ -41,7 +42,8 @@ class Fleet {
   store::Repository repository_;
 };
 
-/// Nothing when there is none yet.
+/// Nothing when there is none yet. Throws Refused for root when it belongs to another user: every file that
+/// root made in it would lock that user out.
 std::optional<store::Repository> open_repository_if_there(const Config& config);
 
 /// The servers meant by the arguments: the named ones in their order, or all for "all" and for none.

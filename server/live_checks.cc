@@ -17,10 +17,10 @@ constexpr std::uint64_t kPlacesNeeded = 2;
 constexpr std::string_view kBackup = "backup";
 
 Check check_physical(const ServerConfig& server, const std::optional<LiveFacts>& live,
-                     const std::stop_token& stop) {
+                     const std::string& peer, const std::stop_token& stop) {
   Check check{.name = "replication_connection", .label = "replication connection"};
   try {
-    auto connection = open_physical(server, stop);
+    auto connection = open_physical(server, stop, peer);
     const auto system = streaming::identify_system(connection);
     check.finding = fmt::format("connected to {}", connection.peer());
     if (live && live->system != system.system) {
@@ -131,8 +131,8 @@ Check check_slot(const ServerConfig& server, const LiveFacts& live) {
   return check;
 }
 
-Check check_receiver(const StreamFacts& stream, const std::optional<io::LockOwner>& receiver,
-                     const LiveFacts& live) {
+Check check_receiver(const StreamFacts& stream, const LiveFacts& live) {
+  const auto& receiver = stream.receiver;
   Check check{.name = "receiver", .label = "WAL receiver"};
   const auto now = io::now();
   check.finding = describe_stream(stream, now);
@@ -147,7 +147,7 @@ Check check_receiver(const StreamFacts& stream, const std::optional<io::LockOwne
     check.hint = "see what is wrong with it: WAL piles up on the server, and commits that wait for us hang";
   } else if (stream_word(stream) != "streaming") {
     check.result = Result::failed;
-    check.hint = stream.source == StreamFacts::Source::past ? "start `pgkeep serve`" : "";
+    check.hint = stream.source == StreamFacts::Source::past ? stream.way_out : "";
   } else if (!live.sender) {
     check.result = Result::failed;
     check.finding += ", but the server knows no stream for the slot";
@@ -178,20 +178,26 @@ std::optional<LiveFacts> check_live_server(const ServerConfig& server,
                                            const std::optional<DaemonReport>& daemon,
                                            std::vector<Check>& checks, const std::stop_token& stop) {
   std::optional<LiveFacts> live;
+  std::optional<StreamFacts> stream;
+  if (layout) stream = read_stream_facts(server.name, *layout, daemon);
+  const auto peer = stream ? streamed_peer(*stream) : std::string();
+  bool reached = true;
   Check sql{.name = "sql_connection", .label = "SQL connection"};
   try {
-    auto connection = open_sql(server, stop);
+    auto connection = open_sql(server, stop, peer);
     live = ask_live_facts(connection, server);
     sql.finding = fmt::format("connected to {}", live->peer);
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
+    reached = dynamic_cast<const ConnectionLost*>(&error) == nullptr;
     sql.result = Result::failed;
     sql.finding = error.what();
     sql.hint = "is the server up, and does pg_hba.conf let this role in?";
   }
   checks.push_back(std::move(sql));
-  checks.push_back(check_physical(server, live, stop));
+  // Who is not there for one is not there for the other, and may take long to tell.
+  if (reached) checks.push_back(check_physical(server, live, peer, stop));
   if (!live) return live;
   checks.push_back(
       {.name = "version", .label = "version", .finding = fmt::format("PostgreSQL {}", live->version)});
@@ -199,11 +205,7 @@ std::optional<LiveFacts> check_live_server(const ServerConfig& server,
   checks.push_back(check_wal_level(*live));
   checks.push_back(check_wal_senders(*live));
   checks.push_back(check_slot(server, *live));
-  if (layout) {
-    const auto receiver = io::FileLock::holder(layout->receiver_lock());
-    checks.push_back(
-        check_receiver(read_stream_facts(server.name, *layout, daemon, receiver), receiver, *live));
-  }
+  if (stream) checks.push_back(check_receiver(*stream, *live));
   if (live->commits_wait) checks.push_back(check_synchronous(*live));
   if (live->summarize_wal == false) {
     checks.push_back({.name = "summarize_wal",

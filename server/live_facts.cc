@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "server/server_settings.h"
+#include "server/daemon/streamed_node.h"
 #include "server/sql_answers.h"
 #include "server/sync_standbys.h"
 #include "streaming/replication.h"
@@ -55,14 +55,16 @@ std::optional<SenderFacts> ask_sender(streaming::Connection& sql, const std::str
 
 }  // namespace
 
-streaming::Connection open_sql(const ServerConfig& server, const std::stop_token& stop) {
-  auto sql = streaming::Connection::open(query_connection(server), streaming::ConnectionKind::sql, stop);
+streaming::Connection open_sql(const ServerConfig& server, const std::stop_token& stop,
+                               const std::string& peer) {
+  auto sql = open_streamed_node(server, peer, streaming::ConnectionKind::sql, stop);
   sql.query("SELECT pg_catalog.set_config('search_path', '', false)");
   return sql;
 }
 
-streaming::Connection open_physical(const ServerConfig& server, const std::stop_token& stop) {
-  return streaming::Connection::open(query_connection(server), streaming::ConnectionKind::physical, stop);
+streaming::Connection open_physical(const ServerConfig& server, const std::stop_token& stop,
+                                    const std::string& peer) {
+  return open_streamed_node(server, peer, streaming::ConnectionKind::physical, stop);
 }
 
 postgres::Lsn ask_current_lsn(streaming::Connection& sql) {

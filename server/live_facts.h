@@ -55,9 +55,12 @@ struct LiveFacts {
 };
 
 /// An SQL session for questions, with search_path emptied.
-streaming::Connection open_sql(const ServerConfig& server, const std::stop_token& stop);
+/// `peer`, when it is known, is the host that WAL comes from: of several in the conninfo that one is asked.
+streaming::Connection open_sql(const ServerConfig& server, const std::stop_token& stop,
+                               const std::string& peer = {});
 /// A physical replication connection for single commands.
-streaming::Connection open_physical(const ServerConfig& server, const std::stop_token& stop);
+streaming::Connection open_physical(const ServerConfig& server, const std::stop_token& stop,
+                                    const std::string& peer = {});
 
 /// Throws ConnectionLost, ServerError, ProtocolError for an answer that cannot be.
 LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server);

@@ -29,19 +29,6 @@ std::optional<catalog::RunRecord> last_unmended_failure(const std::vector<catalo
   return std::nullopt;
 }
 
-/// What happened of late that somebody has to know, newest first; not what pgkeep does every day.
-std::vector<catalog::Event> late_alarms(const store::ServerLayout& layout) {
-  using Kind = catalog::EventKind;
-  const auto oldest = io::now() - kLate;
-  auto events = catalog::EventJournal(layout).read();
-  std::erase_if(events, [&](const catalog::Event& event) {
-    return event.at < oldest || event.kind == Kind::slot_created || event.kind == Kind::slot_dropped;
-  });
-  std::ranges::reverse(events);
-  if (events.size() > kMostAlarms) events.resize(kMostAlarms);
-  return events;
-}
-
 void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output& out) {
   auto archive = open_archive(status.config, layout);
   status.wal = read_wal_facts(archive);
@@ -60,6 +47,18 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
 
 }  // namespace
 
+std::vector<catalog::Event> late_alarms(const store::ServerLayout& layout) {
+  using Kind = catalog::EventKind;
+  const auto oldest = io::now() - kLate;
+  auto events = catalog::EventJournal(layout).read();
+  std::erase_if(events, [&](const catalog::Event& event) {
+    return event.at < oldest || event.kind == Kind::slot_created || event.kind == Kind::slot_dropped;
+  });
+  std::ranges::reverse(events);
+  if (events.size() > kMostAlarms) events.resize(kMostAlarms);
+  return events;
+}
+
 ServerStatus read_stored_status(const ServerConfig& server,
                                 const std::optional<store::Repository>& repository,
                                 const std::optional<DaemonReport>& daemon, Output& out) {
@@ -69,8 +68,7 @@ ServerStatus read_stored_status(const ServerConfig& server,
   if (!repository) return status;
   const auto layout = repository->server(server.name);
   if (is_known(layout)) read_stored(layout, status, out);
-  status.stream = read_stream_facts(server.name, layout, daemon,
-                                    status.wal ? status.wal->receiver : std::optional<io::LockOwner>());
+  status.stream = read_stream_facts(server.name, layout, daemon);
   return status;
 }
 
@@ -80,7 +78,7 @@ void ask_live_status(ServerStatus& status, const std::stop_token& stop) {
     return;
   }
   try {
-    auto sql = open_sql(status.config, stop);
+    auto sql = open_sql(status.config, stop, streamed_peer(status.stream));
     status.live = ask_live_facts(sql, status.config);
   } catch (const Interrupted&) {
     throw;
@@ -95,7 +93,7 @@ std::optional<std::uint64_t> lag_of(const ServerStatus& status) {
   // What was reported as flushed is exact; the file's own end is only known to its last byte that is not
   // zero.
   const auto& sender = status.live->sender;
-  const bool receives = status.wal && status.wal->receiver;
+  const bool receives = status.stream.receiver.has_value();
   if (receives && sender && sender->flush_lsn && *sender->flush_lsn >= current) return 0;
   return status.wal ? wal_lag(*status.wal, current) : std::nullopt;
 }

@@ -101,7 +101,11 @@ Json status_json(const ServerStatus& status, io::TimePoint now) {
             {"stream", stream_json(status.stream)},
             {"receiver", nullptr},
             {"wal", nullptr},
-            {"backups", {{"count", status.backups.size()}, {"oldest", nullptr}, {"latest", nullptr}}},
+            {"backups",
+             {{"count", status.backups.size()},
+              {"oldest", nullptr},
+              {"latest", nullptr},
+              {"latest_ended", nullptr}}},
             {"recoverable_from", json_time(status.recoverable_from)},
             {"recoverable_until", json_time(status.recoverable_until)},
             {"wal_conflicts", status.wal_conflicts},
@@ -112,11 +116,12 @@ Json status_json(const ServerStatus& status, io::TimePoint now) {
     json["backups"]["latest"] = status.backups.back().id.to_string();
     json["backups"]["latest_ended"] = json_time(status.backups.back().ended);
   }
+  if (const auto& receiver = status.stream.receiver) {
+    json["receiver"] = {
+        {"process", receiver->pid}, {"purpose", receiver->purpose}, {"since", receiver->since}};
+  }
   if (status.wal) {
     json["wal"] = wal_json(status);
-    if (const auto& receiver = status.wal->receiver)
-      json["receiver"] = {
-          {"process", receiver->pid}, {"purpose", receiver->purpose}, {"since", receiver->since}};
   }
   if (const auto& run = status.last_failed) {
     json["last_failed_run"] = {{"id", run->id},

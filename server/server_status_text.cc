@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "server/backup_facts.h"
@@ -37,7 +39,7 @@ void add_live(const ServerStatus& status, FactPrinter& facts) {
 void add_stream(const ServerStatus& status, io::TimePoint now, FactPrinter& facts) {
   const auto& stream = status.stream;
   auto text = describe_stream(stream, now);
-  const auto& receiver = status.wal->receiver;
+  const auto& receiver = stream.receiver;
   if (receiver && receiver->pid != 0)
     text += fmt::format("\n{} in process {}", receiver->purpose, receiver->pid);
   if (stream.source != StreamFacts::Source::past && stream.state && stream.state->reconnects > 0)
@@ -49,6 +51,9 @@ void add_stream(const ServerStatus& status, io::TimePoint now, FactPrinter& fact
     facts.add("synchronous", sender ? fmt::format("commits may wait for us ({})", sender->sync_state)
                                     : "COMMITS MAY WAIT: we are in synchronous_standby_names and not there");
   }
+}
+
+void add_received(const ServerStatus& status, io::TimePoint now, FactPrinter& facts) {
   if (!status.wal->received) {
     facts.add("received", "nothing");
     return;
@@ -58,6 +63,7 @@ void add_stream(const ServerStatus& status, io::TimePoint now, FactPrinter& fact
   const auto lag = lag_of(status);
   if (lag) received += *lag == 0 ? ", all that there is" : fmt::format(", {} behind", io::format_bytes(*lag));
   facts.add("received", received);
+  const auto& stream = status.stream;
   if (stream.state && stream.state->last_message)
     facts.add("last heard",
               fmt::format("{} ago", io::format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -126,6 +132,13 @@ void add_alarms(const ServerStatus& status, FactPrinter& facts) {
 
 }  // namespace
 
+const catalog::Event* newest_branch_event(const std::vector<catalog::Event>& newest_first) {
+  const auto found = std::ranges::find_if(newest_first, [](const catalog::Event& event) {
+    return event.kind == catalog::EventKind::split_brain || event.kind == catalog::EventKind::branch_left;
+  });
+  return found == newest_first.end() ? nullptr : &*found;
+}
+
 std::vector<std::string> problems(const ServerStatus& status, io::TimePoint now) {
   std::vector<std::string> found;
   const auto& stream = status.stream;
@@ -142,6 +155,8 @@ std::vector<std::string> problems(const ServerStatus& status, io::TimePoint now)
       found.push_back(fmt::format("WAL is missing from {} to {}", gap.range.begin.to_string(),
                                   gap.range.end.to_string()));
   }
+  if (const auto* alarm = newest_branch_event(status.alarms))
+    found.push_back(fmt::format("{}: {}", to_string(alarm->kind), alarm->cause));
   if (status.wal_conflicts > 0)
     found.push_back(fmt::format("{} pushed WAL that differs from what is stored: `pgkeep wal-conflicts {}`",
                                 counted(status.wal_conflicts, "file"), status.config.name));
@@ -153,15 +168,16 @@ std::vector<std::string> describe(const ServerStatus& status, io::TimePoint now)
   FactPrinter facts;
   if (!status.config.description.empty()) facts.add("description", status.config.description);
   add_live(status, facts);
+  add_stream(status, now, facts);
   if (status.wal) {
-    add_stream(status, now, facts);
+    add_received(status, now, facts);
     add_wal(status, facts);
     add_backups(status, facts);
     add_failure(status, facts);
-    add_alarms(status, facts);
   } else {
     facts.add("stored", "nothing yet");
   }
+  add_alarms(status, facts);
   return facts.lines();
 }
 

@@ -6,6 +6,7 @@
 #include "catalog/store/backup_record.h"
 #include "catalog/wal_conflicts.h"
 #include "server/fleet.h"
+#include "server/server_status.h"
 #include "server/wal_facts.h"
 
 namespace pgkeep::server {
@@ -83,6 +84,18 @@ Check check_wal_continuous(const ServerConfig& server, const catalog::WalArchive
   return check;
 }
 
+Check check_branches(const store::ServerLayout& layout) {
+  Check check{.name = "branches", .label = "one history", .finding = "no other branch in the last week"};
+  const auto events = late_alarms(layout);
+  const auto* event = newest_branch_event(events);
+  if (event == nullptr) return check;
+  const bool split = event->kind == catalog::EventKind::split_brain;
+  check.result = split ? Result::failed : Result::advice;
+  check.finding = fmt::format("{}: {}", io::format_time(event->at), event->cause);
+  check.hint = split ? "see the runbook \"Two servers claim to be the primary\"; said for a week" : "";
+  return check;
+}
+
 Check check_conflicts(const ServerConfig& server, catalog::WalArchive& archive) {
   Check check{.name = "wal_conflicts", .label = "pushed WAL", .finding = "nothing that differs"};
   const auto open = catalog::WalConflicts(archive).count_open();
@@ -109,18 +122,19 @@ Check check_lag(const WalFacts& wal, const LiveFacts& live, postgres::WalSegment
 
 void check_stored(const ServerConfig& server, const store::ServerLayout& layout,
                   const std::optional<LiveFacts>& live, std::vector<Check>& checks) {
-  const auto listing = store::list_backup_records(layout);
-  checks.push_back(check_backups(server, listing));
-  if (!is_known(layout)) return;
   try {
+    const auto listing = store::list_backup_records(layout);
+    checks.push_back(check_backups(server, listing));
+    if (!is_known(layout)) return;
     auto archive = open_archive(server, layout);
     const auto wal = read_wal_facts(archive);
     checks.push_back(check_wal_continuous(server, archive, wal, listing.backups));
+    checks.push_back(check_branches(layout));
     checks.push_back(check_conflicts(server, archive));
     if (live && wal.received) checks.push_back(check_lag(wal, *live, archive.identity().wal_segment_size));
   } catch (const Error& error) {
-    checks.push_back({.name = "wal_continuous",
-                      .label = "WAL without holes",
+    checks.push_back({.name = "stored",
+                      .label = "what is stored",
                       .result = Result::failed,
                       .finding = error.what(),
                       .hint = "what is stored cannot be read"});

@@ -85,9 +85,9 @@ std::optional<DaemonReport> find_daemon(const std::optional<store::Repository>& 
 }
 
 StreamFacts read_stream_facts(const std::string& server, const store::ServerLayout& layout,
-                              const std::optional<DaemonReport>& daemon,
-                              const std::optional<io::LockOwner>& receiver) {
+                              const std::optional<DaemonReport>& daemon) {
   StreamFacts facts;
+  facts.receiver = io::FileLock::holder(layout.receiver_lock());
   if (daemon) {
     const auto report = std::ranges::find(daemon->servers, server, &ServerReport::name);
     if (report != daemon->servers.end()) {
@@ -97,20 +97,25 @@ StreamFacts read_stream_facts(const std::string& server, const store::ServerLayo
       facts.own_backup = report->backup;
       return facts;
     }
+    facts.way_out = "the daemon does not know the server yet: `pgkeep reload`";
   }
   facts.state = catalog::read_stream_state(layout);
-  if (receiver) facts.source = StreamFacts::Source::file;
+  if (facts.receiver) facts.source = StreamFacts::Source::file;
   return facts;
+}
+
+std::string streamed_peer(const StreamFacts& stream) {
+  return stream.state && stream.source != StreamFacts::Source::past ? stream.state->peer : "";
 }
 
 std::string describe_stream(const StreamFacts& stream, io::TimePoint now) {
   if (!stream.state) {
-    return stream.source == StreamFacts::Source::past ? "nobody receives; start `pgkeep serve`"
+    return stream.source == StreamFacts::Source::past ? "nobody receives; " + stream.way_out
                                                       : "a receiver runs that has not said anything yet";
   }
   const auto& state = *stream.state;
   if (stream.source != StreamFacts::Source::past) return describe_phase(state, now);
-  auto text = fmt::format("nobody receives since {}; start `pgkeep serve`", io::format_time(state.written));
+  auto text = fmt::format("nobody receives since {}; {}", io::format_time(state.written), stream.way_out);
   if (!state.last_error.empty()) text += fmt::format("\nthe last trouble was: {}", state.last_error);
   return text;
 }
@@ -132,9 +137,10 @@ Json stream_json(const StreamFacts& stream) {
   Json json{{"source", to_string(stream.source)}, {"phase", stream_word(stream)}};
   json["slot"] = stream.slot ? slot_json(*stream.slot) : Json();
   json["own_backup"] = stream.own_backup;
-  if (!stream.state) return json;
-  const auto& state = *stream.state;
-  json["since"] = json_time(state.since);
+  // Every key always: nothing is known where nobody ever received.
+  const auto state = stream.state.value_or(catalog::StreamState{});
+  const auto time = [&](io::TimePoint at) { return stream.state ? json_time(at) : Json(); };
+  json["since"] = time(state.since);
   json["cause"] = state.cause;
   json["next_try"] = json_time(state.next_try);
   json["reconnects"] = state.reconnects;
@@ -150,8 +156,8 @@ Json stream_json(const StreamFacts& stream) {
   json["lag_bytes"] = lag ? Json(*lag) : Json();
   json["last_message"] = json_time(state.last_message);
   json["disk_busy_since"] = json_time(state.disk_busy_since);
-  json["started"] = json_time(state.started);
-  json["as_of"] = json_time(state.written);
+  json["started"] = time(state.started);
+  json["as_of"] = time(state.written);
   return json;
 }
 

@@ -16,7 +16,6 @@ WalFacts read_wal_facts(const catalog::WalArchive& archive) {
   facts.received = continuity.end;
   if (!inventory.segments.empty()) facts.newest_segment = inventory.segments.back();
   if (!inventory.partials.empty()) facts.partial = inventory.partials.back();
-  facts.receiver = io::FileLock::holder(archive.layout().receiver_lock());
   return facts;
 }
 

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "catalog/io/lock.h"
 #include "catalog/store/backup_record.h"
 #include "catalog/wal_continuity.h"
 #include "server/config.h"
@@ -21,7 +20,6 @@ struct WalFacts {
   std::optional<postgres::WalSegment> newest_segment;  // complete
   std::optional<postgres::WalSegment> partial;         // being received, or left when the receiver stopped
   std::optional<postgres::WalPosition> received;       // the end of what is stored, on the newest timeline
-  std::optional<io::LockOwner> receiver;               // who receives now
 };
 WalFacts read_wal_facts(const catalog::WalArchive& archive);
 

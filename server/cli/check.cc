@@ -4,12 +4,15 @@
 
 #include <fmt/format.h>
 
+#include "catalog/io/worker_pool.h"
 #include "server/checks.h"
 #include "server/fleet.h"
 #include "server/stream_facts.h"
 
 namespace pgkeep::server {
 namespace {
+
+constexpr std::size_t kAtOnce = 16;
 
 Json json_of(const std::vector<Check>& checks) {
   auto list = Json::array();
@@ -30,20 +33,46 @@ void print(const ServerConfig& server, const std::vector<Check>& checks, Output&
   }
 }
 
+/// Several at once, since one that is away may take long to tell; in the order of the servers.
+std::vector<std::vector<Check>> check_all(const Config& config,
+                                          const std::vector<const ServerConfig*>& servers,
+                                          const std::optional<DaemonReport>& daemon,
+                                          const std::stop_token& stop) {
+  std::vector<std::vector<Check>> found(servers.size());
+  {
+    io::WorkerPool pool(static_cast<unsigned>(std::min(servers.size(), kAtOnce)));
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      pool.submit([&, i] {
+        try {
+          found[i] = check_server(config, *servers[i], daemon, stop);
+        } catch (const std::exception& failure) {
+          found[i] = {{.name = "check",
+                       .label = "the check itself",
+                       .result = Check::Result::failed,
+                       .finding = failure.what()}};
+        }
+      });
+    }
+  }  // which waits for all
+  if (stop.stop_requested()) throw Interrupted("the check was stopped");
+  return found;
+}
+
 }  // namespace
 
 Exit run_check(const Invocation& invocation) {
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, invocation.arguments.values("SERVER"), true);
   const auto daemon = find_daemon(open_repository_if_there(config), invocation.out);
+  const auto found = check_all(config, servers, daemon, invocation.stop);
   auto data = Json::array();
   bool all_good = true;
-  for (const auto* server : servers) {
-    const auto checks = check_server(config, *server, daemon, invocation.stop);
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    const auto& checks = found[i];
     const auto failed = std::ranges::count(checks, Check::Result::failed, &Check::result);
     all_good = all_good && failed == 0;
-    print(*server, checks, invocation.out);
-    data.push_back({{"server", server->name}, {"ok", failed == 0}, {"checks", json_of(checks)}});
+    print(*servers[i], checks, invocation.out);
+    data.push_back({{"server", servers[i]->name}, {"ok", failed == 0}, {"checks", json_of(checks)}});
   }
   invocation.out.data(std::move(data));
   return all_good ? Exit::ok : Exit::failed;

@@ -28,7 +28,7 @@ recover::WalAnswer deliver(const catalog::WalArchive& archive, const Arguments& 
 }  // namespace
 
 Exit run_get_wal(const Invocation& invocation) {
-  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  const Fleet fleet(invocation.config_file, Fleet::Access::recover);
   const auto& server = fleet.server(invocation.arguments.required("SERVER"));
   const auto archive = open_archive(server, fleet.layout(server));
   if (deliver(archive, invocation.arguments) == recover::WalAnswer::delivered) return Exit::ok;

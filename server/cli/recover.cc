@@ -75,7 +75,7 @@ void print_plan(const recover::RecoveryPlan& plan, const recover::RecoveryPrevie
 }  // namespace
 
 Exit run_recover(const Invocation& invocation) {
-  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  const Fleet fleet(invocation.config_file, Fleet::Access::recover);
   const auto& server = fleet.server(invocation.arguments.required("SERVER"));
   const auto layout = fleet.layout(server);
   if (!is_known(layout)) throw NotFound(fmt::format("nothing is stored for server {} yet", server.name));

@@ -37,8 +37,7 @@ Json identity_json(const catalog::ServerIdentity& identity) {
 /// Without connecting: what the daemon says, or the receiver's file.
 Json show_stream(const ServerConfig& server, const store::ServerLayout& layout,
                  const std::optional<DaemonReport>& daemon, FactPrinter& facts) {
-  const auto stream =
-      read_stream_facts(server.name, layout, daemon, io::FileLock::holder(layout.receiver_lock()));
+  const auto stream = read_stream_facts(server.name, layout, daemon);
   facts.add("stream", describe_stream(stream, io::now()));
   if (const auto& state = stream.state) {
     if (state->flushed)
@@ -76,8 +75,8 @@ Json show(const Config& config, const ServerConfig& server, const std::optional<
                 fmt::format("{}, PostgreSQL {}, WAL segments of {}", identity->system.to_string(),
                             identity->major_version, io::format_bytes(identity->wal_segment_size.bytes())));
       json["identity"] = identity_json(*identity);
-      json["stream"] = show_stream(server, layout, daemon, facts);
     }
+    json["stream"] = show_stream(server, layout, daemon, facts);
   }
   out.fact(fmt::format("Server {}:", server.name));
   for (const auto& line : facts.lines()) out.fact("  " + line);

@@ -67,7 +67,7 @@ TEST(StreamFactsTest, BelievesTheDaemonBeforeTheFile) {
   layout.make();
   catalog::write_stream_state(layout, in_phase(StreamPhase::waiting, 5s));
   const auto daemon = daemon_with("main", in_phase(StreamPhase::streaming, 1s));
-  const auto facts = read_stream_facts("main", layout, daemon, io::LockOwner{4711, "serve", "2026-11-20T02:00:00Z"});
+  const auto facts = read_stream_facts("main", layout, daemon);
   EXPECT_EQ(stream_word(facts), "streaming");
   EXPECT_EQ(facts.own_backup, "taking a backup");
 }
@@ -77,7 +77,7 @@ TEST(StreamFactsTest, DoesNotCallAStreamUpWhoseReceiverIsGone) {
   const store::ServerLayout layout(directory / "main");
   layout.make();
   catalog::write_stream_state(layout, in_phase(StreamPhase::streaming, 5s));
-  const auto facts = read_stream_facts("main", layout, std::nullopt, std::nullopt);
+  const auto facts = read_stream_facts("main", layout, std::nullopt);
   EXPECT_EQ(stream_word(facts), "not running");
   EXPECT_THAT(describe_stream(facts, kNow), HasSubstr("nobody receives"));
 }
