@@ -16,6 +16,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::uint64_t kMaxBytes = 1u << 20;
+constexpr std::string_view kIntended = "intended";
+constexpr std::string_view kMade = "made";
+
+bool parse_state(const Json& item) {
+  const auto state = item.value("state", std::string(kMade));
+  if (state != kMade && state != kIntended) throw std::invalid_argument("a slot in an unknown state");
+  return state == kMade;
+}
 
 std::vector<MadeSlots::Slot> parse(std::string_view text) {
   std::vector<MadeSlots::Slot> slots;
@@ -25,7 +33,8 @@ std::vector<MadeSlots::Slot> parse(std::string_view text) {
         postgres::SystemIdentifier::parse(item.at("system_identifier").get_ref<const std::string&>());
     const auto created = io::parse_rfc3339(item.at("created").get_ref<const std::string&>());
     if (!system || !created) throw std::invalid_argument("a slot without its system or its time");
-    slots.push_back({item.at("name").get<std::string>(), *system, *created});
+    slots.push_back({item.at("name").get<std::string>(), *system, item.value("host", std::string()),
+                     parse_state(item), *created});
   }
   return slots;
 }
@@ -35,6 +44,8 @@ std::string format(const std::vector<MadeSlots::Slot>& slots) {
   for (const auto& slot : slots) {
     list.push_back({{"name", slot.name},
                     {"system_identifier", slot.system.to_string()},
+                    {"host", slot.host},
+                    {"state", slot.made ? kMade : kIntended},
                     {"created", io::format_rfc3339(slot.created)}});
   }
   return Json{{"slots", std::move(list)}}.dump() + '\n';
@@ -42,6 +53,12 @@ std::string format(const std::vector<MadeSlots::Slot>& slots) {
 
 auto is(const std::string& name, postgres::SystemIdentifier system) {
   return [&name, system](const MadeSlots::Slot& slot) { return slot.name == name && slot.system == system; };
+}
+
+auto is(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
+  return [is_named = is(name, system), &host](const MadeSlots::Slot& slot) {
+    return is_named(slot) && slot.host == host;
+  };
 }
 
 }  // namespace
@@ -66,7 +83,15 @@ std::vector<MadeSlots::Slot> MadeSlots::read() const {
 }
 
 bool MadeSlots::has(const std::string& name, postgres::SystemIdentifier system) const {
-  return std::ranges::any_of(read(), is(name, system));
+  const auto slots = read();
+  return std::ranges::any_of(slots, [&](const Slot& slot) { return slot.made && is(name, system)(slot); });
+}
+
+bool MadeSlots::has(const std::string& name, postgres::SystemIdentifier system,
+                    const std::string& host) const {
+  const auto slots = read();
+  return std::ranges::any_of(slots,
+                             [&](const Slot& slot) { return slot.made && is(name, system, host)(slot); });
 }
 
 template <typename Change>
@@ -80,15 +105,37 @@ void MadeSlots::change(Change&& change) {
   io::write_file_durably(layout_.made_slots(), io::as_bytes(format(slots)));
 }
 
-void MadeSlots::add(const std::string& name, postgres::SystemIdentifier system) {
+void MadeSlots::intend(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
   change([&](auto& slots) {
-    std::erase_if(slots, is(name, system));
-    slots.push_back({name, system, io::now()});
+    if (std::ranges::none_of(slots, is(name, system, host)))
+      slots.push_back({name, system, host, false, io::now()});
+  });
+}
+
+void MadeSlots::take_back(const std::string& name, postgres::SystemIdentifier system,
+                          const std::string& host) {
+  change([&](auto& slots) {
+    std::erase_if(slots, [&](const Slot& slot) { return !slot.made && is(name, system, host)(slot); });
+  });
+}
+
+void MadeSlots::add(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
+  change([&](auto& slots) {
+    std::erase_if(slots, is(name, system, host));
+    slots.push_back({name, system, host, true, io::now()});
+  });
+}
+
+void MadeSlots::remove(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
+  if (std::ranges::none_of(read(), is(name, system))) return;
+  change([&](auto& slots) {
+    std::erase_if(slots, is(name, system, host));
+    std::erase_if(slots, is(name, system, std::string()));  // wherever it was, it is known now
   });
 }
 
 void MadeSlots::remove(const std::string& name, postgres::SystemIdentifier system) {
-  if (!has(name, system)) return;
+  if (std::ranges::none_of(read(), is(name, system))) return;
   change([&](auto& slots) { std::erase_if(slots, is(name, system)); });
 }
 

@@ -9,26 +9,40 @@
 
 namespace pgkeep::catalog {
 
-/// slot.json: which replication slots pgkeep made for a server, so that it drops no other for its own.
+/// slot.json: which replication slots pgkeep made for a server, and where, so that it drops no other for its
+/// own.
 ///
-///     {"slots":[{"name":…,"system_identifier":"…","created":RFC 3339}]}
+///     {"slots":[{"name":…,"system_identifier":"…","host":"HOST:PORT","state":"intended" or "made",
+///                "created":RFC 3339}]}
 ///
-/// Replaced by rename. A slot is written here before it is made, so that a crash never leaves one that nobody
-/// knows. Thread-safe; several processes may change it. Throws StorageError, Corruption.
+/// Replaced by rename. A slot is written here as intended before it is made, and as made once the server has
+/// said that it made it: after a crash in between nobody knows whose it is, and it is not dropped. Without
+/// `state` it was made, without `host` nobody knows where. Thread-safe; several processes may change it.
+/// Throws StorageError, Corruption.
 class MadeSlots {
  public:
-  explicit MadeSlots(store::ServerLayout layout) : layout_(std::move(layout)) {}
-  bool has(const std::string& name, postgres::SystemIdentifier system) const;
-  /// Again for one that is known: with the time of now.
-  void add(const std::string& name, postgres::SystemIdentifier system);
-  /// Nothing happens when it is not known.
-  void remove(const std::string& name, postgres::SystemIdentifier system);
-
   struct Slot {
     std::string name;
     postgres::SystemIdentifier system;
+    std::string host;   // as Connection::peer() has it; empty: not known
+    bool made = false;  // not only intended
     io::TimePoint created;
   };
+
+  explicit MadeSlots(store::ServerLayout layout) : layout_(std::move(layout)) {}
+  /// Whether one was made, on whatever host of the cluster.
+  bool has(const std::string& name, postgres::SystemIdentifier system) const;
+  bool has(const std::string& name, postgres::SystemIdentifier system, const std::string& host) const;
+  /// Nothing happens when it is known to be made there.
+  void intend(const std::string& name, postgres::SystemIdentifier system, const std::string& host);
+  /// It was not made: only what was intended is forgotten.
+  void take_back(const std::string& name, postgres::SystemIdentifier system, const std::string& host);
+  /// It was made. Again for one that is known: with the time of now.
+  void add(const std::string& name, postgres::SystemIdentifier system, const std::string& host);
+  /// It was dropped on that host. Nothing happens when it is not known.
+  void remove(const std::string& name, postgres::SystemIdentifier system, const std::string& host);
+  /// On every host.
+  void remove(const std::string& name, postgres::SystemIdentifier system);
   std::vector<Slot> read() const;
 
  private:

@@ -72,24 +72,25 @@ void SlotKeeper::require_room(postgres::WalSegmentSize size) const {
                      fmt::format("make room for two WAL segments, before slot {} has WAL held back", slot_));
 }
 
-/// Written down before it is made: a crash never leaves a slot that nobody knows.
+/// Written down as intended before it is made, and as ours only once the server has said that it made it: on
+/// 13 and 14 one of an operator may be there that we cannot see, and a crash must not turn it into ours.
 void SlotKeeper::make(Node& node, postgres::WalSegmentSize size) {
-  const bool known = is_ours(node);
+  const auto system = node.system.system;
+  const auto host = node.connection.peer();
   bool created = false;
   try {
     require_room(size);
-    if (!known) made_.add(slot_, node.system.system);
+    made_.intend(slot_, system, host);
     created = create_slot(node.connection, slot_);
+  } catch (const ConnectionLost&) {
+    throw;  // it may have been made
   } catch (const Error&) {
-    if (!known) made_.remove(slot_, node.system.system);
+    made_.take_back(slot_, system, host);
     throw;
   }
-  if (created) {
-    events_->report(catalog::EventKind::slot_created,
-                    fmt::format("slot {} was made on {}", slot_, node.connection.peer()));
-  } else if (!known) {
-    made_.remove(slot_, node.system.system);  // somebody else's, which we could not see
-  }
+  if (!created) return made_.take_back(slot_, system, host);  // somebody else's, which we could not see
+  made_.add(slot_, system, host);
+  events_->report(catalog::EventKind::slot_created, fmt::format("slot {} was made on {}", slot_, host));
 }
 
 bool SlotKeeper::renew(Node& node, postgres::WalSegmentSize size, const std::string& cause) {

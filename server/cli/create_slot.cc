@@ -11,10 +11,11 @@ namespace pgkeep::server {
 namespace {
 
 /// So that drop-slot knows it for pgkeep's own, and a receiver may make it anew when it is lost.
-void remember(const Config& config, const ServerConfig& server, postgres::SystemIdentifier system) {
+void remember(const Config& config, const ServerConfig& server, postgres::SystemIdentifier system,
+              const std::string& host) {
   const auto repository = open_repository_if_there(config);
   if (!repository) return;
-  catalog::MadeSlots(repository->server(server.name)).add(server.slot, system);
+  catalog::MadeSlots(repository->server(server.name)).add(server.slot, system, host);
 }
 
 }  // namespace
@@ -25,7 +26,7 @@ Exit run_create_slot(const Invocation& invocation) {
   auto connection = open_known_server(config, server, invocation.stop);
   const auto system = streaming::identify_system(connection);
   const bool created = streaming::create_slot(connection, server.slot);
-  if (created) remember(config, server, system.system);
+  if (created) remember(config, server, system.system, connection.peer());
   invocation.out.report(created
                             ? fmt::format("slot {} created on {}", server.slot, connection.peer())
                             : fmt::format("slot {} was there already on {}", server.slot, connection.peer()));

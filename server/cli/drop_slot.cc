@@ -75,7 +75,9 @@ bool drop_on(streaming::Node& node, const Target& target, const std::stop_token&
                  fmt::format("slot {} was dropped on {}", target.slot, node.connection.peer()),
                  std::nullopt});
   }
-  if (target.layout) catalog::MadeSlots(*target.layout).remove(target.slot, node.system.system);
+  if (target.layout) {
+    catalog::MadeSlots(*target.layout).remove(target.slot, node.system.system, node.connection.peer());
+  }
   return true;
 }
 

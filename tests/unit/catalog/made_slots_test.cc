@@ -14,6 +14,8 @@ using testing::SizeIs;
 
 constexpr postgres::SystemIdentifier kCluster{7710112584741425143};
 constexpr postgres::SystemIdentifier kAnother{7710112584741425144};
+const std::string kHost = "db1:5432";
+const std::string kOtherHost = "db2:5432";
 
 class MadeSlotsTest : public testing::Test {
  protected:
@@ -27,25 +29,65 @@ TEST_F(MadeSlotsTest, HasNoneBeforeTheFirst) {
 }
 
 TEST_F(MadeSlotsTest, KnowsASlotByItsNameAndItsCluster) {
-  slots_.add("pgkeep", kCluster);
+  slots_.add("pgkeep", kCluster, kHost);
   EXPECT_TRUE(slots_.has("pgkeep", kCluster));
   EXPECT_FALSE(slots_.has("pgkeep", kAnother));
   EXPECT_FALSE(slots_.has("standby", kCluster));
 }
 
 TEST_F(MadeSlotsTest, HasASlotOnceHoweverOftenItWasMade) {
-  slots_.add("pgkeep", kCluster);
-  slots_.add("pgkeep", kCluster);
+  slots_.add("pgkeep", kCluster, kHost);
+  slots_.add("pgkeep", kCluster, kHost);
   EXPECT_THAT(slots_.read(), SizeIs(1));
 }
 
 TEST_F(MadeSlotsTest, ForgetsASlotThatWasDropped) {
-  slots_.add("pgkeep", kCluster);
-  slots_.add("pgkeep", kAnother);
+  slots_.add("pgkeep", kCluster, kHost);
+  slots_.add("pgkeep", kAnother, kHost);
   slots_.remove("pgkeep", kCluster);
   slots_.remove("unknown", kCluster);
   EXPECT_FALSE(slots_.has("pgkeep", kCluster));
   EXPECT_TRUE(slots_.has("pgkeep", kAnother));
+}
+
+TEST_F(MadeSlotsTest, KnowsOnWhichHostASlotWasMade) {
+  slots_.add("pgkeep", kCluster, kHost);
+  EXPECT_TRUE(slots_.has("pgkeep", kCluster, kHost));
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster, kOtherHost));
+  slots_.add("pgkeep", kCluster, kOtherHost);
+  slots_.remove("pgkeep", kCluster, kHost);
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster, kHost));
+  EXPECT_TRUE(slots_.has("pgkeep", kCluster, kOtherHost));
+}
+
+TEST_F(MadeSlotsTest, DoesNotTakeASlotForItsOwnThatWasOnlyIntended) {
+  slots_.intend("pgkeep", kCluster, kHost);
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster));
+  EXPECT_THAT(slots_.read(), SizeIs(1));
+  slots_.add("pgkeep", kCluster, kHost);
+  EXPECT_TRUE(slots_.has("pgkeep", kCluster, kHost));
+  EXPECT_THAT(slots_.read(), SizeIs(1));
+}
+
+TEST_F(MadeSlotsTest, ForgetsAnIntentionButNotASlotThatWasMade) {
+  slots_.intend("pgkeep", kCluster, kHost);
+  slots_.take_back("pgkeep", kCluster, kHost);
+  EXPECT_THAT(slots_.read(), SizeIs(0));
+  slots_.add("pgkeep", kCluster, kHost);
+  slots_.intend("pgkeep", kCluster, kHost);
+  slots_.take_back("pgkeep", kCluster, kHost);
+  EXPECT_TRUE(slots_.has("pgkeep", kCluster, kHost));
+}
+
+TEST_F(MadeSlotsTest, ReadsASlotOfWhichItIsNotSaidWhere) {
+  io::write_file_durably(
+      layout_.made_slots(),
+      io::as_bytes(
+          R"({"slots":[{"name":"pgkeep","system_identifier":"7710112584741425143","created":"2026-11-20T09:00:00Z"}]})"));
+  EXPECT_TRUE(slots_.has("pgkeep", kCluster));
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster, kHost));
+  slots_.remove("pgkeep", kCluster, kHost);
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster));
 }
 
 TEST_F(MadeSlotsTest, RefusesWhatCannotBeUnderstood) {
