@@ -6,10 +6,19 @@
 namespace pgkeep::io {
 
 WorkerPool::WorkerPool(unsigned threads) {
-  for (unsigned i = 0; i < std::max(threads, 1u); ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (unsigned i = 0; i < std::max(threads, 1u); ++i) threads_.emplace_back([this] { work(); });
+  } catch (...) {
+    end();  // those that run are joined while this unwinds
+    throw;
+  }
 }
 
 WorkerPool::~WorkerPool() {
+  end();
+}
+
+void WorkerPool::end() {
   {
     const std::scoped_lock lock(mutex_);
     ending_ = true;

@@ -16,6 +16,7 @@ class WorkerPool {
   /// Must not throw; who wants to know about failures catches them in it.
   using Task = std::function<void()>;
 
+  /// Throws std::system_error when the system has no more threads.
   explicit WorkerPool(unsigned threads);
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -26,6 +27,7 @@ class WorkerPool {
 
  private:
   void work();
+  void end();
 
   std::mutex mutex_;  // guards the two below
   std::deque<Task> waiting_;
