@@ -35,7 +35,7 @@ Check check_repository(const Config& config, std::optional<store::Repository>& r
     if (!repository) {
       check.result = Check::Result::failed;
       check.finding = fmt::format("{} holds no repository", root.native());
-      check.hint = "is the file system mounted? The first `pgkeep backup` or `pgkeep receive-wal` makes one";
+      check.hint = "is the file system mounted? The first `pgkeep serve` or `pgkeep backup` makes one";
     } else if (::access(root.c_str(), R_OK | W_OK | X_OK) != 0) {
       check.result = Check::Result::failed;
       check.finding = fmt::format("{} cannot be written by this user", root.native());

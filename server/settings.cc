@@ -26,7 +26,7 @@ constexpr std::int64_t ms(std::chrono::milliseconds duration) {
 }
 
 constexpr std::array<std::string_view, 2> kCheckpointWords{"fast", "spread"};
-// Barman's words for the same question: false, true.
+// The words that operators know for the same question: false, true.
 constexpr std::array<std::string_view, 2> kCreateSlotWords{"manual", "auto"};
 constexpr std::array<std::string_view, 3> kYes{"true", "yes", "on"};
 constexpr std::array<std::string_view, 3> kNo{"false", "no", "off"};
@@ -36,7 +36,7 @@ constexpr std::array kSettings{
     Setting{.name = "repository", .scope = Scope::top, .type = SettingType::path, .default_text = "",
             .sample = "/var/lib/pgkeep",
             .sentence = "The folder that holds the backups and the WAL of all servers, each in a folder of its own; "
-                        "made by the first backup or receive-wal.",
+                        "made by the first `serve`, `backup` or `receive-wal`.",
             .required = true},
     Setting{.name = "include", .scope = Scope::top, .type = SettingType::patterns, .default_text = "",
             .sample = "conf.d/*.yaml",

@@ -172,7 +172,15 @@ Exit run_list_wal(const Invocation& invocation) {
   auto data = Json::array();
   const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
     const auto layout = fleet.layout(server);
-    if (is_known(layout)) data.push_back(list(server, layout, invocation));
+    if (is_known(layout)) {
+      data.push_back(list(server, layout, invocation));
+    } else {
+      invocation.out.fact(fmt::format("Server {}: nothing is stored yet", server.name));
+      data.push_back({{"server", server.name},
+                      {"ranges", Json::array()},
+                      {"joints", Json::array()},
+                      {"gaps", Json::array()}});
+    }
     return Exit::ok;
   });
   invocation.out.data(std::move(data));
