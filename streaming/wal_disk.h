@@ -17,9 +17,9 @@ namespace pgkeep::streaming {
 /// by segment, handed to the archiver by jobs in a pool, one at a time.
 ///
 /// A job writes what is there, at most kBufferBytes, and syncs once: what comes meanwhile is for the next
-/// one. The last bytes of a segment wait in memory while the archiver has no room. After a failure nothing
-/// more is written, and every call throws it. Borrows the archiver and the pool. Threads: one, but for the
-/// pool's.
+/// one. The last run of a segment, which may be all that memory holds, waits there while the archiver has no
+/// room. After a failure nothing more is written, and every call throws it. Borrows the archiver and the
+/// pool. Threads: one, but for the pool's.
 class WalDisk {
  public:
   static constexpr std::size_t kBufferBytes = 1u << 20;

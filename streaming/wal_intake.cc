@@ -17,6 +17,7 @@ class ConnectionWire final : public WalWire {
     return connection_->wait_readable(at_most, descriptor);
   }
   void send(io::ByteView message) override { connection_->copy_send(message); }
+  void end() override { connection_->copy_end(); }
 
  private:
   Connection* connection_;

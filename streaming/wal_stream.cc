@@ -21,8 +21,7 @@ WalStream::WalStream(WalWire& wire, const store::ServerLayout& layout, postgres:
       archiver_(&archiver),
       settings_(settings),
       progress_(std::move(progress)),
-      // Spares are made by the threads that no commit waits for.
-      disk_(WalWriter(layout, size, start, workers.archive), line, archiver, workers.disk,
+      disk_(WalWriter(layout, size, start, workers.spares), line, archiver, workers.disk,
             [this] { news_.ring(); }),
       status_sent_(Clock::now()),
       heard_(Clock::now()) {
@@ -96,8 +95,14 @@ void WalStream::take(io::ByteView message) {
   } else {
     const auto& keepalive = std::get<Keepalive>(parsed);
     at_.server_end = std::max(at_.server_end, keepalive.server_end);
-    reply_asked_ = reply_asked_ || keepalive.reply_now;
+    if (keepalive.reply_now) take_request();
   }
+}
+
+void WalStream::take_request() {
+  if (reply_asked_) return;
+  reply_asked_ = heard_;
+  requests_in_a_row_ = heard_ - status_sent_ < settings_.follows_within ? requests_in_a_row_ + 1 : 0;
 }
 
 void WalStream::take(const WalData& wal) {
@@ -123,6 +128,13 @@ void WalStream::report() {
   const auto disk = disk_.state();
   const bool all_flushed = pending_.empty() && disk.flushed == disk_.received();
   const bool news = disk.flushed != reported_;
+  if (news || all_flushed) {
+    stuck_since_.reset();
+    requests_in_a_row_ = 0;
+  } else if (!stuck_since_) {
+    stuck_since_ = Clock::now();
+  }
+  watch_shutdown();
   const bool due = until_next_status() <= milliseconds(0);
   // A server with nothing to send says nothing: the first message asks whether the stream stands.
   if (news || due || (reply_asked_ && all_flushed)) send_status(disk, !established_);
@@ -135,7 +147,7 @@ void WalStream::send_status(const WalDisk::State& disk, bool reply_now) {
   wire_->send(status_message(disk.written, reportable, io::now(), reply_now));
   reported_ = disk.flushed;
   // A position that is not the last one is an answer only because the time has come.
-  reply_asked_ = false;
+  reply_asked_.reset();
   status_sent_ = Clock::now();
   if (reply_now && !asked_) asked_ = status_sent_;
 }
@@ -178,8 +190,23 @@ void WalStream::watch_silence() {
   if (!asked_ && now - heard_ >= 2 * settings_.status_interval) send_status(disk_.state(), true);
 }
 
+void WalStream::watch_shutdown() {
+  if (!stuck_since_ || requests_in_a_row_ < kShutdownRequests) return;
+  const auto stuck = std::chrono::duration_cast<milliseconds>(Clock::now() - *stuck_since_);
+  if (stuck < settings_.shutdown_waits) return;
+  wire_->end();  // not later: while this unwinds, the disk is waited for
+  throw ConnectionLost(
+      fmt::format("the server keeps asking for what the disk here has not taken for {}, as one does that "
+                  "shuts down; it is left alone so that it can",
+                  io::format_duration(stuck)));
+}
+
 milliseconds WalStream::until_next_status() const {
-  const auto left = status_sent_ + settings_.status_interval - Clock::now();
+  auto due = status_sent_ + settings_.status_interval;
+  if (reply_asked_) due = std::min(due, *reply_asked_ + settings_.answer_within);
+  // A request may lie behind what there is no room for.
+  if (!pending_.empty()) due = std::min(due, status_sent_ + settings_.answer_within);
+  const auto left = due - Clock::now();
   return std::max(std::chrono::ceil<milliseconds>(left), milliseconds(0));
 }
 

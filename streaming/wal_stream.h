@@ -21,6 +21,8 @@ class WalWire {
   /// Until a message or `descriptor` can be read; as Connection::wait_readable().
   virtual bool wait_readable(std::chrono::milliseconds at_most, int descriptor) = 0;
   virtual void send(io::ByteView message) = 0;
+  /// Ends our half of the COPY: nothing more is received or reported.
+  virtual void end() = 0;
 };
 
 struct WalStreamSettings {
@@ -29,6 +31,14 @@ struct WalStreamSettings {
   postgres::Lsn report_from;
   /// The begin of a segment: the WAL from there on is held already, and not received again.
   std::optional<postgres::Lsn> stop_at;
+
+  /// So soon a request is answered though the disk has not come back: servers wait a second at least.
+  std::chrono::milliseconds answer_within{std::chrono::seconds(1)};
+  /// A request that follows our message so soon is one that the message has called forth. A server that only
+  /// wants to know whether we are there asks after half of its wal_sender_timeout.
+  std::chrono::milliseconds follows_within{500};
+  /// How long a server that shuts down waits for a disk that does not come back.
+  std::chrono::milliseconds shutdown_waits{std::chrono::seconds(30)};
 };
 
 /// Receives one stream: WAL into memory on the caller's thread, which touches no disk; from there into
@@ -36,11 +46,14 @@ struct WalStreamSettings {
 ///
 /// All that can be read is taken together, and all that comes while a sync goes on is covered by the next
 /// one, so that a commit waits for the sync that runs and its own, and many commits share one. Each sync is
-/// reported at once. A request of the server is answered when all that came is flushed; while the disk does
-/// not come back, only the status messages go on that are due every interval, with the last true position:
-/// the server sees a stalled disk as lag, takes us not for dead, and is not answered in a tight loop while it
-/// shuts down. When the disk fails, nothing is sent at all. When memory is full, or two segments wait for the
-/// archiver, nothing more is read. One thread; borrows what it is given.
+/// reported at once. A request of the server is answered when all that came is flushed. While the disk does
+/// not come back, requests are answered after answer_within, and status messages go on that are due every
+/// interval, all with the last true position: the server sees a stalled disk as lag and takes us not for
+/// dead. A server that shuts down waits until all it has is flushed here, and asks again as soon as it is
+/// answered; so when it has done that for a while and nothing was flushed in shutdown_waits, it is left
+/// alone: our answers would keep it up for ever. (Of one whose WAL fills our memory this cannot be seen,
+/// since it asks behind what it has sent.) When the disk fails, nothing is sent at all. When memory is full,
+/// or two segments wait for the archiver, nothing more is read. One thread; borrows what it is given.
 class WalStream {
  public:
   /// So much is read before the rest is looked after: stop, replies, the disk.
@@ -49,6 +62,8 @@ class WalStream {
   static constexpr int kAnswerIntervals = 3;
   static constexpr std::chrono::seconds kShortestAnswerTime{5};
   static constexpr std::chrono::seconds kAnswerTime{30};
+  /// So many requests in a row, each called forth by the answer before it, say that the server shuts down.
+  static constexpr int kShutdownRequests = 5;
 
   enum class End { by_server, by_stop, reached };
 
@@ -74,8 +89,8 @@ class WalStream {
 
   /// Until the server ends the COPY, stop is asked, or stop_at is reached: flushed up to there, nothing
   /// behind it taken. What was received is flushed then, and reported unless stop was asked; the COPY is
-  /// still open in the last two cases. Throws ConnectionLost when the server is silent for too long, and what
-  /// its parts throw.
+  /// still open in the last two cases. Throws ConnectionLost when the server is silent for too long, or left
+  /// alone to shut down, and what its parts throw.
   End run(const std::stop_token& stop);
   /// After run() has returned.
   WalWriter& writer() noexcept { return disk_.writer(); }
@@ -90,6 +105,7 @@ class WalStream {
   Taken take_messages();
   void take(io::ByteView message);
   void take(const WalData& wal);
+  void take_request();
   void take_pending();
   bool may_read() const;
   void report();
@@ -97,6 +113,7 @@ class WalStream {
   void tell_progress(const WalDisk::State& disk);
   void finish();
   void watch_silence();
+  void watch_shutdown();
   std::chrono::milliseconds until_next_status() const;
 
   WalWire* wire_;
@@ -107,8 +124,10 @@ class WalStream {
   WalDisk disk_;
   io::ByteView pending_;  // of the last message, for which there was no room; in the wire's memory
   io::TimePoint pending_sent_;
-  postgres::Lsn reported_;    // or would have been, were it not below report_from
-  bool reply_asked_ = false;  // by the server
+  postgres::Lsn reported_;                        // or would have been, were it not below report_from
+  std::optional<Clock::time_point> reply_asked_;  // by the server: when, unless it was answered
+  int requests_in_a_row_ = 0;                     // each following our message at once
+  std::optional<Clock::time_point> stuck_since_;  // the disk: there is something to flush, and nothing was
   bool established_ = false;
   Clock::time_point status_sent_;
   Clock::time_point heard_;                 // from the server

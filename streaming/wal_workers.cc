@@ -10,14 +10,21 @@ namespace {
 // disk.
 constexpr unsigned kDiskThreads = 16;
 
-unsigned cores() {
-  return std::max(std::thread::hardware_concurrency(), 1u);
+// A spare that comes too late is made where it is needed.
+constexpr unsigned kSpareThreads = 2;
+
+// On a small machine too: a thread that waits for one server's disk must not keep the others' segments.
+constexpr unsigned kLeastArchiveThreads = 4;
+
+unsigned archive_threads_here() {
+  return std::max(std::thread::hardware_concurrency(), kLeastArchiveThreads);
 }
 
 }  // namespace
 
 WalWorkers::WalWorkers(unsigned disk_threads, unsigned archive_threads)
     : disk(disk_threads != 0 ? disk_threads : kDiskThreads),
-      archive(archive_threads != 0 ? archive_threads : cores()) {}
+      archive(archive_threads != 0 ? archive_threads : archive_threads_here()),
+      spares(kSpareThreads) {}
 
 }  // namespace pgkeep::streaming

@@ -107,6 +107,7 @@ class Script final : public streaming::WalWire {
     return ::poll(&fd, 1, 1) > 0;
   }
 
+  void end() override {}
   void send(io::ByteView message) override {
     if (message.size() != 34) fail("not a status message");
     const Lsn written(io::load_be<std::uint64_t>(&message[1]));

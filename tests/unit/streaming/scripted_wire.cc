@@ -68,6 +68,10 @@ void ScriptedWire::send(io::ByteView message) {
   if (look_) look_(statuses_.back());
 }
 
+void ScriptedWire::end() {
+  if (ended_) ended_();
+}
+
 void ScriptedWire::require_patience() const {
   if (Clock::now() - begun_ > kPatience) throw std::runtime_error("the stream never did what was waited for");
 }

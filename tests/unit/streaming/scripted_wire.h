@@ -32,6 +32,7 @@ class ScriptedWire final : public streaming::WalWire {
   void then(std::function<void()> act);
   /// Then nothing but this, without ever a pause; a stream that does not look up from it fails.
   void repeats(io::ByteVector message) { repeated_ = std::move(message); }
+  void on_end(std::function<void()> act) { ended_ = std::move(act); }
   void on_status(std::function<void(const Status&)> look) { look_ = std::move(look); }
 
   const std::vector<Status>& statuses() const { return statuses_; }
@@ -42,6 +43,7 @@ class ScriptedWire final : public streaming::WalWire {
   streaming::CopyState poll(io::ByteView& into) override;
   bool wait_readable(std::chrono::milliseconds at_most, int descriptor) override;
   void send(io::ByteView message) override;
+  void end() override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -55,6 +57,7 @@ class ScriptedWire final : public streaming::WalWire {
   io::ByteVector last_;
   std::vector<Status> statuses_;
   std::function<void(const Status&)> look_;
+  std::function<void()> ended_;
   Clock::time_point begun_ = Clock::now();
 };
 

@@ -126,6 +126,7 @@ TEST_F(WalStreamTest, DoesNotAnswerKeepalivesThatAskNothing) {
 }
 
 TEST_F(WalStreamTest, AnswersRequestsOnceWhatCameBeforeIsFlushed) {
+  settings_.answer_within = 1h;
   Hold disk(workers_.disk);
   server_sends(kStart, kStart + 1000);
   for (int i = 0; i < 100; ++i) {
@@ -152,6 +153,53 @@ TEST_F(WalStreamTest, KeepsReportingTheLastTruePositionWhileTheDiskHangs) {
     EXPECT_THAT(wire_.flushes(), ElementsAre(kStart));
     disk.release();
   });
+  wire_.waits_until_flushed(kStart + 1000);
+  run();
+}
+
+TEST_F(WalStreamTest, AnswersEachRequestOnceWithTheLastTruePositionWhenTheDiskTakesTooLong) {
+  settings_.answer_within = 0ms;
+  Hold disk(workers_.disk);
+  server_sends(kStart, kStart + 1000);
+  wire_.then([] {});
+  for (std::size_t asked = 1; asked <= 3; ++asked) {
+    wire_.sends(keepalive(true));
+    wire_.waits_until([&, asked] { return wire_.statuses().size() == 1 + asked; });
+  }
+  wire_.then([&] {
+    EXPECT_THAT(wire_.flushes(), ElementsAre(kStart));
+    disk.release();
+  });
+  wire_.waits_until_flushed(kStart + 1000);
+  run();
+  EXPECT_THAT(wire_.statuses(), SizeIs(5));
+}
+
+TEST_F(WalStreamTest, LeavesAServerAloneThatShutsDownWhileTheDiskHangs) {
+  settings_.answer_within = 0ms;
+  settings_.follows_within = 1h;
+  settings_.shutdown_waits = 0ms;
+  Hold disk(workers_.disk);
+  server_sends(kStart, kStart + 1000);
+  wire_.repeats(keepalive(true));
+  wire_.on_end([&] { disk.release(); });  // else the disk would be waited for with the server in the COPY
+  EXPECT_THAT([&] { run(); }, ThrowsMessage<ConnectionLost>(HasSubstr("it is left alone")));
+  EXPECT_THAT(wire_.flushes(), ElementsAre(kStart));
+  EXPECT_EQ(archive_.partial_end(kFive), kStart + 1000);
+}
+
+TEST_F(WalStreamTest, StaysWithAServerThatOnlyWantsToKnowWhetherWeAreThereWhileTheDiskHangs) {
+  settings_.answer_within = 0ms;
+  settings_.follows_within = 0ms;  // any time is later than at once
+  settings_.shutdown_waits = 0ms;
+  Hold disk(workers_.disk);
+  server_sends(kStart, kStart + 1000);
+  wire_.then([] {});
+  for (std::size_t asked = 1; asked <= 4 * WalStream::kShutdownRequests; ++asked) {
+    wire_.sends(keepalive(true));
+    wire_.waits_until([&, asked] { return wire_.statuses().size() == 1 + asked; });
+  }
+  wire_.then([&] { disk.release(); });
   wire_.waits_until_flushed(kStart + 1000);
   run();
 }
