@@ -6,23 +6,29 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::uint64_t kKiB = 1024;
+// Far more than any of these answers takes on a loaded server. None for a backup's own connection:
+// BASE_BACKUP waits for a checkpoint, which may be spread over many minutes.
+constexpr std::chrono::seconds kQuestionMayTake{30};
+constexpr std::chrono::seconds kBeforeStreamingMayTake{60};
 
-streaming::ConnectionSettings connection(const ServerConfig& server, std::string_view suffix) {
+streaming::ConnectionSettings connection(const ServerConfig& server, std::string_view suffix,
+                                         std::chrono::seconds answer_within) {
   return {.conninfo = server.conninfo,
           .application_name = server.application_name + std::string(suffix),
-          .connect_timeout = std::chrono::ceil<std::chrono::seconds>(server.connect_timeout)};
+          .connect_timeout = std::chrono::ceil<std::chrono::seconds>(server.connect_timeout),
+          .answer_within = answer_within};
 }
 
 }  // namespace
 
 streaming::ConnectionSettings wal_connection(const ServerConfig& server) {
-  return connection(server, "");
+  return connection(server, "", kBeforeStreamingMayTake);
 }
 streaming::ConnectionSettings backup_connection(const ServerConfig& server) {
-  return connection(server, "_backup");
+  return connection(server, "_backup", std::chrono::seconds::zero());
 }
 streaming::ConnectionSettings query_connection(const ServerConfig& server) {
-  return connection(server, "_query");
+  return connection(server, "_query", kQuestionMayTake);
 }
 
 streaming::WalReceiverSettings wal_receiver_settings(const ServerConfig& server) {

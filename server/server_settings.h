@@ -12,7 +12,8 @@ namespace pgkeep::server {
 streaming::ConnectionSettings wal_connection(const ServerConfig& server);
 /// For backups: application_name with "_backup" appended.
 streaming::ConnectionSettings backup_connection(const ServerConfig& server);
-/// For questions in SQL and single replication commands: application_name with "_query" appended.
+/// For questions in SQL and single replication commands: application_name with "_query" appended. A server
+/// that does not answer within 30 seconds counts as lost.
 streaming::ConnectionSettings query_connection(const ServerConfig& server);
 
 streaming::WalReceiverSettings wal_receiver_settings(const ServerConfig& server);

@@ -54,8 +54,11 @@ Connection Connection::open(const ConnectionSettings& settings, ConnectionKind k
   const auto attempts = connection_attempts(settings, kind);
   std::string failures;
   for (std::size_t i = 0;; ++i) {
+    // The name of each host is asked for without regard to the stop token: libpq cannot do it otherwise.
+    if (stop.stop_requested()) throw Interrupted("not connecting because a stop was asked for");
     try {
       Connection connection(std::make_unique<State>(stop));
+      connection.answer_within(settings.answer_within);
       connection.state_->connect(attempts[i], timeout);
       if (kind == ConnectionKind::sql) connection.query(kPinSession);
       return connection;
@@ -83,6 +86,10 @@ std::string Connection::peer() const {
   return state_->peer;
 }
 
+void Connection::answer_within(std::chrono::seconds at_most) {
+  state_->answer_within = at_most;
+}
+
 void Connection::on_notice(std::function<void(std::string_view, std::string_view)> handler) {
   state_->notice_handler = std::move(handler);
 }
@@ -105,6 +112,7 @@ Rows Connection::query(std::string_view sql) {
 void Connection::send(std::string_view sql) {
   if (sql.find('\0') != std::string_view::npos) throw Error("a command for the server holds a zero byte");
   state_->command = sql.substr(0, sql.find_first_of(" ("));
+  state_->expect_answer();
   if (PQsendQuery(state_->conn.get(), std::string(sql).c_str()) == 0) state_->throw_lost();
   state_->flush();
 }
@@ -112,7 +120,10 @@ void Connection::send(std::string_view sql) {
 Connection::Result Connection::next_result() {
   const auto result = state_->next_raw_result();
   if (result == nullptr) return {};
-  switch (PQresultStatus(result.get())) {
+  const auto status = PQresultStatus(result.get());
+  if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH)
+    state_->answer_by = kNoDeadline;
+  switch (status) {
     case PGRES_TUPLES_OK:
       return {Next::rows, rows_of(result.get()), PQcmdStatus(result.get())};
     case PGRES_COMMAND_OK:
@@ -152,6 +163,7 @@ void Connection::copy_send(io::ByteView message) {
 }
 
 void Connection::copy_end() {
+  state_->expect_answer();
   for (;;) {
     const int queued = PQputCopyEnd(state_->conn.get(), nullptr);
     if (queued < 0) state_->throw_lost();

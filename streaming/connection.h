@@ -22,6 +22,8 @@ struct ConnectionSettings {
   std::string conninfo;  // libpq keywords or URI; the operator's own
   std::string application_name = "pgkeep";
   std::chrono::seconds connect_timeout{10};
+  /// How long the answer to a command may take, until it is whole or a COPY begins; 0: as long as it takes.
+  std::chrono::seconds answer_within{0};
 };
 
 /// `physical` speaks replication commands only (replication=true); `sql` is an ordinary session.
@@ -42,8 +44,9 @@ enum class CopyState { data, nothing_yet, ended };
 /// appear in messages. The environment's PG… variables are not used, but for PGPASSFILE (see
 /// forget_libpq_environment()). A conninfo with several hosts is tried in order, connect_timeout for each. An
 /// `sql` session goes to the conninfo's dbname, or to "postgres"; its search_path is empty and what a role's
-/// settings could change is pinned. Throws ConnectionLost, ServerError (with SQLSTATE and the server's own
-/// words, DETAIL and HINT included; a refused log-in too), Refused for a server version out of 13 to 18,
+/// settings could change is pinned. Throws ConnectionLost (for a
+/// server that keeps silent for longer than answer_within too), ServerError (with SQLSTATE and the server's
+/// own words, DETAIL and HINT included; a refused log-in too), Refused for a server version out of 13 to 18,
 /// ProtocolError. Threads: one, the opener's or whoever it was moved to.
 class Connection {
  public:
@@ -60,6 +63,9 @@ class Connection {
 
   /// Warnings and notices of the server from now on; called from inside other calls of this connection.
   void on_notice(std::function<void(std::string_view severity, std::string_view message)> handler);
+
+  /// Commands from now on may take that long to answer; 0: as long as it takes.
+  void answer_within(std::chrono::seconds at_most);
 
   /// One command that returns rows or nothing.
   Rows query(std::string_view sql);
@@ -97,6 +103,9 @@ class Connection {
   explicit Connection(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// What Connection::peer() says of a host or the folder of a socket.
+std::string peer_name(std::string_view host, std::string_view port);
 
 /// Removes from the environment of this process every variable that libpq reads, but for PGPASSFILE: a backup
 /// must not go elsewhere because of who started it. For main(), before there are threads; open() calls it

@@ -41,11 +41,7 @@ int poll_timeout(Clock::time_point deadline) {
 
 std::string name_peer(const PGconn* conn) {
   const auto text = [](const char* value) { return std::string_view(value == nullptr ? "" : value); };
-  const auto host = text(PQhost(conn));
-  const auto port = text(PQport(conn));
-  if (host.starts_with('/')) return fmt::format("{}/.s.PGSQL.{}", host, port);
-  if (host.find(':') != std::string_view::npos) return fmt::format("[{}]:{}", host, port);
-  return fmt::format("{}:{}", host, port);
+  return peer_name(text(PQhost(conn)), text(PQport(conn)));
 }
 
 std::string_view field(const PGresult* result, int code) {
@@ -65,6 +61,12 @@ std::string words_of(const PGresult* result) {
 }
 
 }  // namespace
+
+std::string peer_name(std::string_view host, std::string_view port) {
+  if (host.starts_with('/')) return fmt::format("{}/.s.PGSQL.{}", host, port);
+  if (host.find(':') != std::string_view::npos) return fmt::format("[{}]:{}", host, port);
+  return fmt::format("{}:{}", host, port);
+}
 
 void WakeUp::operator()() const noexcept {
   ::eventfd_write(fd, 1);
@@ -189,7 +191,7 @@ void Connection::State::flush() {
     if (left == 0) return;
     if (left < 0) throw_lost();
     // The server may be waiting for us to read before it reads.
-    wait(POLLIN | POLLOUT, kNoDeadline);
+    if (!wait(POLLIN | POLLOUT, answer_by)) throw_silent();
     consume();
   }
 }
@@ -197,7 +199,7 @@ void Connection::State::flush() {
 ResultPtr Connection::State::next_raw_result() {
   flush();
   while (PQisBusy(conn.get()) != 0) {
-    wait(POLLIN, kNoDeadline);
+    if (!wait(POLLIN, answer_by)) throw_silent();
     consume();
   }
   return ResultPtr(PQgetResult(conn.get()));
@@ -267,6 +269,17 @@ void Connection::State::throw_error(const PGresult* result) {
   }
   if (PQstatus(conn.get()) == CONNECTION_BAD) throw_lost();
   throw ProtocolError(fmt::format("{}: {}: {}", peer, command, in_one_line(PQresultErrorMessage(result))));
+}
+
+void Connection::State::throw_silent() const {
+  throw ConnectionLost(
+      fmt::format("{}: {}: the server has not answered for {} s: it hangs, or the network does", peer,
+                  command, answer_within.count()));
+}
+
+/// Called when an answer is waited for from now on.
+void Connection::State::expect_answer() {
+  answer_by = answer_within > std::chrono::seconds::zero() ? deadline_after(answer_within) : kNoDeadline;
 }
 
 void Connection::State::throw_lost() const {

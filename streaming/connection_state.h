@@ -55,6 +55,8 @@ struct Connection::State {
   CopyState next_copy_data(io::ByteView& into, bool may_wait);
   [[noreturn]] void throw_error(const PGresult* result);
   [[noreturn]] void throw_lost() const;
+  [[noreturn]] void throw_silent() const;
+  void expect_answer();
 
   std::stop_token stop;
   io::UniqueFd wake;  // readable once stop is asked
@@ -66,7 +68,9 @@ struct Connection::State {
   std::function<void(std::string_view, std::string_view)> notice_handler;
   std::exception_ptr notice_failure;  // thrown by the handler, on its way around libpq
   Clock::time_point goodbye = kNoDeadline;
-  int times_widened = 0;  // libpq's buffer, by gather()
+  std::chrono::seconds answer_within{0};      // 0: as long as it takes
+  Clock::time_point answer_by = kNoDeadline;  // of the command in hand; none while it is in COPY
+  int times_widened = 0;                      // libpq's buffer, by gather()
 };
 
 }  // namespace pgkeep::streaming

@@ -59,7 +59,10 @@ Closed close_segment(streaming::Connection& sql, const ServerConfig& server, boo
     throw Refused(fmt::format("{}: a standby cannot close WAL segments; ask its primary", server.name));
   if (force)
     with_remedy(server.name, "GRANT pg_checkpoint to the role (PostgreSQL 15 and up)",
-                [&] { sql.query("CHECKPOINT"); });
+                [&] {
+                  sql.answer_within(std::chrono::seconds::zero());  // a full buffer takes its time
+                  sql.query("CHECKPOINT");
+                });
   const auto end = switch_wal(sql, server.name);
   // It lies in the closed segment, or at the start of the next when there was nothing to close; the position
   // afterwards is in the new segment in both cases.

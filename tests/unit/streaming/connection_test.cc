@@ -117,6 +117,49 @@ TEST(ConnectionTest, CarriesTheServersWordsAndSqlstate) {
   EXPECT_EQ(connection.query("SHOW x").rows.at(0).at(0), "still here");
 }
 
+TEST(ConnectionTest, IsLostWhenTheServerNeverAnswersACommand) {
+  FakeServer server(welcoming(&FakeSession::wait_for_hangup));
+  const ConnectionSettings settings{.conninfo = server.conninfo(), .answer_within = seconds(1)};
+  auto connection = Connection::open(settings, ConnectionKind::physical, {});
+  EXPECT_THAT([&] { connection.query("IDENTIFY_SYSTEM"); },
+              ThrowsMessage<ConnectionLost>(
+                  AllOf(HasSubstr("IDENTIFY_SYSTEM"), HasSubstr("has not answered for 1 s"))));
+}
+
+TEST(ConnectionTest, IsLostWhenTheServerNeverAnswersTheFirstQuestionOfASession) {
+  FakeServer server(welcoming(&FakeSession::wait_for_hangup));
+  const ConnectionSettings settings{.conninfo = server.conninfo(), .answer_within = seconds(1)};
+  EXPECT_THAT([&] { Connection::open(settings, ConnectionKind::sql, {}); },
+              ThrowsMessage<ConnectionLost>(HasSubstr("has not answered")));
+}
+
+TEST(ConnectionTest, WaitsForACopyLongerThanForAnAnswer) {
+  std::promise<void> waited;
+  FakeServer server(welcoming([&](FakeSession& session) {
+    session.read_query();
+    session.copy_both();
+    waited.get_future().wait();
+    session.copy_data("late");
+    session.wait_for_hangup();
+  }));
+  const ConnectionSettings settings{.conninfo = server.conninfo(), .answer_within = seconds(1)};
+  auto connection = Connection::open(settings, ConnectionKind::physical, {});
+  connection.send("START_REPLICATION 0/0");
+  ASSERT_EQ(connection.next_result().kind, Connection::Next::copy_both);
+  EXPECT_FALSE(connection.wait_readable(milliseconds(1200)));
+  waited.set_value();
+  io::ByteView data;
+  EXPECT_EQ(connection.copy_receive(data), CopyState::data);
+  EXPECT_EQ(text(data), "late");
+}
+
+TEST(ConnectionTest, TriesNoHostOnceAStopIsAskedFor) {
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_THROW(Connection::open({"host=does.not.exist.invalid"}, ConnectionKind::physical, stop.get_token()),
+               Interrupted);
+}
+
 TEST(ConnectionTest, IsLostWhenTheServerHangsUp) {
   FakeServer server(welcoming([](FakeSession& session) { session.read_query(); }));
   auto connection = open(server);
