@@ -30,7 +30,8 @@ void judge_idle_timeout(const SlotAnswer& now, SlotMemory& memory, SlotVerdict& 
 void judge_status(const SlotAnswer& now, SlotMemory& memory, SlotVerdict& verdict) {
   const auto& status = now.report.wal_status;
   const auto retained = now.report.retained_bytes.value_or(0);
-  if (status == "lost" && memory.wal_status != "lost") verdict.lost = true;
+  if (status != memory.wal_status) memory.loss_to_act_on = status == "lost";
+  verdict.lost = memory.loss_to_act_on;
   if (status == "unreserved") {
     verdict.warning = fmt::format(
         "the server will remove WAL at its next checkpoint that is not stored here yet ({} are not): "
@@ -54,20 +55,34 @@ void judge_status(const SlotAnswer& now, SlotMemory& memory, SlotVerdict& verdic
   if (status == "reserved") memory.said_growing = false;
 }
 
+/// It may be anybody's: only who made it may drop it.
+void judge_limit_of_others(std::uint64_t retained, std::uint64_t limit, SlotMemory& memory,
+                           SlotVerdict& verdict) {
+  const bool passed = retained >= limit;
+  if (passed) {
+    verdict.warning = fmt::format(
+        "the server keeps {} of WAL for the slot, and protect_primary allows {}; pgkeep has not made the "
+        "slot, "
+        "so it is not given up: when nobody else needs it, drop it (`pgkeep drop-slot --force`), and pgkeep "
+        "makes one that it may drop",
+        io::format_bytes(retained), io::format_bytes(limit));
+    if (!memory.said_not_ours) verdict.lines.push_back({false, verdict.warning});
+  }
+  memory.said_not_ours = passed;
+}
+
 void judge_limit(const SlotAnswer& now, std::uint64_t retain_at_most, SlotMemory& memory,
                  SlotVerdict& verdict) {
   if (retain_at_most == 0 || !now.report.retained_bytes) return;
   const auto retained = *now.report.retained_bytes;
-  const auto giving_up_at = std::exchange(memory.giving_up_at, std::nullopt);
-  if (giving_up_at && now.report.restart_lsn != giving_up_at)
-    memory.limit_after_giving_up = retained + retain_at_most;
+  if (std::exchange(memory.given_up, false)) memory.limit_after_giving_up = retained + retain_at_most;
   if (retained < retain_at_most / 2) memory.limit_after_giving_up.reset();
   const auto limit = std::max(retain_at_most, memory.limit_after_giving_up.value_or(0));
+  if (!now.made_here) return judge_limit_of_others(retained, retain_at_most, memory, verdict);
   if (retained >= limit) {
     verdict.give_up = fmt::format("the server kept {} of WAL for the slot, and protect_primary allows {}",
                                   io::format_bytes(retained), io::format_bytes(retain_at_most));
     verdict.warning = *verdict.give_up;
-    memory.giving_up_at = now.report.restart_lsn;
     return;
   }
   const bool near = retained >= limit / 5 * 4;
@@ -88,7 +103,7 @@ SlotVerdict judge_slot(const SlotAnswer& now, std::uint64_t retain_at_most, Slot
   if (!now.there) {
     SlotMemory kept;
     kept.said_idle_timeout = memory.said_idle_timeout;
-    kept.giving_up_at = memory.giving_up_at;
+    kept.given_up = memory.given_up;
     kept.limit_after_giving_up = memory.limit_after_giving_up;
     memory = kept;
     return verdict;

@@ -17,10 +17,11 @@ struct SlotMemory {
   bool said_unreserved = false;
   bool said_idle_timeout = false;
   bool said_near_limit = false;
-  /// Where the slot stood when it was to be given up: another place means that it was.
-  std::optional<postgres::Lsn> giving_up_at;
-  /// After that: the new slot may keep much from the beginning, which giving up again would not change; so
-  /// that much more.
+  bool said_not_ours = false;
+  bool loss_to_act_on = false;  // until who acts on it resets it
+  bool given_up = false;        // set by who has dropped it, for the next look
+  /// The slot that is made after one was given up may keep much from the beginning, which giving up again
+  /// would not change; so that much more.
   std::optional<std::uint64_t> limit_after_giving_up;
 };
 
@@ -32,7 +33,7 @@ struct SlotVerdict {
   };
   std::vector<Line> lines;
   std::string warning;                 // for the report, as long as it holds; empty: nothing
-  bool lost = false;                   // just now: it protects nothing any more, and has to be made anew
+  bool lost = false;                   // and nobody has acted on it yet: it has to be made anew
   std::optional<std::string> give_up;  // why: it keeps more than may be
 };
 

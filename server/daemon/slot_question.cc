@@ -21,7 +21,7 @@ SELECT pg_catalog.pg_is_in_recovery(), l.lsn, s.slot_name, s.active, s.restart_l
 FROM (SELECT CASE WHEN pg_catalog.pg_is_in_recovery()
                   THEN coalesce(pg_catalog.pg_last_wal_receive_lsn(), pg_catalog.pg_last_wal_replay_lsn())
                   ELSE pg_catalog.pg_current_wal_flush_lsn() END AS lsn) l
-LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = {}
+LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = {} AND s.slot_type = 'physical'
 LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid)";
 
 enum Column : std::size_t {
@@ -55,6 +55,7 @@ SlotAnswer ask_slot(streaming::Connection& sql, const ServerConfig& server) {
     throw ProtocolError(fmt::format("the server answered {} rows for a slot", rows.size()));
   const auto& cells = rows.front();
   SlotAnswer answer;
+  answer.peer = sql.peer();
   auto& report = answer.report;
   answer.there = cells[name].has_value();
   answer.from_standby = cell_text(cells[in_recovery], "pg_is_in_recovery") == "t";

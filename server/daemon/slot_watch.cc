@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "catalog/identity.h"
 #include "catalog/io/error.h"
-#include "catalog/io/units.h"
 #include "server/daemon/give_up_slot.h"
 #include "server/daemon/streamed_node.h"
 
@@ -26,7 +26,17 @@ SlotWatch::SlotWatch(std::function<void(const std::string& server)> looked) : lo
 }
 
 SlotWatch::~SlotWatch() {
-  for (auto& thread : threads_) thread.request_stop();  // all at once; they are joined one by one
+  stop();  // all at once; they are joined one by one
+}
+
+void SlotWatch::stop() noexcept {
+  for (auto& thread : threads_) thread.request_stop();
+}
+
+bool SlotWatch::finish(Clock::time_point until) {
+  stop();
+  std::unique_lock lock(mutex_);
+  return changed_.wait_until(lock, until, [this] { return ended_ == static_cast<int>(threads_.size()); });
 }
 
 void SlotWatch::follow(const std::vector<Supervised>& servers) {
@@ -38,9 +48,18 @@ void SlotWatch::follow(const std::vector<Supervised>& servers) {
       const auto known = watched_.find(server.config.name);
       if (known != watched_.end()) entry = std::move(known->second);
       entry.server = server;
+      if (!entry.given_up) entry.given_up = std::make_shared<std::atomic<bool>>(false);
       entry.next = std::min(entry.next, Clock::now() + server.config.watch_interval);
     }
     watched_ = std::move(followed);
+  }
+  tell_change();
+}
+
+void SlotWatch::tell_change() {
+  {
+    const std::scoped_lock lock(mutex_);
+    ++changes_;
   }
   changed_.notify_all();
 }
@@ -84,7 +103,7 @@ void SlotWatch::work(Lane lane, const std::stop_token& stop) {
         due->in_hand = true;
         server = due->server;
       } else {
-        changed_.wait_until(lock, stop, wake, [] { return false; });
+        changed_.wait_until(lock, stop, wake, [this, seen = changes_] { return changes_ != seen; });
         continue;
       }
     }
@@ -97,16 +116,27 @@ void SlotWatch::work(Lane lane, const std::stop_token& stop) {
         found->second.next = Clock::now() + found->second.server.config.watch_interval;
       }
     }
-    changed_.notify_all();
+    tell_change();
     looked_(server->config.name);
   }
+  {
+    const std::scoped_lock lock(mutex_);
+    ++ended_;
+  }
+  changed_.notify_all();
 }
 
 void SlotWatch::look(const Supervised& server, const std::stop_token& stop) {
   try {
-    const auto peer = server.stream->state().peer;
-    auto sql = open_streamed_node(server.config, peer, streaming::ConnectionKind::sql, stop);
-    note(server, ask_slot(sql, server.config));
+    // Before the question: what was dropped after it would be taken for the slot that came afterwards.
+    const auto dropped = given_up(server.config.name);
+    const bool is_dropped = dropped && dropped->exchange(false);
+    try {
+      note(server, ask(server, stop), is_dropped);
+    } catch (...) {  // thrown on: the next look has to know
+      if (is_dropped) *dropped = true;
+      throw;
+    }
   } catch (const Interrupted&) {
     // The end of the program.
   } catch (const std::exception& failure) {
@@ -114,7 +144,29 @@ void SlotWatch::look(const Supervised& server, const std::stop_token& stop) {
   }
 }
 
-void SlotWatch::note(const Supervised& server, const SlotAnswer& answer) {
+std::shared_ptr<std::atomic<bool>> SlotWatch::given_up(const std::string& name) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = watched_.find(name);
+  return found == watched_.end() ? nullptr : found->second.given_up;
+}
+
+SlotAnswer SlotWatch::ask(const Supervised& server, const std::stop_token& stop) const {
+  const auto& config = server.config;
+  const auto peer = server.stream->state().peer;
+  auto sql = open_streamed_node(config, peer, streaming::ConnectionKind::sql, stop);
+  auto answer = ask_slot(sql, config);
+  // Only then, so that a disk that hangs does not hold up the looks.
+  const bool may_be_given_up =
+      config.retain_at_most > 0 && answer.report.retained_bytes.value_or(0) >= config.retain_at_most / 2;
+  if (may_be_given_up) {
+    const auto& layout = server.stream->layout();
+    const auto identity = catalog::read_identity(layout);
+    answer.made_here = identity && made_here(config, layout, identity->system, answer.peer);
+  }
+  return answer;
+}
+
+void SlotWatch::note(const Supervised& server, const SlotAnswer& answer, bool given_up) {
   SlotVerdict verdict;
   {
     const std::scoped_lock lock(mutex_);
@@ -122,31 +174,54 @@ void SlotWatch::note(const Supervised& server, const SlotAnswer& answer) {
     if (found == watched_.end()) return;
     auto& watched = found->second;
     watched.silent = false;
+    watched.memory.given_up = watched.memory.given_up || given_up;
     verdict = judge_slot(answer, watched.server.config.retain_at_most, watched.memory);
     watched.report = answer.report;
     watched.report->warning = verdict.warning;
   }
   const auto& stream = server.stream;
-  const auto& log = stream->log();
   stream->from_standby(answer.from_standby);
   for (const auto& line : verdict.lines)
-    log->log(line.grave ? spdlog::level::err : spdlog::level::warn, "{}", line.text);
-  // Without a stream the receiver will see for itself.
-  if (verdict.lost && stream->state().phase == catalog::StreamPhase::streaming) {
-    log->error(
-        "the server has invalidated the slot{}: it keeps no WAL for pgkeep; beginning anew with another",
-        answer.invalidation.empty() ? "" : fmt::format(" ({})", answer.invalidation));
-    stream->reconnect();
+    stream->log()->log(line.grave ? spdlog::level::err : spdlog::level::warn, "{}", line.text);
+  if (verdict.lost) act_on_loss(server, answer);
+  if (verdict.give_up) give_up(server, answer.peer, *verdict.give_up);
+}
+
+/// Without a stream the receiver will see for itself; but it may have looked just before the loss, and 16 and
+/// 17 let it stream with a lost slot. So the loss is kept in mind until it streams, or there is another slot.
+void SlotWatch::act_on_loss(const Supervised& server, const SlotAnswer& answer) {
+  if (server.stream->state().phase != catalog::StreamPhase::streaming) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto found = watched_.find(server.config.name);
+    if (found != watched_.end()) found->second.memory.loss_to_act_on = false;
   }
-  if (verdict.give_up) {
-    log->error("{}; giving up the slot", *verdict.give_up);
-    stream->between_runs(
-        {"give up the slot", [config = server.config, peer = stream->state().peer, layout = stream->layout(),
-                              log, cause = *verdict.give_up](const std::stop_token& stop) {
-           give_up_slot(config, peer, layout, cause, stop);
-           log->warn("the slot is given up: {}", cause);
-         }});
-  }
+  server.stream->log()->error(
+      "the server has invalidated the slot{}: it keeps no WAL for pgkeep; beginning anew with another",
+      answer.invalidation.empty() ? "" : fmt::format(" ({})", answer.invalidation));
+  server.stream->reconnect();
+}
+
+/// Only on the host that was looked at: after a failover the slot of that name is another one.
+void SlotWatch::give_up(const Supervised& server, const std::string& peer, const std::string& cause) {
+  const auto& log = server.stream->log();
+  log->error("{}; giving up the slot", cause);
+  auto* stream = server.stream.get();  // it owns the job
+  auto work = [stream, config = server.config, peer, cause,
+               dropped = given_up(server.config.name)](const std::stop_token& stop) {
+    const auto now = stream->state().peer;
+    if (!now.empty() && now != peer) {
+      throw Refused(
+          fmt::format("the slot that kept too much is on {}, and WAL comes from {} by now", peer, now));
+    }
+    if (!give_up_slot(config, peer, stream->layout(), cause, stop)) {
+      stream->log()->info("the slot keeps less by now, so it is not given up");
+      return;
+    }
+    if (dropped) *dropped = true;
+    stream->log()->warn("the slot is given up: {}", cause);
+  };
+  stream->between_runs({"give up the slot", std::move(work)});
 }
 
 void SlotWatch::note_silence(const std::string& name, const std::string& why) {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -31,6 +33,10 @@ class SlotWatch {
 
   /// Looks at these from now on, and at no others.
   void follow(const std::vector<Supervised>& servers);
+  /// Ends without another look; finish() waits for that. False when a thread has not ended by then, because
+  /// the name of a host is still being asked for, or the disk hangs: the destructor would wait for it.
+  void stop() noexcept;
+  bool finish(std::chrono::steady_clock::time_point until);
   /// What was seen last.
   std::optional<SlotReport> report(const std::string& server) const;
 
@@ -41,6 +47,7 @@ class SlotWatch {
     Supervised server;
     std::optional<SlotReport> report;
     SlotMemory memory;
+    std::shared_ptr<std::atomic<bool>> given_up;  // shared: the stream's job may outlast the watch
     Clock::time_point next;
     bool silent = false;  // it did not answer last time
     bool in_hand = false;
@@ -48,12 +55,19 @@ class SlotWatch {
   void work(Lane lane, const std::stop_token& stop);
   Watched* next_due(Lane lane, Clock::time_point& wake);
   void look(const Supervised& server, const std::stop_token& stop);
-  void note(const Supervised& server, const SlotAnswer& answer);
+  SlotAnswer ask(const Supervised& server, const std::stop_token& stop) const;
+  void note(const Supervised& server, const SlotAnswer& answer, bool given_up);
+  void act_on_loss(const Supervised& server, const SlotAnswer& answer);
+  void give_up(const Supervised& server, const std::string& peer, const std::string& cause);
+  std::shared_ptr<std::atomic<bool>> given_up(const std::string& name) const;
+  void tell_change();
   void note_silence(const std::string& name, const std::string& why);
 
   std::function<void(const std::string&)> looked_;
-  mutable std::mutex mutex_;  // guards the map
+  mutable std::mutex mutex_;  // guards the following
   std::condition_variable_any changed_;
+  std::uint64_t changes_ = 0;  // each may make a server due earlier, or for another lane
+  int ended_ = 0;              // threads
   std::map<std::string, Watched> watched_;
   std::vector<std::jthread> threads_;  // last: they use all of the above
 };

@@ -1,7 +1,5 @@
 #include "server/daemon/streamed_node.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
@@ -12,29 +10,44 @@
 namespace pgkeep::server {
 namespace {
 
-/// A guess, so that hosts that are away are not waited for.
-bool may_be(const std::string& peer, const streaming::ConnectionSettings& node) {
-  std::string host;
-  for (const auto& [keyword, value] : streaming::parse_conninfo(node.conninfo))
-    if (keyword == "host" || (keyword == "hostaddr" && host.empty())) host = value;
-  return !host.empty() && peer.find(host) != peer.npos;
-}
+constexpr const char* kUsualPort = "5432";
 
 }  // namespace
+
+std::string expected_peer(const std::string& conninfo) {
+  std::string host;
+  std::string address;
+  std::string port = kUsualPort;
+  for (const auto& [keyword, value] : streaming::parse_conninfo(conninfo)) {
+    if (keyword == "host") host = value;
+    if (keyword == "hostaddr") address = value;
+    if (keyword == "port") port = value;
+  }
+  return streaming::peer_name(host.empty() ? address : host, port);
+}
+
+std::vector<streaming::ConnectionSettings> nodes_of_peer(std::vector<streaming::ConnectionSettings> nodes,
+                                                         const std::string& peer) {
+  auto known = nodes;
+  std::erase_if(known, [&](const auto& node) { return expected_peer(node.conninfo) != peer; });
+  return known.empty() ? nodes : known;
+}
 
 streaming::Connection open_streamed_node(const ServerConfig& server, const std::string& peer,
                                          streaming::ConnectionKind kind, const std::stop_token& stop) {
   const auto settings = query_connection(server);
-  auto nodes = streaming::settings_of_nodes(settings);
+  const auto nodes = streaming::settings_of_nodes(settings);
   if (nodes.size() < 2 || peer.empty()) return streaming::Connection::open(settings, kind, stop);
-  std::ranges::stable_partition(nodes, [&](const auto& node) { return may_be(peer, node); });
   std::string why = fmt::format("none of the hosts is {}, which WAL comes from", peer);
-  for (const auto& node : nodes) {
+  for (const auto& node : nodes_of_peer(nodes, peer)) {
     try {
       auto connection = streaming::Connection::open(node, kind, stop);
       if (connection.peer() == peer) return connection;
-    } catch (const ConnectionLost& failure) {
-      if (may_be(peer, node)) why = failure.what();
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& failure) {
+      // One that is down or does not let us in says nothing of the others.
+      why += fmt::format("; {}", failure.what());
     }
   }
   throw ConnectionLost(why);

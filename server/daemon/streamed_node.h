@@ -2,6 +2,7 @@
 
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "server/config.h"
 #include "streaming/connection.h"
@@ -13,5 +14,12 @@ namespace pgkeep::server {
 /// known (empty). Throws as Connection::open() does.
 streaming::Connection open_streamed_node(const ServerConfig& server, const std::string& peer,
                                          streaming::ConnectionKind kind, const std::stop_token& stop);
+
+/// What Connection::peer() will say of what leads to one host.
+std::string expected_peer(const std::string& conninfo);
+
+/// Of the hosts of a conninfo those that Connection::peer() would name so; all of them when none is.
+std::vector<streaming::ConnectionSettings> nodes_of_peer(std::vector<streaming::ConnectionSettings> nodes,
+                                                         const std::string& peer);
 
 }  // namespace pgkeep::server

@@ -56,12 +56,15 @@ TEST_F(SlotJudgementTest, SaysOnceThatWalIsAboutToBeRemoved) {
   EXPECT_THAT(look(slot("unreserved", 10 * kMiB)).lines, IsEmpty());
 }
 
-TEST_F(SlotJudgementTest, NoticesOnceThatTheSlotIsLost) {
+TEST_F(SlotJudgementTest, RemembersALostSlotUntilSomebodyActsOnIt) {
   look(slot("extended", 10 * kMiB));
   EXPECT_TRUE(look(slot("lost", 0)).lost);
+  EXPECT_TRUE(look(slot("lost", 0)).lost);
+  memory_.loss_to_act_on = false;
   EXPECT_FALSE(look(slot("lost", 0)).lost);
   look(slot("reserved", 0));
   EXPECT_TRUE(look(slot("lost", 0)).lost);
+  EXPECT_FALSE(look(slot("reserved", 0)).lost) << "another slot is there";
 }
 
 TEST_F(SlotJudgementTest, WarnsOfAShortIdleTimeout) {
@@ -91,8 +94,28 @@ TEST_F(SlotJudgementTest, GivesUpAgainAsLongAsTheSlotIsTheSame) {
   EXPECT_TRUE(look(slot("extended", 110 * kMiB), 100 * kMiB).give_up) << "the drop did not come about";
 }
 
+TEST_F(SlotJudgementTest, KeepsTheLimitWhenTheSlotMovedOnAndWasNotDropped) {
+  EXPECT_TRUE(look(slot("extended", 100 * kMiB, 1000), 100 * kMiB).give_up);
+  EXPECT_TRUE(look(slot("extended", 110 * kMiB, 2000), 100 * kMiB).give_up);
+  EXPECT_FALSE(memory_.limit_after_giving_up);
+}
+
+TEST_F(SlotJudgementTest, NeverGivesUpASlotThatPgkeepHasNotMade) {
+  auto foreign = slot("extended", 150 * kMiB);
+  foreign.made_here = false;
+  const auto verdict = look(foreign, 100 * kMiB);
+  EXPECT_FALSE(verdict.give_up);
+  ASSERT_THAT(verdict.lines, SizeIs(1));
+  EXPECT_THAT(verdict.lines.front().text, HasSubstr("has not made the slot"));
+  const auto later = look(foreign, 100 * kMiB);
+  EXPECT_THAT(later.lines, IsEmpty()) << "it was said";
+  EXPECT_THAT(later.warning, HasSubstr("has not made the slot"));
+}
+
 TEST_F(SlotJudgementTest, DoesNotGiveUpANewSlotForWhatTheServerKeepsAnyway) {
   look(slot("extended", 150 * kMiB, 1000), 100 * kMiB);
+  memory_.given_up = true;
+  look(SlotAnswer(), 100 * kMiB);
   // The new one begins at the last checkpoint, which is far back.
   EXPECT_FALSE(look(slot("reserved", 120 * kMiB, 2000), 100 * kMiB).give_up);
   EXPECT_FALSE(look(slot("reserved", 160 * kMiB, 2000), 100 * kMiB).give_up);
@@ -101,6 +124,7 @@ TEST_F(SlotJudgementTest, DoesNotGiveUpANewSlotForWhatTheServerKeepsAnyway) {
 
 TEST_F(SlotJudgementTest, ReturnsToTheLimitOnceTheStreamHasCaughtUp) {
   look(slot("extended", 150 * kMiB, 1000), 100 * kMiB);
+  memory_.given_up = true;
   look(slot("reserved", 120 * kMiB, 2000), 100 * kMiB);
   look(slot("reserved", 10 * kMiB, 3000), 100 * kMiB);
   EXPECT_TRUE(look(slot("extended", 100 * kMiB, 3000), 100 * kMiB).give_up);
