@@ -63,6 +63,17 @@ bool is_tried_again(EventKind kind) {
          kind != EventKind::slot_given_up;
 }
 
+/// `known`: oldest first.
+bool repeats_one_of(const std::vector<Event>& known, const Event& event) {
+  int looked_at = 0;
+  for (auto at = known.rbegin(); at != known.rend() && looked_at < EventJournal::kRemembered; ++at) {
+    if (at->kind != event.kind) continue;
+    if (at->cause == event.cause && at->range == event.range) return true;
+    ++looked_at;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string_view to_string(EventKind kind) {
@@ -79,12 +90,10 @@ bool EventJournal::append(const Event& event) {
   auto line = format_line(event);
   const auto written = parse_line(line).value();  // as it will be read: bytes may have been replaced
   io::JournalAppender appender(layout_.event_journal());
-  auto known = read();
-  std::ranges::reverse(known);
-  const auto newest = std::ranges::find(known, event.kind, &Event::kind);
-  const bool repeats =
-      newest != known.end() && newest->cause == written.cause && newest->range == written.range;
-  if (repeats && is_tried_again(event.kind)) return false;
+  if (is_tried_again(event.kind) && repeats_one_of(read(), written)) {
+    appender.sync();  // seen is not durable
+    return false;
+  }
   appender.append(std::move(line));
   return true;
 }

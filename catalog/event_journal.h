@@ -44,9 +44,11 @@ struct Event {
 class EventJournal {
  public:
   explicit EventJournal(store::ServerLayout layout) : layout_(std::move(layout)) {}
-  /// Durable before it returns. An event that repeats the newest of its kind, with the same cause and range,
-  /// is not written again, unless it is something that was done to a slot: what is tried again for ever would
-  /// fill the disk. False then.
+  /// So many of a kind are looked at: several servers may say the same of each other, in turns.
+  static constexpr int kRemembered = 32;
+  /// Durable before it returns. An event that repeats one of the newest kRemembered of its kind, with the
+  /// same cause and range, is not written again, unless it is something that was done to a slot: what is
+  /// tried again for ever would fill the disk. False then.
   bool append(const Event& event);
   /// All, oldest first.
   std::vector<Event> read() const;

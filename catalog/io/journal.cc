@@ -40,6 +40,11 @@ void JournalAppender::append(std::string line) {
   file_.close();
 }
 
+void JournalAppender::sync() {
+  file_.sync();
+  sync_directory(file_.path().parent_path());
+}
+
 JournalLines read_journal(const std::filesystem::path& path, std::uint64_t from) {
   const auto refuse = [&](std::string_view why) {
     throw Corruption(fmt::format("{}: {} at byte {}", path.native(), why, from));

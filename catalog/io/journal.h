@@ -18,6 +18,9 @@ class JournalAppender {
   /// `line` without its newline, once: written by one write, and durable with the file's name before it
   /// returns.
   void append(std::string line);
+  /// Makes what the journal has durable with the file's name, when nothing is to be added: another process
+  /// may have ended between writing what was read here and its fsync.
+  void sync();
 
  private:
   File file_;

@@ -73,7 +73,7 @@ TEST_F(EventJournalTest, HasTheDocumentedLines) {
       "\n");
 }
 
-TEST_F(EventJournalTest, DoesNotWriteARepetitionOfTheNewestOfItsKind) {
+TEST_F(EventJournalTest, DoesNotWriteARepetitionBehindAnEventOfAnotherKind) {
   journal_.append(gap(5, 9));
   journal_.append(slot_lost("x"));
   auto again = gap(5, 9);
@@ -82,10 +82,19 @@ TEST_F(EventJournalTest, DoesNotWriteARepetitionOfTheNewestOfItsKind) {
   EXPECT_THAT(journal_.read(), SizeIs(2));
 }
 
-TEST_F(EventJournalTest, WritesAnEventAgainAfterAnotherOfItsKind) {
+TEST_F(EventJournalTest, WritesNoRepetitionsOfEventsThatComeInTurns) {
+  for (int turn = 0; turn < 3; ++turn) {
+    EXPECT_EQ(journal_.append(gap(5, 9)), turn == 0);
+    EXPECT_EQ(journal_.append(gap(5, 10)), turn == 0);
+    EXPECT_EQ(journal_.append(gap(5, 10, "another cause")), turn == 0);
+  }
+}
+
+TEST_F(EventJournalTest, WritesAnEventAgainBehindManyOthersOfItsKind) {
   journal_.append(gap(5, 9));
-  EXPECT_TRUE(journal_.append(gap(5, 10)));
-  EXPECT_TRUE(journal_.append(gap(5, 10, "another cause")));
+  for (int other = 1; other < EventJournal::kRemembered; ++other) journal_.append(gap(5, 9 + other));
+  EXPECT_FALSE(journal_.append(gap(5, 9)));
+  journal_.append(gap(6, 9));
   EXPECT_TRUE(journal_.append(gap(5, 9)));
 }
 
