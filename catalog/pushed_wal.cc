@@ -15,6 +15,7 @@
 #include "catalog/server_catalog.h"
 #include "catalog/stored_wal.h"
 #include "catalog/stream_state.h"
+#include "catalog/wal_continuity.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -83,6 +84,33 @@ WalFileKind require_wal_file(std::string_view name, postgres::WalSegmentSize siz
 
 PushReceipt had_it() {
   return {PushOutcome::had_it, {}};
+}
+
+/// Whether the stream goes on, or did a short while ago: one that is broken off is tried again, by this
+/// receiver or by the next, and mostly goes on where it was.
+bool is_live(const store::ServerLayout& layout, const StreamState& stream) {
+  if (stream.phase == StreamPhase::stopped) return false;
+  if (stream.phase == StreamPhase::streaming && io::FileLock::holder(layout.receiver_lock())) return true;
+  return io::now() - std::max(stream.started, stream.last_message.value_or(stream.started)) <
+         PushedWal::kLiveTime;
+}
+
+/// Where the WAL ends that was received last.
+std::optional<postgres::WalPosition> received_to(const WalArchive& archive, const StreamState& stream) {
+  if (stream.flushed) return stream.flushed;
+  // A receiver that was just started.
+  const auto known = archive.inventory();
+  const auto timeline = newest_timeline(known);
+  if (!timeline) return std::nullopt;
+  postgres::WalPosition end{*timeline, postgres::Lsn()};
+  const auto size = archive.identity().wal_segment_size;
+  for (const auto& segment : known.segments) {
+    if (segment.timeline == *timeline) end.lsn = std::max(end.lsn, segment.end(size));
+  }
+  for (const auto& segment : known.partials) {
+    if (segment.timeline == *timeline) end.lsn = std::max(end.lsn, archive.partial_end(segment));
+  }
+  return end;
 }
 
 }  // namespace
@@ -167,25 +195,27 @@ PushReceipt PushedWal::take_segment(const std::string& name, const StagedFile& p
 }
 
 /// A copy of the cluster that was promoted, with the archive_command of the original, would make the stream's
-/// own timeline one that was left. After a failover the stream has ended, or soon goes on on the new
-/// timeline; until then the file waits where it comes from.
+/// own timeline one that was left. After a failover the stream soon goes on on the new timeline, or has
+/// nothing to say any more; until then the file waits where it comes from.
 void PushedWal::refuse_beside_live_stream(const std::string& name,
                                           const postgres::TimelineHistory& history) const {
   const auto& layout = archive_->layout();
   const auto stream = read_stream_state(layout);
-  if (!stream || stream->phase != StreamPhase::streaming || !stream->flushed) return;
-  const auto left = history.end_of(stream->flushed->timeline);
-  if (!left || *left >= stream->flushed->lsn || !io::FileLock::holder(layout.receiver_lock())) return;
+  if (!stream || !is_live(layout, *stream)) return;
+  const auto received = received_to(*archive_, *stream);
+  if (!received) return;
+  const auto left = history.end_of(received->timeline);
+  if (!left || *left >= received->lsn) return;
   // Always the same words, so that a file that is pushed again and again is one event.
-  const auto cause =
-      fmt::format("{} was pushed, which leaves timeline {} at {}, while {} goes on on that timeline", name,
-                  stream->flushed->timeline.to_string(), left->to_string(), stream->peer);
+  const auto cause = fmt::format(
+      "{} was pushed, which leaves timeline {} at {}, while {} goes on on that timeline", name,
+      received->timeline.to_string(), left->to_string(), stream->peer.empty() ? "the stream" : stream->peer);
   EventJournal(layout).append({io::now(), EventKind::split_brain, cause, {}});
   throw Refused(fmt::format(
       "{}. Nothing was stored. If it comes from a copy of the cluster, correct its archive_command; after a "
-      "failover, stop the old primary: the file is accepted as soon as WAL is not received from there any "
-      "more",
-      cause));
+      "failover, stop the old primary: the file is accepted once no WAL has come from there for {} minutes, "
+      "or as soon as the stream goes on on the new timeline",
+      cause, std::chrono::duration_cast<std::chrono::minutes>(kLiveTime).count()));
 }
 
 PushReceipt PushedWal::take_history(const std::string& name, const StagedFile& pushed) {
@@ -280,17 +310,19 @@ PushReceipt PushedWal::take_partial(const std::string& name, const StagedFile& p
     FirstBytes theirs(other, used);
     return io::first_difference(mine, theirs);
   };
+  // Before anything is looked at: the same file may be pushed by another process now.
+  auto alone = archive_->lock();
   auto at = archive_->contradicts_partial(segment, pushed.file(), used);
   if (auto archived = archive_->open_segment(segment); archived && !at) at = differs_from(*archived);
   auto known = open_stored_wal(*archive_, name);
   if (known && !at) at = differs_from(*known);
   if (at) {
+    alone.close();  // taken again to keep it aside
     return conflict(
         name, pushed,
         fmt::format("differs at {} from what is stored of it", (segment.begin(size) + *at).to_string()),
         range_of(segment));
   }
-  const auto alone = archive_->lock();
   if (!known) pushed.keep_compressed(archive_->layout().pushed_partial(segment, size));
   archive_->sync_name(segment);
   return known ? had_it() : PushReceipt{};

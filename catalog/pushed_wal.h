@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,12 +39,15 @@ struct PushReceipt {
 /// One thread; several processes may push at once, the same file too, while another receives the stream.
 class PushedWal {
  public:
+  /// So long after its last message a stream that is broken off counts as one that goes on.
+  static constexpr std::chrono::minutes kLiveTime{10};
+
   explicit PushedWal(WalArchive& archive) : archive_(&archive), conflicts_(archive) {}
 
   /// `sha256`: what the content must have, 64 hexadecimal digits; nothing when it is not known. Throws
   /// UsageError (no name of a WAL file, no SHA-256), Corruption (checksum, length, pages: nothing is kept),
-  /// Refused (history of the timeline not known; one that leaves the timeline that is being received now,
-  /// behind what was received; a conflict), StorageError.
+  /// Refused (history of the timeline not known; one that leaves the timeline that is being received now, or
+  /// was less than kLiveTime ago, before the end of what was received; a conflict), StorageError.
   PushReceipt take(std::string_view name, io::ByteSource& content, const std::optional<std::string>& sha256);
 
  private:

@@ -187,6 +187,34 @@ TEST_F(PushedWalTest, RefusesATimelineThatLeavesTheLiveStream) {
   EXPECT_EQ(push_text("00000002.history", kHistoryTwo), PushOutcome::stored);  // nobody receives any more
 }
 
+TEST_F(PushedWalTest, RefusesATimelineThatLeavesAStreamThatWasBrokenOffAShortWhileAgo) {
+  const auto refused = ThrowsMessage<Refused>(HasSubstr("goes on on that timeline"));
+  const auto push_history = [&] { push_text("00000002.history", kHistoryTwo); };
+  StreamState stream;
+  stream.flushed = {kOne, five_.end(size_)};
+  stream.peer = "db1:5432";
+  stream.last_message = io::now();
+  for (const auto phase : {StreamPhase::connecting, StreamPhase::waiting, StreamPhase::blocked}) {
+    stream.phase = phase;
+    write_stream_state(layout_, stream);
+    EXPECT_THAT(push_history, refused) << to_string(phase);
+  }
+  stream.last_message = io::now() - PushedWal::kLiveTime;
+  write_stream_state(layout_, stream);
+  push_history();
+}
+
+TEST_F(PushedWalTest, RefusesATimelineThatLeavesWhatWasReceivedBeforeTheReceiverWasStartedAgain) {
+  push(five_);
+  StreamState stream;
+  stream.phase = StreamPhase::connecting;
+  stream.started = io::now();
+  write_stream_state(layout_, stream);
+  EXPECT_THAT([&] { push_text("00000002.history", kHistoryTwo); },
+              ThrowsMessage<Refused>(HasSubstr("while the stream goes on")));
+  push_text("00000003.history", "1\t0/600000\tleft where the WAL ends\n");
+}
+
 TEST_F(PushedWalTest, KeepsABackupHistoryFileAsItIs) {
   EXPECT_EQ(push_text(kBackupName, kBackupText), PushOutcome::stored);
   EXPECT_EQ(push_text(kBackupName, kBackupText), PushOutcome::had_it);
