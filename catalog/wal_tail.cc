@@ -31,10 +31,16 @@ bool crc_is_right(io::ByteView record) {
   return io::load_le<std::uint32_t>(record.data() + postgres::kWalRecordCrcAt) == crc;
 }
 
+/// Of the last bytes of a record of which the rest is not at hand, its CRC included; the resource manager's
+/// number lies behind the info.
+bool looks_like_switch(io::ByteView last) {
+  const auto info = last.size() - (postgres::kWalRecordHeaderBytes - postgres::kWalRecordInfoAt);
+  return (last[info] & kInfoMask) == kSwitch && last[info + 1] == std::byte{0};
+}
+
 bool is_switch(const std::array<std::byte, postgres::kWalRecordHeaderBytes>& record) {
   return io::load_le<std::uint32_t>(record.data()) == postgres::kWalRecordHeaderBytes &&
-         (record[postgres::kWalRecordInfoAt] & kInfoMask) == kSwitch &&
-         record[postgres::kWalRecordManagerAt] == std::byte{0} && crc_is_right(record);
+         looks_like_switch(record) && crc_is_right(record);
 }
 
 std::uint64_t aligned(std::uint64_t offset) {
@@ -82,8 +88,8 @@ std::uint64_t received_bytes(const io::File& plain) {
   const auto used = used_bytes(plain);
   if (used == 0) return 0;
   const auto page = (used - 1) / postgres::kWalBlockBytes * postgres::kWalBlockBytes;
-  std::array<std::byte, postgres::kWalBlockBytes> bytes;
-  plain.read_exactly_at(bytes, page);
+  std::array<std::byte, postgres::kWalBlockBytes> bytes{};  // of a file that was cut, the rest is zeroes
+  plain.read_exactly_at(io::ByteSpan(bytes).first(std::min(bytes.size(), plain.size() - page)), page);
   // A record that goes on from the page before is not looked at: its bytes alone count.
   const auto first = first_record(bytes, page_header_bytes(page));
   const auto end = end_of_records(bytes, first);
@@ -101,9 +107,13 @@ bool ends_with_switch(const io::File& plain, std::uint64_t used) {
     return is_switch(record);
   }
   if (in_page <= header) return false;
-  if (page == 0) return true;
   // The record goes on behind this page's header.
   const auto rest = in_page - header;
+  if (page == 0) {  // it begins in the segment before
+    io::ByteVector begin(in_page);
+    plain.read_exactly_at(begin, 0);
+    return first_record(begin, header) == in_page && looks_like_switch(begin);
+  }
   const auto begun = postgres::kWalRecordHeaderBytes - rest;
   plain.read_exactly_at(io::ByteSpan(record).first(begun), page - begun);
   plain.read_exactly_at(io::ByteSpan(record).last(rest), page + header);
