@@ -10,6 +10,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/stored_wal.h"
+#include "catalog/wal_tail.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -142,6 +143,29 @@ WalAnswer deliver_unfinished(const catalog::WalArchive& archive, const io::File&
   return WalAnswer::delivered;
 }
 
+/// In the segment that its timeline began in, a file begins with a copy of what the timelines before left
+/// there. While that copy is still on its way, or never came, PostgreSQL must not find the end of WAL in it:
+/// the ancestor's file that reaches further than `end`, up to where the line left it, when there is one.
+std::optional<PlannedWal> fuller_ancestor(const catalog::WalArchive& archive,
+                                          const catalog::WalInventory& known, const WalSegment& segment,
+                                          Lsn end) {
+  const auto size = archive.identity().wal_segment_size;
+  const auto history = known.histories.find(segment.timeline);
+  if (history == known.histories.end() || segment.end(size) <= history->second.begin()) return std::nullopt;
+  std::optional<PlannedWal> fullest;
+  for (const auto& ancestor : history->second.ancestors()) {
+    const WalSegment file{ancestor.timeline, segment.number};
+    // In this order: the archive has it before the partial goes.
+    const auto received = archive.partial_end(file);
+    const bool complete = archive.has(file);
+    const auto reaches = std::min(complete ? file.end(size) : received, ancestor.end);
+    if (reaches <= end) continue;
+    end = reaches;
+    fullest = {.segment = file, .partial = !complete, .fork = ancestor.end};
+  }
+  return fullest;
+}
+
 WalAnswer deliver_segment(const catalog::WalArchive& archive, const WalSegment& segment, io::ByteSink& out) {
   if (deliver_complete(archive, segment, out)) return WalAnswer::delivered;
   const auto size = archive.identity().wal_segment_size;
@@ -151,6 +175,13 @@ WalAnswer deliver_segment(const catalog::WalArchive& archive, const WalSegment& 
   const auto partial = open_partial(archive, segment);
   // It may be completed at any moment, and the archive has it before the partial goes: so ask once more.
   if (deliver_complete(archive, segment, out)) return WalAnswer::delivered;
+  if (!followed) {
+    const auto end = segment.begin(size) + (partial ? catalog::received_bytes(*partial) : 0);
+    if (const auto fuller = fuller_ancestor(archive, known, segment, end)) {
+      deliver_planned(archive, *fuller, out);
+      return WalAnswer::delivered;
+    }
+  }
   if (partial) return deliver_unfinished(archive, *partial, segment, known, followed, out);
   if (!followed || lies_before_timeline(known, segment, size)) return WalAnswer::not_there;
   throw Corruption(

@@ -154,6 +154,37 @@ TEST_F(WalDeliveryTest, CutsTheOldTimelineAtTheForkWhenTheNewOneLacksTheSegment)
   EXPECT_EQ(asked({kOne, 6}), first_bytes({kOne, 6}, kBytes / 2));
 }
 
+TEST_F(WalDeliveryTest, DeliversTheAncestorsBytesUpToTheForkWhileTheNewTimelinesCopyOfThemIsShorter) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  const auto up_to_fork = first_bytes({kOne, 6}, kBytes / 2);
+  received({kOne, 6}, kBytes);
+  EXPECT_EQ(asked({kTwo, 6}), up_to_fork);  // nothing of it has come
+  for (const std::size_t copied : {0, 20000}) {
+    received({kTwo, 6}, copied);
+    EXPECT_EQ(asked({kTwo, 6}), up_to_fork) << copied;
+  }
+  archived({kOne, 6});
+  EXPECT_EQ(asked({kTwo, 6}), up_to_fork);
+}
+
+TEST_F(WalDeliveryTest, DeliversTheAncestorThatHasMostOfTheLine) {
+  constexpr TimelineId kThree(3);
+  archive_.store_history(kTwo, kHistoryTwo);
+  archive_.store_history(kThree, std::string(kHistoryTwo) + "2\t0/6C0000\tno recovery target specified\n");
+  received({kOne, 6}, kBytes);
+  received({kTwo, 6}, 20000);
+  EXPECT_EQ(asked({kThree, 6}), first_bytes({kOne, 6}, kBytes / 2));
+  received({kTwo, 6}, kBytes);
+  EXPECT_EQ(asked({kThree, 6}), first_bytes({kTwo, 6}, kBytes * 3 / 4));
+}
+
+TEST_F(WalDeliveryTest, DeliversTheNewTimelinesFileOnceItReachesTheFork) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  received({kOne, 6}, kBytes);
+  received({kTwo, 6}, kBytes / 2 + 20000);
+  EXPECT_EQ(asked({kTwo, 6}), first_bytes({kTwo, 6}, kBytes / 2 + 20000));
+}
+
 TEST_F(WalDeliveryTest, DeliversHistories) {
   archive_.store_history(kTwo, kHistoryTwo);
   const auto history = asked("00000002.history");
