@@ -1,6 +1,8 @@
 #include "streaming/wal_start.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -59,7 +61,8 @@ ServerLine ask_line(Connection& connection, const SystemInfo& system) {
 
 void require_on_line(const std::string& peer, const ServerLine& line, const catalog::WalArchive& archive) {
   const auto timeline = line.history.timeline();
-  const auto newest = catalog::newest_timeline(archive.inventory());
+  const auto wal = archive.inventory();
+  const auto newest = catalog::newest_timeline(wal);
   if (newest && *newest > timeline) {
     throw OtherBranch(fmt::format("{} is on timeline {}, but WAL of timeline {} was received already. {}",
                                   peer, timeline.to_string(), newest->to_string(), kKeepApart));
@@ -70,26 +73,38 @@ void require_on_line(const std::string& peer, const ServerLine& line, const cata
                     "received: that is another branch. {}",
                     peer, timeline.to_string(), newest->to_string(), kKeepApart));
   }
-  const auto known = archive.read_history(timeline);
-  if (known && known != line.content) {
+  const auto refuse_history = [&](postgres::TimelineId of) {
     throw OtherBranch(
         fmt::format("{}: {} has another history of timeline {}: two branches of the cluster took "
                     "that number. {}",
-                    archive.layout().history(timeline).native(), peer, timeline.to_string(), kKeepApart));
+                    archive.layout().history(of).native(), peer, of.to_string(), kKeepApart));
+  };
+  const auto known = archive.read_history(timeline);
+  if (known && known != line.content) refuse_history(timeline);
+  for (const auto& [number, history] : wal.histories) {
+    if (line.history.contains(number) && !history.agrees_with(line.history)) refuse_history(number);
   }
 }
 
 void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& intake) {
-  if (line.content) intake.store_history(line.history.timeline(), *line.content);
+  std::vector<std::pair<postgres::TimelineId, std::string>> missing;
   for (const auto& ancestor : line.history.ancestors()) {
     if (ancestor.timeline == kFirstTimeline || intake.archive().read_history(ancestor.timeline)) continue;
     try {
-      intake.store_history(ancestor.timeline, timeline_history(connection, ancestor.timeline).content);
+      missing.emplace_back(ancestor.timeline, timeline_history(connection, ancestor.timeline).content);
     } catch (const ServerError& error) {
       // A copy of a cluster need not have the files of all its ancestors.
       if (error.sqlstate() != kNoSuchFile) throw;
     }
   }
+  for (const auto& [timeline, content] : missing) {
+    if (postgres::TimelineHistory::parse(timeline, content).agrees_with(line.history)) continue;
+    throw ProtocolError(
+        fmt::format("{}: its {} contradicts its {}; nothing was stored. Compare the two in its pg_wal",
+                    connection.peer(), timeline.history_file(), line.history.timeline().history_file()));
+  }
+  if (line.content) intake.store_history(line.history.timeline(), *line.content);
+  for (const auto& [timeline, content] : missing) intake.store_history(timeline, content);
 }
 
 void report_branch_left(const std::string& peer, const postgres::TimelineHistory& line,

@@ -32,11 +32,13 @@ struct ServerLine {
 };
 ServerLine ask_line(Connection& connection, const SystemInfo& system);
 
-/// Throws OtherBranch unless the newest timeline with WAL here is on the server's line, and its history file,
-/// if it is here, is the server's. The message says nothing that changes from one attempt to the next.
+/// Throws OtherBranch unless the newest timeline with WAL here is on the server's line, the history file of
+/// the server's timeline, if it is here, is the server's, and those of its ancestors that are here tell the
+/// same of where timelines were left. The message says nothing that changes from one attempt to the next.
 void require_on_line(const std::string& peer, const ServerLine& line, const catalog::WalArchive& archive);
 
 /// Stores the history of the server's timeline and those of its ancestors that the archive lacks, durably.
+/// Throws ProtocolError when that of an ancestor contradicts the line.
 void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& intake);
 
 /// When the server's line left `timeline` before the end of what is held of it, and whole records lie behind

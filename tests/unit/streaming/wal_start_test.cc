@@ -174,6 +174,24 @@ TEST_F(WalStartTest, RefusesAnotherBranchThatTookTheSameNumber) {
       ThrowsMessage<OtherBranch>(HasSubstr("two branches")));
 }
 
+TEST_F(WalStartTest, RefusesALineWhoseParentOnlyHasTheNumberOfOurs) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  received({kTwo, 5}, 100);
+  const std::string content = "1\t0/590000\tpromoted\n2\t0/690000\tpromoted\n";
+  EXPECT_THAT(
+      [&] {
+        require_on_line(kPeer, {TimelineHistory::parse(kThree, content), content}, archive_);
+      },
+      ThrowsMessage<OtherBranch>(HasSubstr("another history of timeline 2")));
+}
+
+TEST_F(WalStartTest, TakesALineWhoseParentIsOurs) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  received({kTwo, 5}, 100);
+  const auto content = std::string(kHistoryTwo) + "2\t0/690000\tpromoted\n";
+  EXPECT_NO_THROW(require_on_line(kPeer, {TimelineHistory::parse(kThree, content), content}, archive_));
+}
+
 TEST_F(WalStartTest, TellsOnceOfABranchThatWasLeft) {
   archived({kOne, 5});
   received({kOne, 6}, 1000);
