@@ -1,5 +1,8 @@
 #include "server/wal_log.h"
 
+#include <utility>
+
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "catalog/io/units.h"
@@ -12,13 +15,21 @@ constexpr std::chrono::hours kSayAgainAfter{1};
 }  // namespace
 
 void WalLog::connected(const streaming::Connection& connection, const streaming::SystemInfo& system) {
-  log_->info("connected to {}: PostgreSQL {}, cluster {}, timeline {}, at {}", connection.peer(),
-             connection.version_text(), system.system.to_string(), system.timeline.to_string(),
-             system.position.to_string());
+  const auto text = fmt::format("connected to {}: PostgreSQL {}, cluster {}, timeline {}, at {}",
+                                connection.peer(), connection.version_text(), system.system.to_string(),
+                                system.timeline.to_string(), system.position.to_string());
+  // One that connects at every try and fails afterwards would fill the log.
+  const bool failing = said_.with([&](auto& said) {
+    if (said.what.empty()) return false;
+    said.connected = text;
+    return true;
+  });
+  log_->log(failing ? spdlog::level::debug : spdlog::level::info, "{}", text);
 }
 
 void WalLog::streaming_from(const postgres::WalPosition& position) {
-  said_.with([](auto& said) { said.what.clear(); });
+  const auto said = said_.with([](auto& kept) { return std::exchange(kept, Said{}); });
+  if (!said.connected.empty()) log_->info("{}", said.connected);
   log_->info("receiving WAL from {} on timeline {}", position.lsn.to_string(), position.timeline.to_string());
 }
 
@@ -37,7 +48,7 @@ bool WalLog::said_lately(const std::string& what) {
   const auto now = std::chrono::steady_clock::now();
   return said_.with([&](auto& said) {
     if (said.what == what && now - said.at < kSayAgainAfter) return true;
-    said = {what, now};
+    said = {what, now, {}};
     return false;
   });
 }

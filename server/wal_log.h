@@ -12,7 +12,7 @@
 namespace pgkeep::server {
 
 /// Logs what a WAL receiver does, a line for each event; a failure that repeats itself is said again once an
-/// hour. Threads: as WalReceiverObserver.
+/// hour, and the connections made meanwhile are for --verbose. Threads: as WalReceiverObserver.
 class WalLog final : public streaming::WalReceiverObserver {
  public:
   explicit WalLog(Log log) : log_(std::move(log)) {}
@@ -33,6 +33,7 @@ class WalLog final : public streaming::WalReceiverObserver {
   struct Said {
     std::string what;
     std::chrono::steady_clock::time_point at;
+    std::string connected;  // since then: said when it turns out to have been mended
   };
   bool said_lately(const std::string& what);
 

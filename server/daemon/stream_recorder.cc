@@ -33,8 +33,15 @@ void StreamRecorder::enter(StreamPhase phase) {
   if (another) hooks_.changed();
 }
 
+/// A try after a failure is part of the same trouble: what it waits for, and since when, stays said until WAL
+/// comes again.
+void StreamRecorder::enter_connecting() {
+  const auto phase = state_.with([](const auto& state) { return state.phase; });
+  if (phase == StreamPhase::stopped || phase == StreamPhase::streaming) enter(StreamPhase::connecting);
+}
+
 void StreamRecorder::starting() {
-  enter(StreamPhase::connecting);
+  enter_connecting();
 }
 
 void StreamRecorder::stopped(const std::optional<postgres::WalPosition>& flushed) {
@@ -56,7 +63,7 @@ void StreamRecorder::from_standby(bool standby) {
 
 void StreamRecorder::connected(const streaming::Connection& connection, const streaming::SystemInfo& system) {
   state_.with([&](auto& state) { state.peer = connection.peer(); });
-  enter(StreamPhase::connecting);
+  enter_connecting();
   log_->connected(connection, system);
 }
 

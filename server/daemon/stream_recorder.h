@@ -40,6 +40,7 @@ class StreamRecorder final : public streaming::WalReceiverObserver {
 
  private:
   void enter(catalog::StreamPhase phase);
+  void enter_connecting();
 
   WalLog* log_;  // borrowed
   Hooks hooks_;
