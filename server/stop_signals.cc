@@ -29,11 +29,17 @@ extern "C" void on_stop_signal(int /*number*/) {
 std::atomic<int> g_hangup_eventfd{-1};
 std::atomic<bool> g_hangup_came{false};
 
+void wake_for_hangup() {
+  const std::uint64_t one = 1;
+  const int eventfd = g_hangup_eventfd.load();
+  if (eventfd < 0) return;
+  [[maybe_unused]] const auto written = ::write(eventfd, &one, sizeof one);
+}
+
 extern "C" void on_hangup_signal(int /*number*/) {
   const int cause = errno;
   g_hangup_came.store(true);
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(g_hangup_eventfd.load(), &one, sizeof one);
+  wake_for_hangup();
   errno = cause;
 }
 
@@ -71,8 +77,7 @@ StopSignals::~StopSignals() {
   g_write_end = -1;
 }
 
-HangupSignal::HangupSignal(int eventfd) {
-  g_hangup_eventfd = eventfd;
+HangupSignal::HangupSignal() {
   struct ::sigaction action {};
   action.sa_handler = on_hangup_signal;
   action.sa_flags = static_cast<int>(SA_RESTART);
@@ -81,6 +86,14 @@ HangupSignal::HangupSignal(int eventfd) {
 
 HangupSignal::~HangupSignal() {
   std::signal(SIGHUP, SIG_DFL);
+}
+
+HangupSignal::Wakes::Wakes(int eventfd) {
+  g_hangup_eventfd = eventfd;
+  if (g_hangup_came.load()) wake_for_hangup();
+}
+
+HangupSignal::Wakes::~Wakes() {
   g_hangup_eventfd = -1;
 }
 

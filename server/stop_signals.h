@@ -29,14 +29,23 @@ class StopSignals {
   std::thread waiter_;
 };
 
-/// While it lives, each SIGHUP adds one to an eventfd. One at a time in a process.
+/// While it lives, SIGHUP does not end the process, and is remembered. One at a time in a process.
 class HangupSignal {
  public:
-  /// Borrows the eventfd.
-  explicit HangupSignal(int eventfd);
+  HangupSignal();
   HangupSignal(const HangupSignal&) = delete;
   HangupSignal& operator=(const HangupSignal&) = delete;
   ~HangupSignal();
+
+  /// While it lives, each one adds to an eventfd, and so does one that came before.
+  class Wakes {
+   public:
+    /// Borrows the eventfd.
+    explicit Wakes(int eventfd);
+    Wakes(const Wakes&) = delete;
+    Wakes& operator=(const Wakes&) = delete;
+    ~Wakes();
+  };
 
   /// Whether one has come since this was asked last.
   static bool came() noexcept;

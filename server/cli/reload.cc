@@ -19,10 +19,12 @@ Exit run_reload(const Invocation& invocation) {
   say("changed", report.changed);
   if (!report.unchanged.empty())
     invocation.out.report(fmt::format("{:<10}{}", "unchanged", counted(report.unchanged.size(), "server")));
+  for (const auto& warning : report.warnings) invocation.out.warning(warning);
   invocation.out.data({{"added", report.added},
                        {"removed", report.removed},
                        {"changed", report.changed},
-                       {"unchanged", report.unchanged}});
+                       {"unchanged", report.unchanged},
+                       {"warnings", report.warnings}});
   return Exit::ok;
 }
 

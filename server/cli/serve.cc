@@ -9,6 +9,7 @@
 #include "catalog/io/lock.h"
 #include "server/daemon/daemon.h"
 #include "server/fleet.h"
+#include "server/stop_signals.h"
 
 namespace pgkeep::server {
 namespace {
@@ -43,6 +44,7 @@ io::FileLock lock_repository(const store::Repository& repository) {
 
 Exit run_serve(const Invocation& invocation) {
   keep_memory_small();
+  const HangupSignal hangup;  // from the first moment: it would end the process
   const Fleet fleet(invocation.config_file, Fleet::Access::create);
   const auto lock = lock_repository(fleet.repository());
   Daemon daemon(fleet.config(), fleet.repository(), invocation.out);

@@ -44,12 +44,13 @@ struct DaemonReport {
   std::vector<ServerReport> servers;
 };
 
-/// What a reload came to: names of servers.
+/// What a reload came to: names of servers, and what is left to do, each with the name of its server.
 struct ReloadReport {
   std::vector<std::string> added;
   std::vector<std::string> removed;
   std::vector<std::string> changed;
   std::vector<std::string> unchanged;
+  std::vector<std::string> warnings = {};
 };
 
 // The daemon answers on a Unix socket in the abstract namespace, named for the repository: it needs no file,

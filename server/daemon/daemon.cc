@@ -19,8 +19,7 @@ namespace pgkeep::server {
 namespace {
 
 // A stream says goodbye within five seconds; what takes longer hangs in the disk.
-constexpr std::chrono::seconds kStreamsMayTake{15};
-constexpr std::chrono::seconds kBackupMayTake{10};
+constexpr std::chrono::seconds kPartsMayTake{15};
 constexpr std::chrono::seconds kStatesMayTake{3};
 constexpr std::chrono::seconds kWriterMayBeSilent{30};
 
@@ -69,7 +68,7 @@ Daemon::~Daemon() {
 }
 
 Exit Daemon::run(const std::stop_token& stop) {
-  const HangupSignal hangup(wake_.get());
+  const HangupSignal::Wakes hangup(wake_.get());
   const std::stop_callback wake(stop, [this] { ::eventfd_write(wake_.get(), 1); });
   state_writer_.emplace([this] { return stream_states(); }, log_);
   const auto config = in_force_.with([](const auto& in_force) { return in_force.config; });
@@ -102,7 +101,7 @@ ReloadReport Daemon::apply(const Config& config) {
 }
 
 void Daemon::tick() {
-  supervisor_->look_after();
+  if (supervisor_->look_after()) slot_watch_->follow(supervisor_->servers());
   say_status();
   if (state_writer_->alive(kWriterMayBeSilent)) notifier_.alive();
 }
@@ -115,25 +114,33 @@ void Daemon::say_status() {
   notifier_.status(fmt::format("{} of {} streams up", up, servers.size()));
 }
 
+/// All are asked before any is waited for, and the time is one for all.
 Exit Daemon::end() {
   log_->info("ending as asked");
   notifier_.stopping();
   control_.reset();
   supervisor_->stop();
-  slot_watch_.reset();
-  const bool no_backup = auto_backup_->finish(kBackupMayTake);
+  slot_watch_->stop();
+  auto_backup_->finish(std::chrono::milliseconds::zero());
+  const auto until = std::chrono::steady_clock::now() + kPartsMayTake;
+  const auto left = [&] {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::max(until, now) - now);
+  };
   std::vector<std::string> hanging;
-  const bool ended = supervisor_->wait_until_ended(kStreamsMayTake, hanging) && no_backup;
-  const bool written = state_writer_->finish(kStatesMayTake);
-  may_wait_ = ended && written;
+  supervisor_->wait_until_ended(left(), hanging);
+  if (!auto_backup_->finish(left())) hanging.emplace_back("a backup");
+  if (!slot_watch_->finish(until)) hanging.emplace_back("a look at a slot");
+  if (!state_writer_->finish(kStatesMayTake)) hanging.emplace_back("the states of the streams");
+  may_wait_ = hanging.empty();
   if (may_wait_) {
     log_->info("ended");
     return Exit::ok;
   }
-  log_->error("leaving without waiting for {}: the disk of {} does not answer. What was reported as safe is",
-              hanging.empty() ? "a backup, or the states of the streams"
-                              : fmt::format("{}", fmt::join(hanging, ", ")),
-              repository_.root().native());
+  log_->error(
+      "leaving without waiting for {}: their disk or name resolution does not answer. What was reported "
+      "as safe is",
+      fmt::join(hanging, ", "));
   return Exit::failed;
 }
 
@@ -152,8 +159,16 @@ Config Daemon::read_changed_config() const {
 ReloadReport Daemon::reload() {
   const std::scoped_lock lock(reload_mutex_);
   notifier_.reloading();
+  Config config;
   try {
-    auto config = read_changed_config();
+    config = read_changed_config();
+  } catch (const std::exception& failure) {
+    log_->error("the changed configuration is not taken, the one of before stays: {}", failure.what());
+    in_force_.with([&](auto& in_force) { in_force.problem = failure.what(); });
+    notifier_.ready();
+    throw;
+  }
+  try {
     auto report = apply(config);
     log_->info("configuration read again: {}", describe(report));
     in_force_.with([&](auto& in_force) { in_force = {std::move(config), io::now(), {}}; });
@@ -161,8 +176,12 @@ ReloadReport Daemon::reload() {
     notifier_.ready();
     return report;
   } catch (const std::exception& failure) {
-    log_->error("the changed configuration is not taken, the one of before stays: {}", failure.what());
-    in_force_.with([&](auto& in_force) { in_force.problem = failure.what(); });
+    const auto problem = fmt::format(
+        "the changed configuration is taken in part only: {}; `pgkeep reload` "
+        "tries again",
+        failure.what());
+    log_->error("{}", problem);
+    in_force_.with([&](auto& in_force) { in_force.problem = problem; });
     notifier_.ready();
     throw;
   }

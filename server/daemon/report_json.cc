@@ -99,14 +99,16 @@ Json to_json(const ReloadReport& report) {
   return {{"added", report.added},
           {"removed", report.removed},
           {"changed", report.changed},
-          {"unchanged", report.unchanged}};
+          {"unchanged", report.unchanged},
+          {"warnings", report.warnings}};
 }
 
 ReloadReport reload_report_from(const Json& json) {
   return {.added = json.at("added").get<std::vector<std::string>>(),
           .removed = json.at("removed").get<std::vector<std::string>>(),
           .changed = json.at("changed").get<std::vector<std::string>>(),
-          .unchanged = json.at("unchanged").get<std::vector<std::string>>()};
+          .unchanged = json.at("unchanged").get<std::vector<std::string>>(),
+          .warnings = json.at("warnings").get<std::vector<std::string>>()};
 }
 
 }  // namespace pgkeep::server

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <spdlog/common.h>
+
 #include "catalog/store/repository.h"
 #include "server/daemon/control.h"
 #include "server/daemon/server_stream.h"
@@ -36,7 +38,9 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  /// Starts, stops and changes streams until there is one for each active server of `config`.
+  /// Starts, stops and changes streams until there is one for each active server of `config`. One that cannot
+  /// be started, since the system has no thread for it, is a line in the log and in the warnings, and is
+  /// tried again by look_after().
   ReloadReport apply(const Config& config);
 
   std::vector<Supervised> servers() const;  // by name
@@ -44,8 +48,9 @@ class Supervisor {
   /// Of all streams, the ending ones included.
   std::vector<std::shared_ptr<ServerStream>> streams() const;
 
-  /// To be called every second or so: forgets what has ended, and logs disks that do not answer.
-  void look_after();
+  /// To be called every second or so: forgets what has ended, logs disks that do not answer, and starts what
+  /// could not be started: true when there are more servers than before.
+  bool look_after();
 
   /// Asks all streams to end, at once.
   void stop();
@@ -57,9 +62,18 @@ class Supervisor {
     Supervised server;
     bool disk_is_busy = false;  // and it was said
   };
-  void start(const ServerConfig& config);
-  void retire(Kept& kept);
-  void look_at_disk(Kept& kept) const;
+  /// A line for the log, which may block: written when the lock is free again.
+  struct Line {
+    Log log;
+    spdlog::level::level_enum level;
+    std::string text;
+  };
+  using Lines = std::vector<Line>;
+  ReloadReport apply(const Config& config, Lines& lines);
+  bool start(const ServerConfig& config, Lines& lines);
+  void change(Kept& kept, const ServerConfig& to, ReloadReport& report, Lines& lines);
+  void retire(Kept& kept, const ServerConfig* inactive, ReloadReport& report, Lines& lines);
+  static void look_at_disk(Kept& kept, Lines& lines);
 
   store::Repository repository_;
   const Output* out_;
@@ -69,6 +83,7 @@ class Supervisor {
   mutable std::mutex mutex_;  // guards the following
   std::map<std::string, Kept> servers_;
   std::map<std::string, std::shared_ptr<ServerStream>> ending_;
+  std::map<std::string, ServerConfig> unstarted_;
 };
 
 }  // namespace pgkeep::server

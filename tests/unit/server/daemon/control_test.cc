@@ -98,12 +98,14 @@ TEST_F(ControlTest, IsNothingWithoutADaemon) {
 }
 
 TEST_F(ControlTest, TellsWhatAReloadCameTo) {
-  serve(nlohmann::json{{"reload", to_json(ReloadReport{{"a"}, {"b"}, {"c"}, {"d", "e"}})}}.dump());
+  serve(nlohmann::json{{"reload", to_json(ReloadReport{{"a"}, {"b"}, {"c"}, {"d", "e"}, {"b: its slot"}})}}
+            .dump());
   const auto report = reload_daemon(repository_);
   EXPECT_THAT(report.added, ElementsAre("a"));
   EXPECT_THAT(report.removed, ElementsAre("b"));
   EXPECT_THAT(report.changed, ElementsAre("c"));
   EXPECT_THAT(report.unchanged, ElementsAre("d", "e"));
+  EXPECT_THAT(report.warnings, ElementsAre("b: its slot"));
 }
 
 TEST_F(ControlTest, MakesARefusedConfigurationAMistakeOfUse) {

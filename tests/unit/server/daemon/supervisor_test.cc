@@ -5,13 +5,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/daemon/left_slot.h"
 #include "tests/support/temp_directory.h"
+#include "tests/support/wait_until.h"
 
 namespace pgkeep::server {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 /// Servers that are all dead: nobody listens on the port of their conninfo.
 class SupervisorTest : public ::testing::Test {
@@ -59,6 +67,37 @@ TEST_F(SupervisorTest, FollowsTheConfiguration) {
   EXPECT_THAT(report.unchanged, ElementsAre("c"));
 }
 
+TEST_F(SupervisorTest, TellsOfTheSlotsThatAreLeftBehind) {
+  auto moved = server("moved");
+  supervisor_->apply(config({server("asleep"), server("gone"), moved, server("renamed")}));
+  auto asleep = server("asleep");
+  asleep.active = false;
+  moved.conninfo = "host=127.0.0.1 port=2 user=pgkeep";
+  auto renamed = server("renamed");
+  renamed.slot = "another";
+  const auto report = supervisor_->apply(config({asleep, moved, renamed}));
+  EXPECT_THAT(
+      report.warnings,
+      ElementsAre(AllOf(StartsWith("asleep: "), EndsWith("pgkeep drop-slot asleep")),
+                  AllOf(StartsWith("gone: "), HasSubstr("drop-slot --conninfo '"), HasSubstr("port=1")),
+                  AllOf(StartsWith("moved: "), HasSubstr("127.0.0.1:1"), HasSubstr("port=1")),
+                  AllOf(StartsWith("renamed: "), HasSubstr("another"), EndsWith("--slot pgkeep"))));
+}
+
+TEST_F(SupervisorTest, KeepsSinceAndCauseWhileItTriesAgain) {
+  auto dead = server("a");
+  dead.longest_retry = std::chrono::milliseconds(1);
+  supervisor_->apply(config({dead}));
+  wait_for("a", catalog::StreamPhase::waiting);
+  const auto first = supervisor_->find("a")->stream->state();
+  test::wait_until(
+      [&] { return supervisor_->find("a")->stream->state().last_error_at != first.last_error_at; },
+      "it has tried again");
+  const auto later = supervisor_->find("a")->stream->state();
+  EXPECT_EQ(later.phase, catalog::StreamPhase::waiting);
+  EXPECT_EQ(later.since, first.since);
+}
+
 TEST_F(SupervisorTest, LeavesAStreamThatDoesNotChangeAlone) {
   supervisor_->apply(config({server("a"), server("b")}));
   const auto before = supervisor_->find("a")->stream;
@@ -102,6 +141,24 @@ TEST_F(SupervisorTest, EndsAllAtOnce) {
   EXPECT_TRUE(supervisor_->wait_until_ended(std::chrono::minutes(1), hanging));
   for (const auto& stream : supervisor_->streams())
     EXPECT_EQ(stream->state().phase, catalog::StreamPhase::stopped);
+}
+
+TEST(LeftSlot, IsOnlyOnHostsThatAreNotNamedAnyMore) {
+  auto before = default_server_config();
+  before.conninfo = "host=a,b password=secret";
+  auto after = before;
+  after.conninfo = "host=b,c keepalives_idle=77";
+  const auto text = slot_left_behind(before, after);
+  EXPECT_THAT(text, AllOf(HasSubstr("lead to a:5432 any more"), HasSubstr("host=a")));
+  EXPECT_THAT(text, Not(AnyOf(HasSubstr("host=b"), HasSubstr("password"))));
+  after.conninfo = before.conninfo + " keepalives_idle=77";
+  EXPECT_EQ(slot_left_behind(before, after), "");
+}
+
+TEST(LeftSlot, IsDroppedByAWordForTheShell) {
+  auto server = default_server_config();
+  server.conninfo = R"(host=a user='an odd one')";
+  EXPECT_THAT(drop_command(server, nullptr), HasSubstr(R"('user='\''an odd one'\'')"));
 }
 
 TEST(StreamSettings, MatterToAStreamOnlyWhenItUsesThem) {
