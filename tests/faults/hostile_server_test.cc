@@ -1,5 +1,6 @@
-// Whatever a server sends that no server should: it is refused with an error that says what, pgkeep stays up
-// or ends in order, and nothing in the archive changes.
+// Whatever a server sends that no server should: it is refused with an error that says what, and nothing in
+// the archive changes. receive-wal stays up or ends in order; the daemon stays up, and goes on with the
+// others.
 #include <atomic>
 #include <csignal>
 #include <functional>
@@ -27,6 +28,8 @@ constexpr auto kBytes = kSampleSegmentBytes;
 constexpr std::uint64_t kBegin = 5 * kBytes;
 constexpr std::uint64_t kSixBegin = 6 * kBytes;
 constexpr std::size_t kOfSix = 16384;  // what is received of segment 6
+constexpr const char* kFiveArchived = "wal/00000001/00000000/000000010000000000000005.zst";
+constexpr const char* kSixArchived = "wal/00000001/00000000/000000010000000000000006.zst";
 
 std::string wal_message(std::uint64_t start, io::ByteView data) {
   std::string message(25, '\0');
@@ -122,8 +125,37 @@ class Peer {
   FakeServer server_{[this](FakeSession& session) { serve(session); }};  // last: it uses the others
 };
 
-/// Segment 5 is archived, and something of segment 6 received, when the server turns bad.
-class HostileServer : public ::testing::Test {
+/// A good server beside the bad one. It goes on with its segment 6 when it is told to, in the same stream.
+class Neighbour {
+ public:
+  Neighbour() {
+    Behaviour good;
+    good.stream = [this](FakeSession& session) {
+      send_wal(session, kBegin, sample_wal(kFive));
+      goes_on_.wait(false);
+      send_wal(session, kSixBegin, sample_wal(kFive.next()));
+      say_goodbye(session);
+    };
+    peer_.behaves(good);
+  }
+  ~Neighbour() { go_on(); }
+  Neighbour(const Neighbour&) = delete;
+  Neighbour& operator=(const Neighbour&) = delete;
+  std::string conninfo() const { return peer_.conninfo(); }
+  int streams() const { return peer_.streams(); }
+  void go_on() {
+    goes_on_ = true;
+    goes_on_.notify_all();
+  }
+
+ private:
+  std::atomic<bool> goes_on_ = false;
+  Peer peer_;  // last: it uses the other
+};
+
+/// Segment 5 is archived, and something of segment 6 received, when the server turns bad. By the command that
+/// is the parameter.
+class HostileServer : public ::testing::TestWithParam<const char*> {
  protected:
   HostileServer() {
     host_.add_server("main", peer_.conninfo());
@@ -134,21 +166,24 @@ class HostileServer : public ::testing::Test {
       say_goodbye(session);
     };
     peer_.behaves(good);
-    auto receiver = host_.start_pgkeep({"receive-wal", "main"});
-    wait_until(
-        [&] {
-          return files().contains("wal/00000001/00000000/000000010000000000000005.zst") && six_is_here();
-        },
-        "the first segment is archived");
+    auto receiver = start_receiver();
+    wait_until([&] { return files().contains(kFiveArchived) && six_is_here(); },
+               "the first segment is archived");
     receiver.signal(SIGTERM);
     EXPECT_EQ(receiver.wait().exit_code, 0);
     before_ = files();
   }
 
-  /// All that is kept of the server's WAL, by name.
-  std::map<std::string, std::string> files() const {
+  static bool by_daemon() { return GetParam() == std::string_view("serve"); }
+  Process start_receiver() const {
+    return host_.start_pgkeep(by_daemon() ? std::vector<std::string>{"serve"}
+                                          : std::vector<std::string>{"receive-wal", "main"});
+  }
+
+  /// All that is kept of a server's WAL, by name.
+  std::map<std::string, std::string> files(const std::string& server = "main") const {
     std::map<std::string, std::string> files;
-    const auto root = host_.repository() / "main";
+    const auto root = host_.repository() / server;
     for (const auto* place : {"wal", "identity.json"}) {
       std::error_code none;
       for (fs::recursive_directory_iterator at(root / place, none), end; at != end; at.increment(none)) {
@@ -166,14 +201,32 @@ class HostileServer : public ::testing::Test {
 
   /// Receives from it until pgkeep has `said` so and has tried again or ended by itself, then stops it.
   Outcome receive(const std::string& said) {
-    auto receiver = host_.start_pgkeep({"receive-wal", "main"});
+    if (!by_daemon()) return receive_from_it(said);
+    const auto name = "neighbour" + std::to_string(++neighbours_);
+    Neighbour neighbour;
+    host_.add_server(name, neighbour.conninfo());
+    auto outcome = receive_from_it(said, [&](Process& daemon) {
+      neighbour.go_on();
+      wait_until([&] { return files(name).contains(kSixArchived); }, "the good server's WAL goes on");
+      EXPECT_EQ(neighbour.streams(), 1);
+      EXPECT_TRUE(daemon.running());
+    });
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
+    host_.remove_server(name);
+    return outcome;
+  }
+  Outcome receive_from_it(
+      const std::string& said, const std::function<void(Process&)>& look = [](Process&) {}) {
+    auto receiver = start_receiver();
     wait_until(
         [&] {
           return (receiver.out() + receiver.err()).find(said) != std::string::npos || !receiver.running();
         },
         "pgkeep says: " + said);
+    look(receiver);
     // One that has said why it ends is not disturbed; another tries again.
-    const bool ends = (receiver.out() + receiver.err()).find("pgkeep: error:") != std::string::npos;
+    const bool ends =
+        !by_daemon() && (receiver.out() + receiver.err()).find("pgkeep: error:") != std::string::npos;
     if (!ends) receiver.signal(SIGTERM);
     auto outcome = receiver.wait();
     EXPECT_THAT(outcome.out + outcome.err, HasSubstr(said)) << outcome.text();
@@ -230,54 +283,58 @@ class HostileServer : public ::testing::Test {
   Peer peer_;
   BackupHost host_;
   std::map<std::string, std::string> before_;
+  int neighbours_ = 0;
 };
+
+INSTANTIATE_TEST_SUITE_P(By, HostileServer, ::testing::Values("receive-wal", "serve"),
+                         [](const auto& command) { return command.index == 0 ? "receive_wal" : "serve"; });
 
 // ------------------------------------------------------------------------------------ in the stream
 
-TEST_F(HostileServer, CannotSendWalToAnotherPlace) {
+TEST_P(HostileServer, CannotSendWalToAnotherPlace) {
   const auto wal = sample_wal(kFive.next());
   for (const auto start : {kSixBegin + 8192, kBegin, std::uint64_t{0}, 100 * kBytes}) {
     refuses(sends(wal_message(start, io::ByteView(wal).first(8192))), "none of it was kept");
   }
 }
 
-TEST_F(HostileServer, CannotSendWalPastTheLastPosition) {
+TEST_P(HostileServer, CannotSendWalPastTheLastPosition) {
   refuses(sends(wal_message(std::uint64_t(-100), sample_wal(kFive))), "past the last LSN");
 }
 
-TEST_F(HostileServer, CannotSendOtherBytesThanBefore) {
+TEST_P(HostileServer, CannotSendOtherBytesThanBefore) {
   refuses(sends(wal_message(kSixBegin, sample_wal(kFive.next(), 1))), "other bytes");
 }
 
-TEST_F(HostileServer, CannotSendMessagesOfAnUnknownKind) {
+TEST_P(HostileServer, CannotSendMessagesOfAnUnknownKind) {
   refuses(sends("z" + std::string(30, '\0')), "unknown type 0x7a");
 }
 
-TEST_F(HostileServer, CannotSendMessagesThatAreTooShort) {
+TEST_P(HostileServer, CannotSendMessagesThatAreTooShort) {
   refuses(sends("w" + std::string(10, '\0')), "WAL data message of 11 bytes");
   refuses(sends("k" + std::string(16, '\0')), "keepalive message of 17 bytes");
 }
 
-TEST_F(HostileServer, CannotSendWhatIsNoMessage) {
+TEST_P(HostileServer, CannotSendWhatIsNoMessage) {
   refuses(sends_raw("d\x7f\xff\xff\xff" + std::string(1000, 'x')), "connection was lost");
   refuses(sends_raw("d\0\0\0\3"s), "lost synchronization");
   refuses(sends_raw("\x01\0\0\0\4"s), "unexpected response from server");
 }
 
-TEST_F(HostileServer, CannotKeepTheReceiverFromStopping) {
+TEST_P(HostileServer, CannotKeepTheReceiverFromStopping) {
   Behaviour bad;
   bad.stream = [](FakeSession& session) {
     for (;;) session.copy_data(keepalive());  // ends when nobody listens any more
   };
   peer_.behaves(bad);
-  auto receiver = host_.start_pgkeep({"receive-wal", "main"});
+  auto receiver = start_receiver();
   wait_until([&] { return peer_.streams() > 0; }, "the stream has begun");
   receiver.signal(SIGTERM);
   EXPECT_EQ(receiver.wait().exit_code, 0);
   EXPECT_TRUE(files() == before_);
 }
 
-TEST_F(HostileServer, CannotHaveASegmentOfAnotherClusterArchived) {
+TEST_P(HostileServer, CannotHaveASegmentOfAnotherClusterArchived) {
   Behaviour bad;
   bad.stream = [](FakeSession& session) {
     auto other = sample_wal(kFive.next().next());
@@ -289,23 +346,23 @@ TEST_F(HostileServer, CannotHaveASegmentOfAnotherClusterArchived) {
   peer_.behaves(bad);
   receive("it was not archived");
   const auto after = files();
-  EXPECT_TRUE(after.contains("wal/00000001/00000000/000000010000000000000006.zst"));
+  EXPECT_TRUE(after.contains(kSixArchived));
   EXPECT_FALSE(after.contains("wal/00000001/00000000/000000010000000000000007.zst"));
 }
 
 // ---------------------------------------------------------------------------- the end of a timeline
 
-TEST_F(HostileServer, CannotEndATimelineWhereItWasNot) {
+TEST_P(HostileServer, CannotEndATimelineWhereItWasNot) {
   refuses(ends_timeline({"2", "0/F0000000"}), "says that timeline 1 goes on at 0/F0000000");
   refuses(ends_timeline({"1", "0/600000"}), "says that timeline 1 goes on");
 }
 
-TEST_F(HostileServer, CannotEndATimelineWithoutSayingHow) {
+TEST_P(HostileServer, CannotEndATimelineWithoutSayingHow) {
   refuses(ends_timeline({"two", "0/600000"}), "without saying where it goes on");
   refuses(ends_timeline({std::nullopt, std::nullopt}), "without saying where it goes on");
 }
 
-TEST_F(HostileServer, CannotPlantAHistory) {
+TEST_P(HostileServer, CannotPlantAHistory) {
   auto bad = ends_timeline({"2", "0/600000"});
   bad.history = {"../../../planted", "1\t0/600000\tpromoted\n"};
   refuses(bad, "../../../planted");
@@ -317,7 +374,7 @@ TEST_F(HostileServer, CannotPlantAHistory) {
   refuses(bad, "TIMELINE_HISTORY");
 }
 
-TEST_F(HostileServer, CannotPlantAHistoryAtLogin) {
+TEST_P(HostileServer, CannotPlantAHistoryAtLogin) {
   auto bad = is({kSampleSystem.to_string(), "2", "0/700000", std::nullopt});
   bad.history = {"../00000002.history", "1\t0/600000\tpromoted\n"};
   refuses(bad, "../00000002.history");
@@ -327,11 +384,11 @@ TEST_F(HostileServer, CannotPlantAHistoryAtLogin) {
 
 // ----------------------------------------------------------------------------------------- at login
 
-TEST_F(HostileServer, CannotBeAnotherCluster) {
+TEST_P(HostileServer, CannotBeAnotherCluster) {
   refuses(is({"7400000000000000002", "1", "0/700000", std::nullopt}), "7400000000000000002");
 }
 
-TEST_F(HostileServer, CannotChangeItsSegmentSize) {
+TEST_P(HostileServer, CannotChangeItsSegmentSize) {
   Behaviour bad;
   bad.segment_size = "16MB";
   refuses(bad, "segment");
@@ -339,7 +396,7 @@ TEST_F(HostileServer, CannotChangeItsSegmentSize) {
   refuses(bad, "17MB");
 }
 
-TEST_F(HostileServer, CannotSayNonsenseOfItself) {
+TEST_P(HostileServer, CannotSayNonsenseOfItself) {
   const auto system = kSampleSystem.to_string();
   refuses(is({"x", "1", "0/700000", std::nullopt}), "IDENTIFY_SYSTEM");
   refuses(is({system, "0", "0/700000", std::nullopt}), "IDENTIFY_SYSTEM");
@@ -347,7 +404,7 @@ TEST_F(HostileServer, CannotSayNonsenseOfItself) {
   refuses(is({system}), "IDENTIFY_SYSTEM");
 }
 
-TEST_F(HostileServer, CannotSayNonsenseOfTheSlot) {
+TEST_P(HostileServer, CannotSayNonsenseOfTheSlot) {
   Behaviour bad;
   bad.slot = {"physical", "nowhere", "1"};
   refuses(bad, "restart_lsn is \"nowhere\"");
