@@ -298,6 +298,24 @@ void WalArchive::sync_partial(const postgres::WalSegment& segment) const {
   io::sync_directory(path.parent_path());
 }
 
+void WalArchive::cut_partial(const postgres::WalSegment& segment, postgres::Lsn end) const {
+  const auto path = layout_.partial(segment, identity_.wal_segment_size);
+  const auto begin = segment.begin(identity_.wal_segment_size);
+  if (!is_there(path)) return;
+  if (end <= begin) {
+    if (io::remove_file(path)) io::sync_directory(path.parent_path());
+    return;
+  }
+  auto file = io::File::open_or_create(path);
+  const io::ByteVector zeroes(kReadBytes);
+  for (auto at = end - begin; at < file.size();) {
+    const auto piece = std::min<std::uint64_t>(zeroes.size(), file.size() - at);
+    file.write_at(io::ByteView(zeroes).first(piece), at);
+    at += piece;
+  }
+  file.sync();
+}
+
 /// How far the bytes of a segment's file reach; its first byte when there is none.
 postgres::Lsn WalArchive::held_to(const postgres::WalSegment& segment) const {
   const auto end = segment.end(identity_.wal_segment_size);

@@ -97,6 +97,10 @@ class WalArchive {
   /// while half of this one's last page is here; so without that partial it is seen from the bytes alone.
   bool came_whole(const postgres::WalSegment& segment, const io::File& partial) const;
 
+  /// Takes back what a partial holds from `end` on, with the file when that is its first byte; durable before
+  /// it returns. For WAL that turned out to be another's: never for what was received from the server itself.
+  void cut_partial(const postgres::WalSegment& segment, postgres::Lsn end) const;
+
   /// The offset of the first byte of a segment's file that contradicts what was received of it so far;
   /// nothing when the partial may become the same, or when there is none. Looks at the first `bytes` alone.
   std::optional<std::uint64_t> contradicts_partial(const postgres::WalSegment& segment, const io::File& plain,

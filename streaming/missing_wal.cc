@@ -1,6 +1,7 @@
 #include "streaming/missing_wal.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -50,6 +51,43 @@ postgres::Lsn held_to(const catalog::WalArchive& archive, const postgres::Timeli
   return reached;
 }
 
+using HeldPartials = std::map<postgres::WalSegment, postgres::Lsn>;
+
+/// The partials from `begin` on, and how far each reaches.
+HeldPartials partials_from(const catalog::WalArchive& archive, postgres::Lsn begin) {
+  HeldPartials held;
+  for (const auto& partial : archive.inventory().partials) {
+    if (partial.begin(archive.identity().wal_segment_size) >= begin)
+      held.emplace(partial, archive.partial_end(partial));
+  }
+  return held;
+}
+
+/// Takes back what has come into the partials from `begin` on since `held_before`.
+void take_back(const catalog::WalArchive& archive, postgres::Lsn begin, const HeldPartials& held_before) {
+  for (const auto& [partial, end] : partials_from(archive, begin)) {
+    const auto before = held_before.find(partial);
+    archive.cut_partial(partial, before != held_before.end()
+                                     ? before->second
+                                     : partial.begin(archive.identity().wal_segment_size));
+  }
+}
+
+/// Whole segments only: what came of one that broke off is received again.
+void fetch_segments(WalIntake& intake, Node& node, const postgres::TimelineHistory& line, postgres::Lsn begin,
+                    postgres::Lsn end, const std::stop_token& stop) {
+  const auto size = intake.archive().identity().wal_segment_size;
+  end = std::min(end, begin_of_segment(node.system.position, size));
+  while (begin < end) {
+    const auto timeline = file_on(line, begin.value() / size.bytes(), size).timeline;
+    const auto left = line.end_of(timeline);
+    const auto stop_at = left ? std::min(end, begin_of_segment(*left, size)) : end;
+    const auto result = intake.receive(node.connection, nullptr, {{timeline, begin}, kNever, stop_at}, stop);
+    if (result.why != StreamEnd::Why::reached) return;
+    begin = stop_at;
+  }
+}
+
 }  // namespace
 
 std::optional<postgres::Lsn> far_side(postgres::Lsn missing, const WhatIsLeft& left,
@@ -85,6 +123,7 @@ postgres::Lsn MissingWal::settle(Node& node, const postgres::TimelineHistory& li
   const auto& archive = intake_->archive();
   const auto size = archive.identity().wal_segment_size;
   const auto missing = start.position.lsn;
+  intake_->wait_until_archived();
   const auto resumed = catalog::find_resume_point(archive.inventory(), line, size, events_->all());
   if (resumed && resumed->position.lsn > missing) return resumed->position.lsn;  // it was pushed meanwhile
 
@@ -92,12 +131,20 @@ postgres::Lsn MissingWal::settle(Node& node, const postgres::TimelineHistory& li
                         node.system.position};
   auto far = far_side(missing, left, line, size);
   if (!far) throw error;
-  if (fetch_from_others(node, line, missing, *far, stop)) return missing;
+  const auto search = search_others(node, line, missing, *far, stop);
+  // One that is not there now may have it. Meanwhile the slot holds back what there still is.
+  if (!search.found && resumed && search.one_did_not_answer && ++*searches_in_vain_ < kSearches) {
+    throw ConnectionLost(
+        fmt::format("{}; WAL that is missing here is looked for on the other hosts, but not all answer{}",
+                    error.what(), search.failures));
+  }
+  *searches_in_vain_ = 0;
+  if (search.found) return missing;
 
   const auto held = held_to(archive, line, missing);
   // A partial that ends in its last page could pass for a whole one beside its successor, and hide the gap.
   if (held > missing && *far - held < 2 * std::uint64_t{postgres::kWalBlockBytes}) *far = *far + size.bytes();
-  if (resumed) mark(node.connection.peer(), line, held, *far, error);
+  if (resumed) mark(node.connection.peer(), line, held, *far, error.what() + search.failures);
   return *far;
 }
 
@@ -116,54 +163,70 @@ std::vector<postgres::WalSegment> MissingWal::list_wal(const Node& node, const s
   return segments;
 }
 
-bool MissingWal::fetch_from_others(const Node& node, const postgres::TimelineHistory& line,
-                                   postgres::Lsn begin, postgres::Lsn end, const std::stop_token& stop) {
+MissingWal::Search MissingWal::search_others(const Node& node, const postgres::TimelineHistory& line,
+                                             postgres::Lsn begin, postgres::Lsn end,
+                                             const std::stop_token& stop) {
   const auto& archive = intake_->archive();
-  const auto first = file_on(line, begin.value() / archive.identity().wal_segment_size.bytes(),
-                             archive.identity().wal_segment_size);
+  const auto size = archive.identity().wal_segment_size;
+  const auto first = file_on(line, begin.value() / size.bytes(), size);
+  Search search;
+  const auto note = [&](const Error& failure) {
+    search.failures += fmt::format("; {}", failure.what());
+    search.one_did_not_answer = search.one_did_not_answer || failure.retryable();
+  };
   for (auto& settings : settings_of_nodes(settings_->connection)) {
     if (settings.conninfo == node.settings.conninfo) continue;
     // Not the name that commits may wait for: nothing is reported to this node.
     settings.application_name += "_missing";
+    const auto held_before = partials_from(archive, begin);
     try {
-      auto other = open_node(std::move(settings), stop);
-      if (other.system.system != node.system.system) continue;
-      fetch(other, line, begin, end, stop);
+      fetch_from(std::move(settings), node, line, begin, end, stop);
     } catch (const Interrupted&) {
       throw;
     } catch (const StorageError&) {
       throw;
-    } catch (const Error&) {
-      // It has not got it either, or not all, or is not there: what came of it is kept.
+    } catch (const Corruption& damage) {
+      // It is not the WAL of our line. A whole partial of it would stop every later start.
+      note(damage);
+      take_back(archive, begin, held_before);
+    } catch (const Error& failure) {
+      note(failure);  // it has not got it either, or not all, or is not there: what came of it is kept
     }
-    if (archive.has(first)) return true;
+    search.found = archive.has(first);
+    if (search.found) break;
   }
-  return false;
+  return search;
 }
 
-/// Whole segments only: what came of one that broke off is received again.
-void MissingWal::fetch(Node& node, const postgres::TimelineHistory& line, postgres::Lsn begin,
-                       postgres::Lsn end, const std::stop_token& stop) {
-  const auto size = intake_->archive().identity().wal_segment_size;
-  end = std::min(end, begin_of_segment(node.system.position, size));
-  while (begin < end) {
-    const auto timeline = file_on(line, begin.value() / size.bytes(), size).timeline;
-    const auto left = line.end_of(timeline);
-    const auto stop_at = left ? std::min(end, begin_of_segment(*left, size)) : end;
-    const auto result =
-        intake_->receive(node.connection, nullptr, {{timeline, begin}, kNever, stop_at}, stop);
-    if (result.why != StreamEnd::Why::reached) return;
-    begin = stop_at;
+/// All that came whole is archived when it returns or throws.
+void MissingWal::fetch_from(ConnectionSettings settings, const Node& node,
+                            const postgres::TimelineHistory& line, postgres::Lsn begin, postgres::Lsn end,
+                            const std::stop_token& stop) {
+  auto other = open_node(std::move(settings), stop);
+  const auto& peer = other.connection.peer();
+  if (other.system.system != node.system.system) throw Refused(fmt::format("{} is another cluster", peer));
+  if (!ask_line(other.connection, other.system).history.agrees_with(line))
+    throw Refused(fmt::format("{} is on another branch", peer));
+  auto intake = intake_->for_another_host();
+  try {
+    fetch_segments(intake, other, line, begin, end, stop);
+  } catch (const ConnectionLost&) {
+    intake.wait_until_archived();
+    throw;
+  } catch (const ServerError&) {
+    intake.wait_until_archived();
+    throw;
   }
+  intake.wait_until_archived();
 }
 
 void MissingWal::mark(const std::string& peer, const postgres::TimelineHistory& line, postgres::Lsn begin,
-                      postgres::Lsn end, const ServerError& error) {
+                      postgres::Lsn end, const std::string& why) {
   for (const auto& piece : pieces_of_line(line, begin, end)) {
-    events_->report(catalog::EventKind::gap,
-                    fmt::format("{} removed WAL before it was received, and it was found nowhere else: {}",
-                                peer, error.what()),
-                    piece);
+    events_->report(
+        catalog::EventKind::gap,
+        fmt::format("{} removed WAL before it was received, and it was found nowhere else: {}", peer, why),
+        piece);
   }
 }
 

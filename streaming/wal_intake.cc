@@ -86,6 +86,15 @@ WalIntake::WalIntake(catalog::WalArchive archive, const WalReceiverSettings& set
       archiver_(archive_, workers.archive,
                 [this](const catalog::SegmentFileHeader& segment) { archived(segment); }) {}
 
+WalIntake WalIntake::for_another_host() {
+  const auto tell_also_of_ours = [this](const WalProgress& now) {
+    auto at = now;
+    if (!at.flushed) at.flushed = at_.flushed;
+    progress_(at);
+  };
+  return {archive_, settings_, *observer_, *workers_, tell_also_of_ours};
+}
+
 void WalIntake::archived(const catalog::SegmentFileHeader& segment) {
   index_.segment_archived(segment);
   observer_->segment_archived(segment);
@@ -118,12 +127,21 @@ StreamEnd WalIntake::receive(Connection& connection, const std::string* slot, co
     const auto next = parse_next_timeline(connection, answer.rows);
     while (connection.next_result().kind != Connection::Next::done) {
     }
-    return {StreamEnd::Why::timeline_ended, next};
+    // So a server answers only when the start is exactly where that timeline was left.
+    if (next.timeline <= timeline || next.lsn != start.position.lsn) {
+      throw ProtocolError(
+          fmt::format("{}: says that nothing is left of timeline {} at {}, since it goes on at {} of "
+                      "timeline {}",
+                      connection.peer(), timeline.to_string(), start.position.lsn.to_string(),
+                      next.lsn.to_string(), next.timeline.to_string()));
+    }
+    return {StreamEnd::Why::timeline_ended, next, {}};
   }
   if (answer.kind != Connection::Next::copy_both) {
     throw ProtocolError(fmt::format("{}: START_REPLICATION began no stream", connection.peer()));
   }
   observer_->streaming_from(start.position);
+  at_.received = start.position;
   return receive_copy(connection, start, *line, stop);
 }
 
@@ -134,15 +152,19 @@ StreamEnd WalIntake::receive_copy(Connection& connection, const StreamStart& sta
   WalStream stream(wire, archive_.layout(), archive_.identity().wal_segment_size, start.position, line,
                    archiver_, *workers_, {settings_.status_interval, start.report_from, start.stop_at},
                    [&](const WalStream::Progress& now) { tell(start, now); });
+  const auto received_to = [&]() -> std::optional<postgres::Lsn> {
+    const auto written = stream.writer().written();
+    return written > start.position.lsn ? std::optional(written) : std::nullopt;
+  };
   switch (stream.run(stop)) {
     case WalStream::End::by_stop:
       say_goodbye(connection, stream);
       archiver_.wait_until_idle();
-      return {StreamEnd::Why::stop_asked, {}};
+      return {StreamEnd::Why::stop_asked, {}, received_to()};
     case WalStream::End::reached:
       finish_timeline(stream);
       end_copy(connection);
-      return {StreamEnd::Why::reached, {}};
+      return {StreamEnd::Why::reached, {}, received_to()};
     case WalStream::End::by_server:
       break;
   }
@@ -155,7 +177,7 @@ StreamEnd WalIntake::receive_copy(Connection& connection, const StreamStart& sta
                     next->timeline.to_string(), stream.writer().written().to_string()));
   }
   finish_timeline(stream);
-  return {StreamEnd::Why::timeline_ended, next};
+  return {StreamEnd::Why::timeline_ended, next, received_to()};
 }
 
 void WalIntake::tell(const StreamStart& start, const WalStream::Progress& now) {

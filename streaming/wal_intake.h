@@ -26,6 +26,7 @@ struct StreamStart {
 struct StreamEnd {
   enum class Why { stop_asked, timeline_ended, reached } why;
   std::optional<postgres::WalPosition> next;  // of timeline_ended: where which timeline goes on
+  std::optional<postgres::Lsn> received_to;   // all of it is flushed; nothing when the stream brought no WAL
 };
 
 /// Takes the streams of one server, one after the other, into its archive and index. What a stream brings is
@@ -39,6 +40,13 @@ class WalIntake {
             WalWorkers& workers, Progress progress);
 
   catalog::WalArchive& archive() noexcept { return archive_; }
+  /// For WAL of another host: into the same archive and index by an archiver of its own, whose failure leaves
+  /// this one usable. Borrows this one.
+  WalIntake for_another_host();
+  /// How far the stream is; of the one before, once that has ended.
+  const WalProgress& progress() const noexcept { return at_; }
+  /// Throws what archiving has failed with.
+  void wait_until_archived() const { archiver_.wait_until_idle(); }
   /// What a crash left to do: see WalArchive::finish_interrupted().
   void finish_interrupted();
   /// Durable before it returns.

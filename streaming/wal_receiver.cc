@@ -59,7 +59,7 @@ void WalReceiver::receive(const std::stop_token& stop) {
     established_ = true;
   };
   try {
-    WalSession(layout_, settings_, *observer_, *workers_, progress, stop).run();
+    WalSession(layout_, settings_, *observer_, *workers_, progress, searches_in_vain_, stop).run();
   } catch (const ServerError& error) {
     throw with_advice(error, settings_.slot);
   }

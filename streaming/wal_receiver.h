@@ -100,6 +100,7 @@ class WalReceiver {
   WalReceiverObserver* observer_;
   WalWorkers* workers_;
   std::atomic<bool> streaming_{false};
+  int searches_in_vain_ = 0;  // see MissingWal
   bool established_ = false;  // by the connection in hand or the one that broke; run()'s thread
   io::Guarded<WalProgress> progress_;
 };

@@ -11,12 +11,15 @@ namespace {
 
 constexpr std::string_view kNoSuchFile = "58P01";
 constexpr std::string_view kNotInThatState = "55000";
+// A timeline on which nothing was written is rare, two are a very unlucky day.
+constexpr int kMostSwitchesWithoutWal = 8;
+constexpr int kMostRefusalsWithoutWal = 2;
 
 }  // namespace
 
 WalSession::WalSession(const store::ServerLayout& layout, const WalReceiverSettings& settings,
                        WalReceiverObserver& observer, WalWorkers& workers, WalIntake::Progress progress,
-                       const std::stop_token& stop)
+                       int& searches_in_vain, const std::stop_token& stop)
     : layout_(layout),
       settings_(&settings),
       observer_(&observer),
@@ -25,7 +28,7 @@ WalSession::WalSession(const store::ServerLayout& layout, const WalReceiverSetti
       slots_(layout, settings, events_),
       node_(connect()),
       intake_(open_archive(), settings, observer, workers, std::move(progress)),
-      missing_(intake_, settings, events_) {}
+      missing_(intake_, settings, events_, searches_in_vain) {}
 
 Node WalSession::connect() {
   const auto rival = [this](const Node& other, const Node* chosen, const std::string& objection) {
@@ -75,12 +78,14 @@ void WalSession::run() {
   intake_.finish_interrupted();
   take_line();
   slot_ = slots_.prepare(node_, intake_.archive().identity().wal_segment_size, stop_);
+  leftovers_.emplace(layout_, *settings_, node_, events_);
   warn_of_blind_start();
   std::optional<StreamStart> start = next_start();
   while (start) {
     try {
       start = receive(*start);
     } catch (const ServerError& error) {
+      note_progress(*start);
       start = after_refusal(*start, error);
     }
   }
@@ -97,11 +102,12 @@ void WalSession::warn_of_blind_start() {
 
 std::optional<StreamStart> WalSession::receive(const StreamStart& start) {
   const auto end = intake_.receive(node_.connection, &settings_->slot, start, stop_);
+  note_progress(start);
   switch (end.why) {
     case StreamEnd::Why::stop_asked:
       return std::nullopt;
     case StreamEnd::Why::timeline_ended:
-      return switch_timeline(start.position.timeline, end.next.value());
+      return switch_timeline(start, end);
     case StreamEnd::Why::reached:
       break;
   }
@@ -136,8 +142,22 @@ StreamStart WalSession::next_start() {
                       events_.all());
 }
 
-StreamStart WalSession::switch_timeline(postgres::TimelineId from, const postgres::WalPosition& next) {
+void WalSession::note_progress(const StreamStart& start) {
+  const auto received = intake_.progress().received;
+  if (received && received->timeline == start.position.timeline && received->lsn > start.position.lsn)
+    switches_ = refusals_ = 0;
+}
+
+StreamStart WalSession::switch_timeline(const StreamStart& start, const StreamEnd& end) {
   const auto& peer = node_.connection.peer();
+  const auto from = start.position.timeline;
+  const auto next = end.next.value();
+  if (++switches_ > kMostSwitchesWithoutWal) {
+    throw ProtocolError(
+        fmt::format("{}: ended {} timelines one after the other without any WAL; the last is "
+                    "timeline {}",
+                    peer, switches_, from.to_string()));
+  }
   const auto history = timeline_history(node_.connection, next.timeline);
   const auto line = postgres::TimelineHistory::parse(next.timeline, history.content);
   if (line.end_of(from) != next.lsn) {
@@ -152,8 +172,10 @@ StreamStart WalSession::switch_timeline(postgres::TimelineId from, const postgre
   report_branch_left(peer, line, from, archive, events_);
   observer_->timeline_switched(from, next.timeline, next.lsn);
   const auto segment = postgres::WalSegment::holding(next, archive.identity().wal_segment_size);
+  // What was reported on the old timeline may lie behind the fork, and the server must not hear less now.
   return {{next.timeline, segment.begin(archive.identity().wal_segment_size)},
-          std::max({next.lsn, archive.partial_end(segment), slot_.restart_lsn.value_or(postgres::Lsn())}),
+          std::max({next.lsn, archive.partial_end(segment), start.report_from,
+                    end.received_to.value_or(postgres::Lsn()), slot_.restart_lsn.value_or(postgres::Lsn())}),
           {}};
 }
 
@@ -166,6 +188,9 @@ StreamStart WalSession::after_refusal(const StreamStart& start, const ServerErro
     return next_start();
   }
   if (error.sqlstate() != kNoSuchFile) throw error;
+  // It may be losing WAL faster than we ask for it; each time would be another gap.
+  if (++refusals_ > kMostRefusalsWithoutWal)
+    throw ConnectionLost(fmt::format("{}; the {}th such answer without any WAL", error.what(), refusals_));
   refresh();
   slot_ = slots_.prepare(node_, size, stop_);
   begin_at_ = missing_.settle(node_, *line_, start, slot_, error, stop_);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <stop_token>
 
+#include "streaming/leftover_slots.h"
 #include "streaming/missing_wal.h"
 #include "streaming/slot_keeper.h"
 
@@ -11,12 +12,13 @@ namespace pgkeep::streaming {
 
 /// One connection of a WalReceiver, from the choice of a host to its end: confirms the identity, takes over
 /// the server's histories, sees to the slot, and streams until stop is asked, from one timeline to the next
-/// and past what cannot be had any more. Borrows everything. Threads: one.
+/// and past what cannot be had any more. Throws, so that a pause follows, when a server keeps sending it on
+/// without any WAL. Borrows everything. Threads: one.
 class WalSession {
  public:
   WalSession(const store::ServerLayout& layout, const WalReceiverSettings& settings,
              WalReceiverObserver& observer, WalWorkers& workers, WalIntake::Progress progress,
-             const std::stop_token& stop);
+             int& searches_in_vain, const std::stop_token& stop);
   /// Until stop is asked.
   void run();
 
@@ -28,7 +30,8 @@ class WalSession {
   void refresh();
   void warn_of_blind_start();
   StreamStart next_start();
-  StreamStart switch_timeline(postgres::TimelineId from, const postgres::WalPosition& next);
+  StreamStart switch_timeline(const StreamStart& start, const StreamEnd& end);
+  void note_progress(const StreamStart& start);
   /// Nothing when stop was asked.
   std::optional<StreamStart> receive(const StreamStart& start);
   StreamStart after_refusal(const StreamStart& start, const ServerError& error);
@@ -46,6 +49,10 @@ class WalSession {
   SlotPosition slot_;
   std::optional<postgres::Lsn> begin_at_;  // when nothing of the line is held
   bool slot_renewed_ = false;
+  // Since WAL was received last:
+  int switches_ = 0;
+  int refusals_ = 0;
+  std::optional<LeftoverSlots> leftovers_;  // last: its thread uses the events
 };
 
 }  // namespace pgkeep::streaming

@@ -15,6 +15,8 @@ namespace pgkeep::test {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
@@ -64,6 +66,17 @@ void rewind_and_follow(PostgresCluster& old_one, const PostgresCluster& primary)
       old_one.program({"pg_rewind", "--target-pgdata", old_one.data_directory().native(), "--source-server",
                        primary.conninfo(), "--write-recovery-conf", "--no-sync"}));
   old_one.start();
+}
+
+/// Makes the stopped server a standby, of the server in `conninfo`.
+void become_standby(const PostgresCluster& cluster, const std::string& conninfo) {
+  cluster.append_to_conf("primary_conninfo = '" + conninfo + "'");
+  std::ofstream(cluster.data_directory() / "standby.signal");
+}
+
+/// The names of the slots.
+std::string slots(const PostgresCluster& cluster) {
+  return cluster.value("SELECT coalesce(string_agg(slot_name, ','), '') FROM pg_replication_slots");
 }
 
 class Failover : public ::testing::TestWithParam<int> {
@@ -160,6 +173,34 @@ TEST_P(Failover, OfAPrimaryAndAnOldOneTheNewOneIsFollowed) {
   EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), "latest", "recovered")), "2000");
 }
 
+TEST_P(Failover, ABackupIsTakenOfTheNewPrimaryThoughTheOldOneIsUp) {
+  auto old_one = PostgresCluster::create(GetParam(), {.settings = {{"wal_keep_size", "512MB"}}});
+  auto new_one = PostgresCluster::standby_of(old_one);
+  BackupHost host;
+  host.add_server("main", conninfo_of(old_one, new_one), {{"longest_retry", "1s"}});
+  auto receiver = host.receive_wal(old_one);
+  add_rows(old_one, 1, 1000);
+  wait_until_replayed(new_one, old_one.current_lsn());
+  old_one.stop();
+  new_one.promote();
+  new_one.wait_until_recovered();
+  wait_until_streaming(new_one);
+  old_one.start();  // nobody has told it
+  add_rows(new_one, 1001, 2000);
+
+  const auto taken = host.backup();
+  wait_until_flushed(new_one);
+  EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), taken, "recovered")), "2000");
+
+  // With the old one alone to choose from, none is taken at all; the stream does not come into it.
+  host.set_conninfo("main", old_one.conninfo());
+  const auto refused = host.pgkeep({"backup", "main"});
+  EXPECT_EQ(refused.exit_code, 6) << refused.text();
+  EXPECT_THAT(refused.err, HasSubstr("is on timeline 1, but WAL of timeline 2 was received already"));
+  EXPECT_THAT(host.backup_ids(), ElementsAre(taken));
+  end_in_order(receiver);
+}
+
 TEST_P(Failover, APromotedStandbyThatIsBehindIsFollowedAndTheRestStays) {
   auto primary = PostgresCluster::create(GetParam(), {.settings = {{"wal_keep_size", "512MB"}}});
   auto standby = PostgresCluster::standby_of(primary);
@@ -192,6 +233,60 @@ TEST_P(Failover, APromotedStandbyThatIsBehindIsFollowedAndTheRestStays) {
   EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), "latest", "new_line")), "1010");
   EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), "latest", "old_line", {"--target-tli", "1"})),
             "1400");
+}
+
+TEST_P(Failover, ACleanSwitchoverLeavesNoSlotOnTheStandby) {
+  auto first = PostgresCluster::create(GetParam(), {.settings = {{"wal_keep_size", "512MB"}}});
+  auto second = PostgresCluster::standby_of(first);
+  BackupHost host;
+  host.add_server("main", conninfo_of(first, second), {{"longest_retry", "1s"}});
+  auto receiver = host.receive_wal(first);
+  EXPECT_EQ(slots(first), "pgkeep");
+  wait_until_replayed(second, first.current_lsn());
+  first.stop();
+  second.promote();
+  second.wait_until_recovered();
+  wait_until_streaming(second);
+  become_standby(first, second.conninfo());
+  first.start();
+  wait_until([&] { return slots(first).empty(); }, "the slot on the old primary is dropped");
+  EXPECT_EQ(slots(second), "pgkeep");
+  add_rows(second, 1, 10);
+  wait_until_flushed(second);
+  end_in_order(receiver);
+  EXPECT_THAT(events(host), Contains("slot_dropped").Times(1));
+}
+
+TEST_P(Failover, ABranchIsRefusedWhoseParentOnlyHasTheNumberOfOurs) {
+  auto primary = PostgresCluster::create(GetParam(), {.settings = {{"wal_keep_size", "512MB"}}});
+  auto ours = PostgresCluster::standby_of(primary);
+  auto other = PostgresCluster::standby_of(primary);
+  wait_until_replayed(other, primary.current_lsn());
+  other.promote();  // timeline 2 from here
+  other.wait_until_recovered();
+  add_rows(primary, 1, 1000);
+  wait_until_replayed(ours, primary.current_lsn());
+  primary.lose();
+  ours.promote();  // and from there
+  ours.wait_until_recovered();
+  BackupHost host(ours);
+  {
+    auto receiver = host.receive_wal(ours);
+    add_rows(ours, 1001, 2000);
+    wait_until_flushed(ours);
+    end_in_order(receiver);
+  }
+  other.execute("CHECKPOINT");
+  other.stop();
+  become_standby(other, "");
+  other.start();
+  other.promote();  // timeline 3
+  other.wait_until_recovered();
+  host.set_conninfo("main", other.conninfo());
+  const auto refused = host.pgkeep({"receive-wal", "main"});
+  EXPECT_EQ(refused.exit_code, 6) << refused.text();
+  EXPECT_THAT(refused.text(), testing::HasSubstr("two branches"));
+  EXPECT_THAT(events(host), Contains("split_brain"));
 }
 
 class LostSlot : public ::testing::TestWithParam<int> {

@@ -268,6 +268,17 @@ TEST_F(WalArchiveTest, SyncsAPartialAndNothingWhenThereIsNone) {
   EXPECT_FALSE(partial_is_there(five.next()));
 }
 
+TEST_F(WalArchiveTest, TakesBackTheEndOfAPartial) {
+  const WalSegment five{kOne, 5};
+  received(five, kMiB);
+  archive_.cut_partial(five, Lsn(5 * kMiB + 1000));
+  EXPECT_EQ(archive_.partial_end(five), Lsn(5 * kMiB + 1000));
+  EXPECT_EQ(std::filesystem::file_size(layout_.partial(five, size_)), kMiB);
+  archive_.cut_partial(five, Lsn(5 * kMiB));
+  EXPECT_FALSE(partial_is_there(five));
+  archive_.cut_partial(five, Lsn(5 * kMiB));
+}
+
 TEST_F(WalArchiveTest, EndsAPartialBehindItsLastByteThatIsNotZero) {
   received({kOne, 5}, 1001);
   EXPECT_EQ(archive_.partial_end({kOne, 5}), Lsn(5 * kMiB + 1008));
