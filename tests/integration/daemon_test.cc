@@ -200,18 +200,37 @@ TEST_P(Daemon, ProtectsThePrimaryAndBacksUpAnew) {
   write_wal(cluster, 160);
   wait_until([&] { return events("main").find("slot_given_up") != std::string::npos; },
              "the slot is given up");
-  wait_until(
-      [&] {
-        cluster.execute("CHECKPOINT");
-        return events("main").find("\"gap\"") != std::string::npos;
-      },
-      "the WAL that was removed is known to be lost");
+  // What is being sent would come to the end of its segment, though the server has removed that.
+  network.cut();
+  cluster.execute("CHECKPOINT");
   network.resume();
+  wait_until([&] { return events("main").find("\"gap\"") != std::string::npos; },
+             "the WAL that was removed is known to be lost");
   wait_until([&] { return host_.backup_ids().size() >= 2; }, "the daemon has taken a base backup");
   write_wal(cluster, 1);
   wait_until_flushed(cluster);
   EXPECT_EQ(contents(recover_and_start(host_, GetParam(), "latest", "recovered")), contents(cluster));
   EXPECT_THAT(report_of("main").at("backup"), "");
+}
+
+TEST_P(Daemon, LeavesASlotAloneThatAnApplicationOwns) {
+  const auto cluster = PostgresCluster::create(GetParam(), {.settings = {{"wal_level", "logical"}}});
+  cluster.execute("SELECT pg_create_logical_replication_slot('app', 'pgoutput')");
+  add_server("main", cluster.conninfo());
+  add_server("mistaken", cluster.conninfo(),
+             {{"slot", "app"}, {"protect_primary", "{retain_at_most: 16MiB}"}});
+  auto daemon = host_.serve(cluster);
+  write_wal(cluster, 24);
+  const auto seen = [&] {
+    const auto slot = report_of("mistaken").at("slot");
+    return slot.is_null() ? std::string() : slot.at("seen").get<std::string>();
+  };
+  for (int looks = 0; looks < 3; ++looks) {
+    const auto before = seen();
+    wait_until([&] { return seen() > before; }, "the slot is looked at");
+  }
+  EXPECT_EQ(cluster.value("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'app'"), "1");
+  EXPECT_EQ(events("mistaken").find("slot_given_up"), std::string::npos);
 }
 
 TEST_P(Daemon, BacksUpAnewWhenTheSlotWasLostWhileItWasAway) {
