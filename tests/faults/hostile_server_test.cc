@@ -1,18 +1,14 @@
 // Whatever a server sends that no server should: it is refused with an error that says what, and nothing in
 // the archive changes. receive-wal stays up or ends in order; the daemon stays up, and goes on with the
 // others.
-#include <atomic>
 #include <csignal>
 #include <functional>
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "catalog/io/guarded.h"
+#include "tests/faults/scripted_peer.h"
 #include "tests/support/backup_host.h"
-#include "tests/support/sample_wal.h"
 #include "tests/support/wait_until.h"
-#include "tests/unit/streaming/fake_server.h"
 
 namespace pgkeep::test {
 namespace {
@@ -20,139 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::string_literals;
 using ::testing::HasSubstr;
-using Row = std::vector<FakeSession::Cell>;
-
-constexpr postgres::TimelineId kOne(1);
-constexpr postgres::WalSegment kFive{kOne, 5};
-constexpr auto kBytes = kSampleSegmentBytes;
-constexpr std::uint64_t kBegin = 5 * kBytes;
-constexpr std::uint64_t kSixBegin = 6 * kBytes;
-constexpr std::size_t kOfSix = 16384;  // what is received of segment 6
-constexpr const char* kFiveArchived = "wal/00000001/00000000/000000010000000000000005.zst";
-constexpr const char* kSixArchived = "wal/00000001/00000000/000000010000000000000006.zst";
-
-std::string wal_message(std::uint64_t start, io::ByteView data) {
-  std::string message(25, '\0');
-  message[0] = 'w';
-  auto* bytes = reinterpret_cast<std::byte*>(message.data());
-  io::store_be(bytes + 1, start);
-  io::store_be(bytes + 9, start + data.size());
-  message += io::as_text(data);
-  return message;
-}
-
-std::string keepalive() {
-  std::string message(18, '\0');
-  message[0] = 'k';
-  message[17] = 1;  // answer at once
-  return message;
-}
-
-/// Plays along when the client ends the stream.
-void say_goodbye(FakeSession& session) {
-  while (const auto message = session.read_message()) {
-    if (message->first != 'c') continue;
-    session.copy_done();
-    session.complete("START_STREAMING");
-    session.complete("START_REPLICATION");
-    return session.ready();
-  }
-}
-
-/// In messages as large as a server's.
-void send_wal(FakeSession& session, std::uint64_t start, io::ByteView data) {
-  constexpr std::size_t kMessage = 128u << 10;
-  for (std::size_t at = 0; at < data.size(); at += kMessage) {
-    session.copy_data(wal_message(start + at, data.subspan(at, std::min(kMessage, data.size() - at))));
-  }
-}
-
-/// What a server is and does: a good one, until something of it is changed.
-struct Behaviour {
-  Row system{kSampleSystem.to_string(), "1", postgres::Lsn(kSixBegin + kOfSix).to_string(), std::nullopt};
-  Row slot{"physical", postgres::Lsn(kBegin).to_string(), "1"};
-  std::string segment_size = "1MB";
-  Row history{"00000002.history", "1\t0/600000\tpromoted\n"};
-  /// After CopyBoth.
-  std::function<void(FakeSession&)> stream = [](FakeSession& session) { session.wait_for_hangup(); };
-  bool hangs_up = false;  // then
-};
-
-/// Answers as a PostgreSQL 18 does.
-class Peer {
- public:
-  std::string conninfo() const { return server_.conninfo() + " dbname=postgres"; }
-  void behaves(Behaviour behaviour) {
-    behaviour_.with([&](auto& now) { now = std::move(behaviour); });
-    streams_ = 0;
-  }
-  /// Times that WAL was asked for since then.
-  int streams() const { return streams_; }
-
- private:
-  void serve(FakeSession& session) {
-    const auto now = behaviour_.with([](const auto& behaviour) { return behaviour; });
-    session.read_startup();
-    session.welcome();
-    for (auto query = session.read_query(); !query.empty(); query = session.read_query()) {
-      if (!query.starts_with("START_REPLICATION")) {
-        answer(session, now, query);
-        continue;
-      }
-      ++streams_;
-      session.copy_both();
-      now.stream(session);
-      if (now.hangs_up) return;
-    }
-  }
-  static void answer(FakeSession& session, const Behaviour& now, const std::string& query) {
-    const auto row = [&](const Row& cells) {
-      session.answer(std::vector<std::string>(cells.size(), "column"), {cells});
-    };
-    if (query == "IDENTIFY_SYSTEM") return row(now.system);
-    if (query.starts_with("READ_REPLICATION_SLOT")) return row(now.slot);
-    if (query.starts_with("TIMELINE_HISTORY")) return row(now.history);
-    if (query == "SHOW in_hot_standby") return row({"off"});
-    if (query == "SHOW block_size") return row({"8192"});
-    if (query == "SHOW wal_segment_size") return row({now.segment_size});
-    if (query.starts_with("SELECT pg_catalog.set_config")) return row({""});
-    session.error("42501", "permission denied");
-    session.ready();
-  }
-
-  io::Guarded<Behaviour> behaviour_;
-  std::atomic<int> streams_ = 0;
-  FakeServer server_{[this](FakeSession& session) { serve(session); }};  // last: it uses the others
-};
-
-/// A good server beside the bad one. It goes on with its segment 6 when it is told to, in the same stream.
-class Neighbour {
- public:
-  Neighbour() {
-    Behaviour good;
-    good.stream = [this](FakeSession& session) {
-      send_wal(session, kBegin, sample_wal(kFive));
-      goes_on_.wait(false);
-      send_wal(session, kSixBegin, sample_wal(kFive.next()));
-      say_goodbye(session);
-    };
-    peer_.behaves(good);
-  }
-  ~Neighbour() { go_on(); }
-  Neighbour(const Neighbour&) = delete;
-  Neighbour& operator=(const Neighbour&) = delete;
-  std::string conninfo() const { return peer_.conninfo(); }
-  int streams() const { return peer_.streams(); }
-  void go_on() {
-    goes_on_ = true;
-    goes_on_.notify_all();
-  }
-
- private:
-  std::atomic<bool> goes_on_ = false;
-  Peer peer_;  // last: it uses the other
-};
-
 /// Segment 5 is archived, and something of segment 6 received, when the server turns bad. By the command that
 /// is the parameter.
 class HostileServer : public ::testing::TestWithParam<const char*> {
@@ -259,7 +122,7 @@ class HostileServer : public ::testing::TestWithParam<const char*> {
     return bad;
   }
   /// A server that ends the timeline at once, and says so.
-  static Behaviour ends_timeline(const Row& next) {
+  static Behaviour ends_timeline(const Cells& next) {
     Behaviour bad;
     bad.stream = [next](FakeSession& session) {
       session.copy_data(keepalive());
@@ -274,7 +137,7 @@ class HostileServer : public ::testing::TestWithParam<const char*> {
     };
     return bad;
   }
-  static Behaviour is(Row system) {
+  static Behaviour is(Cells system) {
     Behaviour bad;
     bad.system = std::move(system);
     return bad;
