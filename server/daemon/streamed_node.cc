@@ -26,8 +26,8 @@ std::string expected_peer(const std::string& conninfo) {
   return streaming::peer_name(host.empty() ? address : host, port);
 }
 
-std::vector<streaming::ConnectionSettings> nodes_of_peer(std::vector<streaming::ConnectionSettings> nodes,
-                                                         const std::string& peer) {
+std::vector<streaming::ConnectionSettings> nodes_of_peer(
+    const std::vector<streaming::ConnectionSettings>& nodes, const std::string& peer) {
   auto known = nodes;
   std::erase_if(known, [&](const auto& node) { return expected_peer(node.conninfo) != peer; });
   return known.empty() ? nodes : known;

@@ -19,7 +19,7 @@ streaming::Connection open_streamed_node(const ServerConfig& server, const std::
 std::string expected_peer(const std::string& conninfo);
 
 /// Of the hosts of a conninfo those that Connection::peer() would name so; all of them when none is.
-std::vector<streaming::ConnectionSettings> nodes_of_peer(std::vector<streaming::ConnectionSettings> nodes,
-                                                         const std::string& peer);
+std::vector<streaming::ConnectionSettings> nodes_of_peer(
+    const std::vector<streaming::ConnectionSettings>& nodes, const std::string& peer);
 
 }  // namespace pgkeep::server
