@@ -9,6 +9,11 @@
 #include "catalog/io/error.h"
 
 namespace pgkeep::streaming {
+namespace {
+
+constexpr int kFirstWithLogicalSlotsOnStandbys = 16;
+
+}  // namespace
 
 LeftoverSlots::LeftoverSlots(const store::ServerLayout& layout, const WalReceiverSettings& settings,
                              const Node& node, EventReporter& events)
@@ -58,6 +63,9 @@ void LeftoverSlots::look_at(ConnectionSettings host, const std::stop_token& stop
     // A primary may be the one that is streamed from next.
     if (!node.standby || node.system.system != system_) return;
     if (!made_.has(settings_.slot, system_, peer)) return;
+    // Throws Refused when somebody has made a logical slot of that name meanwhile.
+    if (node.connection.major_version() >= kFirstWithLogicalSlotsOnStandbys)
+      read_slot(node.connection, settings_.slot, node.settings, stop);
     // Refused with 55006 while somebody uses it: the server decides that, there is no moment in between.
     const bool dropped = drop_slot(node.connection, settings_.slot);
     if (dropped) {
@@ -70,6 +78,8 @@ void LeftoverSlots::look_at(ConnectionSettings host, const std::stop_token& stop
     // It is in use, or the server is about to go: it is looked at again.
   } catch (const ConnectionLost&) {
     // The host is not there.
+  } catch (const Refused&) {
+    // The slot is somebody else's.
   }
 }
 

@@ -371,6 +371,48 @@ TEST_P(LostSlot, IsMadeUpForByTheOtherNode) {
   EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), "latest", "recovered")), std::to_string(last));
 }
 
+TEST_P(LostSlot, IsNoReasonToGiveUpWalThatAnotherNodeHasWhichIsDown) {
+  auto primary = PostgresCluster::create(GetParam(), forgetful());
+  auto standby = PostgresCluster::standby_of(primary);
+  standby.append_to_conf("wal_keep_size = '1GB'");
+  standby.restart();
+  BackupHost host;
+  host.add_server("main", conninfo_of(primary, standby), {{"longest_retry", "10s"}});
+  {
+    auto receiver = host.receive_wal(primary);
+    add_rows(primary, 1, 1000);
+    wait_until_flushed(primary);
+    end_in_order(receiver);
+  }
+  write_until_lost(primary, 1001, &standby);
+  standby.stop();
+  auto receiver = host.start_pgkeep({"receive-wal", "main"});
+  receiver.wait_for_output("not all answer");
+  standby.start();
+  wait_until_flushed(primary);
+  end_in_order(receiver);
+  EXPECT_THAT(events(host), Not(Contains("gap")));
+}
+
+TEST_P(LostSlot, LeavesAGapWhenTheOtherNodeDoesNotComeBack) {
+  auto primary = PostgresCluster::create(GetParam(), forgetful());
+  auto standby = PostgresCluster::standby_of(primary);
+  BackupHost host;
+  host.add_server("main", conninfo_of(primary, standby), {{"longest_retry", "1s"}});
+  {
+    auto receiver = host.receive_wal(primary);
+    add_rows(primary, 1, 1000);
+    wait_until_flushed(primary);
+    end_in_order(receiver);
+  }
+  standby.stop();
+  write_until_lost(primary, 1001);
+  auto receiver = host.receive_wal(primary);
+  wait_until_flushed(primary);
+  end_in_order(receiver);
+  EXPECT_THAT(events(host), Contains("gap").Times(1));
+}
+
 TEST_P(LostSlot, ForIdlenessIsMadeAnewAndNothingIsMissing) {
   if (GetParam() < 18) GTEST_SKIP() << "only PostgreSQL 18 and later invalidate idle slots";
   const auto source = PostgresCluster::create(
