@@ -11,8 +11,10 @@
 #include "catalog/server_catalog.h"
 #include "catalog/store/sweep.h"
 #include "streaming/backup_sink.h"
+#include "streaming/nodes.h"
 #include "streaming/shared_observer.h"
 #include "streaming/wal_companion.h"
+#include "streaming/wal_start.h"
 
 namespace pgkeep::streaming {
 namespace {
@@ -21,6 +23,7 @@ namespace {
 constexpr std::size_t kNoticesKept = 1000;
 constexpr std::size_t kNoticeBytes = 1024;
 constexpr std::size_t kMaxWalRanges = 1000;
+constexpr int kOnlyRead = 1;  // a level of compression that is not used
 
 /// What only an SQL session tells: the names of the tablespaces, and the server's clock. A server that
 /// refuses the session is backed up all the same.
@@ -77,6 +80,8 @@ class BackupRun {
   store::BackupId free_id() const;
   std::unique_ptr<store::BackupReader> newest_backup(postgres::SystemIdentifier system);
   void sweep();
+  Node connect();
+  std::string object_to(Node& node) const;
   void describe_server(Connection& connection, const SystemInfo& system,
                        const catalog::ServerIdentity& identity, store::BackupRecord& record) const;
   void describe_content(const BackupSink& sink, ServerFacts& facts, store::BackupRecord& record) const;
@@ -122,17 +127,46 @@ void BackupRun::sweep() {
   }
 }
 
+/// The node that WAL is received from too, for that of any other may never come. Of another primary beside it
+/// the receiver tells.
+Node BackupRun::connect() {
+  return choose_node(
+      job_.connection, [this](Node& node) { return object_to(node); },
+      [](const Node& /*rival*/, const Node* /*chosen*/, const std::string& /*objection*/) {}, stop_);
+}
+
+std::string BackupRun::object_to(Node& node) const {
+  const auto identity = catalog::read_identity(layout_);
+  if (!identity) return {};
+  if (identity->system != node.system.system) {
+    return fmt::format("{} is another cluster (system identifier {}, here {})", node.connection.peer(),
+                       node.system.system.to_string(), identity->system.to_string());
+  }
+  try {
+    require_on_line(node.connection.peer(), ask_line(node.connection, node.system),
+                    {layout_, *identity, kOnlyRead});
+    return {};
+  } catch (const Refused& refused) {
+    return refused.what();
+  } catch (const ServerError& error) {
+    return error.what();  // it does not know its own history
+  }
+}
+
 store::BackupRecord BackupRun::take() {
   const auto lock = io::FileLock::acquire(layout_.writer_lock(), "backup");
   sweep();
-  auto connection = Connection::open(job_.connection, ConnectionKind::physical, stop_);
-  const auto system = identify_system(connection);
+  auto node = connect();
+  auto& connection = node.connection;
+  const auto& system = node.system;
   const auto identity = ask_identity(connection, system);
   catalog::confirm_identity(layout_, identity);
+  // To the only host of a conninfo nobody has objected yet.
+  require_on_line(connection.peer(), ask_line(connection, system), {layout_, identity, kOnlyRead});
   WalCompanion wal(layout_, identity, job_.wal, observer_, stop_);
   wal.wait_until_streaming();
 
-  ServerFacts facts(job_.connection, observer_, stop_);
+  ServerFacts facts(node.settings, observer_, stop_);
   store::BackupRecord record(free_id());
   connection.on_notice([&](std::string_view severity, std::string_view message) {
     observer_.warning(fmt::format("PostgreSQL: {}: {}", severity, message));

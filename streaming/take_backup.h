@@ -1,6 +1,6 @@
 #pragma once
 
-#include <chrono>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -14,15 +14,18 @@ namespace pgkeep::streaming {
 struct BackupJob {
   std::string server;             // its name in the configuration
   ConnectionSettings connection;  // application_name pgkeep_backup
-  WalReceiverSettings wal;        // used when no receiver runs for the server
+  /// Of a receiver of our own, when none runs for the server; nothing: one that runs is waited for.
+  std::optional<WalReceiverSettings> wal;
   BaseBackupOptions base_backup;
   store::BackupWriterSettings store;
 };
 
 /// Takes one base backup and returns its committed record.
 ///
-/// Order: writer lock; sweep of what unfinished attempts left; identity; WAL is being received (by a running
-/// receiver, or by one of our own that lives as long as the backup); BASE_BACKUP into the store, compared
+/// Order: writer lock; sweep of what unfinished attempts left; the node that a receiver would choose, its
+/// identity and line of timelines (off the line of what was received, its WAL would never come: OtherBranch);
+/// WAL is being received (by a running receiver, or by one of our own that lives as long as the backup);
+/// BASE_BACKUP into the store, compared
 /// with the newest backup; manifest compared; all of it made durable; all WAL from start to end archived;
 /// commit record; index row. Anything thrown before the commit record leaves no backup. `run` in the journal
 /// and index says how it went, also when it failed. Throws what its parts throw; Busy when another writer is

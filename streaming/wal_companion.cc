@@ -1,28 +1,37 @@
 #include "streaming/wal_companion.h"
 
+#include <algorithm>
+#include <ranges>
+#include <utility>
+
 #include <fmt/format.h>
 
+#include "catalog/event_journal.h"
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "catalog/process_identity.h"
+#include "catalog/wal_continuity.h"
 
 namespace pgkeep::streaming {
 namespace {
 
 /// How often a receiver in another process is looked after; ours tells at once.
 constexpr std::chrono::milliseconds kLookEvery{20};
+/// How often it is asked whether what is missing can still come.
+constexpr std::chrono::seconds kDoubtEvery{1};
+constexpr int kOnlyRead = 1;  // a level of compression that is not used
 
 }  // namespace
 
 WalCompanion::WalCompanion(const store::ServerLayout& layout, const catalog::ServerIdentity& identity,
-                           const WalReceiverSettings& settings, io::ProgressObserver& observer,
+                           std::optional<WalReceiverSettings> own_receiver, io::ProgressObserver& observer,
                            std::stop_token stop)
     : layout_(layout),
-      settings_(settings),
+      own_receiver_(std::move(own_receiver)),
       observer_(&observer),
       stop_(std::move(stop)),
-      archive_(layout, identity, settings.compression_level) {
-  settings_.purpose = "backup";
+      archive_(layout, identity, kOnlyRead) {
+  if (own_receiver_) own_receiver_->purpose = "backup";
   look_after_receiver();
 }
 
@@ -31,11 +40,11 @@ WalCompanion::~WalCompanion() = default;  // the thread is asked to stop and joi
 void WalCompanion::look_after_receiver() {
   std::unique_lock lock(mutex_);
   if (failure_) std::rethrow_exception(failure_);
-  if (thread_.joinable() && !ended_) return;
+  if (!own_receiver_ || (thread_.joinable() && !ended_)) return;
   if (io::FileLock::holder(layout_.receiver_lock())) return;
   WalReceiverObserver& told = *this;
   if (!workers_) workers_.emplace(1, 1);
-  receiver_ = std::make_unique<WalReceiver>(layout_, settings_, told, *workers_);
+  receiver_ = std::make_unique<WalReceiver>(layout_, *own_receiver_, told, *workers_);
   ended_ = false;
   lock.unlock();
   thread_ = std::jthread([this](const std::stop_token& stop) {
@@ -82,8 +91,10 @@ void WalCompanion::wait_until_streaming() {
       const std::scoped_lock lock(mutex_);
       const bool ours = thread_.joinable() && !ended_;
       if (ours && receiver_->streaming()) return;
-      if (!ours) break;  // a receiver in another process reconnects by itself: that it runs is enough
+      // Another receiver reconnects by itself: that it runs is enough.
+      if (!ours && (own_receiver_ || io::FileLock::holder(layout_.receiver_lock()))) break;
     }
+    observer_->progress({"waiting for a WAL stream", 0, 0});
     wait_a_moment();
   }
   // Better now than after hours of copying.
@@ -96,25 +107,95 @@ void WalCompanion::wait_until_kept(const postgres::WalPosition& start, const pos
   const auto size = archive_.identity().wal_segment_size;
   const auto last = postgres::WalSegment::ending(end, size);
   auto next = postgres::WalSegment::holding(start, size);
+  std::chrono::steady_clock::time_point doubt_again;
   while (true) {
-    // A segment of the past may be archived under an older timeline of the same line.
-    const auto history = archive_.history(end.timeline);
+    Wanted wanted{start, end,
+                  archive_.history(end.timeline).value_or(postgres::TimelineHistory(end.timeline))};
     while (next.number <= last.number) {
-      next.timeline = history ? history->timeline_at(next.begin(size)) : end.timeline;
-      if (!archive_.has(next) && !archive_.has({end.timeline, next.number})) break;
+      next.timeline = wanted.line.timeline_at(next.begin(size));
+      if (!is_archived(wanted, next)) break;
       ++next.number;
     }
     if (next.number > last.number) return;
-    if (from_standby && history && archive_.holds(*history, start.lsn, end.lsn)) {
-      // What is there may not be on the disk yet: another process may be between its write and its fsync.
-      archive_.sync_partial(last);
-      if (archive_.holds(*history, start.lsn, end.lsn)) return;
+    if (const auto now = std::chrono::steady_clock::now(); now >= doubt_again) {
+      doubt_again = now + kDoubtEvery;
+      wanted.line = line_through(end.timeline);
+      refuse_what_is_lost(wanted, next);
+      const bool promoted = wanted.line.timeline() != end.timeline;
+      if (promoted && is_held(wanted)) return;
+      if (promoted) refuse_what_was_left(wanted, next);
     }
+    if (from_standby && is_held(wanted)) return;
     observer_->progress({"waiting for WAL segment " + next.name(size), 0, 0});
     look_after_receiver();
     warn_of_other();
     wait_a_moment();
   }
+}
+
+/// The line of the newest timeline with WAL, if it goes through `timeline`: the server is on it.
+postgres::TimelineHistory WalCompanion::line_through(postgres::TimelineId timeline) const {
+  const auto newest = catalog::newest_timeline(archive_.inventory());
+  if (newest && *newest > timeline) {
+    if (auto line = archive_.history(*newest); line && line->contains(timeline)) return *std::move(line);
+  }
+  return archive_.history(timeline).value_or(postgres::TimelineHistory(timeline));
+}
+
+/// The file of a later timeline begins with a copy of what the earlier ones left in that segment; so any
+/// timeline of the line will do that is not left before the last byte that is needed.
+bool WalCompanion::is_archived(const Wanted& wanted, const postgres::WalSegment& segment) const {
+  const auto needed_to = std::min(wanted.end.lsn, segment.end(archive_.identity().wal_segment_size));
+  const auto has_it = [&](postgres::TimelineId timeline) {
+    const auto left = wanted.line.end_of(timeline);
+    return (!left || *left >= needed_to) && archive_.has({timeline, segment.number});
+  };
+  return has_it(wanted.line.timeline()) ||
+         std::ranges::any_of(wanted.line.ancestors(), has_it, &postgres::TimelineHistory::Ancestor::timeline);
+}
+
+bool WalCompanion::is_held(const Wanted& wanted) const {
+  if (!archive_.holds(wanted.line, wanted.start.lsn, wanted.end.lsn)) return false;
+  // What is there may not be on the disk yet: another process may be between its write and its fsync.
+  const auto size = archive_.identity().wal_segment_size;
+  const auto first = postgres::WalSegment::holding(wanted.start, size).number;
+  const auto last = postgres::WalSegment::ending(wanted.end, size).number;
+  for (const auto& partial : archive_.inventory().partials)
+    if (partial.number >= first && partial.number <= last) archive_.sync_partial(partial);
+  return archive_.holds(wanted.line, wanted.start.lsn, wanted.end.lsn);
+}
+
+/// Nothing of a segment in a gap comes any more by the stream. What was pushed all the same is there.
+void WalCompanion::refuse_what_is_lost(const Wanted& wanted, const postgres::WalSegment& missing) const {
+  const auto size = archive_.identity().wal_segment_size;
+  const auto needed_from = std::max(wanted.start.lsn, missing.begin(size));
+  const auto events = catalog::EventJournal(layout_).read();
+  const auto tells_of_it = [&](const catalog::Event& event) {
+    if (event.kind != catalog::EventKind::gap || !event.range) return false;
+    const auto& range = *event.range;
+    const auto left = wanted.line.end_of(range.timeline);
+    return wanted.line.contains(range.timeline) && (!left || range.begin < *left) &&
+           range.begin < missing.end(size) && std::min(range.end, left.value_or(range.end)) > needed_from;
+  };
+  const auto newest_first = events | std::views::reverse;
+  const auto gap = std::ranges::find_if(newest_first, tells_of_it);
+  if (gap == newest_first.end() || is_archived(wanted, missing)) return;
+  throw Error(fmt::format(
+      "the backup needs WAL segment {}, which never comes: WAL from {} to {} of timeline {} is lost, as {}. "
+      "Nothing of the backup is kept; take another one",
+      missing.name(size), gap->range->begin.to_string(), gap->range->end.to_string(),
+      gap->range->timeline.to_string(), gap->cause));
+}
+
+/// Until the end, the backup is not consistent, and no server goes on from where this one left.
+void WalCompanion::refuse_what_was_left(const Wanted& wanted, const postgres::WalSegment& missing) const {
+  const auto left = wanted.line.end_of(wanted.end.timeline);
+  if (!left || *left >= wanted.end.lsn) return;
+  throw Error(fmt::format(
+      "the backup needs the WAL of timeline {} up to {}, but the server left that timeline at {} for "
+      "timeline {}, and segment {} never comes. Nothing of the backup is kept; take another one",
+      wanted.end.timeline.to_string(), wanted.end.lsn.to_string(), left->to_string(),
+      wanted.line.timeline().to_string(), missing.name(archive_.identity().wal_segment_size)));
 }
 
 void WalCompanion::connected(const Connection& /*connection*/, const SystemInfo& /*system*/) {}

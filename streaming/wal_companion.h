@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <memory>
@@ -16,12 +17,13 @@
 namespace pgkeep::streaming {
 
 /// Sees to it that WAL arrives while a backup is taken: by the receiver that runs for the server already, or,
-/// when none does (or it ends meanwhile), by one of its own that lives as long as this object. Threads: the
-/// backup's, besides its own.
+/// when none does (or it ends meanwhile), by one of its own that lives as long as this object; without
+/// settings for one of its own it waits until another runs. Threads: the backup's, besides its own.
 class WalCompanion final : private WalReceiverObserver {
  public:
   WalCompanion(const store::ServerLayout& layout, const catalog::ServerIdentity& identity,
-               const WalReceiverSettings& settings, io::ProgressObserver& observer, std::stop_token stop);
+               std::optional<WalReceiverSettings> own_receiver, io::ProgressObserver& observer,
+               std::stop_token stop);
   ~WalCompanion() override;
   WalCompanion(const WalCompanion&) = delete;
   WalCompanion& operator=(const WalCompanion&) = delete;
@@ -29,8 +31,10 @@ class WalCompanion final : private WalReceiverObserver {
   /// Returns once WAL is being received. Throws what ended the receiver, or Interrupted; Error when another
   /// process receives and gets nothing unless somebody does something.
   void wait_until_streaming();
-  /// Returns once all WAL from start to end is kept: in whole archived segments, or, for the last one of a
-  /// backup from a standby (which cannot end its segment), durably in the partial one.
+  /// Returns once all WAL from start to end is kept: in whole archived segments, or, where the last one is
+  /// never ended (a standby cannot do it, and a server that was promoted goes on in the next timeline's),
+  /// durably in a partial one. Throws Error when some of it never comes: it is known to be lost, or the
+  /// server went over to another timeline before the end.
   void wait_until_kept(const postgres::WalPosition& start, const postgres::WalPosition& end,
                        bool from_standby);
 
@@ -49,11 +53,24 @@ class WalCompanion final : private WalReceiverObserver {
   /// Why the receiver of another process gets no WAL, as its state says.
   std::optional<std::string> trouble_of_other(catalog::StreamPhase phase) const;
   void warn_of_other();
+  /// What a backup needs. `line`: the server's, as far as it is known here, for it may have been promoted.
+  struct Wanted {
+    postgres::WalPosition start;
+    postgres::WalPosition end;
+    postgres::TimelineHistory line;
+  };
+  postgres::TimelineHistory line_through(postgres::TimelineId timeline) const;
+  bool is_archived(const Wanted& wanted, const postgres::WalSegment& segment) const;
+  /// With the bytes that partials hold; they are durable then.
+  bool is_held(const Wanted& wanted) const;
+  /// Where the gaps of the line that are known to be lost keep it from coming.
+  void refuse_what_is_lost(const Wanted& wanted, const postgres::WalSegment& missing) const;
+  void refuse_what_was_left(const Wanted& wanted, const postgres::WalSegment& missing) const;
   /// A moment, or less when something happens.
   void wait_a_moment();
 
   store::ServerLayout layout_;
-  WalReceiverSettings settings_;
+  std::optional<WalReceiverSettings> own_receiver_;
   io::ProgressObserver* observer_;
   std::stop_token stop_;
   catalog::WalArchive archive_;

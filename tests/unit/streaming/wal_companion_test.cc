@@ -1,0 +1,169 @@
+#include "streaming/wal_companion.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/lock.h"
+#include "catalog/postgres/wal_record.h"
+#include "tests/support/sample_wal.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::streaming {
+namespace {
+
+using catalog::WalRange;
+using postgres::Lsn;
+using postgres::TimelineId;
+using postgres::WalPosition;
+using postgres::WalSegment;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+constexpr TimelineId kOne{1};
+constexpr TimelineId kTwo{2};
+constexpr auto kMiB = test::kSampleSegmentBytes;
+constexpr const char* kHistoryTwo = "1\t0/680000\tpromoted\n";  // in the middle of segment 6
+
+/// Does once, when the backup begins to wait, what the world does meanwhile.
+class WaitingObserver final : public io::ProgressObserver {
+ public:
+  void meanwhile(std::function<void()> deed) { deed_ = std::move(deed); }
+  void progress(const io::Progress& /*progress*/) override {
+    if (deed_) std::exchange(deed_, nullptr)();
+  }
+  void note(std::string_view /*message*/) override {}
+  void warning(std::string_view /*message*/) override {}
+
+ private:
+  std::function<void()> deed_;
+};
+
+/// A backup from the middle of segment 5 to the end of `end`, whose WAL others receive.
+class WalCompanionTest : public testing::Test {
+ protected:
+  WalCompanionTest() { layout_.make(); }
+
+  /// A partial with that many bytes.
+  void received(const WalSegment& segment, std::size_t bytes) {
+    auto wal = test::sample_wal(segment);
+    // A record that ends in the middle, where the fork of these tests is.
+    io::store_le<std::uint32_t>(wal.data() + kMiB / 2 + postgres::kWalPageHeaderBytes,
+                                postgres::kWalRecordHeaderBytes);
+    std::fill(wal.begin() + static_cast<std::ptrdiff_t>(bytes), wal.end(), std::byte{0});
+    io::write_file_durably(layout_.partial(segment, size_), wal);
+  }
+  void archived(const WalSegment& segment) {
+    received(segment, kMiB);
+    auto partial = catalog::PartialSegment::open(layout_, segment, size_);
+    archive_.store_segment(partial, archive_.history(segment.timeline).value());
+  }
+  void lost(Lsn begin, Lsn end, TimelineId timeline = kOne) {
+    catalog::EventJournal(layout_).append(
+        {io::now(), catalog::EventKind::gap, "db1 removed it", WalRange{timeline, begin, end}});
+  }
+  void promoted() { archive_.store_history(kTwo, kHistoryTwo); }
+  void wait_until_kept(Lsn end, bool from_standby = false) {
+    WalCompanion(layout_, archive_.identity(), std::nullopt, observer_, stop_.get_token())
+        .wait_until_kept({kOne, Lsn(5 * kMiB + 1000)}, {kOne, end}, from_standby);
+  }
+
+  test::TempDirectory directory_;
+  store::ServerLayout layout_{directory_ / "main"};
+  postgres::WalSegmentSize size_ = test::sample_segment_size();
+  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  WaitingObserver observer_;
+  std::stop_source stop_;
+};
+
+TEST_F(WalCompanionTest, WaitsForAnotherReceiverWhenItMayNotBeOne) {
+  std::optional<io::FileLock> other;
+  observer_.meanwhile([&] { other = io::FileLock::acquire(layout_.receiver_lock(), "serve"); });
+  WalCompanion(layout_, archive_.identity(), std::nullopt, observer_, stop_.get_token())
+      .wait_until_streaming();
+  EXPECT_TRUE(other);
+}
+
+TEST_F(WalCompanionTest, WaitsUntilTheLastSegmentIsArchived) {
+  archived({kOne, 5});
+  received({kOne, 6}, kMiB / 2 + 8192);
+  observer_.meanwhile([&] { archived({kOne, 6}); });
+  wait_until_kept(Lsn(6 * kMiB + kMiB / 2));
+}
+
+TEST_F(WalCompanionTest, WaitsUntilStopIsAsked) {
+  observer_.meanwhile([&] { stop_.request_stop(); });
+  EXPECT_THROW(wait_until_kept(Lsn(6 * kMiB)), Interrupted);
+}
+
+// -------------------------------------------------------------------------------------------- gaps
+
+TEST_F(WalCompanionTest, RefusesABackupWhoseWalIsLost) {
+  archived({kOne, 5});
+  lost(Lsn(6 * kMiB), Lsn(9 * kMiB));
+  EXPECT_THAT([&] { wait_until_kept(Lsn(7 * kMiB)); },
+              ThrowsMessage<Error>(AllOf(HasSubstr("000000010000000000000006"), HasSubstr("db1 removed it"),
+                                         HasSubstr("Nothing of the backup is kept"))));
+}
+
+TEST_F(WalCompanionTest, RefusesABackupWhoseLastSegmentBreaksOffInAGap) {
+  archived({kOne, 5});
+  received({kOne, 6}, kMiB / 2 + 8192);
+  lost(Lsn(6 * kMiB + kMiB / 2 + 8192), Lsn(9 * kMiB));
+  EXPECT_THROW(wait_until_kept(Lsn(6 * kMiB + kMiB / 2), true), Error);
+}
+
+TEST_F(WalCompanionTest, TakesWhatWasLostAndPushedAllTheSame) {
+  archived({kOne, 5});
+  lost(Lsn(5 * kMiB), Lsn(7 * kMiB));
+  archived({kOne, 6});
+  wait_until_kept(Lsn(7 * kMiB));
+}
+
+TEST_F(WalCompanionTest, IsNotConcernedByGapsOfOtherWal) {
+  lost(Lsn(3 * kMiB), Lsn(5 * kMiB));
+  lost(Lsn(6 * kMiB), Lsn(9 * kMiB));
+  lost(Lsn(5 * kMiB), Lsn(9 * kMiB), kTwo);
+  observer_.meanwhile([&] { archived({kOne, 5}); });
+  wait_until_kept(Lsn(6 * kMiB));
+}
+
+// -------------------------------------------------------------------------------- another timeline
+
+TEST_F(WalCompanionTest, RefusesABackupThatEndsBehindWhereTheServerLeftItsTimeline) {
+  archived({kOne, 5});
+  received({kOne, 6}, kMiB / 2 + 8192);
+  observer_.meanwhile([&] {
+    promoted();
+    received({kTwo, 6}, kMiB / 2 + 8192);
+  });
+  EXPECT_THAT([&] { wait_until_kept(Lsn(7 * kMiB)); },
+              ThrowsMessage<Error>(AllOf(HasSubstr("left that timeline at 0/680000 for timeline 2"),
+                                         HasSubstr("Nothing of the backup is kept"))));
+}
+
+TEST_F(WalCompanionTest, TakesTheBytesThatTheNextTimelineBeginsWith) {
+  archived({kOne, 5});
+  promoted();
+  received({kTwo, 6}, kMiB / 2 + 8192);
+  wait_until_kept(Lsn(6 * kMiB + kMiB / 2));
+}
+
+TEST_F(WalCompanionTest, TakesTheSegmentThatIsArchivedUnderTheNextTimeline) {
+  archived({kOne, 5});
+  promoted();
+  archived({kTwo, 6});
+  wait_until_kept(Lsn(6 * kMiB + kMiB / 2));
+}
+
+TEST_F(WalCompanionTest, TakesWhatIsKeptThoughTheServerHasLeftItsTimeline) {
+  archived({kOne, 5});
+  archived({kOne, 6});
+  promoted();
+  received({kTwo, 6}, kMiB / 2 + 8192);
+  wait_until_kept(Lsn(7 * kMiB));
+}
+
+}  // namespace
+}  // namespace pgkeep::streaming
