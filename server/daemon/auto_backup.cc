@@ -1,5 +1,7 @@
 #include "server/daemon/auto_backup.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -34,20 +36,33 @@ fs::file_time_type changed_at(const fs::path& path) {
   return error ? fs::file_time_type::min() : time;  // nothing there is a state like another
 }
 
+std::uintmax_t bytes_of(const fs::path& path) {
+  std::error_code error;
+  const auto bytes = fs::file_size(path, error);
+  return error ? 0 : bytes;
+}
+
 }  // namespace
 
 AutoBackup::AutoBackup(store::Repository repository, const Supervisor& supervisor)
-    : repository_(std::move(repository)),
-      supervisor_(&supervisor),
-      thread_([this](const std::stop_token& stop) { work(stop); }) {}
+    : repository_(std::move(repository)), supervisor_(&supervisor) {
+  for (auto& thread : threads_) thread = std::jthread([this](const std::stop_token& stop) { work(stop); });
+}
 
-AutoBackup::~AutoBackup() = default;  // the thread is asked to stop and joined
+AutoBackup::~AutoBackup() {
+  for (auto& thread : threads_) thread.request_stop();  // all, before one is waited for
+}
 
 void AutoBackup::consider(const std::string& server) {
+  const bool gone = !supervisor_->find(server);
+  std::stop_source of_backup(std::nostopstate);
   {
     const std::scoped_lock lock(mutex_);
     asked_.insert(server);
+    const auto found = worked_on_.find(server);
+    if (gone && found != worked_on_.end()) of_backup = found->second;
   }
+  of_backup.request_stop();
   changed_.notify_all();
 }
 
@@ -58,9 +73,9 @@ std::string AutoBackup::report(const std::string& server) const {
 }
 
 bool AutoBackup::finish(std::chrono::milliseconds at_most) {
-  thread_.request_stop();
+  for (auto& thread : threads_) thread.request_stop();
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, at_most, [this] { return ended_; });
+  return changed_.wait_for(lock, at_most, [this] { return ended_ == threads_.size(); });
 }
 
 void AutoBackup::say(const std::string& server, std::string report) {
@@ -74,46 +89,80 @@ void AutoBackup::say(const std::string& server, std::string report) {
 
 std::string AutoBackup::next_asked(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, stop, [this] { return !asked_.empty(); });
-  if (asked_.empty()) return {};
-  return std::move(asked_.extract(asked_.begin()).value());
+  const auto next = [this] {
+    return std::ranges::find_if(asked_, [this](const auto& name) { return !worked_on_.contains(name); });
+  };
+  changed_.wait(lock, stop, [&] { return next() != asked_.end(); });
+  if (stop.stop_requested()) return {};
+  auto name = std::move(asked_.extract(next()).value());
+  worked_on_.try_emplace(name);
+  return name;
+}
+
+void AutoBackup::give_back(const std::string& server) {
+  {
+    const std::scoped_lock lock(mutex_);
+    worked_on_.erase(server);
+  }
+  changed_.notify_all();  // it may have been asked for again meanwhile
+}
+
+AutoBackup::Server& AutoBackup::state_of(const std::string& server) {
+  const std::scoped_lock lock(mutex_);
+  return servers_[server];
 }
 
 void AutoBackup::work(const std::stop_token& stop) {
-  while (!stop.stop_requested()) {
-    const auto name = next_asked(stop);
-    const auto server = name.empty() ? std::nullopt : supervisor_->find(name);
-    if (!server) {
-      servers_.erase(name);
-      say(name, "");
-      continue;
+  for (auto name = next_asked(stop); !name.empty(); name = next_asked(stop)) {
+    std::stop_source source;
+    {
+      const std::scoped_lock lock(mutex_);
+      source = worked_on_.at(name);
     }
-    try {
-      examine(*server, stop);
-    } catch (const Interrupted&) {
-      // The end of the program.
-    } catch (const std::exception& failure) {
-      auto& state = servers_[name];
-      const auto pause = state.back_off.next();
-      state.not_before = Clock::now() + pause;
-      server->stream->log()->error("a base backup is due and failed: {}; tried again in {}", failure.what(),
-                                   io::format_duration(pause));
-      say(name, fmt::format("failed at {}: {}", io::format_time(io::now()), failure.what()));
-    }
+    const std::stop_callback end_of_program(stop, [&] { source.request_stop(); });
+    work_on(name, source.get_token());
+    give_back(name);
   }
   {
     const std::scoped_lock lock(mutex_);
-    ended_ = true;
+    ++ended_;
   }
   changed_.notify_all();
 }
 
-void AutoBackup::examine(const Supervised& server, const std::stop_token& stop) {
+void AutoBackup::work_on(const std::string& name, const std::stop_token& stop) {
+  const auto server = supervisor_->find(name);
+  if (!server) {
+    const std::scoped_lock lock(mutex_);
+    servers_.erase(name);
+    reports_.erase(name);
+    return;
+  }
+  auto& state = state_of(name);
+  try {
+    examine(*server, state, stop);
+  } catch (const Interrupted&) {
+    // The end of the program, or of the server's service.
+    server->stream->log()->warn("the base backup that was due is stopped; nothing of it is kept");
+  } catch (const std::exception& failure) {
+    const auto pause = state.back_off.next();
+    state.not_before = Clock::now() + pause;
+    server->stream->log()->error("a base backup is due and failed: {}; tried again in {}", failure.what(),
+                                 io::format_duration(pause));
+    say(name, fmt::format("failed at {}: {}", io::format_time(io::now()), failure.what()));
+  }
+}
+
+AutoBackup::Signature AutoBackup::signature_of(const store::ServerLayout& layout) {
+  const auto journal = layout.event_journal();
+  return {changed_at(journal), bytes_of(journal), changed_at(layout.backups())};
+}
+
+void AutoBackup::examine(const Supervised& server, Server& state, const std::stop_token& stop) {
   const auto& name = server.config.name;
-  auto& state = servers_[name];
   if (Clock::now() < state.not_before) return;
   const auto layout = server.stream->layout();
-  const Signature signature{changed_at(layout.event_journal()), changed_at(layout.backups())};
+  const auto signature = signature_of(layout);
   if (state.decided == signature) return;
   const auto why = why_backup_is_needed(layout);
   if (!why) {
@@ -139,7 +188,10 @@ void AutoBackup::take(const Supervised& server, const std::string& why, const st
   BackupLog observer(log, [&](std::string_view doing) {
     say(name, fmt::format("being taken since {} ({}), because {}", since, doing, why));
   });
-  const auto backup = streaming::take_backup(repository_, backup_job(server.config), observer, stop);
+  auto job = backup_job(server.config);
+  // A receiver of its own would use the slot between two runs of the stream, or after the end of its service.
+  job.wal.reset();
+  const auto backup = streaming::take_backup(repository_, job, observer, stop);
   log->info("backup {} is complete: {}, {} stored", backup.id.to_string(),
             io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)));
 }

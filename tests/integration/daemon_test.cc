@@ -188,6 +188,26 @@ TEST_P(Daemon, ShowsABackupThatOnlyWaitsForWal) {
   EXPECT_EQ(listed()[0].at("status"), "DONE");
 }
 
+TEST_P(Daemon, FailsABackupWhoseWalIsLostWhileItWaits) {
+  const auto cluster = PostgresCluster::create(GetParam());
+  add_server("main", cluster.conninfo());
+  auto daemon = host_.serve(cluster);
+  daemon.signal(SIGSTOP);
+  auto backup = host_.start_pgkeep({"backup", "main"});
+  const auto listed = [&] { return host_.json({"list-backups", "main"}); };
+  wait_until([&] { return listed().size() == 1 && listed()[0].at("status") == "WAITING_FOR_WALS"; },
+             "the backup waits for WAL");
+  std::ofstream(host_.repository() / "main" / "events.jsonl", std::ios::app)
+      << R"({"at":"2026-01-01T00:00:00.000000Z","kind":"gap","cause":"the server removed it",)"
+      << R"("timeline":1,"begin":"0/0","end":"1/0"})" << '\n';
+  const auto outcome = backup.wait();
+  daemon.signal(SIGCONT);
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.text();
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("the server removed it"), HasSubstr("Nothing of the backup is kept")));
+  EXPECT_THAT(host_.backup_ids(), IsEmpty());
+}
+
 /// The slot is given up while the stream is slow, so that the server removes WAL before it has come here.
 TEST_P(Daemon, ProtectsThePrimaryAndBacksUpAnew) {
   const auto cluster =
@@ -257,6 +277,39 @@ TEST_P(Daemon, BacksUpAnewWhenTheSlotWasLostWhileItWasAway) {
   write_wal(cluster, 1);
   wait_until_flushed(cluster);
   EXPECT_EQ(contents(recover_and_start(host_, GetParam(), "latest", "recovered")), contents(cluster));
+}
+
+TEST_P(Daemon, LetsNoBackupThatHangsHoldUpAnotherAndEndsItWithItsServer) {
+  const auto cluster = PostgresCluster::create(
+      GetParam(),
+      {.settings = {{"max_slot_wal_keep_size", "1MB"}, {"min_wal_size", "32MB"}, {"max_wal_size", "64MB"}}});
+  const auto backups_going_on = [&] {
+    return cluster.value("SELECT count(*) FROM pg_stat_replication WHERE application_name = 'pgkeep_backup'");
+  };
+  add_server("endless", cluster.conninfo(), {{"max_rate", "32KiB"}});
+  add_server("good", cluster.conninfo());
+  {
+    auto daemon = host_.serve(cluster, 2);
+    host_.backup("endless", {"--max-rate", "0"});
+    host_.backup("good");
+    daemon.signal(SIGTERM);
+    EXPECT_EQ(daemon.wait().exit_code, 0);
+  }
+  wait_until(
+      [&] {
+        write_wal(cluster, 32);
+        cluster.execute("CHECKPOINT");
+        return cluster.value("SELECT bool_and(wal_status = 'lost') FROM pg_replication_slots") == "t";
+      },
+      "both slots are lost");
+  auto daemon = host_.serve(cluster, 2);
+  wait_until([&] { return host_.backup_ids("good").size() == 2; }, "the good server has a new base backup");
+  wait_until([&] { return backups_going_on() == "1"; }, "the endless backup goes on alone");
+  host_.remove_server("endless");
+  daemon.signal(SIGHUP);
+  wait_until([&] { return backups_going_on() == "0"; }, "the backup ends with its server");
+  daemon.wait_for_output("nothing of it is kept");
+  EXPECT_EQ(sender(cluster, "endless"), "");
 }
 
 }  // namespace
