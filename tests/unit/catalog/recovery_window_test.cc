@@ -140,7 +140,9 @@ TEST_F(RecoveryWindowTest, HasNoTimeWhenNothingWasCommitted) {
   backups_ = {backup(3, 4, 4)};
   wal(3, 5);
   for (auto& row : segments_) row.commits = {.known = true};
-  EXPECT_EQ(window()->newest()->until, std::nullopt);
+  const auto found = window();
+  ASSERT_TRUE(found && found->newest() != nullptr);
+  EXPECT_FALSE(found->newest()->until.has_value());
 }
 
 TEST(ReadRecoveryWindowTest, ReadsTheIndexAndThePartial) {
