@@ -47,6 +47,7 @@ std::uintmax_t bytes_of(const fs::path& path) {
 AutoBackup::AutoBackup(store::Repository repository, const Supervisor& supervisor)
     : repository_(std::move(repository)), supervisor_(&supervisor) {
   for (auto& thread : threads_) thread = std::jthread([this](const std::stop_token& stop) { work(stop); });
+  watch_ = std::jthread([this](const std::stop_token& stop) { stop_backups_of_gone(stop); });
 }
 
 AutoBackup::~AutoBackup() {
@@ -54,16 +55,29 @@ AutoBackup::~AutoBackup() {
 }
 
 void AutoBackup::consider(const std::string& server) {
-  const bool gone = !supervisor_->find(server);
-  std::stop_source of_backup(std::nostopstate);
   {
     const std::scoped_lock lock(mutex_);
     asked_.insert(server);
-    const auto found = worked_on_.find(server);
-    if (gone && found != worked_on_.end()) of_backup = found->second;
+    if (worked_on_.contains(server)) in_doubt_.insert(server);
   }
-  of_backup.request_stop();
   changed_.notify_all();
+}
+
+/// Both threads that take backups may be busy with those that hang.
+void AutoBackup::stop_backups_of_gone(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (changed_.wait(lock, stop, [this] { return !in_doubt_.empty(); }) && !stop.stop_requested()) {
+    const auto name = std::move(in_doubt_.extract(in_doubt_.begin()).value());
+    lock.unlock();  // the supervisor has a lock of its own, and a stop calls others
+    const bool gone = !supervisor_->find(name);
+    lock.lock();
+    const auto found = worked_on_.find(name);
+    if (!gone || found == worked_on_.end()) continue;
+    auto backup = found->second;
+    lock.unlock();
+    backup.request_stop();
+    lock.lock();
+  }
 }
 
 std::string AutoBackup::report(const std::string& server) const {

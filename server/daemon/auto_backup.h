@@ -32,8 +32,8 @@ class AutoBackup {
   /// Stops the backups that are being taken.
   ~AutoBackup();
 
-  /// The server has changed perhaps: it is looked at soon. A backup of one that is not in service any more is
-  /// stopped.
+  /// The server has changed perhaps: it is looked at soon, and a backup of one that is not in service any
+  /// more is stopped. Asks nothing of others, so that whoever holds a lock may call it.
   void consider(const std::string& server);
   /// What is being done or why the last one failed; empty: nothing.
   std::string report(const std::string& server) const;
@@ -65,6 +65,7 @@ class AutoBackup {
   /// was asked.
   std::string next_asked(const std::stop_token& stop);
   void give_back(const std::string& server);
+  void stop_backups_of_gone(const std::stop_token& stop);
   Server& state_of(const std::string& server);
   void examine(const Supervised& server, Server& state, const std::stop_token& stop);
   void take(const Supervised& server, const std::string& why, const std::stop_token& stop);
@@ -77,10 +78,12 @@ class AutoBackup {
   std::condition_variable_any changed_;
   std::map<std::string, std::string> reports_;
   std::set<std::string> asked_;
+  std::set<std::string> in_doubt_;  // asked for while they were worked on: they may be gone
   std::map<std::string, std::stop_source> worked_on_;
   std::map<std::string, Server> servers_;
-  std::size_t ended_ = 0;                // threads
-  std::array<std::jthread, 2> threads_;  // last: they use all of the above
+  std::size_t ended_ = 0;                // of the threads that take backups
+  std::array<std::jthread, 2> threads_;  // last, with the next: they use all of the above
+  std::jthread watch_;
 };
 
 }  // namespace pgkeep::server

@@ -280,9 +280,12 @@ TEST_P(Daemon, BacksUpAnewWhenTheSlotWasLostWhileItWasAway) {
 }
 
 TEST_P(Daemon, LetsNoBackupThatHangsHoldUpAnotherAndEndsItWithItsServer) {
-  const auto cluster = PostgresCluster::create(
-      GetParam(),
-      {.settings = {{"max_slot_wal_keep_size", "1MB"}, {"min_wal_size", "32MB"}, {"max_wal_size", "64MB"}}});
+  const auto cluster =
+      PostgresCluster::create(GetParam(), {.settings = {{"min_wal_size", "32MB"}, {"max_wal_size", "64MB"}}});
+  const auto configure = [&](const std::string& change) {
+    cluster.execute("ALTER SYSTEM " + change);
+    cluster.execute("SELECT pg_reload_conf()");
+  };
   const auto backups_going_on = [&] {
     return cluster.value("SELECT count(*) FROM pg_stat_replication WHERE application_name = 'pgkeep_backup'");
   };
@@ -295,6 +298,7 @@ TEST_P(Daemon, LetsNoBackupThatHangsHoldUpAnotherAndEndsItWithItsServer) {
     daemon.signal(SIGTERM);
     EXPECT_EQ(daemon.wait().exit_code, 0);
   }
+  configure("SET max_slot_wal_keep_size = '1MB'");
   wait_until(
       [&] {
         write_wal(cluster, 32);
@@ -302,6 +306,7 @@ TEST_P(Daemon, LetsNoBackupThatHangsHoldUpAnotherAndEndsItWithItsServer) {
         return cluster.value("SELECT bool_and(wal_status = 'lost') FROM pg_replication_slots") == "t";
       },
       "both slots are lost");
+  configure("RESET max_slot_wal_keep_size");
   auto daemon = host_.serve(cluster, 2);
   wait_until([&] { return host_.backup_ids("good").size() == 2; }, "the good server has a new base backup");
   wait_until([&] { return backups_going_on() == "1"; }, "the endless backup goes on alone");
