@@ -83,7 +83,8 @@ class WalReceiver {
   /// Returns when stop is asked: the stream is ended in order, what was received is flushed and reported.
   /// Throws what no retry can mend: Refused (another cluster, a history that is not ours), Busy (another
   /// receiver), Corruption, UsageError, ServerError for missing rights; retries ConnectionLost, retryable
-  /// ServerErrors, and StorageError of a full disk.
+  /// ServerErrors, and StorageError of a full disk. With never_gives_up it throws nothing and retries all of
+  /// these.
   void run(const std::stop_token& stop);
 
   /// Positions are on the timeline being received, and nothing before the first byte of this run.
