@@ -13,8 +13,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 8> kKinds{"gap",           "slot_created", "slot_dropped", "slot_lost",
-                                                 "slot_given_up", "branch_left",  "split_brain",  "conflict"};
+constexpr std::array<std::string_view, 11> kKinds{
+    "gap",         "slot_created", "slot_dropped", "slot_lost", "slot_given_up", "branch_left",
+    "split_brain", "conflict",     "rolled_back",  "line_kept", "line_begun"};
 
 std::string format_line(const Event& event) {
   Json line;
@@ -57,16 +58,21 @@ std::optional<Event> parse_line(std::string_view text) {
   }
 }
 
-/// What is done to a slot happens once each time; all else is found again by every attempt.
+bool is_decision(EventKind kind) {
+  return kind == EventKind::line_kept || kind == EventKind::line_begun;
+}
+
+/// What is done to a slot, or decided, happens once each time; all else is found again by every attempt.
 bool is_tried_again(EventKind kind) {
   return kind != EventKind::slot_created && kind != EventKind::slot_dropped &&
-         kind != EventKind::slot_given_up;
+         kind != EventKind::slot_given_up && !is_decision(kind);
 }
 
 /// `known`: oldest first.
 bool repeats_one_of(const std::vector<Event>& known, const Event& event) {
   int looked_at = 0;
   for (auto at = known.rbegin(); at != known.rend() && looked_at < EventJournal::kRemembered; ++at) {
+    if (event.kind == EventKind::rolled_back && is_decision(at->kind)) return false;  // it was wrong, or again
     if (at->kind != event.kind) continue;
     if (at->cause == event.cause && at->range == event.range) return true;
     ++looked_at;
@@ -84,6 +90,12 @@ std::optional<EventKind> parse_event_kind(std::string_view text) {
   const auto found = std::ranges::find(kKinds, text);
   if (found == kKinds.end()) return std::nullopt;
   return static_cast<EventKind>(found - kKinds.begin());
+}
+
+const Event* undecided_rollback(std::span<const Event> events) {
+  for (auto at = events.rbegin(); at != events.rend() && !is_decision(at->kind); ++at)
+    if (at->kind == EventKind::rolled_back) return &*at;
+  return nullptr;
 }
 
 bool EventJournal::append(const Event& event) {

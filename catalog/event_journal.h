@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,10 @@ enum class EventKind : std::uint8_t {
                   // line
   split_brain,    // a server claims a timeline that was left: nothing of it is stored
   conflict,       // WAL was pushed that differs from what is stored
+  rolled_back,    // a server has another history of its timeline than was received: `range` is not on it. No WAL
+                  // is received until somebody decides (see undecided_rollback())
+  line_kept,      // decided: what is held is the right history, and the server was the wrong one
+  line_begun,     // decided: what was held is set aside, and this journal is that of a new line
 };
 std::string_view to_string(EventKind kind);
 std::optional<EventKind> parse_event_kind(std::string_view text);
@@ -34,6 +39,10 @@ struct Event {
   std::optional<WalRange> range;  // the WAL it is about
   bool operator==(const Event&) const = default;
 };
+
+/// The newest rolled_back about which nobody has decided since; null when there is none. `events`: oldest
+/// first.
+const Event* undecided_rollback(std::span<const Event> events);
 
 /// events.jsonl: an append-only journal beside runs.jsonl and written like it, one JSON object a line:
 ///
@@ -47,8 +56,8 @@ class EventJournal {
   /// So many of a kind are looked at: several servers may say the same of each other, in turns.
   static constexpr int kRemembered = 32;
   /// Durable before it returns. An event that repeats one of the newest kRemembered of its kind, with the
-  /// same cause and range, is not written again, unless it is something that was done to a slot: what is
-  /// tried again for ever would fill the disk. False then.
+  /// same cause and range, is not written again: what is tried again for ever would fill the disk. False
+  /// then. Not so what was done to a slot, a decision, and a rolled_back that was decided about since.
   bool append(const Event& event);
   /// All, oldest first.
   std::vector<Event> read() const;

@@ -134,7 +134,8 @@ void add_alarms(const ServerStatus& status, FactPrinter& facts) {
 
 const catalog::Event* newest_branch_event(const std::vector<catalog::Event>& newest_first) {
   const auto found = std::ranges::find_if(newest_first, [](const catalog::Event& event) {
-    return event.kind == catalog::EventKind::split_brain || event.kind == catalog::EventKind::branch_left;
+    using Kind = catalog::EventKind;
+    return event.kind == Kind::split_brain || event.kind == Kind::branch_left || event.kind == Kind::rolled_back;
   });
   return found == newest_first.end() ? nullptr : &*found;
 }

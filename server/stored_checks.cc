@@ -86,6 +86,13 @@ Check check_wal_continuous(const ServerConfig& server, const catalog::WalArchive
 
 Check check_branches(const store::ServerLayout& layout) {
   Check check{.name = "branches", .label = "one history", .finding = "no other branch in the last week"};
+  const auto all = catalog::EventJournal(layout).read();
+  if (const auto* open = catalog::undecided_rollback(all)) {
+    check.result = Result::failed;
+    check.finding = fmt::format("{}: {}", io::format_time(open->at), open->cause);
+    check.hint = "no WAL is received until you decide: see the runbook \"A server was put back\"";
+    return check;
+  }
   const auto events = late_alarms(layout);
   const auto* event = newest_branch_event(events);
   if (event == nullptr) return check;

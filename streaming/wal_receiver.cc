@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -66,28 +67,31 @@ void WalReceiver::receive(const std::stop_token& stop) {
 }
 
 void WalReceiver::run(const std::stop_token& stop) {
-  std::optional<io::FileLock> lock;
+  std::unique_ptr<io::FileLock> lock;
   BackOff back_off(settings_.first_retry, settings_.longest_retry);
   while (!stop.stop_requested()) {
     try {
       check_slot_name(settings_.slot);
       if (!lock) {  // a full disk may have no room even for the lock's file
         layout_.make();
-        lock = io::FileLock::acquire(layout_.receiver_lock(), settings_.purpose);
+        lock = std::make_unique<io::FileLock>(
+            io::FileLock::acquire(layout_.receiver_lock(), settings_.purpose));
       }
       receive(stop);
     } catch (const Interrupted&) {
       return;
     } catch (const std::exception& failure) {
-      const auto remedy = remedy_for(failure, lock.has_value());
+      const auto remedy = remedy_for(failure, lock != nullptr);
       if (remedy != Remedy::back_off && !settings_.never_gives_up) throw;
       if (std::exchange(established_, false)) back_off.reset();
       auto retry_in = settings_.longest_retry;
       if (remedy == Remedy::back_off) retry_in = back_off.next();
       if (remedy == Remedy::wait_for_lock) retry_in = std::min(kLockRetry, settings_.longest_retry);
       if (remedy == Remedy::leave_alone) retry_in = std::max(kLoginRetry, settings_.longest_retry);
-      observer_->disconnected(failure.what(), retry_in,
-                              remedy == Remedy::wait_long || remedy == Remedy::leave_alone);
+      const bool needs_attention = remedy == Remedy::wait_long || remedy == Remedy::leave_alone;
+      // What mends it may be a command that needs the lock.
+      if (needs_attention) lock.reset();
+      observer_->disconnected(failure.what(), retry_in, needs_attention);
       if (!pause(retry_in, stop)) return;
     }
   }

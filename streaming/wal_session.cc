@@ -75,8 +75,20 @@ catalog::WalArchive WalSession::open_archive() {
 }
 
 void WalSession::run() {
+  try {
+    stream();
+  } catch (const RolledBack& found) {
+    // Durable before anything else is tried: it must not be accepted once it has passed what is held.
+    if (found.range()) events_.report(catalog::EventKind::rolled_back, found.what(), found.range());
+    throw;
+  }
+}
+
+void WalSession::stream() {
+  require_decided(layout_);
   intake_.finish_interrupted();
   take_line();
+  require_not_put_back();  // before it gets a slot
   slot_ = slots_.prepare(node_, intake_.archive().identity().wal_segment_size, stop_);
   leftovers_.emplace(layout_, *settings_, node_, events_);
   warn_of_blind_start();
@@ -137,7 +149,13 @@ void WalSession::refresh() {
   if (node_.system.timeline != line_->timeline()) take_line();
 }
 
+/// A standby may lag.
+void WalSession::require_not_put_back() {
+  if (!node_.standby) require_not_rolled_back(node_.connection.peer(), node_.system, intake_.archive());
+}
+
 StreamStart WalSession::next_start() {
+  require_not_put_back();
   return choose_start(node_.connection.peer(), node_.system, *line_, slot_, begin_at_, intake_.archive(),
                       events_.all());
 }
@@ -185,6 +203,7 @@ StreamStart WalSession::after_refusal(const StreamStart& start, const ServerErro
     if (!slots_.renew_refused(node_, size, error)) throw error;
     slot_renewed_ = true;
     slot_ = slots_.prepare(node_, size, stop_);
+    refresh();
     return next_start();
   }
   if (error.sqlstate() != kNoSuchFile) throw error;

@@ -26,8 +26,10 @@ class WalSession {
   Node connect();
   catalog::WalArchive open_archive();
   std::string object_to(Node& node) const;
+  void stream();
   void take_line();
   void refresh();
+  void require_not_put_back();
   void warn_of_blind_start();
   StreamStart next_start();
   StreamStart switch_timeline(const StreamStart& start, const StreamEnd& end);

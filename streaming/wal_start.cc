@@ -34,6 +34,23 @@ postgres::Lsn end_of_held(const catalog::WalArchive& archive, const postgres::Wa
                               : archive.partial_end(segment);
 }
 
+/// The end of what the stream brought of a timeline. What was pushed tells nothing of the server. A segment that
+/// was archived after a crash does not say that it came with the stream; then this is too early.
+std::optional<postgres::Lsn> end_of_streamed(const catalog::WalArchive& archive,
+                                             postgres::TimelineId timeline) {
+  const auto size = archive.identity().wal_segment_size;
+  const auto wal = archive.inventory();
+  std::optional<postgres::Lsn> end;
+  for (const auto& partial : wal.partials)
+    if (partial.timeline == timeline) end = std::max(end, std::optional(archive.partial_end(partial)));
+  for (auto at = wal.segments.rbegin(); at != wal.segments.rend(); ++at) {
+    if (at->timeline != timeline || (end && at->end(size) <= *end)) continue;
+    const auto file = archive.open_segment(*at);
+    if (file && file->header().last_time) return at->end(size);
+  }
+  return end;
+}
+
 /// Going on behind a file that is no segment would leave a hole that nobody fills.
 void require_segment_before(const catalog::WalArchive& archive, const postgres::TimelineHistory& line,
                             const postgres::WalPosition& position) {
@@ -126,6 +143,26 @@ void report_branch_left(const std::string& peer, const postgres::TimelineHistory
       catalog::WalRange{timeline, *fork, end});
 }
 
+void require_decided(const store::ServerLayout& layout) {
+  const auto events = catalog::EventJournal(layout).read();
+  const auto* open = catalog::undecided_rollback(events);
+  if (open != nullptr) throw RolledBack(open->cause);
+}
+
+void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
+                             const catalog::WalArchive& archive) {
+  const auto end = end_of_streamed(archive, primary.timeline);
+  if (!end || *end <= primary.position) return;
+  const auto name = archive.layout().root().filename().native();
+  throw RolledBack(
+      fmt::format("{} had written less of timeline {} than was received from it, which ends at {}: it was put "
+                  "back to an earlier state. Nothing of it is stored, also when it comes past that. If it is "
+                  "the right server, `pgkeep new-line {}` sets aside what is held and begins with a new backup. "
+                  "If not, correct the conninfo, then `pgkeep new-line {} --keep`",
+                  peer, primary.timeline.to_string(), end->to_string(), name, name),
+      catalog::WalRange{primary.timeline, primary.position, *end});
+}
+
 std::optional<postgres::Lsn> held_end(const catalog::WalArchive& archive, const catalog::WalInventory& wal,
                                       const postgres::TimelineHistory& line) {
   const auto size = archive.identity().wal_segment_size;
@@ -153,9 +190,7 @@ StreamStart choose_start(const std::string& peer, const SystemInfo& system,
     require_segment_before(archive, line, position);
     if (position.timeline == system.timeline && position.lsn > system.position) {
       throw ServerBehind(fmt::format(
-          "{} is only at {} of timeline {}, but WAL was received up to {} before; waiting for it to come "
-          "there "
-          "(it never will if it was restored to an earlier state)",
+          "{} is only at {} of timeline {}, but WAL was received up to {} before; waiting for it to come there",
           peer, system.position.to_string(), system.timeline.to_string(), position.lsn.to_string()));
     }
     // Which position was reported last is not known, but it lies in what is held, and the slot is not before.

@@ -11,8 +11,7 @@
 
 namespace pgkeep::streaming {
 
-/// The server is the right one, but has not reached yet what was received from it before: a standby that
-/// lags, say.
+/// The server is the right one, but a standby that has not reached yet what was received before.
 class ServerBehind : public Error {
  public:
   using Error::Error;
@@ -23,6 +22,21 @@ class ServerBehind : public Error {
 class OtherBranch : public Refused {
  public:
   using Refused::Refused;
+};
+
+/// The server has another history of one of its timelines than was received of it: its storage was put back to
+/// an earlier state, or a second server was promoted to the same timeline. Nothing of it may be stored, also when
+/// it has passed what is held later, until somebody decides (`pgkeep new-line`). WalSession records it as the
+/// event `rolled_back`, unless there is no range: then it says again what was recorded.
+class RolledBack : public Refused {
+ public:
+  explicit RolledBack(const std::string& what, std::optional<catalog::WalRange> range = {})
+      : Refused(what), range_(range) {}
+  /// What is held and not on the server.
+  const std::optional<catalog::WalRange>& range() const noexcept { return range_; }
+
+ private:
+  std::optional<catalog::WalRange> range_;
 };
 
 /// The timelines that a server comes from, as it says itself.
@@ -47,9 +61,18 @@ void report_branch_left(const std::string& peer, const postgres::TimelineHistory
                         postgres::TimelineId timeline, const catalog::WalArchive& archive,
                         EventReporter& events);
 
-/// Where to go on: behind what is on disk (catalog::find_resume_point); when nothing of the line is, at
+/// Throws RolledBack when one was recorded and nobody has decided about it yet.
+void require_decided(const store::ServerLayout& layout);
+
+/// Throws RolledBack when a primary's position lies before what was received of its own timeline by the stream.
+/// A primary sends nothing that it has not flushed, so it never comes to be there by itself. `primary` must have
+/// been asked for after all of that was received.
+void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
+                             const catalog::WalArchive& archive);
+
+/// Where to go on: after what is on disk (catalog::find_resume_point); when nothing of the line is, at
 /// `begin_at`, else where the slot holds WAL back, else at the server's position, rounded down to a segment.
-/// Throws ServerBehind when the server has not come that far; Corruption when the last archived segment
+/// Throws ServerBehind when the server, a standby, has not come that far; Corruption when the last archived segment
 /// before it cannot be read or is another cluster's.
 StreamStart choose_start(const std::string& peer, const SystemInfo& system,
                          const postgres::TimelineHistory& line, const SlotPosition& slot,

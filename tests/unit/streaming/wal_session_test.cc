@@ -16,6 +16,7 @@ using postgres::Lsn;
 using postgres::TimelineId;
 using test::FakeServer;
 using test::FakeSession;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
@@ -58,6 +59,21 @@ class WalSessionTest : public testing::Test {
   }
   bool is_stored(TimelineId timeline) const { return std::filesystem::exists(layout_.history(timeline)); }
 
+  /// A partial that was received, with the first half of the segment.
+  void hold_wal_up_to_segment(std::uint64_t number) {
+    const postgres::WalSegment segment{TimelineId(1), number};
+    const auto wal = test::sample_wal(segment);
+    layout_.make();
+    catalog::PartialSegment::open(layout_, segment, test::sample_segment_size())
+        .write(io::ByteView(wal).first(wal.size() / 2), io::now());
+  }
+  std::vector<catalog::EventKind> kinds_of_events() const {
+    std::vector<catalog::EventKind> kinds;
+    for (const auto& event : catalog::EventJournal(layout_).read()) kinds.push_back(event.kind);
+    return kinds;
+  }
+
+  std::string position_ = "0/600000";
   std::string timeline_ = "1";
   std::function<std::string(std::uint32_t)> history_ = history_of;
   /// Where which timeline is said to go on.
@@ -69,7 +85,7 @@ class WalSessionTest : public testing::Test {
   void answer(FakeSession& session, const std::string& query) {
     if (query == "IDENTIFY_SYSTEM") {
       session.answer({"systemid", "timeline", "xlogpos", "dbname"},
-                     {{test::kSampleSystem.to_string(), timeline_, "0/600000", std::nullopt}});
+                     {{test::kSampleSystem.to_string(), timeline_, position_, std::nullopt}});
     } else if (query == "SHOW in_hot_standby") {
       session.answer({"in_hot_standby"}, {{"off"}});
     } else if (query == "SHOW block_size") {
@@ -99,6 +115,15 @@ class WalSessionTest : public testing::Test {
   WalWorkers workers_{1, 1};
   int searches_in_vain_ = 0;
 };
+
+/// The server is at 0/600000 then, and has passed it the next time.
+TEST_F(WalSessionTest, APrimaryThatWasPutBackStaysRefusedWhenItHasPassedWhatIsHeld) {
+  hold_wal_up_to_segment(6);
+  EXPECT_THROW(run(), RolledBack);
+  position_ = "0/900000";
+  EXPECT_THROW(run(), RolledBack);
+  EXPECT_THAT(kinds_of_events(), ElementsAre(catalog::EventKind::rolled_back));
+}
 
 TEST_F(WalSessionTest, DoesNotFollowTimelinesWithoutWalForEver) {
   EXPECT_THAT([&] { run(); }, ThrowsMessage<ProtocolError>(HasSubstr("without any WAL")));

@@ -43,19 +43,30 @@ class WalStartTest : public testing::Test {
  protected:
   WalStartTest() { layout_.make(); }
 
-  /// A partial with that many bytes.
-  void received(const WalSegment& segment, std::size_t bytes) {
+  static io::ByteVector wal_of(const WalSegment& segment) {
     auto wal = test::sample_wal(segment);
     // A record that ends there, in the middle of each segment: what is a fork in these tests.
     io::store_le<std::uint32_t>(wal.data() + kMiB / 2 + postgres::kWalPageHeaderBytes,
                                 postgres::kWalRecordHeaderBytes);
+    return wal;
+  }
+  /// A partial with that many bytes.
+  void received(const WalSegment& segment, std::size_t bytes) {
+    auto wal = wal_of(segment);
     std::fill(wal.begin() + static_cast<std::ptrdiff_t>(bytes), wal.end(), std::byte{0});
     io::write_file_durably(layout_.partial(segment, size_), wal);
   }
   void archived(const WalSegment& segment) {
-    received(segment, kMiB);
     auto partial = catalog::PartialSegment::open(layout_, segment, size_);
+    partial.write(wal_of(segment), io::now());
     archive_.store_segment(partial, archive_.history(segment.timeline).value());
+  }
+  void pushed(const WalSegment& segment) {
+    received(segment, kMiB);
+    const auto path = layout_.partial(segment, size_);
+    const auto whole = directory_ / "pushed";
+    std::filesystem::rename(path, whole);
+    archive_.add_segment(io::File::open_to_read(whole), segment, archive_.history(segment.timeline).value());
   }
   StreamStart start(const TimelineHistory& line, Lsn server_position, const SlotPosition& slot = {},
                     std::optional<Lsn> begin_at = {}) {
@@ -118,6 +129,39 @@ TEST_F(WalStartTest, WaitsForAServerThatIsBehind) {
   archived({kOne, 5});
   EXPECT_THAT([&] { start(TimelineHistory(kOne), Lsn(6 * kMiB - 1)); },
               ThrowsMessage<ServerBehind>(HasSubstr("waiting for it")));
+}
+
+TEST_F(WalStartTest, RefusesAPrimaryThatHasLessThanWasReceivedOfItsTimeline) {
+  archived({kOne, 5});
+  received({kOne, 6}, 1000);
+  const auto refused = [&](TimelineId timeline, Lsn at) {
+    try {
+      require_not_rolled_back(kPeer, {test::kSampleSystem, timeline, at}, archive_);
+    } catch (const RolledBack& found) {
+      return found.range();
+    }
+    return std::optional<catalog::WalRange>();
+  };
+  const Lsn end(6 * kMiB + 1000);
+  EXPECT_EQ(refused(kOne, Lsn(6 * kMiB + 999)), (catalog::WalRange{kOne, Lsn(6 * kMiB + 999), end}));
+  EXPECT_EQ(refused(kOne, end), std::nullopt);
+  EXPECT_EQ(refused(kTwo, Lsn(5 * kMiB)), std::nullopt);  // it left our timeline: another question
+}
+
+TEST_F(WalStartTest, APrimaryIsNotHeldAgainstWhatWasPushed) {
+  archived({kOne, 5});
+  pushed({kOne, 6});
+  EXPECT_NO_THROW(require_not_rolled_back(kPeer, {test::kSampleSystem, kOne, Lsn(6 * kMiB)}, archive_));
+}
+
+TEST_F(WalStartTest, AServerThatWasPutBackIsRefusedUntilSomebodyDecides) {
+  EXPECT_NO_THROW(require_decided(layout_));
+  events_.report(EventKind::rolled_back, "db1 was put back", catalog::WalRange{kOne, Lsn(5), Lsn(9)});
+  EXPECT_THAT([&] { require_decided(layout_); }, ThrowsMessage<RolledBack>(HasSubstr("db1 was put back")));
+  events_.report(EventKind::line_kept, "it was the wrong server");
+  EXPECT_NO_THROW(require_decided(layout_));
+  events_.report(EventKind::rolled_back, "db1 was put back", catalog::WalRange{kOne, Lsn(5), Lsn(9)});
+  EXPECT_THROW(require_decided(layout_), RolledBack);
 }
 
 TEST_F(WalStartTest, DoesNotGoOnBehindABrokenFile) {
