@@ -1,12 +1,14 @@
 #include "catalog/store/backup_record.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/hashing.h"
 
 namespace pgkeep::store {
 namespace {
@@ -15,6 +17,23 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
 constexpr std::uint64_t kMaxRecordBytes = 16u << 20;
+
+/// JSON has only text. Bytes that are none (a path in Latin-1, say) also go in as hexadecimal, in an item of
+/// their own, beside a text that shows where they were.
+void put_bytes(Json& json, const std::string& name, const std::string& bytes) {
+  const auto text = Json::parse(Json(bytes).dump(-1, ' ', false, Json::error_handler_t::replace));
+  json[name] = text;
+  if (text.get_ref<const std::string&>() != bytes) json[name + "_hex"] = io::to_hex(io::as_bytes(bytes));
+}
+
+std::string read_bytes(const Json& json, const std::string& name) {
+  const auto exact = json.find(name + "_hex");
+  if (exact == json.end()) return json.at(name).get<std::string>();
+  const auto& text = exact->get_ref<const std::string&>();
+  std::vector<std::byte> bytes(text.size() / 2);
+  io::from_hex(text, bytes);
+  return std::string(io::as_text(bytes));
+}
 
 Json position_json(const postgres::WalPosition& position) {
   return {{"timeline", position.timeline.value()}, {"lsn", position.lsn.to_string()}};
@@ -84,7 +103,10 @@ std::vector<postgres::ManifestWalRange> read_ranges(const Json& json) {
 Json tablespaces_json(const std::vector<TablespaceRecord>& tablespaces) {
   Json json = Json::array();
   for (const auto& space : tablespaces) {
-    json.push_back({{"oid", space.oid}, {"name", space.name}, {"location", space.location}});
+    Json item{{"oid", space.oid}};
+    put_bytes(item, "name", space.name);
+    put_bytes(item, "location", space.location);
+    json.push_back(std::move(item));
   }
   return json;
 }
@@ -92,10 +114,32 @@ Json tablespaces_json(const std::vector<TablespaceRecord>& tablespaces) {
 std::vector<TablespaceRecord> read_tablespaces(const Json& json) {
   std::vector<TablespaceRecord> tablespaces;
   for (const auto& space : json) {
-    tablespaces.push_back({space.at("oid").get<std::uint32_t>(), space.at("name").get<std::string>(),
-                           space.at("location").get<std::string>()});
+    tablespaces.push_back(
+        {space.at("oid").get<std::uint32_t>(), read_bytes(space, "name"), read_bytes(space, "location")});
   }
   return tablespaces;
+}
+
+constexpr std::array kConfigurationItems{std::pair{"data_directory", &ConfigurationFiles::data_directory},
+                                         std::pair{"config_file", &ConfigurationFiles::config_file},
+                                         std::pair{"hba_file", &ConfigurationFiles::hba_file},
+                                         std::pair{"ident_file", &ConfigurationFiles::ident_file}};
+
+Json configuration_json(const ConfigurationFiles& files) {
+  auto json = Json::object();
+  for (const auto& [name, path] : kConfigurationItems)
+    if (!(files.*path).empty()) put_bytes(json, name, files.*path);
+  return json;
+}
+
+/// Backups of before this was recorded have none.
+ConfigurationFiles read_configuration(const Json& record) {
+  ConfigurationFiles files;
+  const auto json = record.find("configuration");
+  if (json == record.end()) return files;
+  for (const auto& [name, path] : kConfigurationItems)
+    if (json->contains(name)) files.*path = read_bytes(*json, name);
+  return files;
 }
 
 void check_format(const Json& json) {
@@ -117,7 +161,7 @@ BackupRecord read_record(const Json& json) {
   check_format(json);
   BackupRecord record(read_id(json.at("id")));
   json.at("server").get_to(record.server);
-  json.at("label").get_to(record.label);
+  record.label = read_bytes(json, "label");
   record.system = read_system(json.at("system_identifier"));
   json.at("server_version").get_to(record.server_version);
   json.at("major_version").get_to(record.major_version);
@@ -134,6 +178,7 @@ BackupRecord read_record(const Json& json) {
   json.at("data_bytes").get_to(record.data_bytes);
   record.tablespaces = read_tablespaces(json.at("tablespaces"));
   json.at("directory_mode").get_to(record.directory_mode);
+  record.configuration = read_configuration(json);
   record.cost = read_cost(json.at("cost"));
   if (json.contains("compared_with")) record.compared_with = read_id(json.at("compared_with"));
   json.at("checksum_failures").get_to(record.checksum_failures);
@@ -157,11 +202,22 @@ std::optional<BackupRecord> read_record(const std::filesystem::path& path, const
 
 }  // namespace
 
+std::vector<std::pair<std::string_view, std::string>> ConfigurationFiles::outside() const {
+  std::vector<std::pair<std::string_view, std::string>> found;
+  if (data_directory.empty()) return found;
+  for (const auto& [name, member] : kConfigurationItems) {
+    const auto& path = this->*member;
+    const bool inside = path == data_directory || path.starts_with(data_directory + "/");
+    if (!path.empty() && !inside) found.emplace_back(name, path);
+  }
+  return found;
+}
+
 std::string BackupRecord::to_json() const {
   Json json{{"pgkeep_backup", kFormat},
             {"id", id.to_string()},
             {"server", server},
-            {"label", label},
+            {"label", ""},
             {"system_identifier", system.to_string()},
             {"server_version", server_version},
             {"major_version", major_version},
@@ -178,13 +234,15 @@ std::string BackupRecord::to_json() const {
             {"data_bytes", data_bytes},
             {"tablespaces", tablespaces_json(tablespaces)},
             {"directory_mode", directory_mode},
+            {"configuration", configuration_json(configuration)},
             {"cost", cost_json(cost)},
             {"checksum_failures", checksum_failures},
             {"notices", notices},
             {"file_table_sha256", file_table_sha256},
             {"manifest_sha256", manifest_sha256}};
   if (compared_with) json["compared_with"] = compared_with->to_string();
-  // Paths and labels are bytes to PostgreSQL: what is not UTF-8 is replaced rather than refused.
+  put_bytes(json, "label", label);
+  // The server's warnings are for people: what is not UTF-8 in them is replaced.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,10 +16,21 @@
 
 namespace pgkeep::store {
 
+/// Names and places are bytes to PostgreSQL, in whatever encoding: they come back as they were.
 struct TablespaceRecord {
   std::uint32_t oid = 0;
   std::string name;      // empty when the server did not tell it
   std::string location;  // on the server; relative: in-place
+};
+
+/// Where the server had its configuration while the backup was taken; empty: not shown to our role.
+struct ConfigurationFiles {
+  std::string data_directory;
+  std::string config_file;
+  std::string hba_file;
+  std::string ident_file;
+  /// Setting and path of each file that lies outside of the data directory, and so is not in the backup.
+  std::vector<std::pair<std::string_view, std::string>> outside() const;
 };
 
 /// How the pieces of a backup were stored; bytes are what was added to the repository by this backup.
@@ -54,6 +66,7 @@ struct BackupRecord {
   std::uint64_t data_bytes = 0;  // sum of file sizes
   std::vector<TablespaceRecord> tablespaces;
   std::uint32_t directory_mode = 0700;  // 0700 or 0750
+  ConfigurationFiles configuration;
   BackupCost cost;
   std::optional<BackupId> compared_with;  // information only; nothing depends on it
   std::uint64_t checksum_failures = 0;    // data pages that PostgreSQL found damaged while sending

@@ -48,6 +48,39 @@ TEST(BackupRecordTest, ComesBackAsItWas) {
   EXPECT_EQ(back.compared_with, full_record().compared_with);
 }
 
+TEST(BackupRecordTest, KeepsBytesThatAreNoUtf8) {
+  auto record = full_record();
+  record.label = "n\xe4" "chtlich";
+  record.tablespaces = {{16400, "sch\xf6n", "/srv/\xff\xfe/\xc3\xa4"}, {16401, "plain", "/srv/\xef\xbf\xbd"}};
+  record.configuration = {"/data/\x80", "/etc/\x81/postgresql.conf", "", "/data/\x80/pg_ident.conf"};
+  const auto text = record.to_json();
+  const auto back = BackupRecord::from_json(text);
+  EXPECT_EQ(back.label, record.label);
+  for (std::size_t at = 0; at < 2; ++at) {
+    EXPECT_EQ(back.tablespaces.at(at).name, record.tablespaces.at(at).name);
+    EXPECT_EQ(back.tablespaces.at(at).location, record.tablespaces.at(at).location);
+  }
+  EXPECT_EQ(back.configuration.data_directory, record.configuration.data_directory);
+  EXPECT_EQ(back.configuration.config_file, record.configuration.config_file);
+  EXPECT_EQ(back.to_json(), text);
+}
+
+TEST(BackupRecordTest, SaysWhichConfigurationLiesOutsideTheDataDirectory) {
+  const ConfigurationFiles files{"/data", "/etc/pg/postgresql.conf", "/data/pg_hba.conf",
+                                 "/database/pg_ident.conf"};
+  const std::vector<std::pair<std::string_view, std::string>> expected{
+      {"config_file", "/etc/pg/postgresql.conf"}, {"ident_file", "/database/pg_ident.conf"}};
+  EXPECT_EQ(files.outside(), expected);
+  EXPECT_TRUE(ConfigurationFiles{}.outside().empty());
+}
+
+TEST(BackupRecordTest, ReadsARecordOfBeforeConfigurationWasNoted) {
+  auto text = full_record().to_json();
+  constexpr std::string_view kItem = "  \"configuration\": {},\n";
+  text.erase(text.find(kItem), kItem.size());
+  EXPECT_TRUE(BackupRecord::from_json(text).configuration.config_file.empty());
+}
+
 TEST(BackupRecordTest, CutAnywhereItIsNoRecord) {
   auto text = full_record().to_json();
   text.pop_back();  // the last newline does not matter
