@@ -20,6 +20,13 @@ Json tablespaces_json(const std::vector<store::TablespaceRecord>& tablespaces) {
   return list;
 }
 
+/// Of the configuration what the backup does not have: setting and path.
+Json outside_json(const store::ConfigurationFiles& files) {
+  auto json = Json::object();
+  for (const auto& [name, path] : files.outside()) json[std::string(name)] = path;
+  return json;
+}
+
 Json wal_ranges_json(const std::vector<postgres::ManifestWalRange>& ranges) {
   auto list = Json::array();
   for (const auto& range : ranges) {
@@ -100,6 +107,7 @@ Json backup_json(const store::BackupRecord& backup) {
   json["cost"] = cost_json(backup.cost);
   json["compared_with"] = backup.compared_with ? Json(backup.compared_with->to_string()) : Json();
   json["tablespaces"] = tablespaces_json(backup.tablespaces);
+  json["configuration_outside"] = outside_json(backup.configuration);
   json["wal_ranges"] = wal_ranges_json(backup.wal_ranges);
   json["notices"] = backup.notices;
   return json;

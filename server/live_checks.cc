@@ -1,6 +1,7 @@
 #include "server/live_checks.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "catalog/identity.h"
 #include "catalog/io/lock.h"
@@ -171,6 +172,25 @@ Check check_synchronous(const LiveFacts& live) {
   return check;
 }
 
+Check check_configuration(const LiveFacts& live) {
+  Check check{
+      .name = "configuration_files", .label = "configuration files", .finding = "in the data directory"};
+  if (live.configuration.config_file.empty()) {
+    check.result = Result::advice;
+    check.finding = "not shown to this role";
+    check.hint = "GRANT pg_monitor: then backups say where they lie, which recovery needs to know";
+    return check;
+  }
+  const auto outside = live.configuration.outside();
+  if (outside.empty()) return check;
+  std::vector<std::string> paths;
+  for (const auto& [name, path] : outside) paths.push_back(fmt::format("{} is {}", name, path));
+  check.result = Result::advice;
+  check.finding = fmt::format("{}", fmt::join(paths, ", "));
+  check.hint = "outside of the data directory, so PostgreSQL sends them with no backup: keep copies of them";
+  return check;
+}
+
 }  // namespace
 
 std::optional<LiveFacts> check_live_server(const ServerConfig& server,
@@ -207,6 +227,7 @@ std::optional<LiveFacts> check_live_server(const ServerConfig& server,
   checks.push_back(check_slot(server, *live));
   if (stream) checks.push_back(check_receiver(*stream, *live));
   if (live->commits_wait) checks.push_back(check_synchronous(*live));
+  checks.push_back(check_configuration(*live));
   if (live->summarize_wal == false) {
     checks.push_back({.name = "summarize_wal",
                       .label = "summarize_wal",

@@ -8,6 +8,7 @@
 #include "server/daemon/streamed_node.h"
 #include "server/sql_answers.h"
 #include "server/sync_standbys.h"
+#include "streaming/configuration_files.h"
 #include "streaming/replication.h"
 
 namespace pgkeep::server {
@@ -124,6 +125,7 @@ LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server)
   }
   facts.commits_wait =
       names_standby(ask_setting(sql, "synchronous_standby_names").value_or(""), server.application_name);
+  facts.configuration = streaming::ask_configuration_files(sql);
   std::string sender_pid;
   facts.slot = ask_slot(sql, server.slot, sender_pid);
   facts.sender = ask_sender(sql, sender_pid);

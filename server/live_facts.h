@@ -7,6 +7,7 @@
 
 #include "catalog/postgres/timeline.h"
 #include "catalog/postgres/wal_segment.h"
+#include "catalog/store/backup_record.h"
 #include "server/config.h"
 #include "streaming/connection.h"
 
@@ -50,6 +51,7 @@ struct LiveFacts {
   bool data_checksums = false;
   bool commits_wait = false;                     // our name stands in synchronous_standby_names
   std::optional<std::string> idle_slot_timeout;  // 18 and up, when it is set
+  store::ConfigurationFiles configuration;
   std::optional<SlotFacts> slot;
   std::optional<SenderFacts> sender;
 };

@@ -26,6 +26,7 @@ void BackupSink::started(const postgres::WalPosition& start, const std::vector<T
   std::uint64_t announced = 0;
   for (const auto& tablespace : tablespaces) announced += tablespace.size_bytes.value_or(0);
   if (announced != 0) expected_bytes_ = announced;
+  if (before_copying_) before_copying_(tablespaces);
 }
 
 void BackupSink::archive_begins(const Tablespace& tablespace) {

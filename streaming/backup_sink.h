@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -22,6 +23,12 @@ class BackupSink final : public BaseBackupSink, private TarSink {
   BackupSink(store::BackupWriter& writer, io::ProgressObserver& observer, std::uint64_t expected_bytes,
              std::stop_token stop);
 
+  /// `review` is called with the tablespaces that the server announced, before any byte of them comes; what
+  /// it throws ends the backup.
+  void before_copying(std::function<void(const std::vector<Tablespace>&)> review) {
+    before_copying_ = std::move(review);
+  }
+
   void started(const postgres::WalPosition& start, const std::vector<Tablespace>& tablespaces) override;
   void archive_begins(const Tablespace& tablespace) override;
   void archive_data(io::ByteView bytes) override;
@@ -33,6 +40,7 @@ class BackupSink final : public BaseBackupSink, private TarSink {
   /// backup_label, tablespace_map or global/pg_control as they were sent; throws ProtocolError when it did
   /// not come.
   std::string_view small_file(const std::string& path) const;
+  bool has_small_file(const std::string& path) const { return small_files_.contains(path); }
 
  private:
   void entry(const TarEntry& entry) override;
@@ -41,6 +49,7 @@ class BackupSink final : public BaseBackupSink, private TarSink {
 
   store::BackupWriter* writer_;
   io::ProgressObserver* observer_;
+  std::function<void(const std::vector<Tablespace>&)> before_copying_;
   std::stop_token stop_;
   std::uint64_t expected_bytes_;
   std::uint64_t received_bytes_ = 0;

@@ -1,5 +1,7 @@
 #include "streaming/take_backup.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -7,10 +9,12 @@
 #include "catalog/io/lock.h"
 #include "catalog/postgres/backup_label.h"
 #include "catalog/postgres/control_file.h"
+#include "catalog/postgres/tablespace_map.h"
 #include "catalog/run_journal.h"
 #include "catalog/server_catalog.h"
 #include "catalog/store/sweep.h"
 #include "streaming/backup_sink.h"
+#include "streaming/configuration_files.h"
 #include "streaming/nodes.h"
 #include "streaming/shared_observer.h"
 #include "streaming/wal_companion.h"
@@ -25,17 +29,16 @@ constexpr std::size_t kNoticeBytes = 1024;
 constexpr std::size_t kMaxWalRanges = 1000;
 constexpr int kOnlyRead = 1;  // a level of compression that is not used
 
-/// What only an SQL session tells: the names of the tablespaces, and the server's clock. A server that
-/// refuses the session is backed up all the same.
+/// What only an SQL session tells: the tablespaces there are, where the configuration lies, and the server's
+/// clock. A server that refuses the session is backed up all the same.
 class ServerFacts {
  public:
   ServerFacts(const ConnectionSettings& settings, io::ProgressObserver& observer,
               const std::stop_token& stop) {
     try {
       session_ = Connection::open(settings, ConnectionKind::sql, stop);
-      for (const auto& row : session_->query("SELECT oid, spcname FROM pg_catalog.pg_tablespace").rows) {
-        if (row[0] && row[1]) tablespaces_[*row[0]] = *row[1];
-      }
+      tablespaces_ = ask_tablespaces();
+      configuration_ = ask_configuration_files(*session_);
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& e) {
@@ -44,9 +47,30 @@ class ServerFacts {
     }
   }
 
+  const store::ConfigurationFiles& configuration() const { return configuration_; }
+
   std::string tablespace_name(std::uint32_t oid) const {
     const auto found = tablespaces_.find(std::to_string(oid));
     return found == tablespaces_.end() ? "" : found->second;
+  }
+
+  /// Up to 15, PostgreSQL leaves a tablespace out of a base backup without a word when pg_tblspc has a
+  /// directory for it and no link. Throws Refused for one that was there before and is not in `announced`.
+  void require_all(const std::vector<Tablespace>& announced) {
+    const auto left_out = [&announced](const auto& known) {
+      return std::ranges::none_of(announced,
+                                  [&](const auto& t) { return std::to_string(t.oid) == known.first; });
+    };
+    if (std::ranges::none_of(tablespaces_, left_out)) return;
+    const auto still_there = ask_tablespaces();  // it may have been dropped meanwhile
+    for (const auto& [oid, name] : tablespaces_) {
+      if (!left_out(std::pair(oid, name)) || !still_there.contains(oid)) continue;
+      throw Refused(fmt::format(
+          "tablespace {} ({}) would not be in the backup: PostgreSQL {} leaves out one that has no link in "
+          "pg_tblspc, as it is with those in the data directory (allow_in_place_tablespaces). Move what is "
+          "in it to another tablespace and drop it; PostgreSQL 16 and later send it",
+          name, oid, session_->major_version()));
+    }
   }
 
   /// The server's clock, which a recovery target in time refers to; ours when it cannot be asked.
@@ -63,8 +87,20 @@ class ServerFacts {
   }
 
  private:
+  /// All but those that initdb makes, which lie in the data directory: OID and name.
+  std::map<std::string, std::string> ask_tablespaces() {
+    std::map<std::string, std::string> found;
+    const auto answer = session_->query(
+        "SELECT oid, spcname FROM pg_catalog.pg_tablespace "
+        "WHERE spcname NOT IN ('pg_default', 'pg_global')");
+    for (const auto& row : answer.rows)
+      if (row[0] && row[1]) found[*row[0]] = *row[1];
+    return found;
+  }
+
   std::optional<Connection> session_;
   std::map<std::string, std::string> tablespaces_;
+  store::ConfigurationFiles configuration_;
 };
 
 /// One backup from the writer lock to the commit record.
@@ -85,6 +121,8 @@ class BackupRun {
   void describe_server(Connection& connection, const SystemInfo& system,
                        const catalog::ServerIdentity& identity, store::BackupRecord& record) const;
   void describe_content(const BackupSink& sink, ServerFacts& facts, store::BackupRecord& record) const;
+  void describe_tablespaces(const BackupSink& sink, const ServerFacts& facts,
+                            store::BackupRecord& record) const;
   void check_manifest(store::BackupWriter& writer, store::BackupRecord& record) const;
   void note_checksum_failure(const BaseBackupEnd& end, store::BackupRecord& record);
 
@@ -177,6 +215,7 @@ store::BackupRecord BackupRun::take() {
   const auto previous = newest_backup(identity.system);
   store::BackupWriter writer(repository_, layout_, record.id, previous.get(), job_.store);
   BackupSink sink(writer, observer_, previous ? previous->record().data_bytes : 0, stop_);
+  sink.before_copying([&facts](const auto& announced) { facts.require_all(announced); });
   auto options = job_.base_backup;
   options.progress = options.progress || !previous;
   observer_.progress({"waiting for a checkpoint", 0, 0});
@@ -249,10 +288,31 @@ void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts,
   record.from_standby = label.from_standby;
   record.block_bytes = control.block_bytes;
   record.data_checksums = control.data_checksums;
-  for (const auto& tablespace : sink.tablespaces()) {
-    if (tablespace.oid == 0) continue;
-    record.tablespaces.push_back(
-        {tablespace.oid, facts.tablespace_name(tablespace.oid), tablespace.location});
+  record.configuration = facts.configuration();
+  for (const auto& [name, path] : record.configuration.outside()) {
+    observer_.note(fmt::format(
+        "{} is {}, outside of the data directory, and not in the backup: keep a copy of it", name, path));
+  }
+  describe_tablespaces(sink, facts, record);
+}
+
+void BackupRun::describe_tablespaces(const BackupSink& sink, const ServerFacts& facts,
+                                     store::BackupRecord& record) const {
+  std::vector<postgres::TablespaceMapEntry> map;
+  if (sink.has_small_file("tablespace_map"))
+    map = postgres::parse_tablespace_map(sink.small_file("tablespace_map"), record.major_version);
+  for (const auto& [oid, location, size] : sink.tablespaces()) {
+    if (oid == 0) continue;
+    const auto mapped = std::ranges::find(map, oid, &postgres::TablespaceMapEntry::oid);
+    // 13 puts a backslash before a line break in the path, looks there, and takes what is not there for
+    // empty.
+    if (mapped != map.end() && mapped->path != location) {
+      throw Refused(fmt::format(
+          "tablespace {} ({}) lies at {:?}, but PostgreSQL {} looked for it at {:?} and sent nothing of it; "
+          "nothing of this backup is kept. Move what is in it to a tablespace whose path has no line break",
+          facts.tablespace_name(oid), oid, mapped->path, record.major_version, location));
+    }
+    record.tablespaces.push_back({oid, facts.tablespace_name(oid), location});
   }
 }
 

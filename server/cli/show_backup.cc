@@ -61,6 +61,10 @@ void add_lists(FactPrinter& facts, const store::BackupRecord& backup) {
                                tablespace.name, tablespace.location);
   }
   if (!tablespaces.empty()) facts.add("tablespaces", tablespaces);
+  std::string outside;
+  for (const auto& [name, path] : backup.configuration.outside())
+    outside += fmt::format("{}{} is {}", outside.empty() ? "" : "\n", name, path);
+  if (!outside.empty()) facts.add("not in it", outside);
   std::string notices;
   for (const auto& notice : backup.notices) notices += (notices.empty() ? "" : "\n") + notice;
   if (!notices.empty()) facts.add("server said", notices);

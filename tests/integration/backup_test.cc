@@ -91,14 +91,80 @@ TEST_P(Backup, BringsPreparedTransactionsBackReadyToBeFinished) {
 }
 
 TEST_P(Backup, TakesTablespacesInsideTheDataDirectory) {
-  if (GetParam() < 16) GTEST_SKIP() << "13 and 14 have none, and 15 leaves them out of what it sends";
   const auto source =
       PostgresCluster::create(GetParam(), {.settings = {{"allow_in_place_tablespaces", "on"}}});
   source.execute("CREATE TABLESPACE inside LOCATION ''");
   source.execute("CREATE TABLE t TABLESPACE inside AS SELECT generate_series(1, 1000) AS id");
   const BackupHost host(source);
+  if (GetParam() < 16) {  // those leave it out of what they send, and say nothing
+    const auto outcome = host.pgkeep({"backup", "main"});
+    EXPECT_NE(outcome.exit_code, 0);
+    EXPECT_THAT(outcome.err, HasSubstr("tablespace inside"));
+    EXPECT_TRUE(host.backup_ids().empty());
+    return;
+  }
   host.backup();
   EXPECT_EQ(contents(recover_and_start(host, GetParam(), "latest", "recovered")), contents(source));
+}
+
+TEST_P(Backup, KeepsTheBytesOfATablespacesPath) {
+  auto source = PostgresCluster::create(GetParam(), {.initdb = {"-E", "SQL_ASCII"}});
+  const auto latin = source.make_directory("sch\xf6n");
+  source.execute("CREATE TABLESPACE latin LOCATION '" + latin.native() + "'");
+  source.execute("CREATE TABLE l TABLESPACE latin AS SELECT generate_series(1, 1000) AS id");
+  const auto before = contents(source);
+  const BackupHost host(source);
+  host.backup();
+  source.lose();
+  fs::create_directories(latin);
+  auto recovered = PostgresCluster::adopt(GetParam(), host.recover("latest", "recovered"));
+  give_to_postgres(latin);
+  recovered.start();
+  recovered.wait_until_recovered();
+  EXPECT_EQ(contents(recovered), before);
+  EXPECT_FALSE(fs::is_empty(latin));
+}
+
+TEST_P(Backup, TakesATablespaceAtALineBreakOnlyWhereTheServerFindsIt) {
+  const auto source = PostgresCluster::create(GetParam());
+  const auto broken = source.make_directory("two\nlines");
+  source.execute("CREATE TABLESPACE broken LOCATION '" + broken.native() + "'");
+  source.execute("CREATE TABLE b TABLESPACE broken AS SELECT generate_series(1, 1000) AS id");
+  const BackupHost host(source);
+  const auto outcome = host.pgkeep({"backup", "main"});
+  if (GetParam() == 13) {  // looks for it elsewhere, and sends an empty one
+    EXPECT_NE(outcome.exit_code, 0);
+    EXPECT_THAT(outcome.err, HasSubstr("/two\\nlines"));
+    EXPECT_TRUE(host.backup_ids().empty());
+    return;
+  }
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.text();
+  const auto refused = host.pgkeep({"recover", "main", "latest", host.scratch("refused")});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.err, HasSubstr("/two\\nlines"));
+  const auto moved = host.scratch("one line");
+  auto recovered = PostgresCluster::adopt(
+      GetParam(), host.recover("latest", "recovered", {"--tablespace", "broken:" + moved.native()}));
+  give_to_postgres(moved);
+  recovered.start();
+  recovered.wait_until_recovered();
+  EXPECT_EQ(contents(recovered), contents(source));
+}
+
+TEST_P(Backup, SaysWhichConfigurationLiesOutsideTheDataDirectory) {
+  auto source = PostgresCluster::create(GetParam());
+  const auto outside = source.make_directory("etc") / "pg_hba.conf";
+  fs::copy_file(source.data_directory() / "pg_hba.conf", outside);
+  give_to_postgres(outside);
+  source.append_to_conf("hba_file = '" + outside.native() + "'");
+  source.restart();
+  const BackupHost host(source);
+  const auto outcome = host.pgkeep({"backup", "main"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.text();
+  EXPECT_THAT(outcome.err, HasSubstr("hba_file is " + outside.native()));
+  EXPECT_THAT(host.pgkeep({"check", "main"}).text(), HasSubstr("hba_file is " + outside.native()));
+  EXPECT_THAT(host.pgkeep({"recover", "main", "latest", host.scratch("dry"), "--dry-run"}).text(),
+              HasSubstr("hba_file was " + outside.native()));
 }
 
 TEST_P(Backup, FailsCleanlyWhenTheServerEndsItAndWorksTheNextTime) {
