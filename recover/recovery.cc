@@ -73,6 +73,7 @@ class Recovery {
   void prepare();
   void require_packs();
   void prepare_settings();
+  void review_missing_configuration(bool has_main);
   void prepare_tablespace_map();
   void prepare_manifest();
   void prepare_wal();
@@ -143,25 +144,43 @@ DeliveredFile Recovery::made_text(std::string_view path, std::string text) const
   return made(path, size, [text = std::move(text)](io::ByteSink& out) { out.write(io::as_bytes(text)); });
 }
 
+/// PostgreSQL sends with a backup only what lies in the data directory.
+void Recovery::review_missing_configuration(bool has_main) {
+  const auto& known = plan_->backup.configuration;
+  for (const auto& [name, path] : known.outside()) {
+    if (name != "config_file")
+      settings_.review.push_back(fmt::format(
+          "{} was {}, outside of the data directory, and is not in the backup: it must exist here", name,
+          path));
+  }
+  if (has_main) {
+    if (!survey_.top_files.contains("pg_hba.conf") && known.hba_file.empty())
+      settings_.review.emplace_back(
+          "pg_hba.conf is not in the backup: PostgreSQL does not start without the one that hba_file names");
+    return;
+  }
+  const auto guess = fmt::format("/etc/postgresql/{}/main/postgresql.conf", plan_->backup.major_version);
+  const auto& path = known.config_file.empty() ? guess : known.config_file;
+  settings_.review.push_back(fmt::format(
+      "postgresql.conf is not in the backup ({}): the command below takes {}; put another path there, or an "
+      "empty postgresql.conf and a pg_hba.conf into the data directory",
+      known.config_file.empty() ? "where it was is not known; Debian keeps it in /etc/postgresql"
+                                : "it lay outside of the data directory",
+      path));
+  settings_.start_options.emplace_back("config_file", path);
+  settings_.start_options.emplace_back("data_directory", paths_.data_directory());
+}
+
 void Recovery::prepare_settings() {
   const auto automatic = small_text_file("postgresql.auto.conf", kConfigurationLimit);
-  const auto main = small_text_file("postgresql.conf", kConfigurationLimit);
-  settings_ = make_settings(*plan_, automatic.value_or(""), main.value_or(""));
-  const auto major = plan_->backup.major_version;
-  if (!main) {
-    settings_.review.push_back(fmt::format(
-        "postgresql.conf is not in the backup (Debian keeps it in /etc/postgresql): the command below takes "
-        "/etc/postgresql/{}/main/postgresql.conf; put another path there, or an empty postgresql.conf and a "
-        "pg_hba.conf into "
-        "the data directory",
-        major));
-    settings_.start_options.emplace_back("config_file",
-                                         fmt::format("/etc/postgresql/{}/main/postgresql.conf", major));
-    settings_.start_options.emplace_back("data_directory", paths_.data_directory());
-  } else if (!survey_.top_files.contains("pg_hba.conf")) {
-    settings_.review.emplace_back(
-        "pg_hba.conf is not in the backup: PostgreSQL does not start without the one that hba_file names");
-  }
+  // One in the data directory is a leftover when the server took another.
+  const auto outside = plan_->backup.configuration.outside();
+  const bool left_over = std::ranges::any_of(outside, [](const auto& f) { return f.first == "config_file"; });
+  const auto main = left_over ? std::nullopt : small_text_file("postgresql.conf", kConfigurationLimit);
+  LeastSettings least;
+  least.demand(postgres::ControlFile::decode(control_));
+  settings_ = make_settings(*plan_, automatic.value_or(""), main.value_or(""), least);
+  review_missing_configuration(main.has_value());
   if (survey_.top_files.contains("standby.signal") && !plan_->request.standby)
     settings_.changed.emplace_back(
         "standby.signal: left out (the backup was taken from a standby; the copy will not be one)");
@@ -338,7 +357,8 @@ RecoveryReport Recovery::report() {
                         .changed_settings = settings_.changed,
                         .review = settings_.review,
                         .start_commands = start_commands(*plan_, facts, settings_),
-                        .resets = settings_.resets};
+                        .resets = settings_.resets,
+                        .overrides = settings_.overrides};
   if (facts.pg_ctl.find('/') == std::string::npos) {
     report.review.push_back(
         fmt::format("pg_ctl was not found where packages put it: it must be that of PostgreSQL {}",
@@ -356,7 +376,10 @@ RecoveryReport Recovery::report() {
 RecoveryPreview Recovery::check() {
   prepare();
   check_destination();
-  return {.changed_settings = settings_.changed, .review = settings_.review};
+  return {.changed_settings = settings_.changed,
+          .review = settings_.review,
+          .resets = settings_.resets,
+          .overrides = settings_.overrides};
 }
 
 RecoveryReport Recovery::run(const std::stop_token& stop) {

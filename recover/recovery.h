@@ -21,6 +21,7 @@ struct RecoveryReport {
   std::vector<std::string> review;  // what the operator must look at: absolute paths, missing configuration
   std::vector<std::string> start_commands;  // exact commands
   std::vector<std::string> resets;          // SQL for when it is open: takes back the recovery's settings
+  std::vector<std::string> overrides;       // SQL that takes back the rest of what was set
   std::chrono::milliseconds duration{};
 };
 
@@ -28,6 +29,8 @@ struct RecoveryReport {
 struct RecoveryPreview {
   std::vector<std::string> changed_settings;  // as in RecoveryReport
   std::vector<std::string> review;
+  std::vector<std::string> resets;
+  std::vector<std::string> overrides;
 };
 
 /// All that carry_out() checks before it writes, the destination included; writes nothing. Throws what

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "catalog/postgres/number.h"
+
 namespace pgkeep::recover {
 namespace {
 
@@ -17,14 +19,19 @@ constexpr int kFirstWithArchiveLibrary = 15;
 constexpr int kLastWithTriggerFile = 15;
 constexpr int kFirstWithSynchronizedSlots = 17;
 
-/// A setting that would harm in a copy, and the value that does not.
+constexpr int kLastWithStatsDirectory = 14;
+
+/// A setting that would harm in a copy, and the value that does not: PostgreSQL's default.
 struct Harmful {
   std::string_view name;
   std::string_view harmless;
   std::string_view why;
   int since = 0;  // the major versions that know it; others do not start with it
   int until = 99;
+  bool is_written_path = false;  // harms only when it leads out of the data directory
 };
+
+constexpr std::string_view kFromTheOriginal = "the copy would write where the original does";
 
 constexpr std::array kHarmful{
     Harmful{"archive_mode", "off", "the copy must not archive into the original's place"},
@@ -48,27 +55,25 @@ constexpr std::array kHarmful{
     Harmful{"recovery_target_inclusive", "on", "an older recovery's target"},
     Harmful{"recovery_target_timeline", "latest", "an older recovery's target"},
     Harmful{"recovery_target_action", "pause", "an older recovery's target"},
+    Harmful{"restore_command", "", "it leads to the original's archive"},
     Harmful{"promote_trigger_file", "", "the copy would be promoted together with the original", 0,
             kLastWithTriggerFile},
+    Harmful{"log_directory", "log", kFromTheOriginal, 0, 99, true},
+    Harmful{"external_pid_file", "", kFromTheOriginal, 0, 99, true},
+    Harmful{"stats_temp_directory", "pg_stat_tmp", kFromTheOriginal, 0, kLastWithStatsDirectory, true},
 };
 
-/// Files and directories; one with an absolute path is the original's.
-constexpr std::array<std::string_view, 13> kPaths{"hba_file",
-                                                  "ident_file",
-                                                  "external_pid_file",
-                                                  "log_directory",
-                                                  "ssl_cert_file",
-                                                  "ssl_key_file",
-                                                  "ssl_ca_file",
-                                                  "ssl_crl_file",
-                                                  "ssl_crl_dir",
-                                                  "ssl_dh_params_file",
-                                                  "krb_server_keyfile",
-                                                  "stats_temp_directory",
-                                                  "unix_socket_directories"};
+/// Files and directories that are only read; one with an absolute path is the original's.
+constexpr std::array<std::string_view, 10> kPaths{
+    "hba_file",     "ident_file",  "ssl_cert_file",      "ssl_key_file",       "ssl_ca_file",
+    "ssl_crl_file", "ssl_crl_dir", "ssl_dh_params_file", "krb_server_keyfile", "unix_socket_directories"};
 
 bool is_include(std::string_view name) {
   return name == "include" || name == "include_dir" || name == "include_if_exists";
+}
+
+bool leads_out(std::string_view path) {
+  return path.starts_with('/') || path.starts_with("..");
 }
 
 /// The configuration that the source ran with, as far as the backup knows it.
@@ -79,26 +84,30 @@ class SourceConfiguration {
     for (const auto& line : main) {
       if (line.name.empty()) continue;
       unknown_ = unknown_ || is_include(line.name);
-      values_[line.name] = line.value;
-      in_main_.insert(line.name);
+      main_[line.name] = line.value;
     }
+    values_ = main_;
     for (const auto& line : automatic) {
       if (!line.name.empty()) values_[line.name] = line.value;
     }
   }
 
-  std::optional<std::string> value(std::string_view name) const {
-    const auto found = values_.find(name);
-    if (found == values_.end()) return std::nullopt;
-    return found->second;
-  }
-  /// True when a file other than postgresql.auto.conf has it, or may have it.
-  bool may_be_set_elsewhere(std::string_view name) const { return unknown_ || in_main_.contains(name); }
+  std::optional<std::string> value(std::string_view name) const { return find(values_, name); }
+  /// What the copy would take with no line in postgresql.auto.conf; nothing: PostgreSQL's default.
+  std::optional<std::string> value_below(std::string_view name) const { return find(main_, name); }
+  /// There is more than we see: files that are included, or all of it.
+  bool unknown() const noexcept { return unknown_; }
 
  private:
-  bool unknown_ = false;  // there is more than we see: files that are included, or all of it
-  std::map<std::string, std::string, std::less<>> values_;
-  std::set<std::string, std::less<>> in_main_;
+  using Values = std::map<std::string, std::string, std::less<>>;
+  static std::optional<std::string> find(const Values& values, std::string_view name) {
+    const auto found = values.find(name);
+    if (found == values.end()) return std::nullopt;
+    return found->second;
+  }
+  bool unknown_;
+  Values main_;
+  Values values_;
 };
 
 using Assignments = std::vector<std::pair<std::string, std::string>>;
@@ -134,9 +143,7 @@ Assignments recovery_settings(const RecoveryPlan& plan) {
   Assignments settings;
   if (plan.request.wal_mode == WalMode::get_wal) {
     settings.emplace_back("restore_command", plan.request.get_wal_command);
-  } else if (plan.request.standby) {
-    settings.emplace_back("restore_command", "");
-  } else {
+  } else if (!plan.request.standby) {
     // PostgreSQL insists on a command, and looks into pg_wal when it fails with a code from 1 to 125: for
     // segments and history files alike (tried with 13, 15 and 18). `false` is built into every shell and
     // starts no program.
@@ -151,6 +158,10 @@ Assignments recovery_settings(const RecoveryPlan& plan) {
     settings.emplace_back("recovery_target_action", to_string(target.action.value_or(TargetAction::pause)));
   }
   return settings;
+}
+
+bool pauses(const RecoveryTarget& target) {
+  return target.has_target() && target.action.value_or(TargetAction::pause) == TargetAction::pause;
 }
 
 void review_paths(const RecoveryPlan& plan, const SourceConfiguration& source,
@@ -194,8 +205,7 @@ void review_rest(const RecoveryPlan& plan, const SourceConfiguration& source, Re
                     "some begin to work by themselves (pg_cron)",
                     quote_conf_value(*libraries)));
   }
-  const auto& target = plan.request.target;
-  if (target.has_target() && target.action.value_or(TargetAction::pause) == TargetAction::pause) {
+  if (pauses(plan.request.target)) {
     result.review.emplace_back(
         "recovery pauses at the target, open for reading: look at the data, then open it for writing with "
         "SELECT "
@@ -212,48 +222,127 @@ void review_rest(const RecoveryPlan& plan, const SourceConfiguration& source, Re
   }
 }
 
+/// Puts together postgresql.auto.conf and the lists of what was done to it.
+class SettingsWriter {
+ public:
+  SettingsWriter(const SourceConfiguration& source, RecoverySettings& result)
+      : source_(&source), result_(&result) {}
+
+  /// What this recovery needs. Ends with the recovery, and is taken back then.
+  void set_for_recovery(const std::string& name, const std::string& value) {
+    decided_.insert(name);
+    if (!must_be_written(name, value)) return;
+    last_.emplace_back(name, value);
+    result_->changed.push_back(fmt::format("{} = {}", name, quote_conf_value(value)));
+    result_->resets.push_back(fmt::format("ALTER SYSTEM RESET {};", name));
+  }
+
+  void neutralise(const Harmful& harmful) {
+    const auto value = source_->value(harmful.name);
+    if (decided_.contains(harmful.name)) return;
+    if (harmful.is_written_path && !source_->unknown() && !(value && leads_out(*value))) return;
+    decided_.emplace(harmful.name);
+    const bool written = must_be_written(harmful.name, harmful.harmless);
+    if (written) write(harmful.name, harmful.harmless);
+    const auto assignment = fmt::format("{} = {}", harmful.name, quote_conf_value(harmful.harmless));
+    if (value && *value != harmful.harmless) {
+      result_->changed.push_back(fmt::format("{} (was set: {})", assignment, harmful.why));
+    } else if (written) {
+      unseen_ += (unseen_.empty() ? "" : ", ") + assignment;
+    }
+  }
+
+  /// What the copy needs beside that, whatever is in other files.
+  void set(std::string_view name, const std::string& value, std::string_view why) {
+    decided_.emplace(name);
+    write(name, value);
+    result_->changed.push_back(fmt::format("{} = {} ({})", name, quote_conf_value(value), why));
+  }
+
+  void finish(const std::vector<ConfLine>& automatic) {
+    if (!unseen_.empty()) {
+      result_->changed.push_back("in case a file that pgkeep does not see has another value: " + unseen_);
+    }
+    if (!result_->resets.empty()) result_->resets.emplace_back("SELECT pg_reload_conf();");
+    for (const auto& line : automatic) {
+      if (!decided_.contains(line.name) && line.raw != kBegin && line.raw != kEnd)
+        result_->auto_conf += line.raw + "\n";
+    }
+    // Behind the others: an empty recovery_target_… that follows the one in use counts as a second target.
+    first_.insert(first_.end(), last_.begin(), last_.end());
+    result_->auto_conf += fmt::format("{}\n", kBegin);
+    for (const auto& [name, value] : first_)
+      result_->auto_conf += fmt::format("{} = {}\n", name, quote_conf_value(value));
+    result_->auto_conf += fmt::format("{}\n", kEnd);
+  }
+
+ private:
+  bool must_be_written(std::string_view name, std::string_view value) const {
+    const auto harmful = std::ranges::find(kHarmful, name, &Harmful::name);
+    const auto below = source_->value_below(name);
+    if (harmful == kHarmful.end() || source_->unknown()) return true;
+    return (below ? std::string_view(*below) : harmful->harmless) != value;
+  }
+
+  void write(std::string_view name, std::string_view value) {
+    first_.emplace_back(name, value);
+    result_->overrides.push_back(
+        fmt::format("ALTER SYSTEM RESET {};  -- now {}", name, quote_conf_value(value)));
+  }
+
+  const SourceConfiguration* source_;
+  RecoverySettings* result_;
+  Assignments first_;
+  Assignments last_;
+  std::set<std::string, std::less<>> decided_;  // the source's own lines of these are left out
+  std::string unseen_;
+};
+
+/// What the copy would start with when nothing is set for it, at least; 0: it cannot be told.
+std::int64_t capacity_of(const SourceConfiguration& source, const CapacitySetting& setting) {
+  auto capacity = setting.initial;
+  if (const auto text = source.value(setting.name))
+    capacity = postgres::parse_number<std::uint32_t>(*text).value_or(0);
+  // A file that is included may have less.
+  return source.unknown() ? std::min(capacity, setting.initial) : capacity;
+}
+
+void ensure_capacity(const SourceConfiguration& source, const LeastSettings& least, SettingsWriter& writer) {
+  for (const auto& setting : kCapacitySettings) {
+    const auto needed = least.of(setting.name);
+    if (capacity_of(source, setting) >= needed) continue;
+    writer.set(setting.name, std::to_string(needed),
+               "the server had it while it wrote the WAL, and replay stops with less");
+  }
+}
+
+/// Without hot_standby PostgreSQL shuts down where it should pause.
+void ensure_readable_pause(const RecoveryPlan& plan, const SourceConfiguration& source,
+                           SettingsWriter& writer) {
+  constexpr std::array<std::string_view, 5> kOn{"on", "true", "yes", "1", "t"};
+  const auto value = source.value("hot_standby");
+  const bool is_on = !source.unknown() && (!value || std::ranges::find(kOn, *value) != kOn.end());
+  if (is_on || !pauses(plan.request.target)) return;
+  writer.set("hot_standby", "on", "with off, PostgreSQL shuts down at the target instead of pausing there");
+}
+
 }  // namespace
 
 RecoverySettings make_settings(const RecoveryPlan& plan, std::string_view auto_conf,
-                               std::string_view main_conf) {
+                               std::string_view main_conf, const LeastSettings& least) {
   const auto main = parse_conf(main_conf);
   const auto automatic = parse_conf(auto_conf);
   const SourceConfiguration source(main, automatic);
   RecoverySettings result;
-
-  const auto wanted = recovery_settings(plan);
-  std::set<std::string, std::less<>> replaced;
-  for (const auto& [name, value] : wanted) {
-    replaced.insert(name);
-    result.changed.push_back(fmt::format("{} = {}", name, quote_conf_value(value)));
-    if (!value.empty()) result.resets.push_back(fmt::format("ALTER SYSTEM RESET {};", name));
-  }
-  if (!result.resets.empty()) result.resets.emplace_back("SELECT pg_reload_conf();");
-  Assignments settings;
+  SettingsWriter writer(source, result);
+  for (const auto& [name, value] : recovery_settings(plan)) writer.set_for_recovery(name, value);
   for (const auto& harmful : kHarmful) {
     const auto version = plan.backup.major_version;
-    if (version < harmful.since || version > harmful.until || replaced.contains(harmful.name)) continue;
-    replaced.emplace(harmful.name);
-    const auto value = source.value(harmful.name);
-    if (source.may_be_set_elsewhere(harmful.name) || harmful.name == "archive_mode")
-      settings.emplace_back(harmful.name, harmful.harmless);
-    if (value && *value != harmful.harmless) {
-      result.changed.push_back(fmt::format("{} = {} (was set: {})", harmful.name,
-                                           quote_conf_value(harmful.harmless), harmful.why));
-    }
+    if (version >= harmful.since && version <= harmful.until) writer.neutralise(harmful);
   }
-  // Behind the others: an empty recovery_target_… that follows the one in use counts as a second target.
-  settings.insert(settings.end(), wanted.begin(), wanted.end());
-
-  for (const auto& line : automatic) {
-    if (!replaced.contains(line.name) && line.raw != kBegin && line.raw != kEnd)
-      result.auto_conf += line.raw + "\n";
-  }
-  result.auto_conf += fmt::format("{}\n", kBegin);
-  for (const auto& [name, value] : settings)
-    result.auto_conf += fmt::format("{} = {}\n", name, quote_conf_value(value));
-  result.auto_conf += fmt::format("{}\n", kEnd);
-
+  ensure_capacity(source, least, writer);
+  ensure_readable_pause(plan, source, writer);
+  writer.finish(automatic);
   review_paths(plan, source, main, result);
   review_rest(plan, source, result);
   return result;

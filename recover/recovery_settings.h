@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "recover/conf_file.h"
+#include "recover/least_settings.h"
 #include "recover/plan.h"
 
 namespace pgkeep::recover {
@@ -18,6 +19,8 @@ struct RecoverySettings {
   /// SQL that takes the recovery's own settings back once the copy is open for writing: standbys cloned from
   /// it would inherit them.
   std::vector<std::string> resets;
+  /// SQL that takes back the rest of what was set, a statement each: until then it wins over postgresql.conf.
+  std::vector<std::string> overrides;
   /// What must stand on the command line of the start (pg_ctl -o "-c NAME=VALUE"): PostgreSQL needs it before
   /// it reads postgresql.auto.conf.
   std::vector<std::pair<std::string, std::string>> start_options;
@@ -25,12 +28,16 @@ struct RecoverySettings {
 
 /// From the backup's postgresql.auto.conf and postgresql.conf (empty when not in the backup): recovery
 /// settings of the plan are set, old ones removed (the timeline is given by number only where PostgreSQL's
-/// `latest` would be another); what would harm is neutralised: archive_mode,
-/// archive_command and archive_library, synchronous_standby_names, synchronized_standby_slots,
-/// primary_conninfo, primary_slot_name, restore_command, recovery_target_*, recovery_end_command,
-/// archive_cleanup_command, recovery_min_apply_delay. Absolute paths (hba_file, data_directory, ssl_*_file,
-/// include …) are put under review. Values of the source are not repeated: they may hold passwords.
+/// `latest` would be another); what would harm is neutralised: archiving, waiting for standbys, replication,
+/// restore_command, recovery_target_*, commands at the end of recovery, and files outside of the data
+/// directory that PostgreSQL writes. What replay demands (`least`) and a pause that can be looked at
+/// (hot_standby) are set where the source's configuration would not do.
+///
+/// A value goes into postgresql.auto.conf only when another file has another one, or may have it because
+/// pgkeep does not see all of them; each has its statement in `resets` or `overrides`. Paths of the original
+/// (hba_file, data_directory, ssl_*_file, include …) are put under review. Values of the source are not
+/// repeated: they may hold passwords.
 RecoverySettings make_settings(const RecoveryPlan& plan, std::string_view auto_conf,
-                               std::string_view main_conf);
+                               std::string_view main_conf, const LeastSettings& least = {});
 
 }  // namespace pgkeep::recover

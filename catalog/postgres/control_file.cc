@@ -23,6 +23,8 @@ namespace {
 //     none 32 u64 checkpoint              208 f64 1234567.0               288 u32 CRC-32C of all before it
 //     (18: at 292)
 //                                    216 u32 block size
+// From 180 on, i32 each: max_connections, max_worker_processes, max_wal_senders, max_prepared_transactions
+// and max_locks_per_transaction.
 constexpr std::size_t kSystemAt = 0;
 constexpr std::size_t kControlVersionAt = 8;
 constexpr std::size_t kCatalogVersionAt = 12;
@@ -32,6 +34,11 @@ constexpr std::size_t kRedoAt = 40;
 constexpr std::size_t kTimelineAt = 48;
 constexpr std::size_t kMinRecoveryPointAt = 136;
 constexpr std::size_t kMinRecoveryTimelineAt = 144;
+constexpr std::size_t kMaxConnectionsAt = 180;
+constexpr std::size_t kMaxWorkerProcessesAt = 184;
+constexpr std::size_t kMaxWalSendersAt = 188;
+constexpr std::size_t kMaxPreparedTransactionsAt = 192;
+constexpr std::size_t kMaxLocksPerTransactionAt = 196;
 constexpr std::size_t kFloatFormatAt = 208;
 constexpr std::size_t kBlockBytesAt = 216;
 constexpr std::size_t kRelationSegmentBlocksAt = 220;
@@ -68,6 +75,7 @@ const Version& find_version(std::uint32_t number) {
 ControlFile ControlFile::decode(io::ByteView bytes) {
   if (bytes.size() < kMinBytes) refuse(fmt::format("cut short at {} bytes", bytes.size()));
   const auto u32 = [&](std::size_t at) { return io::load_le<std::uint32_t>(bytes.data() + at); };
+  const auto i32 = [&](std::size_t at) { return static_cast<std::int32_t>(u32(at)); };
   const auto u64 = [&](std::size_t at) { return io::load_le<std::uint64_t>(bytes.data() + at); };
 
   const auto& version = find_version(u32(kControlVersionAt));
@@ -94,6 +102,11 @@ ControlFile ControlFile::decode(io::ByteView bytes) {
   control.wal_block_bytes = u32(kWalBlockBytesAt);
   control.wal_segment_bytes = u32(kWalSegmentBytesAt);
   control.data_checksums = u32(kDataChecksumVersionAt) != 0;
+  control.max_connections = i32(kMaxConnectionsAt);
+  control.max_worker_processes = i32(kMaxWorkerProcessesAt);
+  control.max_wal_senders = i32(kMaxWalSendersAt);
+  control.max_prepared_transactions = i32(kMaxPreparedTransactionsAt);
+  control.max_locks_per_transaction = i32(kMaxLocksPerTransactionAt);
   return control;
 }
 

@@ -24,6 +24,12 @@ struct ControlFile {
   std::uint32_t wal_block_bytes = 0;
   std::uint32_t wal_segment_bytes = 0;
   bool data_checksums = false;
+  // As the server had them when it was last started.
+  std::int32_t max_connections = 0;
+  std::int32_t max_worker_processes = 0;
+  std::int32_t max_wal_senders = 0;
+  std::int32_t max_prepared_transactions = 0;
+  std::int32_t max_locks_per_transaction = 0;
 
   /// Throws Corruption when it is too short, of another byte order or version, or its CRC is wrong.
   static ControlFile decode(io::ByteView bytes);

@@ -40,7 +40,8 @@ Json report_json(const recover::RecoveryReport& report) {
           {"changed_settings", report.changed_settings},
           {"review", report.review},
           {"start_commands", report.start_commands},
-          {"reset_commands", report.resets}};
+          {"reset_commands", report.resets},
+          {"override_reset_commands", report.overrides}};
 }
 
 void print_list(std::string_view title, const std::vector<std::string>& lines, Output& out) {
@@ -62,11 +63,15 @@ void print(const recover::RecoveryPlan& plan, const recover::RecoveryReport& rep
   print_list("To start it:", report.start_commands, out);
   print_list(
       "Once it is open for writing, so that its standbys do not inherit these settings:", report.resets, out);
+  print_list("In postgresql.auto.conf, where they win over postgresql.conf until they are taken back:",
+             report.overrides, out);
 }
 
 void print_plan(const recover::RecoveryPlan& plan, const recover::RecoveryPreview& preview, Output& out) {
   auto text = plan.describe();
   for (const auto& line : preview.changed_settings) text += fmt::format("  setting     {}\n", line);
+  for (const auto* list : {&preview.resets, &preview.overrides})
+    for (const auto& line : *list) text += fmt::format("  take back   {}\n", line);
   for (const auto& line : preview.review) text += fmt::format("  look at     {}\n", line);
   while (text.ends_with('\n')) text.pop_back();
   out.fact(text);
@@ -92,6 +97,8 @@ Exit run_recover(const Invocation& invocation) {
     print_plan(plan, preview, invocation.out);
     data["changed_settings"] = preview.changed_settings;
     data["review"] = preview.review;
+    data["reset_commands"] = preview.resets;
+    data["override_reset_commands"] = preview.overrides;
     invocation.out.data(std::move(data));
     return Exit::ok;
   }

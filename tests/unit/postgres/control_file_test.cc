@@ -59,6 +59,11 @@ TEST_P(ControlFileTest, DecodesWhatPgControldataShows) {
   EXPECT_EQ(control.wal_block_bytes, 8192u);
   EXPECT_EQ(control.wal_segment_bytes, 1u << 20);
   EXPECT_TRUE(control.data_checksums);
+  EXPECT_EQ(control.max_connections, 100);
+  EXPECT_EQ(control.max_worker_processes, 8);
+  EXPECT_EQ(control.max_wal_senders, 20);
+  EXPECT_EQ(control.max_prepared_transactions, 0);
+  EXPECT_EQ(control.max_locks_per_transaction, 64);
 }
 
 TEST_P(ControlFileTest, ReadsEachFieldFromItsOwnPlace) {
@@ -69,6 +74,7 @@ TEST_P(ControlFileTest, ReadsEachFieldFromItsOwnPlace) {
   put(content, real, 136, 0x11);
   put(content, real, 140, 0x22);
   put(content, real, 144, 8);
+  for (std::uint32_t at = 180; at <= 196; at += 4) put(content, real, at, at);
   put(content, real, 220, 2048);
   put(content, real, 252, 0);
   const auto control = ControlFile::decode(io::as_bytes(content));
@@ -76,6 +82,11 @@ TEST_P(ControlFileTest, ReadsEachFieldFromItsOwnPlace) {
   EXPECT_EQ(control.timeline, TimelineId(9));
   EXPECT_EQ(control.min_recovery_point, Lsn(0x22'0000'0011));
   EXPECT_EQ(control.min_recovery_timeline, TimelineId(8));
+  EXPECT_EQ(control.max_connections, 180);
+  EXPECT_EQ(control.max_worker_processes, 184);
+  EXPECT_EQ(control.max_wal_senders, 188);
+  EXPECT_EQ(control.max_prepared_transactions, 192);
+  EXPECT_EQ(control.max_locks_per_transaction, 196);
   EXPECT_EQ(control.relation_segment_blocks, 2048u);
   EXPECT_FALSE(control.data_checksums);
 }

@@ -18,6 +18,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::Pair;
+using testing::StartsWith;
 
 constexpr std::string_view kPlainMain = "max_connections = 50\n";
 
@@ -44,8 +45,82 @@ TEST(RecoverySettingsTest, RecoversToTheEndOfTheTimelineFromPgWal) {
   const auto settings = make_settings(plan(), "", kPlainMain);
   EXPECT_EQ(value_of(settings, "restore_command"), "false");
   EXPECT_EQ(value_of(settings, "recovery_target_timeline"), std::nullopt);
-  EXPECT_EQ(value_of(settings, "archive_mode"), "off");
   EXPECT_EQ(value_of(settings, "recovery_target_action"), std::nullopt);
+}
+
+TEST(RecoverySettingsTest, SetsNothingThatIsSoAnyway) {
+  const auto settings =
+      make_settings(plan(18, {.where = TargetXid{"7"}}), "archive_mode = on\n",
+                    "archive_command = ''\nlog_directory = 'log'\nrecovery_target_action = pause\n");
+  EXPECT_EQ(value_of(settings, "archive_mode"), std::nullopt);
+  EXPECT_THAT(settings.changed, Contains(HasSubstr("archive_mode = 'off' (was set")));
+  for (const auto* name : {"archive_command", "log_directory", "recovery_target_inclusive", "hot_standby",
+                           "recovery_target_action", "primary_conninfo", "max_connections"})
+    EXPECT_EQ(value_of(settings, name), std::nullopt) << name;
+  EXPECT_THAT(settings.overrides, IsEmpty());
+}
+
+TEST(RecoverySettingsTest, TellsHowToTakeBackEveryLineThatItWrote) {
+  for (const std::string_view main : {"", "archive_mode = on\nhot_standby = off\nmax_connections = 10\n"}) {
+    LeastSettings least;
+    least.demand("max_connections", 500);
+    const auto settings =
+        make_settings(plan(14, {.where = TargetXid{"7"}}), "work_mem = '8MB'\n", main, least);
+    auto all = settings.resets;
+    all.insert(all.end(), settings.overrides.begin(), settings.overrides.end());
+    std::size_t written = 0;
+    for (const auto& line : parse_conf(settings.auto_conf)) {
+      if (line.name.empty() || line.name == "work_mem") continue;
+      ++written;
+      EXPECT_THAT(all, Contains(StartsWith("ALTER SYSTEM RESET " + line.name + ";"))) << line.name;
+      EXPECT_THAT(settings.changed, Contains(HasSubstr(line.name + " = "))) << line.name;
+    }
+    EXPECT_GE(written, 4u);
+  }
+}
+
+TEST(RecoverySettingsTest, GivesReplayTheRoomThatTheServerHad) {
+  LeastSettings least;
+  least.demand("max_connections", 150);
+  least.demand("max_connections", 120);
+  least.demand("max_wal_senders", 10);
+  least.demand("max_prepared_transactions", 5);
+  const auto settings = make_settings(plan(), "max_connections = '90'\n", kPlainMain, least);
+  EXPECT_EQ(value_of(settings, "max_connections"), "150");
+  EXPECT_EQ(value_of(settings, "max_prepared_transactions"), "5");
+  EXPECT_EQ(value_of(settings, "max_wal_senders"), std::nullopt);  // PostgreSQL's default is enough
+  EXPECT_THAT(settings.changed, Contains(HasSubstr("max_connections = '150'")));
+  const auto enough =
+      make_settings(plan(), "", "max_connections = 200\nmax_prepared_transactions = 5\n", least);
+  EXPECT_EQ(value_of(enough, "max_connections"), std::nullopt);
+  EXPECT_EQ(value_of(enough, "max_prepared_transactions"), std::nullopt);
+  // An included file may have less than the line that we see.
+  const auto included = make_settings(plan(), "", "max_connections = 200\ninclude 'x.conf'\n", least);
+  EXPECT_EQ(value_of(included, "max_connections"), "150");
+}
+
+TEST(RecoverySettingsTest, MakesAPauseReadable) {
+  const RecoveryTarget pausing{.where = TargetXid{"7"}};
+  const RecoveryTarget opening{.where = TargetXid{"7"}, .action = TargetAction::promote};
+  const std::string_view off = "hot_standby = off\n";
+  EXPECT_EQ(value_of(make_settings(plan(18, pausing), "", off), "hot_standby"), "on");
+  EXPECT_EQ(value_of(make_settings(plan(18, pausing), off, kPlainMain), "hot_standby"), "on");
+  EXPECT_EQ(value_of(make_settings(plan(18, pausing), "", ""), "hot_standby"), "on");
+  EXPECT_EQ(value_of(make_settings(plan(18, opening), "", off), "hot_standby"), std::nullopt);
+  EXPECT_EQ(value_of(make_settings(plan(18, pausing), "", "hot_standby = on\n"), "hot_standby"),
+            std::nullopt);
+}
+
+TEST(RecoverySettingsTest, WritesNoFileOfTheOriginals) {
+  const auto settings =
+      make_settings(plan(14), "external_pid_file = '/run/main.pid'\nlog_directory = 'mine'\n",
+                    "log_directory = '/var/log/postgresql'\n"
+                    "stats_temp_directory = '/run/stats'\nexternal_pid_file = '/run/a.pid'\n");
+  EXPECT_EQ(value_of(settings, "external_pid_file"), "");
+  EXPECT_EQ(value_of(settings, "stats_temp_directory"), "pg_stat_tmp");
+  EXPECT_EQ(value_of(settings, "log_directory"), "mine");
+  EXPECT_THAT(settings.changed, Contains(HasSubstr("external_pid_file = '' (was set")));
+  EXPECT_EQ(value_of(make_settings(plan(), "", "log_directory = '../log'\n"), "log_directory"), "log");
 }
 
 TEST(RecoverySettingsTest, SetsTheTargetLast) {
@@ -209,7 +284,7 @@ TEST(RecoverySettingsTest, DropsTheTimelineOfAnOlderRecovery) {
 TEST(RecoverySettingsTest, TellsHowToTakeBackWhatItSet) {
   EXPECT_THAT(make_settings(plan(), "", kPlainMain).resets,
               ElementsAre("ALTER SYSTEM RESET restore_command;", "SELECT pg_reload_conf();"));
-  auto older = plan(18, {.where = TargetXid{"7"}});
+  auto older = plan(18, {.where = TargetXid{"7"}, .action = TargetAction::promote});
   older.timeline = postgres::TimelineId(1);
   EXPECT_THAT(make_settings(older, "", kPlainMain).resets,
               AllOf(Contains("ALTER SYSTEM RESET recovery_target_timeline;"),
@@ -220,7 +295,9 @@ TEST(RecoverySettingsTest, TellsHowToTakeBackWhatItSet) {
 TEST(RecoverySettingsTest, MakesAStandbyThatFollowsTheNewestTimeline) {
   auto standby = plan();
   standby.request.standby = true;
-  EXPECT_EQ(value_of(make_settings(standby, "", kPlainMain), "restore_command"), "");
+  EXPECT_EQ(value_of(make_settings(standby, "restore_command = 'old'\n", kPlainMain), "restore_command"),
+            std::nullopt);
+  EXPECT_EQ(value_of(make_settings(standby, "", "restore_command = 'old'\n"), "restore_command"), "");
   EXPECT_EQ(value_of(make_settings(standby, "", kPlainMain), "recovery_target_timeline"), std::nullopt);
   EXPECT_THAT(make_settings(standby, "", kPlainMain).resets, IsEmpty());
   standby.histories = {postgres::TimelineId(2), postgres::TimelineId(3)};

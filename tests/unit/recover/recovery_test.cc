@@ -9,6 +9,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/hashing.h"
 #include "catalog/postgres/tablespace_map.h"
 #include "tests/unit/catalog/verification_fixture.h"
 
@@ -50,7 +51,10 @@ class RecoveryTest : public catalog::VerificationTest {
   RecoveryReport recover(const store::BackupRecord& record) {
     auto facts = gather_facts(layout_);
     // The fixture's records do not say where tablespaces lie; the test's one does.
-    for (auto& backup : facts.backups) backup.tablespaces = record.tablespaces;
+    for (auto& backup : facts.backups) {
+      backup.tablespaces = record.tablespaces;
+      backup.configuration = record.configuration;
+    }
     return carry_out(make_plan(request_, facts), repository_, layout_, progress_, stop_.get_token());
   }
   RecoveryReport recover() { return recover(take_backup(content_)); }
@@ -149,6 +153,23 @@ TEST_F(RecoveryTest, RelocatesATablespaceInMapLinkAndManifest) {
   content_["tablespace_map"] = bytes("16385 " + location.native() + "\n");
   EXPECT_EQ(recovered("tablespace_map"), content_["tablespace_map"]);
   EXPECT_EQ(recovered("backup_manifest"), catalog::manifest_of(content_, ranges_));
+}
+
+TEST_F(RecoveryTest, DemandsTheCapacityThatTheControlFileTells) {
+  auto& control = content_["global/pg_control"];
+  io::store_le<std::uint32_t>(control.data() + 180, 300);
+  io::store_le(control.data() + 292, io::crc32c(io::ByteView(control).first(292)));
+  EXPECT_THAT(recover().changed_settings, Contains(HasSubstr("max_connections = '300'")));
+}
+
+TEST_F(RecoveryTest, TakesTheConfigurationWhereTheServerHadIt) {
+  content_.erase("postgresql.conf");
+  auto record = take_backup(content_);
+  record.configuration = {"/data", "/etc/pg/main.conf", "/etc/pg/hba.conf", "/data/pg_ident.conf"};
+  const auto report = recover(record);
+  EXPECT_THAT(report.review, Contains(HasSubstr("takes /etc/pg/main.conf")));
+  EXPECT_THAT(report.review, Contains(HasSubstr("hba_file was /etc/pg/hba.conf")));
+  EXPECT_THAT(report.start_commands.back(), HasSubstr("config_file=/etc/pg/main.conf"));
 }
 
 TEST_F(RecoveryTest, DeliversALargeFileOnce) {

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string_view>
+
+#include "catalog/postgres/control_file.h"
+
+namespace pgkeep::recover {
+
+/// A setting that must not be lower in a server that replays WAL than it was in the one that wrote it: 13
+/// stops with FATAL, 14 and later pause until they are started again with more (PostgreSQL manual,
+/// "Administrator's Overview" of hot standby).
+struct CapacitySetting {
+  std::string_view name;
+  std::int64_t initial;  // what PostgreSQL takes when no file has it
+};
+inline constexpr std::array kCapacitySettings{
+    CapacitySetting{"max_connections", 100}, CapacitySetting{"max_worker_processes", 8},
+    CapacitySetting{"max_wal_senders", 10}, CapacitySetting{"max_prepared_transactions", 0},
+    CapacitySetting{"max_locks_per_transaction", 64}};
+
+/// The least that a recovery demands of them: the largest value that the writing server had on the way.
+class LeastSettings {
+ public:
+  void demand(std::string_view name, std::int64_t value);
+  /// What the server had when the backup was taken.
+  void demand(const postgres::ControlFile& control);
+  /// 0 when nothing was demanded.
+  std::int64_t of(std::string_view name) const;
+
+ private:
+  std::map<std::string_view, std::int64_t> values_;
+};
+
+}  // namespace pgkeep::recover
