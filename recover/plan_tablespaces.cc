@@ -23,10 +23,14 @@ bool is_in_place(const store::TablespaceRecord& tablespace) {
   return !tablespace.location.starts_with('/');
 }
 
+bool breaks_lines(const std::string& path) {
+  return path.find_first_of(std::string_view("\n\r\0", 3)) != std::string::npos;
+}
+
 void require_usable(const fs::path& path, const std::string& what) {
   if (!path.is_absolute())
     throw UsageError(fmt::format("{}: \"{}\" is not an absolute path", what, path.native()));
-  if (path.native().find_first_of(std::string_view("\n\r\0", 3)) != std::string::npos)
+  if (breaks_lines(path.native()))
     throw UsageError(fmt::format("{}: a path with a line break is not supported", what));
 }
 
@@ -98,6 +102,11 @@ std::vector<PlannedTablespace> plan_tablespaces(const RecoveryRequest& request,
             relocation->first));
       }
       place.location = relocation->second;
+    } else if (breaks_lines(tablespace.location)) {
+      throw Refused(fmt::format(
+          "tablespace {} ({}) was at {:?}: pgkeep writes to no path with a line break; put it elsewhere with "
+          "--tablespace {}:DIRECTORY",
+          tablespace.name, tablespace.oid, tablespace.location, tablespace.oid));
     }
     if (!is_in_place(tablespace)) {
       require_usable(place.location, fmt::format("--tablespace {}", tablespace.oid));

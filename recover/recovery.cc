@@ -22,7 +22,10 @@
 #include "recover/file_feed.h"
 #include "recover/manifest_rewrite.h"
 #include "recover/meter.h"
+#include "recover/places.h"
+#include "recover/plan_tablespaces.h"
 #include "recover/recovery_settings.h"
+#include "recover/shell.h"
 #include "recover/start_commands.h"
 #include "recover/wal_delivery.h"
 
@@ -78,6 +81,8 @@ class Recovery {
   void prepare_manifest();
   void prepare_wal();
   void read_wal_to_consistency();
+  std::vector<std::string> shell() const;
+  std::vector<Place> places() const;
   void check_destination();
   void write_all(const std::stop_token& stop);
   void make_directories();
@@ -198,6 +203,13 @@ void Recovery::prepare_tablespace_map() {
   for (auto& entry : entries) {
     const auto planned = std::ranges::find(plan_->tablespaces, entry.oid, &PlannedTablespace::oid);
     if (planned == plan_->tablespaces.end() || planned->location == entry.path) continue;
+    // Records of before paths were kept as bytes have a damaged one.
+    if (planned->original != entry.path && planned->location == normal_path(planned->original)) {
+      throw Refused(fmt::format(
+          "tablespace {}: it was at {:?}, and the backup's record says {:?}; say where it is to go with "
+          "--tablespace {}:DIRECTORY",
+          entry.oid, entry.path, planned->original, entry.oid));
+    }
     entry.path = planned->location;
     relocated = true;
   }
@@ -278,6 +290,21 @@ void Recovery::prepare() {
   prepare_settings();
 }
 
+std::vector<std::string> Recovery::shell() const {
+  const auto& remote = plan_->request.remote_ssh_command;
+  return remote.empty() ? std::vector<std::string>{"sh", "-c"} : split_command(remote);
+}
+
+std::vector<Place> Recovery::places() const {
+  std::vector<Place> places{{paths_.data_directory(), "the destination"}};
+  for (const auto& tablespace : plan_->tablespaces) {
+    if (tablespace.location.starts_with('/'))
+      places.push_back(
+          {tablespace.location, fmt::format("tablespace {} ({})", tablespace.name, tablespace.oid)});
+  }
+  return places;
+}
+
 void Recovery::check_destination() {
   std::vector<DeliveryRoot> roots{{paths_.data_directory(), survey_.root_bytes[paths_.data_directory()]}};
   for (const auto& file : extra_) roots.front().bytes_needed += file.size;
@@ -286,6 +313,7 @@ void Recovery::check_destination() {
       roots.push_back({tablespace.location, survey_.root_bytes[tablespace.location]});
   }
   try {
+    require_free_places(shell(), places());
     delivery_->check(roots);
   } catch (const Refused& refused) {
     const std::string_view reason = refused.what();

@@ -9,6 +9,7 @@
 namespace pgkeep::recover {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
@@ -55,6 +56,13 @@ TEST_F(PlanTablespacesTest, RefusesPlacesThatCannotBe) {
   EXPECT_THROW(plan({{"fast", "relative"}}), UsageError);
   EXPECT_THROW(plan({{"inside", "/new"}}), UsageError);
   EXPECT_THROW(plan({{"fast", "/new\nline"}}), UsageError);
+}
+
+TEST_F(PlanTablespacesTest, TakesALineBreakInTheOriginalPlaceOnlyWhenItGoesElsewhere) {
+  backup_.tablespaces[0].location = "/srv/fa\nst";
+  EXPECT_THAT([&] { plan({}); },
+              ThrowsMessage<Refused>(AllOf(HasSubstr("/srv/fa\\nst"), HasSubstr("--tablespace 16385:"))));
+  EXPECT_EQ(plan({{"16385", "/new/a"}})[0].location, "/new/a");
 }
 
 TEST_F(PlanTablespacesTest, RefusesPlacesThatLieInOneAnother) {

@@ -155,6 +155,20 @@ TEST_F(RecoveryTest, RelocatesATablespaceInMapLinkAndManifest) {
   EXPECT_EQ(recovered("backup_manifest"), catalog::manifest_of(content_, ranges_));
 }
 
+TEST_F(RecoveryTest, RefusesATablespaceWhosePathIsDamagedInTheRecord) {
+  content_["tablespace_map"] = bytes("16385 /srv/sch\xf6n\n");
+  auto record = take_backup(content_);
+  record.tablespaces = {{16385, "fast", "/srv/sch\xef\xbf\xbdn"}};
+  EXPECT_THAT([&] { recover(record); }, ThrowsMessage<Refused>(HasSubstr("--tablespace 16385:")));
+  request_.tablespaces = {{"fast", directory_ / "fast"}};
+  EXPECT_NO_THROW(recover(record));
+}
+
+TEST_F(RecoveryTest, RefusesADestinationInsideTheRepository) {
+  request_.destination = layout_.root() / "recovered";
+  EXPECT_THAT([&] { recover(); }, ThrowsMessage<Refused>(HasSubstr("repository of pgkeep")));
+}
+
 TEST_F(RecoveryTest, DemandsTheCapacityThatTheControlFileTells) {
   auto& control = content_["global/pg_control"];
   io::store_le<std::uint32_t>(control.data() + 180, 300);
