@@ -25,6 +25,7 @@
 #include "recover/places.h"
 #include "recover/plan_tablespaces.h"
 #include "recover/recovery_settings.h"
+#include "recover/restore_command.h"
 #include "recover/shell.h"
 #include "recover/start_commands.h"
 #include "recover/wal_delivery.h"
@@ -84,6 +85,7 @@ class Recovery {
   std::vector<std::string> shell() const;
   std::vector<Place> places() const;
   void check_destination();
+  void check_restore_command();
   void write_all(const std::stop_token& stop);
   void make_directories();
   RecoveryReport report();
@@ -325,6 +327,28 @@ void Recovery::check_destination() {
   }
 }
 
+/// A command that the server's user cannot run would leave the copy without its WAL.
+void Recovery::check_restore_command() {
+  const auto& request = plan_->request;
+  if (request.wal_mode != WalMode::get_wal) return;
+  const auto facts = delivery_->start_facts(plan_->backup.major_version);
+  const bool can_try = request.remote_ssh_command.empty() && facts.as_root && facts.user != "root";
+  if (!can_try) {
+    settings_.review.emplace_back(
+        "restore_command is run by the user that PostgreSQL will run as, there: try it as that user before "
+        "the "
+        "start");
+    return;
+  }
+  const auto trouble = try_restore_command(request.get_wal_command, facts.user);
+  if (trouble.empty()) return;
+  throw Refused(
+      fmt::format("--get-wal: PostgreSQL will run as {}, who cannot fetch WAL by `{}`: {}. Recover without "
+                  "--get-wal, which "
+                  "places the WAL in pg_wal, or give a command that works with --get-wal-command",
+                  facts.user, request.get_wal_command, trouble));
+}
+
 void Recovery::make_directories() {
   for (const auto& tablespace : plan_->tablespaces) {
     if (tablespace.location.starts_with('/'))
@@ -404,6 +428,7 @@ RecoveryReport Recovery::report() {
 RecoveryPreview Recovery::check() {
   prepare();
   check_destination();
+  check_restore_command();
   return {.changed_settings = settings_.changed,
           .review = settings_.review,
           .resets = settings_.resets,
