@@ -98,10 +98,14 @@ class Parser {
   }
 
   void refuse_unknown() const {
-    const auto unknown = app_.remaining();
+    auto unknown = app_.remaining();
+    // CLI11 takes everything after the first "--" for positionals, and leaves that itself over.
+    const auto end = std::ranges::find(unknown, "--");
+    const bool after_options = end == unknown.begin() && end != unknown.end();
+    if (end != unknown.end()) unknown.erase(end);
     if (unknown.empty()) return;
     const auto& first = unknown.front();
-    if (!first.starts_with('-')) fail(fmt::format("unexpected argument '{}'", first));
+    if (after_options || !first.starts_with('-')) fail(fmt::format("unexpected argument '{}'", first));
     std::vector<std::string_view> known;
     for (const auto& [name, option] : options_)
       if (name.starts_with('-')) known.push_back(name);

@@ -64,6 +64,16 @@ TEST(CommandLineTest, TakesSeveralServersAndNone) {
   EXPECT_THAT(parse_command_line({"status"}).arguments.values("SERVER"), ElementsAre());
 }
 
+TEST(CommandLineTest, TakesWhatFollowsTwoDashesForArguments) {
+  const auto line = parse_command_line({"recover", "--dry-run", "--", "main", "latest", "--odd-name"});
+  EXPECT_EQ(line.arguments.required("DEST"), "--odd-name");
+  EXPECT_TRUE(line.arguments.has("--dry-run"));
+  EXPECT_THAT(parse_command_line({"--", "status", "--json", "--"}).arguments.values("SERVER"),
+              ElementsAre("--json", "--"));
+  EXPECT_THAT(error_of({"recover", "main", "latest", "--", "/srv/pg", "--more"}),
+              HasSubstr("unexpected argument '--more'"));
+}
+
 TEST(CommandLineTest, LetsAServerHaveTheNameOfACommand) {
   const auto line = parse_command_line({"backup", "status", "delete"});
   EXPECT_EQ(line.command->name, "backup");
