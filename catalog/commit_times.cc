@@ -45,6 +45,7 @@ bool feed_segment(const WalArchive& archive, const postgres::WalSegment& segment
                   WalContentsReader& reader) {
   const auto size = archive.identity().wal_segment_size;
   const auto bytes = std::min(end, segment.end(size)) - segment.begin(size);
+  reader.set_limit(segment.begin(size) + bytes);
   if (const auto partial = open_partial(archive, segment)) {
     io::FileSource source(*partial);
     feed(source, bytes, reader);
@@ -55,25 +56,6 @@ bool feed_segment(const WalArchive& archive, const postgres::WalSegment& segment
   return archived.has_value();
 }
 
-/// A damaged one is as good as none where it would only complete another.
-bool feed_if_sound(const WalArchive& archive, const postgres::WalSegment& segment,
-                   WalContentsReader& reader) {
-  try {
-    return feed_segment(archive, segment, segment.end(archive.identity().wal_segment_size), reader);
-  } catch (const Corruption&) {
-    return false;
-  }
-}
-
-/// The segment before this one on its line, whose last record may go on in this one.
-std::optional<postgres::WalSegment> previous_of(const WalArchive& archive,
-                                                const postgres::WalSegment& segment) {
-  const auto line = archive.history(segment.timeline);
-  if (segment.number == 0 || !line) return std::nullopt;
-  const postgres::Lsn last_byte(segment.begin(archive.identity().wal_segment_size).value() - 1);
-  return postgres::WalSegment{line->timeline_at(last_byte), segment.number - 1};
-}
-
 }  // namespace
 
 void CommitTimes::add(io::TimePoint time) {
@@ -81,31 +63,43 @@ void CommitTimes::add(io::TimePoint time) {
   latest = latest ? std::max(*latest, time) : time;
 }
 
+postgres::WalRecordWalker::Handlers WalContentsReader::handlers() {
+  return {
+      .moment =
+          [this](const postgres::WalMoment& moment) {
+            if (moment.kind == postgres::WalMoment::Kind::restore_point) {
+              found_.restore_points.push_back({std::string(moment.name), moment.time, moment.begin});
+            } else {
+              found_.commits.add(moment.time);
+            }
+          },
+      .parameters =
+          [this](const postgres::WalParameters& parameters) {
+            found_.notes.parameters.push_back(parameters);
+          },
+      .tablespace =
+          [this](const postgres::TablespaceChange& change) { found_.notes.tablespaces.push_back(change); }};
+}
+
 WalContentsReader::WalContentsReader(postgres::Lsn begin, postgres::WalSegmentSize size)
-    : walker_(begin, size, [this](const postgres::WalMoment& moment) {
-        if (moment.kind == postgres::WalMoment::Kind::restore_point) {
-          found_.restore_points.push_back({std::string(moment.name), moment.time, moment.begin});
-        } else {
-          found_.commits.add(moment.time);
-        }
-      }) {}
+    : walker_(begin, size, handlers()) {}
+
+WalContentsReader::WalContentsReader(const postgres::WalCarry& from, postgres::WalSegmentSize size)
+    : walker_(from, size, handlers()) {}
 
 WalContents WalContentsReader::contents() const {
   auto contents = found_;
-  contents.commits.known = !walker_.defect();
+  contents.commits.known = contents.notes.complete = !walker_.defect() && walker_.understood();
   return contents;
 }
 
 std::optional<WalContents> read_wal_contents(const WalArchive& archive, const postgres::WalSegment& segment,
-                                             postgres::Lsn end, bool with_previous) {
+                                             postgres::Lsn end) {
   const auto size = archive.identity().wal_segment_size;
-  if (const auto previous = with_previous ? previous_of(archive, segment) : std::nullopt) {
-    WalContentsReader both(previous->begin(size), size);
-    if (feed_if_sound(archive, *previous, both)) {
-      both.count_anew();
-      if (!feed_segment(archive, segment, end, both)) return std::nullopt;
-      return both.contents();
-    }
+  if (const auto before = archive.carry_into(segment)) {
+    WalContentsReader joined(*before, size);
+    if (!feed_segment(archive, segment, end, joined)) return std::nullopt;
+    if (!joined.records().defect()) return joined.contents();
   }
   WalContentsReader alone(segment.begin(size), size);
   if (!feed_segment(archive, segment, end, alone)) return std::nullopt;

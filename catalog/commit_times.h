@@ -12,13 +12,12 @@ namespace pgkeep::catalog {
 
 class WalArchive;
 
-/// When transactions ended, by the server's clock: of those whose record of it lies whole in a stretch of
-/// WAL. Commits and aborts alike, since recovery to a time stops at the first of either past the target. They
-/// are not in order: a record may carry an earlier time than the one before it.
+/// When transactions ended, by the server's clock: of those whose record of it ends in a stretch of WAL.
+/// Commits and aborts alike, since recovery to a time stops at the first of either past the target. They are
+/// not in order: a record may carry an earlier time than the one before it.
 ///
-/// A record that goes on from one segment into the next counts for neither, since each is looked at alone,
-/// in any order. So `latest` may be too early, and never too late: what is chosen by it has more WAL than it
-/// needs, and never less.
+/// A record that began in a segment that was not held when this one was read counts for neither. So `latest`
+/// may be too early, and never too late: what is chosen by it has more WAL than it needs, and never less.
 struct CommitTimes {
   bool known = false;  // all records were read; else the times are of the first ones only
   std::optional<io::TimePoint> earliest{};  // nothing: no transaction ended there
@@ -34,34 +33,45 @@ struct RestorePoint {
   bool operator==(const RestorePoint&) const = default;
 };
 
+/// What of WAL decides whether a recovery across it works, and what it touches; in the order of the WAL.
+struct WalNotes {
+  std::vector<postgres::WalParameters> parameters;
+  std::vector<postgres::TablespaceChange> tablespaces;
+  bool complete = true;  // else there were too many to be kept, or some were not understood
+  bool operator==(const WalNotes&) const = default;
+};
+
 /// What the records of a stretch of WAL say.
 struct WalContents {
   CommitTimes commits;
   std::vector<RestorePoint> restore_points;
+  WalNotes notes;
 };
 
-/// Reads the records of one segment, or of one behind the other, while they go by.
+/// Reads the records of one segment, or of one after the other, while they go by.
 class WalContentsReader {
  public:
   /// `begin` is the first byte of a page.
   WalContentsReader(postgres::Lsn begin, postgres::WalSegmentSize size);
+  WalContentsReader(const postgres::WalCarry& from, postgres::WalSegmentSize size);
   WalContentsReader(const WalContentsReader&) = delete;  // its walker refers to it
   WalContentsReader& operator=(const WalContentsReader&) = delete;
   void feed(io::ByteView bytes) { walker_.feed(bytes); }
-  /// Forgets what was found; a record that is being read will count.
-  void count_anew() { found_ = {}; }
+  void set_limit(postgres::Lsn limit) { walker_.set_limit(limit); }
+  const postgres::WalRecordWalker& records() const noexcept { return walker_; }
   WalContents contents() const;
 
  private:
+  postgres::WalRecordWalker::Handlers handlers();
+
   WalContents found_;
   postgres::WalRecordWalker walker_;
 };
 
 /// What is in a segment, archived or still being received, up to `end`. A record that goes on from the
-/// segment before counts when `with_previous` and that segment is held. Costs reading it so far (some ms for
-/// 16 MiB, and unpacking it when it is archived), and with the previous one that too. Nothing when it is not
-/// held.
+/// segment before counts when that one is archived. Costs reading it so far (some ms for 16 MiB, and
+/// unpacking it when it is archived). Nothing when it is not held.
 std::optional<WalContents> read_wal_contents(const WalArchive& archive, const postgres::WalSegment& segment,
-                                             postgres::Lsn end, bool with_previous);
+                                             postgres::Lsn end);
 
 }  // namespace pgkeep::catalog

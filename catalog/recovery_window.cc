@@ -107,7 +107,7 @@ std::optional<RecoveryWindow> read_recovery_window(ServerCatalog& index, const W
   const auto wal = archive.inventory();
   for (const auto& segment : wal.partials) {
     const auto end = archive.partial_end(segment);
-    if (const auto contents = read_wal_contents(archive, segment, end, false))
+    if (const auto contents = read_wal_contents(archive, segment, end))
       partials.push_back({segment, end, contents->commits});
   }
   return examine_recovery_window(index.backups(), index.segments(), partials, wal.histories,

@@ -64,16 +64,6 @@ io::File WalArchive::lock() const {
   return file;
 }
 
-SegmentFileHeader WalArchive::new_header(const postgres::WalSegment& segment,
-                                         const CommitTimes& commits) const {
-  SegmentFileHeader header;
-  header.segment = segment;
-  header.size = identity_.wal_segment_size;
-  header.system = identity_.system;
-  header.commits = commits;
-  return header;
-}
-
 /// The caller holds the lock: two that write one file under its temporary name would mix.
 SegmentFileHeader WalArchive::write(const io::File& plain, const SegmentFileHeader& header) const {
   const auto path = layout_.archived(header.segment, identity_.wal_segment_size);
@@ -83,9 +73,9 @@ SegmentFileHeader WalArchive::write(const io::File& plain, const SegmentFileHead
 
 SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
                                             const postgres::TimelineHistory& history) {
-  CommitTimes commits;
+  SegmentFileHeader header;
   try {
-    commits = validate(partial.file(), partial.segment(), history);
+    header = validate(partial.file(), partial.segment(), history);
   } catch (const Corruption& error) {
     throw Corruption(fmt::format(
         "{}: {}; it was not archived. Move it and the later files in that folder away, and the server is "
@@ -93,12 +83,10 @@ SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
         partial.file().path().native(), error.what()));
   }
   const auto alone = lock();
-  SegmentFileHeader header;
   if (auto archived = open_segment(partial.segment())) {
     require_same(partial, *archived);
     header = archived->header();
   } else {
-    header = new_header(partial.segment(), commits);
     header.first_time = partial.first_time();
     header.last_time = partial.last_time();
     header = write(partial.file(), header);
@@ -109,13 +97,13 @@ SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
 
 OfferedSegment WalArchive::add_segment(const io::File& plain, const postgres::WalSegment& segment,
                                        const postgres::TimelineHistory& history) {
-  const auto commits = validate(plain, segment, history);
+  const auto checked = validate(plain, segment, history);
   const auto alone = lock();
   auto archived = open_segment(segment);
   if (!archived) {
     if (const auto at = contradicts_partial(segment, plain, plain.size()))
       return {{}, false, segment.begin(identity_.wal_segment_size) + *at};
-    const auto header = write(plain, new_header(segment, commits));
+    const auto header = write(plain, checked);
     sync_name(segment);
     return {header, false, {}};
   }
@@ -148,9 +136,9 @@ std::optional<std::uint64_t> WalArchive::contradicts_partial(const postgres::Wal
 
 SegmentFileHeader WalArchive::replace_segment(const io::File& plain, const postgres::WalSegment& segment,
                                               const postgres::TimelineHistory& history) {
-  const auto commits = validate(plain, segment, history);
+  const auto checked = validate(plain, segment, history);
   const auto alone = lock();
-  const auto header = write(plain, new_header(segment, commits));
+  const auto header = write(plain, checked);
   sync_name(segment);
   return header;
 }
@@ -169,21 +157,44 @@ void WalArchive::remove_archived(PartialSegment& partial) const {
   partial.remove();
 }
 
-CommitTimes WalArchive::validate(const io::File& plain, const postgres::WalSegment& segment,
-                                 const postgres::TimelineHistory& history) const {
+std::optional<postgres::WalCarry> WalArchive::carry_into(const postgres::WalSegment& segment) const {
+  const auto line = history(segment.timeline);
+  if (segment.number == 0 || !line) return std::nullopt;
+  const postgres::Lsn last_byte(segment.begin(identity_.wal_segment_size).value() - 1);
+  try {
+    const auto before = open_segment({line->timeline_at(last_byte), segment.number - 1});
+    return before ? before->header().carry : std::nullopt;
+  } catch (const Corruption&) {
+    return std::nullopt;  // verification tells of it; what follows it can be sound
+  }
+}
+
+SegmentFileHeader WalArchive::validate(const io::File& plain, const postgres::WalSegment& segment,
+                                       const postgres::TimelineHistory& history) const {
   const auto size = identity_.wal_segment_size;
-  postgres::WalSegmentChecker checker(segment, size, identity_.system, identity_.major_version, history);
-  WalContentsReader reader(segment.begin(size), size);
+  postgres::WalSegmentChecker pages(segment, size, identity_.system, identity_.major_version, history);
+  const auto before = carry_into(segment);
+  std::optional<WalContentsReader> contents;
+  before ? contents.emplace(*before, size) : contents.emplace(segment.begin(size), size);
   io::FileSource source(plain);
   io::ByteVector buffer(kReadBytes);
   while (const auto n = source.read(buffer)) {
-    checker.feed(io::ByteView(buffer).first(n));
-    reader.feed(io::ByteView(buffer).first(n));
+    pages.feed(io::ByteView(buffer).first(n));
+    contents->feed(io::ByteView(buffer).first(n));
   }
-  checker.finish();
-  if (is_whole(plain, size)) return reader.contents().commits;
-  throw Corruption(fmt::format("the WAL of this complete segment ends at {} without a WAL switch",
-                               (segment.begin(size) + used_bytes(plain)).to_string()));
+  pages.finish();
+  const auto& records = contents->records();
+  if (records.defect()) throw Corruption(*records.defect());
+  if (records.ended_early()) {
+    throw Corruption(fmt::format("the WAL of this complete segment ends at {} without a WAL switch",
+                                 records.end().to_string()));
+  }
+  const auto found = contents->contents();
+  SegmentFileHeader header{.segment = segment, .size = size, .system = identity_.system};
+  header.commits = found.commits;
+  header.notes = found.notes;
+  header.carry = records.carry();
+  return header;
 }
 
 void WalArchive::require_same(const PartialSegment& partial, SegmentFileReader& archived) const {

@@ -51,7 +51,8 @@ class WalArchive {
   WalInventory inventory() const;
 
   bool has(const postgres::WalSegment& segment) const;
-  /// Validates the complete partial (WalSegmentChecker, and pages of zeroes only after a WAL switch),
+  /// Validates the complete partial (WalSegmentChecker, WalRecordWalker: every page and every record, which
+  /// have to continue the archived segment before it, and pages of zeroes only after a WAL switch),
   /// compresses it into the archive, and removes the partial once the archived file is durable. A segment
   /// that is there already with the same bytes is left; with different ones: Corruption, and nothing changes.
   SegmentFileHeader store_segment(PartialSegment& partial, const postgres::TimelineHistory& history);
@@ -69,6 +70,9 @@ class WalArchive {
   /// reported to it. One that is not whole stays, to be received again: its successor may have been pushed,
   /// or lie behind a gap. Returns the segments archived. Throws Corruption like store_segment().
   std::vector<SegmentFileHeader> finish_interrupted();
+  /// What the records at the beginning of a segment have to continue, from the header of the archived segment
+  /// before it on the line of its timeline. Nothing when that is not archived or damaged, or does not say.
+  std::optional<postgres::WalCarry> carry_into(const postgres::WalSegment& segment) const;
   /// Nothing when the archive has no such segment.
   std::optional<SegmentFileReader> open_segment(const postgres::WalSegment& segment) const;
 
@@ -113,11 +117,10 @@ class WalArchive {
   void sync_name(const postgres::WalSegment& segment) const;
 
  private:
-  /// Returns what it found on the way.
-  CommitTimes validate(const io::File& plain, const postgres::WalSegment& segment,
-                       const postgres::TimelineHistory& history) const;
+  /// Checks pages and records, and that they continue the segment before; what it found on the way.
+  SegmentFileHeader validate(const io::File& plain, const postgres::WalSegment& segment,
+                             const postgres::TimelineHistory& history) const;
   SegmentFileHeader write(const io::File& plain, const SegmentFileHeader& header) const;
-  SegmentFileHeader new_header(const postgres::WalSegment& segment, const CommitTimes& commits) const;
   void remove_archived(PartialSegment& partial) const;
   bool has_successor(const postgres::WalSegment& segment) const;
   void require_same(const PartialSegment& partial, SegmentFileReader& archived) const;

@@ -21,21 +21,34 @@ struct SegmentFileHeader {
   std::uint32_t crc32c = 0;  // of the plain segment
   // When the first and the last byte of the segment were sent, as it came with the stream; absent when that
   // is not known.
-  std::optional<io::TimePoint> first_time;
-  std::optional<io::TimePoint> last_time;
+  std::optional<io::TimePoint> first_time{};
+  std::optional<io::TimePoint> last_time{};
   CommitTimes commits{};
+  WalNotes notes{};
+  /// What the segment that follows has to continue; nothing when that is not known.
+  std::optional<postgres::WalCarry> carry{};
 };
 
 // <segment>.zst, all integers little-endian: a zstd skippable frame, so that plain `zstd -d` gives the
 // segment,
 //
-//   u32 184D2A5B, u32 length of what follows (104), "pgkeepWL", u16 format (2), u16 flags (bit 0: encrypted,
-//   not yet; bit 1: commits.known), u32 segment size, u32 timeline, u32 CRC-32C of the plain segment, u64
-//   segment number, u64 system identifier, i64 first time, i64 last time, i64 earliest commit, i64 latest
-//   commit (Unix microseconds; INT64_MIN: none), 28 bytes salt (zeroes while not encrypted), u32 CRC-32C of
-//   all of the frame before it
+//   u32 184D2A5B, u32 length of what follows, "pgkeepWL", u16 format (3), u16 flags (bit 0: encrypted, not
+//   yet; bit 1: commits.known; bit 2: notes.complete), u32 segment size, u32 timeline, u32 CRC-32C of the
+//   plain segment, u64 segment number, u64 system identifier, i64 first time, i64 last time, i64 earliest
+//   commit, i64 latest commit (Unix microseconds; INT64_MIN: none), 28 bytes salt (zeroes while not
+//   encrypted), u32 length of the items, the items, u32 CRC-32C of all of the frame before it
 //
-// and one zstd frame with content checksum that holds exactly the segment's bytes.
+// and one zstd frame with content checksum that holds exactly the segment's bytes. An item: u8 kind, u16
+// length of what follows,
+//
+//   1  carry: u64 last record, u64 record, u32 its length, u32 bytes taken, u32 CRC, its first bytes
+//   2  parameters: u64 LSN, i32 max_connections, i32 max_worker_processes, i32 max_wal_senders, i32
+//      max_prepared_transactions, i32 max_locks_per_transaction, i32 wal_level
+//   3  a tablespace was created: u64 LSN, u32 oid, its path
+//   4  a tablespace was dropped: u64 LSN, u32 oid
+//
+// At most kMostItemBytes of them are kept; when there were more, notes.complete is not set.
+inline constexpr std::size_t kMostItemBytes = 64u << 10;
 
 /// Writes the file whole and durable under `path`. `plain` must hold exactly the segment's size; its CRC is
 /// computed on the way into the header, which is returned as it was written. Throws Error when the plain file

@@ -100,7 +100,7 @@ std::optional<catalog::CommitTimes> commit_times(const catalog::WalArchive& arch
                                                  const WalSegment& segment, const RecoveryFacts& facts) {
   try {
     if (const auto end = facts.partial_ends.find(segment); end != facts.partial_ends.end()) {
-      const auto contents = catalog::read_wal_contents(archive, segment, end->second, true);
+      const auto contents = catalog::read_wal_contents(archive, segment, end->second);
       if (contents) return contents->commits;
     } else if (const auto file = archive.open_segment(segment)) {
       return file->header().commits;
@@ -111,9 +111,9 @@ std::optional<catalog::CommitTimes> commit_times(const catalog::WalArchive& arch
   return std::nullopt;
 }
 
-/// The headers leave out commits that go on from one segment into the next. When one of those is the last
-/// there is, it decides whether a target time can be reached: so the segments behind the last commit that is
-/// known are read.
+/// The header of a segment that was archived before the one in front of it leaves out a commit that goes on
+/// from there. When that is the last commit there is, it decides whether a target time can be reached: so the
+/// segments after the last commit that is known are read.
 void add_last_commits(const catalog::WalArchive& archive, RecoveryFacts& facts) {
   std::uint64_t last = 0;
   for (const auto& [segment, commits] : facts.commits)
@@ -122,7 +122,7 @@ void add_last_commits(const catalog::WalArchive& archive, RecoveryFacts& facts) 
     if (segment.number <= last || facts.partial_ends.contains(segment)) continue;
     try {
       const auto end = segment.end(facts.wal_segment_size);
-      if (const auto contents = catalog::read_wal_contents(archive, segment, end, true))
+      if (const auto contents = catalog::read_wal_contents(archive, segment, end))
         commits = contents->commits;
     } catch (const Corruption&) {
       commits.known = false;

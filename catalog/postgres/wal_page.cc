@@ -63,33 +63,21 @@ WalSegmentChecker::WalSegmentChecker(WalSegment segment, WalSegmentSize size, Sy
       size_(size),
       system_(system),
       magic_(wal_page_magic(major_version)),
-      history_(history),
-      page_{} {}
+      history_(history) {}
 
 void WalSegmentChecker::feed(io::ByteView bytes) {
-  if (bytes.size() > size_.bytes() - (fed_bytes_ + page_filled_)) {
+  if (bytes.size() > size_.bytes() - (fed_bytes_ + pages_.held())) {
     throw Corruption(fmt::format("WAL segment {}: goes on past its end at {}", segment_.name(size_),
                                  segment_.end(size_).to_string()));
   }
-  while (!bytes.empty()) {
-    if (page_filled_ == 0 && bytes.size() >= kWalBlockBytes) {
-      check_page(bytes.first(kWalBlockBytes));
-      bytes = bytes.subspan(kWalBlockBytes);
-      continue;
-    }
-    const auto n = std::min(bytes.size(), kWalBlockBytes - page_filled_);
-    std::ranges::copy(bytes.first(n), page_.begin() + static_cast<std::ptrdiff_t>(page_filled_));
-    page_filled_ += n;
-    bytes = bytes.subspan(n);
-    if (page_filled_ == kWalBlockBytes) {
-      page_filled_ = 0;
-      check_page(page_);
-    }
-  }
+  pages_.feed(bytes, [this](io::ByteView page) {
+    check_page(page);
+    return true;
+  });
 }
 
 void WalSegmentChecker::finish() const {
-  const auto fed = fed_bytes_ + page_filled_;
+  const auto fed = fed_bytes_ + pages_.held();
   if (fed == size_.bytes()) return;
   throw Corruption(fmt::format("WAL segment {}: ends at {}, after {} of {} bytes", segment_.name(size_),
                                (segment_.begin(size_) + fed).to_string(), fed, size_.bytes()));

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "catalog/io/bytes.h"
@@ -25,6 +27,35 @@ struct WalOrigin {
 /// `page` has at least kWalOriginBytes.
 WalOrigin wal_origin(io::ByteView page);
 inline constexpr std::size_t kWalOriginBytes = 40;  // a long page header
+
+/// Puts pages together from bytes that come in pieces of any size.
+class WalPages {
+ public:
+  /// Calls `walk` with each page that is whole now, until it returns false. No more than a page is held.
+  template <typename Walk>
+  void feed(io::ByteView bytes, Walk&& walk) {
+    while (!bytes.empty()) {
+      if (held_ == 0 && bytes.size() >= kWalBlockBytes) {
+        if (!walk(bytes.first(kWalBlockBytes))) return;
+        bytes = bytes.subspan(kWalBlockBytes);
+        continue;
+      }
+      const auto n = std::min(bytes.size(), kWalBlockBytes - held_);
+      std::ranges::copy(bytes.first(n), page_.begin() + static_cast<std::ptrdiff_t>(held_));
+      held_ += n;
+      bytes = bytes.subspan(n);
+      if (held_ < kWalBlockBytes) return;
+      held_ = 0;
+      if (!walk(io::ByteView(page_))) return;
+    }
+  }
+  /// The bytes of a page that is not whole yet.
+  std::size_t held() const noexcept { return held_; }
+
+ private:
+  std::size_t held_ = 0;
+  std::array<std::byte, kWalBlockBytes> page_{};
+};
 
 /// Checks the pages of one complete segment, fed in order in pieces of any size; no more than a page is held.
 ///
@@ -51,8 +82,7 @@ class WalSegmentChecker {
   std::uint64_t fed_bytes_ = 0;
   TimelineId last_timeline_;
   bool zero_tail_ = false;
-  std::size_t page_filled_ = 0;
-  std::array<std::byte, kWalBlockBytes> page_;
+  WalPages pages_;
 };
 
 }  // namespace pgkeep::postgres

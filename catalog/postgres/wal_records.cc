@@ -22,6 +22,8 @@ constexpr std::uint16_t kReplacesRecord = 0x0008;
 // Resource managers and their records (rmgrlist.h, xact.h, pg_control.h).
 constexpr std::uint8_t kGeneral = 0;
 constexpr std::uint8_t kGeneralMask = 0xF0;
+constexpr std::uint8_t kSwitch = 0x40;
+constexpr std::uint8_t kParameterChange = 0x60;
 constexpr std::uint8_t kRestorePoint = 0x70;
 constexpr std::uint8_t kTransactions = 1;
 constexpr std::uint8_t kTransactionMask = 0x70;
@@ -29,6 +31,10 @@ constexpr std::uint8_t kCommit = 0x00;
 constexpr std::uint8_t kAbort = 0x20;
 constexpr std::uint8_t kCommitPrepared = 0x30;
 constexpr std::uint8_t kAbortPrepared = 0x40;
+constexpr std::uint8_t kTablespaces = 5;
+constexpr std::uint8_t kTablespaceMask = 0xF0;
+constexpr std::uint8_t kCreate = 0x00;
+constexpr std::uint8_t kDrop = 0x10;
 
 // What follows a record's header (xlogrecord.h): each item begins with its id.
 constexpr std::uint8_t kShortData = 255;    // u8 length
@@ -38,6 +44,9 @@ constexpr std::uint8_t kTopLevelXid = 252;  // u32
 
 constexpr std::size_t kTimeBytes = 8;
 constexpr std::size_t kNameBytes = 64;
+/// xlog_internal.h, xl_parameter_change: six numbers of 32 bits (and two flags that say nothing here).
+constexpr std::size_t kParameterBytes = 24;
+constexpr std::size_t kOidBytes = 4;
 
 // PostgreSQL's clock, in microseconds around the year 2000: the years 1900 to 9999.
 constexpr std::int64_t kEarliest = -3'155'760'000'000'000;
@@ -47,15 +56,8 @@ std::size_t aligned(std::size_t offset) {
   return (offset + kWalRecordAlignment - 1) & ~std::size_t{kWalRecordAlignment - 1};
 }
 
-/// `header`: at least kWalRecordHeaderBytes.
-std::optional<WalMoment::Kind> kind_of(io::ByteView header) {
-  const auto manager = static_cast<std::uint8_t>(header[kWalRecordManagerAt]);
-  if (manager > kTransactions) return std::nullopt;  // nearly all
-  const auto info = static_cast<std::uint8_t>(header[kWalRecordInfoAt]);
-  if (manager == kGeneral) {
-    if ((info & kGeneralMask) == kRestorePoint) return WalMoment::Kind::restore_point;
-    return std::nullopt;
-  }
+/// Of a record of kTransactions.
+std::optional<WalMoment::Kind> kind_of(std::uint8_t info) {
   switch (info & kTransactionMask) {
     case kCommit:
     case kCommitPrepared:
@@ -66,6 +68,15 @@ std::optional<WalMoment::Kind> kind_of(io::ByteView header) {
     default:
       return std::nullopt;
   }
+}
+
+std::uint8_t byte_at(io::ByteView bytes, std::size_t at) {
+  return static_cast<std::uint8_t>(bytes[at]);
+}
+
+bool is_switch(io::ByteView header) {
+  return byte_at(header, kWalRecordManagerAt) == kGeneral &&
+         (byte_at(header, kWalRecordInfoAt) & kGeneralMask) == kSwitch;
 }
 
 /// The main data of a record of `length` bytes, as far as `head` has it. Nothing for one that refers to
@@ -94,60 +105,95 @@ std::optional<io::ByteView> main_data(io::ByteView head, std::uint32_t length) {
 
 }  // namespace
 
-WalRecordWalker::WalRecordWalker(Lsn begin, WalSegmentSize size, Found found)
-    : size_(size), found_(std::move(found)), next_page_(begin) {}
+WalRecordWalker::WalRecordWalker(Lsn begin, WalSegmentSize size, Handlers handlers)
+    : size_(size), handlers_(std::move(handlers)), next_page_(begin), end_(begin) {}
 
-void WalRecordWalker::feed(io::ByteView bytes) {
-  while (!bytes.empty() && !defect_) {
-    if (page_filled_ == 0 && bytes.size() >= kWalBlockBytes) {
-      walk_page(bytes.first(kWalBlockBytes));
-      bytes = bytes.subspan(kWalBlockBytes);
-      continue;
-    }
-    const auto n = std::min(bytes.size(), kWalBlockBytes - page_filled_);
-    std::ranges::copy(bytes.first(n), page_.begin() + static_cast<std::ptrdiff_t>(page_filled_));
-    page_filled_ += n;
-    bytes = bytes.subspan(n);
-    if (page_filled_ == kWalBlockBytes) {
-      page_filled_ = 0;
-      walk_page(page_);
-    }
-  }
+WalRecordWalker::WalRecordWalker(const WalCarry& from, WalSegmentSize size, Handlers handlers)
+    : WalRecordWalker(from.at, size, std::move(handlers)) {
+  synced_ = true;
+  last_record_ = from.last_record;
+  record_ = from.record;
+  length_ = from.length;
+  left_ = from.length - from.taken;
+  taken_ = from.taken;
+  crc_ = from.crc;
+  std::ranges::copy(from.head, head_.begin());
 }
 
-void WalRecordWalker::give_up(Lsn at, std::string_view why) {
+std::optional<WalCarry> WalRecordWalker::carry() const {
+  if (!synced_ || defect_ || ended_early()) return std::nullopt;
+  WalCarry carry{.at = next_page_, .last_record = last_record_};
+  if (left_ > 0) {
+    if (length_ == 0) return std::nullopt;
+    carry.record = record_;
+    carry.length = length_;
+    carry.taken = static_cast<std::uint32_t>(taken_);
+    carry.crc = crc_;
+    carry.head.assign(head_.begin(),
+                      head_.begin() + static_cast<std::ptrdiff_t>(std::min(taken_, head_.size())));
+  } else if (last_record_ == Lsn()) {
+    return std::nullopt;
+  }
+  return carry;
+}
+
+std::optional<Lsn> WalRecordWalker::unfinished() const {
+  if (length_ == 0 || (left_ == 0 && !cut_)) return std::nullopt;
+  return record_;
+}
+
+void WalRecordWalker::feed(io::ByteView bytes) {
+  if (defect_ || cut_) return;
+  pages_.feed(bytes, [this](io::ByteView page) {
+    walk_page(page);
+    return !defect_ && !cut_;
+  });
+}
+
+void WalRecordWalker::stop(Lsn at, std::string_view why) {
+  defect_at_ = at;
   defect_ = fmt::format("WAL at {}: {}", at.to_string(), why);
+}
+
+void WalRecordWalker::stop_unless_cut(Lsn at, Lsn until, std::string_view why) {
+  if (until <= limit_) return stop(at, why);
+  ended_ = cut_ = true;
 }
 
 /// False when no record is to be looked for in the page.
 bool WalRecordWalker::enter_page(io::ByteView page, Lsn at) {
   if (io::load_le<std::uint16_t>(page.data()) == 0) {
-    if (!io::all_zero(page)) give_up(at, "the page has no header");
+    if (!io::all_zero(page)) stop(at, "the page has no header");
     ended_ = true;
     return false;
   }
   const bool first = at.value() % size_.bytes() == 0;
-  if (ended_ && !first) {
-    give_up(at, "it goes on behind zeroes");
+  if (ended_ && (!first || ended_early())) {
+    stop(at, "it goes on after zeroes");
     return false;
   }
   ended_ = false;
   if (io::load_le<std::uint64_t>(page.data() + kAddressAt) != at.value()) {
-    give_up(at, "the page says that it is another one");
+    stop_unless_cut(at, at + kWalPageHeaderBytes, "the page says that it is another one");
     return false;
   }
   const auto flags = io::load_le<std::uint16_t>(page.data() + kFlagsAt);
   const auto continued = (flags & kContinuesRecord) != 0
                              ? io::load_le<std::uint32_t>(page.data() + kContinuedBytesAt)
                              : std::uint32_t{0};
-  if (!synced_ || (first && left_ != continued)) {  // the segment before was cut, or of another timeline
+  return continue_record(flags, continued, at);
+}
+
+bool WalRecordWalker::continue_record(std::uint16_t flags, std::uint32_t continued, Lsn at) {
+  if (!synced_) {
     synced_ = true;
-    wanted_ = false;
+    length_ = 0;
     left_ = continued;
   } else if ((flags & kReplacesRecord) != 0 && continued == 0) {
-    left_ = 0;
+    left_ = 0;  // the next record names the one before the one that was lost, as last_record_ does
   } else if (left_ != continued) {
-    give_up(at, fmt::format("the page has {} bytes of a record of which {} are left", continued, left_));
+    stop_unless_cut(at, at + kWalPageHeaderBytes,
+                    fmt::format("the page has {} bytes of a record of which {} are left", continued, left_));
     return false;
   }
   return true;
@@ -161,11 +207,9 @@ void WalRecordWalker::walk_page(io::ByteView page) {
   while (offset < page.size()) {
     if (left_ == 0 && !begin_record(page.subspan(offset), at + offset)) return;
     const auto piece = std::min<std::size_t>(left_, page.size() - offset);
-    if (wanted_) {
-      take(page.subspan(offset, piece));
-      if (defect_) return;
-    }
     left_ -= static_cast<std::uint32_t>(piece);
+    if (length_ > 0) take(page.subspan(offset, piece), at + offset);
+    if (defect_ || cut_) return;
     offset = aligned(offset + piece);
   }
 }
@@ -174,64 +218,131 @@ void WalRecordWalker::walk_page(io::ByteView page) {
 bool WalRecordWalker::begin_record(io::ByteView rest, Lsn at) {
   const auto length = io::load_le<std::uint32_t>(rest.data());
   if (length == 0) {
-    if (!io::all_zero(rest)) give_up(at, "a record without a length");
+    if (!io::all_zero(rest)) stop(at, "a record without a length");
     ended_ = true;
     return false;
   }
   if (length < kWalRecordHeaderBytes) {
-    give_up(at, fmt::format("a record of {} bytes", length));
+    stop(at, fmt::format("a record of {} bytes", length));
+    return false;
+  }
+  if (last_ == Last::wal_switch && at.value() % size_.bytes() != kWalLongPageHeaderBytes) {
+    stop(at, "a record after a WAL switch");
     return false;
   }
   record_ = at;
   left_ = length_ = length;
-  // When the header goes on in the next page, take() decides.
-  wanted_ = rest.size() < kWalRecordHeaderBytes || kind_of(rest).has_value();
   taken_ = 0;
   crc_ = 0;
   return true;
 }
 
-void WalRecordWalker::take(io::ByteView piece) {
+/// The next bytes of the record in hand, which lie at `at`.
+void WalRecordWalker::take(io::ByteView piece, Lsn at) {
+  const auto end = at + piece.size();
   if (piece.size() == length_) {  // most are not cut
     crc_ = io::crc32c(piece.subspan(kWalRecordHeaderBytes));
-    return finish_record(piece.first(std::min<std::size_t>(length_, kHeadBytes)));
+    return finish_record(piece.first(std::min<std::size_t>(length_, kHeadBytes)), end);
   }
   if (taken_ < head_.size()) {
     const auto n = std::min(piece.size(), head_.size() - taken_);
     std::ranges::copy(piece.first(n), head_.begin() + static_cast<std::ptrdiff_t>(taken_));
   }
-  const auto before = taken_;
+  const auto of_header = kWalRecordHeaderBytes - std::min<std::size_t>(taken_, kWalRecordHeaderBytes);
   taken_ += piece.size();
-  if (taken_ < kWalRecordHeaderBytes) return;
-  if (before < kWalRecordHeaderBytes) {
-    piece = piece.subspan(kWalRecordHeaderBytes - before);
-    wanted_ = kind_of(head_).has_value();
-  }
-  if (!wanted_) return;
-  crc_ = io::crc32c(piece, crc_);
-  if (taken_ == length_) finish_record(io::ByteView(head_).first(std::min<std::size_t>(length_, kHeadBytes)));
+  crc_ = io::crc32c(piece.subspan(std::min(of_header, piece.size())), crc_);
+  if (taken_ == length_)
+    finish_record(io::ByteView(head_).first(std::min<std::size_t>(length_, kHeadBytes)), end);
 }
 
 /// `head`: of the record, as much as is wanted of it; crc_ is that of what follows the header.
-void WalRecordWalker::finish_record(io::ByteView head) {
+void WalRecordWalker::finish_record(io::ByteView head, Lsn end) {
   if (io::crc32c(head.first(kWalRecordCrcAt), crc_) !=
       io::load_le<std::uint32_t>(head.data() + kWalRecordCrcAt)) {
-    return give_up(record_, "the CRC of the record does not fit");
+    return stop_unless_cut(record_, end, "the CRC of the record does not fit");
   }
-  const auto kind = kind_of(head).value();
-  const bool named = kind == WalMoment::Kind::restore_point;
+  if (!follows_the_one_before(head)) return;
+  last_record_ = record_;
+  end_ = Lsn(aligned(end.value()));
+  last_ = is_switch(head) ? Last::wal_switch : Last::record;
+  hand_out(head);
+}
+
+bool WalRecordWalker::follows_the_one_before(io::ByteView header) {
+  const Lsn named(io::load_le<std::uint64_t>(header.data() + kWalRecordPreviousAt));
+  if (last_record_ == Lsn() || named == last_record_) return true;
+  stop(record_, fmt::format("the record says that the one before it begins at {}, and that begins at {}",
+                            named.to_string(), last_record_.to_string()));
+  return false;
+}
+
+void WalRecordWalker::hand_out(io::ByteView head) {
+  const auto info = byte_at(head, kWalRecordInfoAt);
+  switch (byte_at(head, kWalRecordManagerAt)) {
+    case kGeneral:
+      return hand_out_general(info & kGeneralMask, head);
+    case kTransactions:
+      if (const auto kind = kind_of(info)) hand_out_moment(*kind, head);
+      return;
+    case kTablespaces:
+      return hand_out_tablespace(info & kTablespaceMask, head);
+    default:
+      return;
+  }
+}
+
+/// The main data, of `least` bytes or more.
+std::optional<io::ByteView> WalRecordWalker::data_of(io::ByteView head, std::size_t least) {
   const auto data = main_data(head, length_);
-  if (!data || data->size() < kTimeBytes + (named ? kNameBytes : 0)) {
-    return give_up(record_, "the record has not the form of one with a time");
-  }
+  if (data && data->size() >= least) return data;
+  understood_ = false;
+  return std::nullopt;
+}
+
+void WalRecordWalker::hand_out_general(std::uint8_t info, io::ByteView head) {
+  if (info == kRestorePoint) return hand_out_moment(WalMoment::Kind::restore_point, head);
+  if (info != kParameterChange) return;
+  const auto data = data_of(head, kParameterBytes);
+  if (!data || !handlers_.parameters) return;
+  const auto number = [&](std::size_t index) {
+    return static_cast<std::int32_t>(io::load_le<std::uint32_t>(data->data() + 4 * index));
+  };
+  handlers_.parameters({.begin = record_,
+                        .max_connections = number(0),
+                        .max_worker_processes = number(1),
+                        .max_wal_senders = number(2),
+                        .max_prepared_transactions = number(3),
+                        .max_locks_per_transaction = number(4),
+                        .wal_level = static_cast<WalLevel>(number(5))});
+}
+
+void WalRecordWalker::hand_out_moment(WalMoment::Kind kind, io::ByteView head) {
+  const bool named = kind == WalMoment::Kind::restore_point;
+  const auto data = data_of(head, kTimeBytes + (named ? kNameBytes : 0));
+  if (!data) return;
   const auto time = static_cast<std::int64_t>(io::load_le<std::uint64_t>(data->data()));
-  if (time < kEarliest || time > kLatest) return give_up(record_, "the record's time cannot be");
+  if (time < kEarliest || time > kLatest) {
+    understood_ = false;
+    return;
+  }
   WalMoment moment{.kind = kind, .begin = record_, .time = io::from_postgres_time(time)};
   if (named) {
     const auto name = io::as_text(data->subspan(kTimeBytes, kNameBytes));
     moment.name = name.substr(0, name.find('\0'));
   }
-  found_(moment);
+  if (handlers_.moment) handlers_.moment(moment);
+}
+
+void WalRecordWalker::hand_out_tablespace(std::uint8_t info, io::ByteView head) {
+  if (info != kCreate && info != kDrop) return;
+  const auto data = data_of(head, kOidBytes);
+  if (!data || !handlers_.tablespace) return;
+  TablespaceChange change{.begin = record_, .oid = io::load_le<std::uint32_t>(data->data()), .path = {}};
+  if (info == kCreate) {
+    const auto path = io::as_text(data->subspan(kOidBytes));
+    change.path = path.substr(0, path.find('\0'));
+  }
+  handlers_.tablespace(change);
 }
 
 }  // namespace pgkeep::postgres

@@ -71,14 +71,15 @@ using Moments = std::vector<std::string>;
 Moments read_by_pgkeep(const fs::path& file, postgres::WalSegment segment) {
   const postgres::WalSegmentSize size(kSegmentBytes);
   Moments found;
-  postgres::WalRecordWalker walker(segment.begin(size), size, [&](const WalMoment& moment) {
-    if (moment.kind == WalMoment::Kind::restore_point) {
-      found.push_back(fmt::format("point {} {}", moment.begin.to_string(), moment.name));
-    } else {
-      found.push_back(fmt::format("{} {} {}", moment.kind == WalMoment::Kind::commit ? "commit" : "abort",
-                                  moment.begin.to_string(), io::format_rfc3339(moment.time)));
-    }
-  });
+  postgres::WalRecordWalker walker(
+      segment.begin(size), size, {.moment = [&](const WalMoment& moment) {
+        if (moment.kind == WalMoment::Kind::restore_point) {
+          found.push_back(fmt::format("point {} {}", moment.begin.to_string(), moment.name));
+        } else {
+          found.push_back(fmt::format("{} {} {}", moment.kind == WalMoment::Kind::commit ? "commit" : "abort",
+                                      moment.begin.to_string(), io::format_rfc3339(moment.time)));
+        }
+      }});
   walker.feed(io::read_whole_file(file, kSegmentBytes));
   EXPECT_EQ(walker.defect(), std::nullopt) << file;
   return found;

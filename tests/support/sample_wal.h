@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "catalog/io/bytes.h"
 #include "catalog/io/hashing.h"
 #include "catalog/postgres/wal_page.h"
+#include "catalog/postgres/wal_record.h"
 #include "catalog/postgres/wal_segment.h"
 
 namespace pgkeep::test {
@@ -21,11 +23,41 @@ inline postgres::WalSegmentSize sample_segment_size() {
   return postgres::WalSegmentSize(kSampleSegmentBytes);
 }
 
-/// A segment of which every page has a sound header and other bytes behind it; no records, which nobody here
-/// reads.
-inline io::ByteVector sample_wal(const postgres::WalSegment& segment, std::uint8_t salt = 0) {
+/// The first byte of a page's records.
+inline std::size_t sample_header_bytes(std::size_t page) {
+  return page % kSampleSegmentBytes == 0 ? postgres::kWalLongPageHeaderBytes : postgres::kWalPageHeaderBytes;
+}
+
+/// Makes the record from `begin` to `end` of a segment one that PostgreSQL would accept, whatever its
+/// payload.
+inline void seal_sample_record(io::ByteVector& wal, std::size_t begin, std::size_t end,
+                               std::uint64_t previous, std::uint8_t manager, std::uint8_t info) {
+  auto* record = wal.data() + begin;
+  std::fill_n(record, postgres::kWalRecordHeaderBytes, std::byte{0});
+  io::store_le(record, static_cast<std::uint32_t>(end - begin));
+  io::store_le(record + postgres::kWalRecordPreviousAt, previous);
+  record[postgres::kWalRecordInfoAt] = std::byte{info};
+  record[postgres::kWalRecordManagerAt] = std::byte{manager};
+  const auto payload = io::ByteView(wal).subspan(begin + postgres::kWalRecordHeaderBytes,
+                                                 end - begin - postgres::kWalRecordHeaderBytes);
+  io::store_le(record + postgres::kWalRecordCrcAt,
+               io::crc32c(io::ByteView(record, postgres::kWalRecordCrcAt), io::crc32c(payload)));
+}
+
+/// Where the last record begins in a segment of sample_wal().
+inline postgres::Lsn last_sample_record(const postgres::WalSegment& segment) {
+  return postgres::Lsn(segment.end(sample_segment_size()).value() - postgres::kWalBlockBytes +
+                       postgres::kWalPageHeaderBytes);
+}
+
+/// A segment of which every page has one record, which fills it; it continues the sample before it, whatever
+/// its salt and timeline, or `previous`.
+inline io::ByteVector sample_wal(const postgres::WalSegment& segment, std::uint8_t salt = 0,
+                                 std::optional<postgres::Lsn> previous = {}) {
   const auto size = sample_segment_size();
   io::ByteVector wal(size.bytes());
+  auto last =
+      previous ? previous->value() : last_sample_record({segment.timeline, segment.number - 1}).value();
   for (std::size_t page = 0; page < wal.size(); page += postgres::kWalBlockBytes) {
     auto* at = wal.data() + page;
     for (std::size_t i = 0; i < postgres::kWalBlockBytes; ++i) {
@@ -38,10 +70,14 @@ inline io::ByteVector sample_wal(const postgres::WalSegment& segment, std::uint8
     io::store_le(at + 4, segment.timeline.value());
     io::store_le(at + 8, segment.begin(size).value() + page);
     io::store_le<std::uint64_t>(at + 16, 0);
-    if (!first) continue;
-    io::store_le(at + 24, kSampleSystem.value());
-    io::store_le(at + 32, size.bytes());
-    io::store_le(at + 36, postgres::kWalBlockBytes);
+    const auto begin = page + sample_header_bytes(page);
+    if (first) {
+      io::store_le(at + 24, kSampleSystem.value());
+      io::store_le(at + 32, size.bytes());
+      io::store_le(at + 36, postgres::kWalBlockBytes);
+    }
+    seal_sample_record(wal, begin, page + postgres::kWalBlockBytes, last, 10, 0);
+    last = segment.begin(size).value() + begin;
   }
   return wal;
 }
@@ -49,12 +85,15 @@ inline io::ByteVector sample_wal(const postgres::WalSegment& segment, std::uint8
 /// The same up to `used`, which ends with the record of a WAL switch; zeroes from there on.
 inline io::ByteVector sample_wal_with_switch(const postgres::WalSegment& segment, std::size_t used) {
   auto wal = sample_wal(segment);
+  const auto begin = segment.begin(sample_segment_size()).value();
   std::fill(wal.begin() + static_cast<std::ptrdiff_t>(used), wal.end(), std::byte{0});
-  auto* record = wal.data() + used - kSwitchRecordBytes;
-  std::fill_n(record, kSwitchRecordBytes, std::byte{0});
-  io::store_le<std::uint32_t>(record, kSwitchRecordBytes);
-  record[16] = std::byte{0x40};
-  io::store_le(record + 20, io::crc32c(io::ByteView(record, 20)));
+  const auto last = used - kSwitchRecordBytes;
+  const auto page = last / postgres::kWalBlockBytes * postgres::kWalBlockBytes;
+  const auto record = page + sample_header_bytes(page);
+  const auto before = io::load_le<std::uint64_t>(wal.data() + record + postgres::kWalRecordPreviousAt);
+  const bool alone = last == record;
+  if (!alone) seal_sample_record(wal, record, last, before, 10, 0);
+  seal_sample_record(wal, last, used, alone ? before : begin + record, 0, 0x40);
   return wal;
 }
 

@@ -353,7 +353,7 @@ TEST_F(ServerCatalogTest, ReadsSegmentsBackInOrder) {
   EXPECT_EQ(segments[0].first_time, std::nullopt);
   EXPECT_EQ(segments[2].segment, (WalSegment{kTwo, 5}));
   EXPECT_EQ(segments[2].last_time, kMorning + std::chrono::microseconds(1));
-  EXPECT_EQ(segments[0].commits, CommitTimes{});
+  EXPECT_EQ(segments[0].commits, CommitTimes{.known = true});
   EXPECT_TRUE(segments[2].commits.known);
   EXPECT_EQ(segments[2].commits.earliest, kMorning - std::chrono::seconds(9));
   EXPECT_EQ(segments[2].commits.latest, kMorning);

@@ -36,7 +36,7 @@ TEST_F(WalConflictsTest, SaysHowThePushedOneDiffers) {
   EXPECT_EQ(conflict.sha256, sha256_of(test::sample_wal(five_, 1)));
   EXPECT_EQ(conflict.bytes, test::kSampleSegmentBytes);
   EXPECT_TRUE(conflict.has_stored);
-  EXPECT_EQ(conflict.differs_at, 40u);
+  EXPECT_EQ(conflict.differs_at, 60u);
   EXPECT_EQ(conflict.pushed_origin->timeline, kOne);
   EXPECT_EQ(conflict.stored_origin->system, test::kSampleSystem);
   EXPECT_FALSE(conflict.settled);
@@ -82,8 +82,8 @@ TEST_F(WalConflictsTest, IsNotSettledAgainstWhatIsBeingReceived) {
   EXPECT_THROW(push(five_, 1), Refused);
   const auto conflict = conflicts_.list().at(0);
   EXPECT_FALSE(conflict.has_stored);
-  EXPECT_EQ(conflict.differs_at, 40u);
-  EXPECT_THAT([&] { conflicts_.keep_pushed(conflict); }, ThrowsMessage<Refused>(HasSubstr("0/500028")));
+  EXPECT_EQ(conflict.differs_at, 60u);
+  EXPECT_THAT([&] { conflicts_.keep_pushed(conflict); }, ThrowsMessage<Refused>(HasSubstr("0/50003C")));
   EXPECT_FALSE(archive_.has(five_));
   std::filesystem::remove(layout_.partial(five_, size_));
   conflicts_.keep_pushed(conflict);

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-constexpr std::size_t kHeaderBytes = 112;
+constexpr std::size_t kHeaderBytes = 116;  // of one without items
 
 class WalSegmentFileTest : public testing::Test {
  protected:
@@ -47,6 +47,11 @@ class WalSegmentFileTest : public testing::Test {
       content.insert(content.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(n));
     }
     return content;
+  }
+  /// Makes the CRC of a header without items fit.
+  static void seal(io::ByteVector& file) {
+    const auto crc_at = kHeaderBytes - sizeof(std::uint32_t);
+    io::store_le(file.data() + crc_at, io::crc32c(io::ByteView(file).first(crc_at)));
   }
   void expect_refused(const char* what) const {
     EXPECT_THROW(
@@ -100,6 +105,36 @@ TEST_F(WalSegmentFileTest, RefusesToStoreAnotherLengthThanTheSegments) {
   EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
+TEST_F(WalSegmentFileTest, KeepsWhatTheRecordsSaidAndWhatTheNextSegmentHasToContinue) {
+  io::write_file_durably(directory_ / "plain", content_);
+  SegmentFileHeader header{.segment = segment_, .size = size_, .system = test::kSampleSystem};
+  header.notes.parameters = {{postgres::Lsn(8), 1, 2, 3, 4, 5, postgres::WalLevel::minimal}};
+  header.notes.tablespaces = {{postgres::Lsn(16), 16385, "/srv/\xE9\n"},
+                              {postgres::Lsn(24), 16385, std::nullopt}};
+  header.carry = postgres::WalCarry{.at = segment_.end(size_), .last_record = postgres::Lsn(32)};
+  header.carry->record = postgres::Lsn(48);
+  header.carry->length = 100;
+  header.carry->taken = 9;
+  header.carry->crc = 77;
+  header.carry->head.resize(9, std::byte{0xFF});
+  write_segment_file(path(), header, io::File::open_to_read(directory_ / "plain"), 1);
+  SegmentFileReader reader(path());
+  EXPECT_EQ(reader.header().notes, header.notes);
+  EXPECT_EQ(reader.header().carry, header.carry);
+  EXPECT_EQ(read_all(reader), content_);
+}
+
+TEST_F(WalSegmentFileTest, SaysThatThereWereMoreNotesThanItKeeps) {
+  io::write_file_durably(directory_ / "plain", content_);
+  SegmentFileHeader header{.segment = segment_, .size = size_, .system = test::kSampleSystem};
+  header.notes.tablespaces.resize(kMostItemBytes / 1000, {postgres::Lsn(16), 1, std::string(1000, 'x')});
+  header.carry = postgres::WalCarry{.at = segment_.end(size_), .last_record = postgres::Lsn(32)};
+  write_segment_file(path(), header, io::File::open_to_read(directory_ / "plain"), 1);
+  const SegmentFileReader reader(path());
+  EXPECT_FALSE(reader.header().notes.complete);
+  EXPECT_EQ(reader.header().carry, header.carry);
+}
+
 TEST_F(WalSegmentFileTest, RefusesAnyFlippedHeaderBit) {
   write(content_);
   const auto sound = stored();
@@ -115,7 +150,7 @@ TEST_F(WalSegmentFileTest, RefusesAFormatItDoesNotKnow) {
   write(content_);
   auto other = stored();
   io::store_le<std::uint16_t>(other.data() + 16, 1);
-  io::store_le(other.data() + 108, io::crc32c(io::ByteView(other).first(108)));
+  seal(other);
   store(other);
   EXPECT_THAT([&] { SegmentFileReader{path()}; }, ThrowsMessage<Corruption>(HasSubstr("format 1")));
 }
@@ -153,7 +188,7 @@ TEST_F(WalSegmentFileTest, TellsOfDamageWithTheReadOfTheLastByte) {
   write(content_);
   auto damaged = stored();
   io::store_le<std::uint32_t>(damaged.data() + 28, 0);  // CRC of the segment
-  io::store_le(damaged.data() + 108, io::crc32c(io::ByteView(damaged).first(108)));
+  seal(damaged);
   store(damaged);
   SegmentFileReader reader(path());
   io::ByteVector buffer(size_.bytes());

@@ -30,13 +30,17 @@ class CutRecordTest : public testing::Test {
     const auto bytes = io::ByteView(record_);
     io::store_le(record_.data() + 20, io::crc32c(bytes.first(20), io::crc32c(bytes.subspan(24))));
   }
+  /// Segment 5, archived unless its WAL ends at the fork.
   void have_five(io::ByteView end) {
     auto wal = test::sample_wal(kFive);
+    const auto last = test::last_sample_record(kFive) - kFive.begin(test::sample_segment_size());
+    const auto previous = io::load_le<std::uint64_t>(wal.data() + last + postgres::kWalRecordPreviousAt);
     std::ranges::copy(end, wal.end() - static_cast<std::ptrdiff_t>(end.size()));
+    test::seal_sample_record(wal, last, wal.size() - end.size(), previous, 10, 0);
     auto partial = catalog::PartialSegment::open(layout_, kFive, test::sample_segment_size());
     partial.write(wal, {});
     partial.flush();
-    archive_.store_segment(partial, postgres::TimelineHistory(kOne));
+    if (!io::all_zero(end)) archive_.store_segment(partial, postgres::TimelineHistory(kOne));
   }
   /// Segment 6: its first page's header, `body`, and zeroes.
   void have_six(io::ByteView body) {
@@ -48,9 +52,7 @@ class CutRecordTest : public testing::Test {
   }
   io::ByteView in_five() const { return io::ByteView(record_).first(kInFive); }
   io::ByteView in_six() const { return io::ByteView(record_).subspan(kInFive); }
-  bool only_cut(Lsn fork = kFork) const {
-    return only_a_cut_record_follows(archive_, {kOne, fork}, kSix);
-  }
+  bool only_cut(Lsn fork = kFork) const { return only_a_cut_record_follows(archive_, {kOne, fork}, kSix); }
 
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};

@@ -5,7 +5,6 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
-#include "catalog/postgres/wal_record.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 
@@ -48,9 +47,6 @@ class WalCompanionTest : public testing::Test {
   /// A partial with that many bytes.
   void received(const WalSegment& segment, std::size_t bytes) {
     auto wal = test::sample_wal(segment);
-    // A record that ends in the middle, where the fork of these tests is.
-    io::store_le<std::uint32_t>(wal.data() + kMiB / 2 + postgres::kWalPageHeaderBytes,
-                                postgres::kWalRecordHeaderBytes);
     std::fill(wal.begin() + static_cast<std::ptrdiff_t>(bytes), wal.end(), std::byte{0});
     io::write_file_durably(layout_.partial(segment, size_), wal);
   }

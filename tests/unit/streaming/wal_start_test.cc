@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "catalog/postgres/wal_record.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 
@@ -43,22 +42,15 @@ class WalStartTest : public testing::Test {
  protected:
   WalStartTest() { layout_.make(); }
 
-  static io::ByteVector wal_of(const WalSegment& segment) {
-    auto wal = test::sample_wal(segment);
-    // A record that ends there, in the middle of each segment: what is a fork in these tests.
-    io::store_le<std::uint32_t>(wal.data() + kMiB / 2 + postgres::kWalPageHeaderBytes,
-                                postgres::kWalRecordHeaderBytes);
-    return wal;
-  }
   /// A partial with that many bytes.
   void received(const WalSegment& segment, std::size_t bytes) {
-    auto wal = wal_of(segment);
+    auto wal = test::sample_wal(segment);
     std::fill(wal.begin() + static_cast<std::ptrdiff_t>(bytes), wal.end(), std::byte{0});
     io::write_file_durably(layout_.partial(segment, size_), wal);
   }
   void archived(const WalSegment& segment) {
     auto partial = catalog::PartialSegment::open(layout_, segment, size_);
-    partial.write(wal_of(segment), io::now());
+    partial.write(test::sample_wal(segment), io::now());
     archive_.store_segment(partial, archive_.history(segment.timeline).value());
   }
   void pushed(const WalSegment& segment) {
