@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "catalog/postgres/control_file.h"
+#include "catalog/postgres/wal_records.h"
 
 namespace pgkeep::recover {
 
@@ -27,10 +28,14 @@ class LeastSettings {
   void demand(std::string_view name, std::int64_t value);
   /// What the server had when the backup was taken.
   void demand(const postgres::ControlFile& control);
+  /// What it had from a record of its WAL on.
+  void demand(const postgres::WalParameters& parameters);
   /// 0 when nothing was demanded.
   std::int64_t of(std::string_view name) const;
 
  private:
+  template <typename T>
+  void demand_all(const T& had);
   std::map<std::string_view, std::int64_t> values_;
 };
 

@@ -213,7 +213,8 @@ void add_backup_remarks(RecoveryPlan& plan, const RecoveryFacts& facts) {
   }
   for (const auto& message : facts.damaged_backups) plan.remarks.push_back("left out: " + message);
   const bool position_unknown =
-      target_as<TargetXid>(plan.request) != nullptr || target_as<TargetName>(plan.request) != nullptr;
+      target_as<TargetXid>(plan.request) != nullptr ||
+      (target_as<TargetName>(plan.request) != nullptr && plan.request.wal_mode == WalMode::get_wal);
   if (position_unknown && !plan.request.backup && facts.backups.size() > 1) {
     plan.remarks.push_back(
         fmt::format("where {} lies is not known before replay; if it came before {}, when this backup ended, "
@@ -286,9 +287,10 @@ RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& fact
   plan.data_bytes = backup.data_bytes;
   // Those of other lines too: PostgreSQL looks at them for a number that no timeline has yet.
   for (const auto& [known, history] : facts.wal.histories) plan.histories.push_back(known);
+  std::ranges::copy_if(wal.files, std::back_inserter(plan.replayed),
+                       [last](const PlannedWal& file) { return file.segment.number <= last; });
   if (request.wal_mode == WalMode::lay_down) {
-    std::ranges::copy_if(wal.files, std::back_inserter(plan.wal),
-                         [last](const PlannedWal& file) { return file.segment.number <= last; });
+    plan.wal = plan.replayed;
     plan.wal_bytes = plan.wal.size() * std::uint64_t{facts.wal_segment_size.bytes()};
   }
   add_backup_remarks(plan, facts);
@@ -322,6 +324,10 @@ std::string RecoveryPlan::describe() const {
                         tablespace.original == tablespace.location
                             ? tablespace.location
                             : fmt::format("{} instead of {}", tablespace.location, tablespace.original));
+  }
+  for (const auto& created : created_tablespaces) {
+    text += fmt::format("  tablespace  {}: created by replay in {} (at {})\n", created.describe(),
+                        created.location, created.lsn.to_string());
   }
   for (const auto& remark : remarks) text += fmt::format("  note        {}\n", remark);
   return text;

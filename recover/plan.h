@@ -10,6 +10,7 @@
 #include "catalog/server_catalog.h"
 #include "catalog/store/backup_record.h"
 #include "catalog/wal_archive.h"
+#include "recover/least_settings.h"
 #include "recover/target.h"
 
 namespace pgkeep::recover {
@@ -38,6 +39,15 @@ struct PlannedTablespace {
   std::string location;  // where it goes; equal to original unless relocated; relative: in place
 };
 
+/// One that replay creates, as the server did after the backup had begun.
+struct CreatedTablespace {
+  std::uint32_t oid = 0;
+  std::string name{};            // empty: not known
+  std::string location{};        // as on the server
+  postgres::Lsn lsn{};           // of the WAL record
+  std::string describe() const;  // name and OID
+};
+
 /// A WAL file to be laid down. `partial`: from the segment still being received, padded with zeroes. Of a
 /// segment that exists on several timelines of the line all are laid down: replay takes the newest,
 /// pg_verifybackup and the WAL summarizer (17+) want the older ones too.
@@ -57,7 +67,12 @@ struct RecoveryPlan {
   std::vector<postgres::TimelineId> histories{};  // history files to lay down: all that are known
   std::vector<PlannedWal> wal{};                  // in order of replay, up to the target
   postgres::WalPosition wal_end{};                // the first byte that is not there along the timeline
+  /// What replay goes over, up to the target: `wal`, or what will be fetched of what is there.
+  std::vector<PlannedWal> replayed{};
   std::vector<PlannedTablespace> tablespaces{};
+  // From add_replay_notes():
+  std::vector<CreatedTablespace> created_tablespaces{};
+  LeastSettings least{};
   std::uint64_t data_bytes = 0;
   std::uint64_t wal_bytes = 0;
   std::vector<std::string> remarks{};  // what the operator should know before

@@ -116,8 +116,11 @@ std::vector<PlannedTablespace> plan_tablespaces(const RecoveryRequest& request,
   }
   for (const auto& [key, location] : request.tablespaces) {
     if (!used.contains(key)) {
-      throw UsageError(fmt::format("--tablespace {}: backup {} has no such tablespace; {}", key,
-                                   backup.id.to_string(), describe_names(backup)));
+      throw UsageError(
+          fmt::format("--tablespace {}: backup {} has no such tablespace; {}. One that was created later "
+                      "cannot go elsewhere: "
+                      "replay creates it where the server did",
+                      key, backup.id.to_string(), describe_names(backup)));
     }
   }
   require_apart(planned, normal_path(request.destination));

@@ -25,6 +25,7 @@
 #include "recover/places.h"
 #include "recover/plan_tablespaces.h"
 #include "recover/recovery_settings.h"
+#include "recover/replay_notes.h"
 #include "recover/restore_command.h"
 #include "recover/shell.h"
 #include "recover/start_commands.h"
@@ -74,6 +75,13 @@ class Recovery {
   RecoveryReport run(const std::stop_token& stop);
 
  private:
+  /// A directory that will be there when the copy is started.
+  struct Root {
+    std::string directory;
+    std::string what;     // for messages
+    std::string way_out;  // when it cannot be used
+    std::uint64_t bytes;
+  };
   void prepare();
   void require_packs();
   void prepare_settings();
@@ -83,7 +91,7 @@ class Recovery {
   void prepare_wal();
   void read_wal_to_consistency();
   std::vector<std::string> shell() const;
-  std::vector<Place> places() const;
+  std::vector<Root> roots();
   void check_destination();
   void check_restore_command();
   void write_all(const std::stop_token& stop);
@@ -184,7 +192,7 @@ void Recovery::prepare_settings() {
   const auto outside = plan_->backup.configuration.outside();
   const bool left_over = std::ranges::any_of(outside, [](const auto& f) { return f.first == "config_file"; });
   const auto main = left_over ? std::nullopt : small_text_file("postgresql.conf", kConfigurationLimit);
-  LeastSettings least;
+  auto least = plan_->least;
   least.demand(postgres::ControlFile::decode(control_));
   settings_ = make_settings(*plan_, automatic.value_or(""), main.value_or(""), least);
   review_missing_configuration(main.has_value());
@@ -297,33 +305,42 @@ std::vector<std::string> Recovery::shell() const {
   return remote.empty() ? std::vector<std::string>{"sh", "-c"} : split_command(remote);
 }
 
-std::vector<Place> Recovery::places() const {
-  std::vector<Place> places{{paths_.data_directory(), "the destination"}};
+/// The destination first, then the tablespaces: those of the backup and those that replay creates.
+std::vector<Recovery::Root> Recovery::roots() {
+  std::vector<Root> roots{
+      {paths_.data_directory(), "the destination", "", survey_.root_bytes[paths_.data_directory()]}};
+  for (const auto& file : extra_) roots.front().bytes += file.size;
   for (const auto& tablespace : plan_->tablespaces) {
-    if (tablespace.location.starts_with('/'))
-      places.push_back(
-          {tablespace.location, fmt::format("tablespace {} ({})", tablespace.name, tablespace.oid)});
+    if (!tablespace.location.starts_with('/')) continue;
+    roots.push_back({tablespace.location, fmt::format("tablespace {} ({})", tablespace.name, tablespace.oid),
+                     "--tablespace NAME:DIRECTORY puts a tablespace elsewhere",
+                     survey_.root_bytes[tablespace.location]});
   }
-  return places;
+  for (const auto& created : plan_->created_tablespaces) {
+    // Dropped and created again in the same place.
+    if (std::ranges::find(roots, created.location, &Root::directory) != roots.end()) continue;
+    roots.push_back({created.location, "tablespace " + created.describe(), why_created(created), 0});
+  }
+  return roots;
 }
 
 void Recovery::check_destination() {
-  std::vector<DeliveryRoot> roots{{paths_.data_directory(), survey_.root_bytes[paths_.data_directory()]}};
-  for (const auto& file : extra_) roots.front().bytes_needed += file.size;
-  for (const auto& tablespace : plan_->tablespaces) {
-    if (tablespace.location.starts_with('/'))
-      roots.push_back({tablespace.location, survey_.root_bytes[tablespace.location]});
+  std::vector<Place> places;
+  std::vector<DeliveryRoot> directories;
+  for (const auto& root : roots()) {
+    places.push_back({root.directory, root.what});
+    directories.push_back({root.directory, root.bytes});
   }
   try {
-    require_free_places(shell(), places());
-    delivery_->check(roots);
+    require_free_places(shell(), places);
+    delivery_->check(directories);
   } catch (const Refused& refused) {
     const std::string_view reason = refused.what();
-    const bool about_tablespace = std::any_of(roots.begin() + 1, roots.end(), [reason](const auto& root) {
-      return reason.find(root.directory + ":") != reason.npos;
-    });
-    if (!about_tablespace) throw;
-    throw Refused(fmt::format("{}; --tablespace NAME:DIRECTORY puts a tablespace elsewhere", reason));
+    for (const auto& root : roots()) {
+      if (!root.way_out.empty() && reason.find(root.directory + ":") != reason.npos)
+        throw Refused(fmt::format("{}; {}", reason, root.way_out));
+    }
+    throw;
   }
 }
 
@@ -350,9 +367,9 @@ void Recovery::check_restore_command() {
 }
 
 void Recovery::make_directories() {
-  for (const auto& tablespace : plan_->tablespaces) {
-    if (tablespace.location.starts_with('/'))
-      delivery_->make_directory(tablespace.location, plan_->backup.directory_mode);
+  for (const auto& root : roots()) {
+    if (root.directory != paths_.data_directory())
+      delivery_->make_directory(root.directory, plan_->backup.directory_mode);
   }
   delivery_->make_directory(paths_.data_directory(), plan_->backup.directory_mode);
   for (const auto& [path, mode] : survey_.directories) {

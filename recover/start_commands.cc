@@ -26,6 +26,7 @@ std::string chown_command(const RecoveryPlan& plan, const std::string& user) {
   for (const auto& tablespace : plan.tablespaces) {
     if (tablespace.location.starts_with('/')) command += " " + shell_quote(tablespace.location);
   }
+  for (const auto& created : plan.created_tablespaces) command += " " + shell_quote(created.location);
   return command;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "recover/recovery.h"
+#include "recover/replay_notes.h"
 #include "server/console_progress.h"
 #include "server/fleet.h"
 #include "server/recorded_run.h"
@@ -19,6 +20,13 @@ Json plan_json(const recover::RecoveryPlan& plan) {
                            {"original", tablespace.original},
                            {"location", tablespace.location}});
   }
+  auto created = Json::array();
+  for (const auto& tablespace : plan.created_tablespaces) {
+    created.push_back({{"oid", tablespace.oid},
+                       {"name", tablespace.name},
+                       {"location", tablespace.location},
+                       {"lsn", tablespace.lsn.to_string()}});
+  }
   return {{"server", plan.request.server},
           {"id", plan.backup.id.to_string()},
           {"destination", plan.request.destination.native()},
@@ -29,6 +37,7 @@ Json plan_json(const recover::RecoveryPlan& plan) {
           {"wal_bytes", plan.wal_bytes},
           {"wal_segments", plan.wal.size()},
           {"tablespaces", std::move(tablespaces)},
+          {"created_tablespaces", std::move(created)},
           {"remarks", plan.remarks}};
 }
 
@@ -88,7 +97,8 @@ Exit run_recover(const Invocation& invocation) {
   const auto request =
       make_recovery_request(invocation.arguments, server, facts.backups, fleet.config().file);
   recover::add_commit_times(layout, request, facts);
-  const auto plan = recover::make_plan(request, facts);
+  auto plan = recover::make_plan(request, facts);
+  recover::add_replay_notes(recover::read_replay_notes(layout, facts, plan), facts.backups, plan);
   auto data = plan_json(plan);
   if (invocation.arguments.has("--dry-run")) {
     ConsoleProgress progress(invocation.out);

@@ -1,0 +1,218 @@
+#include "recover/replay_notes.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "catalog/identity.h"
+#include "catalog/io/error.h"
+#include "catalog/wal_archive.h"
+#include "recover/plan_tablespaces.h"
+
+namespace pgkeep::recover {
+namespace {
+
+using postgres::Lsn;
+using postgres::WalSegment;
+
+/// Of several files of a segment PostgreSQL replays the newest timeline's.
+std::map<std::uint64_t, PlannedWal> replayed_files(const RecoveryPlan& plan) {
+  std::map<std::uint64_t, PlannedWal> files;
+  for (const auto& file : plan.replayed) files.insert_or_assign(file.segment.number, file);
+  return files;
+}
+
+/// Where replay stops at the latest.
+Lsn replay_end(const RecoveryPlan& plan) {
+  const auto& target = plan.request.target;
+  if (std::holds_alternative<Immediate>(target.where)) return plan.backup.end.lsn;
+  // An inclusive one stops after the first record that begins at the target or after it, wherever that ends.
+  if (const auto* lsn = std::get_if<TargetLsn>(&target.where); lsn != nullptr && !target.inclusive)
+    return lsn->lsn;
+  return plan.wal_end.lsn;
+}
+
+/// Reads a segment's records; nothing when not all of them can be read.
+std::optional<catalog::WalContents> contents_of(const catalog::WalArchive& archive,
+                                                const RecoveryFacts& facts, const WalSegment& segment) {
+  const auto partial = facts.partial_ends.find(segment);
+  const auto end =
+      partial == facts.partial_ends.end() ? segment.end(facts.wal_segment_size) : partial->second;
+  try {
+    auto contents = catalog::read_wal_contents(archive, segment, end);
+    return contents && contents->notes.complete ? std::move(contents) : std::nullopt;
+  } catch (const Corruption&) {
+    return std::nullopt;
+  }
+}
+
+/// The same for its notes alone, which the header of an archived one has.
+std::optional<catalog::WalContents> notes_of(const catalog::WalArchive& archive, const RecoveryFacts& facts,
+                                             const WalSegment& segment) {
+  try {
+    const auto file = facts.partial_ends.contains(segment) ? std::nullopt : archive.open_segment(segment);
+    if (file && file->header().notes.complete)
+      return catalog::WalContents{.commits = {}, .restore_points = {}, .notes = file->header().notes};
+  } catch (const Corruption&) {
+    return std::nullopt;
+  }
+  return contents_of(archive, facts, segment);
+}
+
+/// The restore point that is the target; null: another target, or WAL will come that is not here yet.
+const TargetName* wanted_point(const RecoveryPlan& plan) {
+  if (plan.request.wal_mode == WalMode::get_wal) return nullptr;
+  return std::get_if<TargetName>(&plan.request.target.where);
+}
+
+/// In the segments that replay does not come to: on another line, or before the backup.
+void find_elsewhere(const catalog::WalArchive& archive, const RecoveryFacts& facts, const std::string& name,
+                    ReplayNotes& found) {
+  for (const auto* list : {&facts.wal.segments, &facts.wal.partials}) {
+    for (const auto& segment : *list) {
+      const auto contents = contents_of(archive, facts, segment);
+      if (!contents) continue;
+      for (const auto& point : contents->restore_points)
+        if (point.name == name) found.points_elsewhere.push_back({segment.timeline, point.lsn});
+    }
+  }
+}
+
+std::string name_of(std::uint32_t oid, std::span<const store::BackupRecord> backups) {
+  for (const auto& backup : backups) {
+    const auto known = std::ranges::find(backup.tablespaces, oid, &store::TablespaceRecord::oid);
+    if (known != backup.tablespaces.end() && !known->name.empty()) return known->name;
+  }
+  return {};
+}
+
+std::string ways_out(const CreatedTablespace& created) {
+  return fmt::format(
+      "recover from a backup that was taken after that, to a target before it (--target-lsn {} --exclusive), "
+      "or on a host where {} is free",
+      created.lsn.to_string(), created.location);
+}
+
+bool is_asked_to_move(const CreatedTablespace& created, const RecoveryRequest& request) {
+  return std::ranges::any_of(request.tablespaces, [&](const auto& relocation) {
+    const auto& key = relocation.first;
+    return key == std::to_string(created.oid) || (!created.name.empty() && key == created.name) ||
+           normal_path(key) == created.location;
+  });
+}
+
+void add_created(const CreatedTablespace& created, RecoveryPlan& plan) {
+  const auto of_backup = std::ranges::find(plan.tablespaces, created.oid, &PlannedTablespace::oid);
+  const bool moved = of_backup != plan.tablespaces.end() && of_backup->location != created.location;
+  if (moved || is_asked_to_move(created, plan.request)) {
+    throw Refused(fmt::format(
+        "tablespace {} cannot go elsewhere: it was created at {}, which is after the start of backup {}, and "
+        "replay creates it again in {}; {}",
+        created.describe(), created.lsn.to_string(), plan.backup.id.to_string(), created.location,
+        ways_out(created)));
+  }
+  if (of_backup == plan.tablespaces.end()) plan.created_tablespaces.push_back(created);
+}
+
+/// PostgreSQL fails at the end of the WAL when it has not come to the point, and at the point when the backup
+/// is not consistent yet.
+void settle_restore_point(const ReplayNotes& notes, RecoveryPlan& plan) {
+  const auto* target = wanted_point(plan);
+  if (target == nullptr) return;
+  const auto& backup = plan.backup;
+  if (notes.point && *notes.point < backup.end.lsn) {
+    throw Refused(fmt::format(
+        "restore point '{}' lies at {}, and backup {} is consistent from {} on only: choose an older backup",
+        target->name, notes.point->to_string(), backup.id.to_string(), backup.end.lsn.to_string()));
+  }
+  if (notes.point) {
+    const auto last =
+        notes.point->value() / backup.wal_segment_size.bytes() + 1;  // the record may go on there
+    std::erase_if(plan.wal, [last](const PlannedWal& file) { return file.segment.number > last; });
+    plan.wal_bytes = plan.wal.size() * std::uint64_t{backup.wal_segment_size.bytes()};
+    return;
+  }
+  if (!notes.unread.empty()) return;  // it may be there
+  const auto line = plan.timeline.to_string();
+  if (notes.points_elsewhere.empty()) {
+    throw Refused(
+        fmt::format("there is no restore point '{}' in the WAL that is held of the server", target->name));
+  }
+  const auto& [timeline, lsn] = notes.points_elsewhere.back();
+  if (lsn < backup.start.lsn) {
+    throw Refused(
+        fmt::format("restore point '{}' lies at {} on timeline {}, before the start of backup {}: "
+                    "choose an older backup",
+                    target->name, lsn.to_string(), timeline.to_string(), backup.id.to_string()));
+  }
+  throw Refused(fmt::format(
+      "restore point '{}' lies at {} on timeline {}, on a line that timeline {} left: --target-tli {}",
+      target->name, lsn.to_string(), timeline.to_string(), line, timeline.to_string()));
+}
+
+}  // namespace
+
+ReplayNotes read_replay_notes(const store::ServerLayout& layout, const RecoveryFacts& facts,
+                              const RecoveryPlan& plan) {
+  ReplayNotes found;
+  const auto identity = catalog::read_identity(layout);
+  if (!identity) return found;
+  const catalog::WalArchive archive(layout, *identity, io::kMinCompressionLevel);
+  const auto* point = wanted_point(plan);
+  const auto end = replay_end(plan);
+  for (const auto& [number, file] : replayed_files(plan)) {
+    if (file.segment.begin(facts.wal_segment_size) >= end || found.point) break;
+    const auto contents =
+        point != nullptr ? contents_of(archive, facts, file.segment) : notes_of(archive, facts, file.segment);
+    if (!contents) {
+      found.unread.push_back(file.segment.name(facts.wal_segment_size));
+      continue;
+    }
+    const auto is_replayed = [&](Lsn lsn) {
+      return lsn >= plan.backup.start.lsn && lsn < end && (!file.fork || lsn < *file.fork);
+    };
+    for (const auto& here : contents->restore_points) {
+      if (point != nullptr && !found.point && here.name == point->name && is_replayed(here.lsn))
+        found.point = here.lsn;
+    }
+    std::ranges::copy_if(contents->notes.parameters, std::back_inserter(found.parameters),
+                         [&](const auto& noted) { return is_replayed(noted.begin); });
+    std::ranges::copy_if(contents->notes.tablespaces, std::back_inserter(found.tablespaces),
+                         [&](const auto& noted) { return is_replayed(noted.begin); });
+  }
+  if (point != nullptr && !found.point) find_elsewhere(archive, facts, point->name, found);
+  return found;
+}
+
+void add_replay_notes(const ReplayNotes& notes, std::span<const store::BackupRecord> backups,
+                      RecoveryPlan& plan) {
+  settle_restore_point(notes, plan);
+  for (const auto& parameters : notes.parameters) plan.least.demand(parameters);
+  for (const auto& change : notes.tablespaces) {
+    if (!change.path || !change.path->starts_with('/')) continue;  // dropped, or in the data directory
+    add_created({.oid = change.oid,
+                 .name = name_of(change.oid, backups),
+                 .location = normal_path(*change.path),
+                 .lsn = change.begin},
+                plan);
+  }
+  for (const auto& segment : notes.unread) {
+    plan.remarks.push_back(fmt::format(
+        "what WAL segment {} says of tablespaces and settings is not known: replay may create a tablespace "
+        "where it was on the server",
+        segment));
+  }
+}
+
+std::string CreatedTablespace::describe() const {
+  return name.empty() ? std::to_string(oid) : fmt::format("{} ({})", name, oid);
+}
+
+std::string why_created(const CreatedTablespace& created) {
+  return fmt::format("replay creates tablespace {} there, as the server did at {}: {}", created.describe(),
+                     created.lsn.to_string(), ways_out(created));
+}
+
+}  // namespace pgkeep::recover
