@@ -65,6 +65,14 @@ std::string value_of(const Keywords& keywords, std::string_view name) {
   return value;
 }
 
+/// With the options of the conninfo. SHOW transaction_read_only is the only way in which 13 tells a physical
+/// connection whether it is a standby, and must not speak of a default that an operator has set. What the
+/// client asks for goes before what is set for the server, the database and the role.
+std::string physical_options(const Keywords& given) {
+  const auto options = value_of(given, "options");
+  return fmt::format("{}{}-c default_transaction_read_only=off", options, options.empty() ? "" : " ");
+}
+
 std::vector<std::string> split(std::string_view list) {
   std::vector<std::string> parts;
   for (;;) {
@@ -83,7 +91,8 @@ Keywords common_keywords(const ConnectionSettings& settings, ConnectionKind kind
   all.emplace_back("application_name", settings.application_name);
   if (kind == ConnectionKind::physical) {
     all.emplace_back("replication", "true");
-    all.emplace_back("dbname", "replication");         // the server ignores it, the password file does not
+    all.emplace_back("dbname", "replication");  // the server ignores it, the password file does not
+    all.emplace_back("options", physical_options(given));
     all.emplace_back("client_encoding", "SQL_ASCII");  // no database, so nothing to convert from: bytes
   } else {
     all.emplace_back("replication", "false");

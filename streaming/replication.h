@@ -20,7 +20,7 @@ struct SystemInfo {
 SystemInfo identify_system(Connection& connection);
 
 std::string show(Connection& connection, std::string_view setting);
-/// False for a primary. On 13 a primary whose transactions are read-only by default passes for a standby.
+/// False for a primary. Needs a connection of pgkeep's own opening: see physical_options() in conninfo.cc.
 bool is_standby(Connection& connection);
 /// SHOW wal_segment_size.
 postgres::WalSegmentSize show_wal_segment_size(Connection& connection);

@@ -84,6 +84,13 @@ TEST(ConnectionAttemptsTest, OurKeywordsWin) {
   EXPECT_EQ(value(keywords, "application_name"), "pgkeep");
 }
 
+TEST(ConnectionAttemptsTest, AskForReadWriteTransactionsWhateverTheServersDefaultIs) {
+  constexpr const char* kOurs = "-c default_transaction_read_only=off";
+  EXPECT_EQ(value(attempt("host=db1"), "options"), kOurs);
+  EXPECT_EQ(value(attempt("host=db1 options='-c a=b'"), "options"), std::string("-c a=b ") + kOurs);
+  EXPECT_EQ(value(attempt("host=db1", ConnectionKind::sql), "options"), "");
+}
+
 TEST(ConnectionAttemptsTest, OurDefaultsGiveWay) {
   EXPECT_EQ(value(attempt("host=db1"), "tcp_user_timeout"), "60000");
   EXPECT_EQ(value(attempt("host=db1 tcp_user_timeout=5000"), "tcp_user_timeout"), "5000");
@@ -141,11 +148,6 @@ TEST(ConnectFailureTest, FindsTheSqlstateInEveryLanguage) {
                 "connection to server at \"x\", port 1 failed: 致命错误:  57P03: 数据库系统启动中\n"),
             "57P03");
   EXPECT_EQ(sqlstate_of_connect_message("FATAL:  53300: sorry"), "53300");
-}
-
-TEST(ConnectFailureTest, PutsSeveralLinesIntoOne) {
-  EXPECT_EQ(in_one_line("refused\n\tIs it   running?\nSay so.\nOr:\n not\n"),
-            "refused; Is it running? Say so. Or: not");
 }
 
 TEST(ConnectFailureTest, TakesNothingElseForASqlstate) {
