@@ -10,6 +10,7 @@
 #include "server/sync_standbys.h"
 #include "streaming/configuration_files.h"
 #include "streaming/replication.h"
+#include "streaming/server_text.h"
 
 namespace pgkeep::server {
 namespace {
@@ -90,7 +91,8 @@ postgres::TimelineId ask_timeline(streaming::Connection& sql) {
   const auto [end, error] =
       std::from_chars(digits.data(), digits.data() + digits.size(), value, in_recovery ? 10 : 16);
   if (error != std::errc{} || end != digits.data() + digits.size() || value == 0)
-    throw ProtocolError(fmt::format("the server answered '{}' for its timeline", digits));
+    throw ProtocolError(
+        fmt::format("the server answered '{}' for its timeline", streaming::in_one_line(digits)));
   return postgres::TimelineId(value);
 }
 
@@ -107,7 +109,8 @@ LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server)
   const auto system = ask_value(sql, "SELECT system_identifier FROM pg_catalog.pg_control_system()");
   const auto identifier = postgres::SystemIdentifier::parse(cell_text(system, "the system identifier"));
   if (!identifier)
-    throw ProtocolError(fmt::format("the server's system identifier is '{}'", system.value_or("NULL")));
+    throw ProtocolError(fmt::format("the server's system identifier is '{}'",
+                                    streaming::in_one_line(system.value_or("NULL"))));
   facts.system = *identifier;
   facts.in_recovery = ask_value(sql, "SELECT pg_catalog.pg_is_in_recovery()") == "t";
   facts.timeline = ask_timeline(sql);

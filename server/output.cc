@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/io/shown_text.h"
 #include "server/version.h"
 
 namespace pgkeep::server {
@@ -56,14 +57,16 @@ void Output::finish() {
   }
 }
 
-// fmt::print would throw where the reader of a pipe has gone; finish() says that once.
+// Names of files and much else come from servers: an ESC among them must not command the terminal. JSON has
+// none of its own. fmt::print would throw where the reader of a pipe has gone; finish() says that once.
 void Output::result(std::string_view line) {
-  std::fwrite(line.data(), 1, line.size(), results_);
+  const auto shown = io::without_controls(line);
+  std::fwrite(shown.data(), 1, shown.size(), results_);
   std::fputc('\n', results_);
 }
 
 void Output::talk(std::string_view kind, std::string_view line) {
-  const auto text = fmt::format("pgkeep: {}{}\n", kind, line);
+  const auto text = fmt::format("pgkeep: {}{}\n", kind, io::without_controls(line));
   std::fwrite(text.data(), 1, text.size(), messages_);
 }
 

@@ -6,8 +6,7 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::uint64_t kKiB = 1024;
-// Far more than any of these answers takes on a loaded server. None for a backup's own connection:
-// BASE_BACKUP waits for a checkpoint, which may be spread over many minutes.
+// Far more than any of these answers takes on a loaded server.
 constexpr std::chrono::seconds kQuestionMayTake{30};
 constexpr std::chrono::seconds kBeforeStreamingMayTake{60};
 
@@ -25,7 +24,7 @@ streaming::ConnectionSettings wal_connection(const ServerConfig& server) {
   return connection(server, "", kBeforeStreamingMayTake);
 }
 streaming::ConnectionSettings backup_connection(const ServerConfig& server) {
-  return connection(server, "_backup", std::chrono::seconds::zero());
+  return connection(server, "_backup", kBeforeStreamingMayTake);
 }
 streaming::ConnectionSettings query_connection(const ServerConfig& server) {
   return connection(server, "_query", kQuestionMayTake);

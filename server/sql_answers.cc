@@ -6,12 +6,14 @@
 
 #include "catalog/io/error.h"
 #include "streaming/replication.h"
+#include "streaming/server_text.h"
 
 namespace pgkeep::server {
 namespace {
 
 [[noreturn]] void not_possible(std::string_view what, const SqlCell& cell) {
-  throw ProtocolError(fmt::format("the server answered '{}' for {}", cell.value_or("NULL"), what));
+  throw ProtocolError(
+      fmt::format("the server answered '{}' for {}", streaming::in_one_line(cell.value_or("NULL")), what));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "catalog/io/error.h"
 #include "catalog/postgres/number.h"
 #include "streaming/replication.h"
+#include "streaming/server_text.h"
 
 namespace pgkeep::streaming {
 namespace {
@@ -38,6 +39,7 @@ class Run {
  public:
   Run(Connection& connection, const BaseBackupOptions& options, BaseBackupSink& sink)
       : connection_(&connection), sink_(&sink) {
+    connection.answer_within(std::chrono::seconds::zero());  // a checkpoint may be spread over hours
     connection.send(base_backup_command(options, connection.server_version_number()));
   }
 
@@ -56,7 +58,7 @@ class Run {
  private:
   [[noreturn]] void refuse(const std::string& why) const {
     throw ProtocolError(
-        fmt::format("{}: BASE_BACKUP: {}; the backup was given up", connection_->peer(), why));
+        fmt::format("{}: BASE_BACKUP: {}; the backup was given up", connection_->peer(), in_one_line(why)));
   }
 
   Rows expect_rows(const char* what) {

@@ -46,8 +46,9 @@ std::string base_backup_command(const BaseBackupOptions& options, int server_ver
 
 /// Runs BASE_BACKUP to its end on a physical connection, speaking the result protocol of its version (one
 /// COPY an archive up to 14, one COPY with 'n', 'd', 'p', 'm' messages from 15), with manifest (CRC32C),
-/// tablespace map, without WAL and without waiting for the archiver. Only the final command completion makes
-/// it good: anything else throws (ConnectionLost, ServerError, ProtocolError).
+/// tablespace map, without WAL and without waiting for the archiver; it may take as long as it takes. Only
+/// the final command completion makes it good: anything else throws (ConnectionLost, ServerError,
+/// ProtocolError).
 BaseBackupEnd run_base_backup(Connection& connection, const BaseBackupOptions& options, BaseBackupSink& sink);
 
 }  // namespace pgkeep::streaming

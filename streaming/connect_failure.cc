@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "streaming/server_text.h"
 
 namespace pgkeep::streaming {
 namespace {
@@ -48,9 +49,9 @@ std::string_view advice(std::string_view sqlstate) {
   if (sqlstate == "28P01") return kPasswordAdvice;
   if (sqlstate == "28000") {
     return "check the user, that it has REPLICATION and LOGIN, and that pg_hba.conf on the server has a line "
-           "for it "
-           "(database \"replication\" for streaming)";
+           "for it (database \"replication\" for streaming)";
   }
+  if (sqlstate == "3D000") return "name a database that exists, by dbname in the conninfo";
   if (sqlstate == "42501") return "give the role REPLICATION on the server: ALTER ROLE … REPLICATION";
   if (sqlstate == "53300")
     return "raise max_wal_senders or max_connections on the server, or end idle sessions";
@@ -78,25 +79,6 @@ void throw_connect_failure(std::string_view peer, std::string_view verbose, bool
     throw ServerError("28P01", fmt::format("cannot connect to {}: {}; {}", peer, text, kPasswordAdvice));
   }
   throw ConnectionLost(fmt::format("cannot connect to {}: {}", peer, text));
-}
-
-std::string in_one_line(std::string_view message) {
-  constexpr std::string_view kEndsByItself = ".:;,?!";
-  std::string line;
-  bool gap = false;
-  bool new_line = false;
-  for (const char c : message) {
-    if (c == '\n' || c == '\r' || c == '\t' || c == ' ') {
-      gap = true;
-      new_line = new_line || c == '\n';
-      continue;
-    }
-    if (gap && !line.empty())
-      line += new_line && kEndsByItself.find(line.back()) == kEndsByItself.npos ? "; " : " ";
-    line += c;
-    gap = new_line = false;
-  }
-  return line;
 }
 
 }  // namespace pgkeep::streaming

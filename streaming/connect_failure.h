@@ -19,7 +19,4 @@ std::optional<std::string> sqlstate_of_connect_message(std::string_view verbose)
 /// else ConnectionLost. `peer` is for the message.
 [[noreturn]] void throw_connect_failure(std::string_view peer, std::string_view verbose, bool needs_password);
 
-/// libpq's messages have several lines; ours have one, with the lines apart by "; ".
-std::string in_one_line(std::string_view message);
-
 }  // namespace pgkeep::streaming

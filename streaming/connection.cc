@@ -1,5 +1,6 @@
 #include "streaming/connection.h"
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <poll.h>
@@ -22,22 +23,17 @@ constexpr const char* kPinSession =
     "pg_catalog.set_config('lock_timeout', '10s', false), "
     "pg_catalog.set_config('synchronous_commit', 'local', false)";
 
-Rows rows_of(const PGresult* result) {
-  Rows rows;
+void add_row(const PGresult* result, Rows& rows) {
   const int columns = PQnfields(result);
-  for (int column = 0; column < columns; ++column) rows.columns.emplace_back(PQfname(result, column));
-  for (int row = 0; row < PQntuples(result); ++row) {
-    auto& values = rows.rows.emplace_back();
-    for (int column = 0; column < columns; ++column) {
-      if (PQgetisnull(result, row, column) != 0) {
-        values.emplace_back(std::nullopt);
-      } else {
-        const auto length = static_cast<std::size_t>(PQgetlength(result, row, column));
-        values.emplace_back(std::string(PQgetvalue(result, row, column), length));
-      }
+  auto& values = rows.rows.emplace_back();
+  for (int column = 0; column < columns; ++column) {
+    if (PQgetisnull(result, 0, column) != 0) {
+      values.emplace_back(std::nullopt);
+    } else {
+      const auto length = static_cast<std::size_t>(PQgetlength(result, 0, column));
+      values.emplace_back(std::string(PQgetvalue(result, 0, column), length));
     }
   }
-  return rows;
 }
 
 }  // namespace
@@ -114,18 +110,21 @@ void Connection::send(std::string_view sql) {
   state_->command = sql.substr(0, sql.find_first_of(" ("));
   state_->expect_answer();
   if (PQsendQuery(state_->conn.get(), std::string(sql).c_str()) == 0) state_->throw_lost();
+  // Else libpq would gather all rows before it gives us one, however many come.
+  if (PQsetSingleRowMode(state_->conn.get()) == 0) state_->throw_lost();
   state_->flush();
 }
 
 Connection::Result Connection::next_result() {
-  const auto result = state_->next_raw_result();
+  auto result = state_->next_raw_result();
   if (result == nullptr) return {};
   const auto status = PQresultStatus(result.get());
   if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH)
     state_->answer_by = kNoDeadline;
   switch (status) {
+    case PGRES_SINGLE_TUPLE:
     case PGRES_TUPLES_OK:
-      return {Next::rows, rows_of(result.get()), PQcmdStatus(result.get())};
+      return state_->gather_rows(std::move(result));
     case PGRES_COMMAND_OK:
       return {Next::command_ok, {}, PQcmdStatus(result.get())};
     case PGRES_COPY_OUT:
@@ -137,6 +136,24 @@ Connection::Result Connection::next_result() {
     default:
       state_->throw_error(result.get());
   }
+}
+
+/// One row comes at a time, and a result without any after the last one.
+Connection::Result Connection::State::gather_rows(ResultPtr result) {
+  Result gathered{Next::rows, {}, {}};
+  const int columns = PQnfields(result.get());
+  for (int column = 0; column < columns; ++column)
+    gathered.rows.columns.emplace_back(PQfname(result.get(), column));
+  std::size_t values = 0;
+  while (result && PQresultStatus(result.get()) == PGRES_SINGLE_TUPLE) {
+    values += static_cast<std::size_t>(std::max(columns, 1));
+    if (values > kMostAnswerValues) throw_too_much();
+    add_row(result.get(), gathered.rows);
+    result = next_raw_result();
+  }
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) throw_error(result.get());
+  gathered.command_tag = PQcmdStatus(result.get());
+  return gathered;
 }
 
 CopyState Connection::copy_receive(io::ByteView& into) {

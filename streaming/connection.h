@@ -47,7 +47,9 @@ enum class CopyState { data, nothing_yet, ended };
 /// settings could change is pinned. Throws ConnectionLost (for a
 /// server that keeps silent for longer than answer_within too), ServerError (with SQLSTATE and the server's
 /// own words, DETAIL and HINT included; a refused log-in too), Refused for a server version out of 13 to 18,
-/// ProtocolError. Threads: one, the opener's or whoever it was moved to.
+/// ProtocolError (also for an answer that is larger than any of PostgreSQL's: see connection_state.h). What a
+/// server says comes cut and without control characters, in errors and notices alike; values come as they
+/// are. Threads: one, the opener's or whoever it was moved to.
 class Connection {
  public:
   static Connection open(const ConnectionSettings& settings, ConnectionKind kind,

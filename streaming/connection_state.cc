@@ -12,10 +12,11 @@
 #include <fmt/format.h>
 #include <openssl/ssl.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 
 #include "catalog/io/error.h"
 #include "streaming/connect_failure.h"
+#include "streaming/received_bytes.h"
+#include "streaming/server_text.h"
 
 namespace pgkeep::streaming {
 namespace {
@@ -101,12 +102,14 @@ void Connection::State::connect(const Keywords& keywords, std::optional<std::chr
     if (wants == PGRES_POLLING_FAILED) {
       throw_connect_failure(peer, PQerrorMessage(conn.get()), PQconnectionNeedsPassword(conn.get()) != 0);
     }
-    if (!wait(wants == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline)) {
+    const bool ready = wait(wants == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
+    // A server that never ends to speak is ready each time.
+    if (!ready || Clock::now() >= deadline) {
       throw ConnectionLost(
-          fmt::format("cannot connect to {}: no answer within {} s; check the address, and firewalls on "
-                      "the way",
-                      peer, timeout->count()));
+          fmt::format("cannot connect to {}: {} within {} s; check the address, and firewalls on the way",
+                      peer, ready ? "the log-in did not end" : "no answer", timeout->count()));
     }
+    require_modest_answer();
     wants = PQconnectPoll(conn.get());
   }
   PQsetErrorVerbosity(conn.get(), PQERRORS_DEFAULT);
@@ -119,7 +122,7 @@ void Connection::State::check_server() const {
   const int major = PQserverVersion(conn.get()) / 10000;
   const auto parameter = [this](const char* name) {
     const char* value = PQparameterStatus(conn.get(), name);
-    return std::string_view(value == nullptr ? "unknown" : value);
+    return in_one_line(value == nullptr ? "unknown" : value);
   };
   if (major < kOldestMajor || major > kNewestMajor) {
     throw Refused(fmt::format("{} runs PostgreSQL {}; pgkeep knows {} to {}: upgrade the server or pgkeep",
@@ -149,6 +152,9 @@ bool Connection::State::wait(short events, Clock::time_point deadline, int descr
     if (!leaving && stop.stop_requested()) {
       throw Interrupted(fmt::format("{}: {} was given up because a stop was asked for", peer, command));
     }
+    if (leaving && Clock::now() >= goodbye) {
+      throw ConnectionLost(fmt::format("{}: {} did not end in the time given to it", peer, command));
+    }
     if ((events & POLLIN) != 0 && holds_read_bytes()) return true;
     const int socket = PQsocket(conn.get());
     if (socket < 0) throw_lost();
@@ -164,9 +170,6 @@ bool Connection::State::wait(short events, Clock::time_point deadline, int descr
       throw Error(fmt::format("{}: poll: {}", peer, std::generic_category().message(errno)));
     }
     if (ready > 0 && (fds[0].revents != 0 || fds[2].revents != 0)) return true;
-    if (leaving && Clock::now() >= goodbye) {
-      throw ConnectionLost(fmt::format("{}: {} did not end in the time given to it", peer, command));
-    }
     if (Clock::now() >= deadline) return false;
     if (hidden && ready == 0) return true;
   }
@@ -182,6 +185,7 @@ bool Connection::State::holds_read_bytes() const {
 
 void Connection::State::consume() {
   if (PQconsumeInput(conn.get()) == 0) throw_lost();
+  require_modest_answer();
   if (notice_failure) std::rethrow_exception(std::exchange(notice_failure, nullptr));
 }
 
@@ -191,15 +195,36 @@ void Connection::State::flush() {
     if (left == 0) return;
     if (left < 0) throw_lost();
     // The server may be waiting for us to read before it reads.
-    if (!wait(POLLIN | POLLOUT, answer_by)) throw_silent();
+    await_answer(POLLIN | POLLOUT);
     consume();
   }
+}
+
+/// A server that never stops to send is ready each time, so the clock is looked at as well.
+void Connection::State::await_answer(short events) {
+  if (!wait(events, answer_by) || Clock::now() >= answer_by) throw_silent();
+}
+
+/// What libpq keeps of an answer grows with it, and what it keeps of settings and notifications with every
+/// message; of a COPY only the message in hand stays.
+void Connection::State::require_modest_answer() const {
+  const auto read = bytes_read(PQsocket(conn.get()));
+  if (read && *read > answer_begins_at + copied_bytes + kMostAnswerBytes) throw_too_much();
+}
+
+/// What a message of a COPY takes besides its data: its head, and over an encrypted connection often a record
+/// of its own.
+std::uint64_t Connection::State::message_overhead() const {
+  constexpr std::uint64_t kHead = 5;
+  constexpr std::uint64_t kRecord = 64;
+  const bool encrypted = PQsslInUse(conn.get()) != 0 || PQgssEncInUse(conn.get()) != 0;
+  return kHead + (encrypted ? kRecord : 0);
 }
 
 ResultPtr Connection::State::next_raw_result() {
   flush();
   while (PQisBusy(conn.get()) != 0) {
-    if (!wait(POLLIN, answer_by)) throw_silent();
+    await_answer(POLLIN);
     consume();
   }
   return ResultPtr(PQgetResult(conn.get()));
@@ -214,6 +239,8 @@ void Connection::State::drain() {
     }
   } catch (const ConnectionLost&) {
     // What the server said before it hung up is worth more; the next command finds the connection gone.
+  } catch (const ProtocolError&) {
+    // The same for one that goes on for ever.
   }
 }
 
@@ -221,20 +248,13 @@ void Connection::State::drain() {
 /// of them costs it a fifth of its rate. libpq's buffer holds two of them until it has been asked to read
 /// more while it was full; a few such times make it large enough for what gathers, and no larger.
 void Connection::State::gather() {
-  if (unread_bytes() < kGatherBytes) std::this_thread::sleep_for(kGatherTime);
-  wait(POLLIN, kNoDeadline);
+  if (unread_bytes(PQsocket(conn.get())) < kGatherBytes) std::this_thread::sleep_for(kGatherTime);
+  await_answer(POLLIN);  // without end, unless the COPY is being ended
   consume();
-  if (times_widened < kTimesWidened && unread_bytes() >= kGatherBytes) {
+  if (times_widened < kTimesWidened && unread_bytes(PQsocket(conn.get())) >= kGatherBytes) {
     ++times_widened;
     consume();
   }
-}
-
-/// What the kernel has for us.
-int Connection::State::unread_bytes() const {
-  int bytes = 0;
-  const int socket = PQsocket(conn.get());
-  return socket >= 0 && ::ioctl(socket, FIONREAD, &bytes) == 0 ? bytes : 0;
 }
 
 CopyState Connection::State::next_copy_data(io::ByteView& into, bool may_wait) {
@@ -244,6 +264,7 @@ CopyState Connection::State::next_copy_data(io::ByteView& into, bool may_wait) {
     const int length = PQgetCopyData(conn.get(), &data, 1);
     copy_buffer.reset(data);
     if (length > 0) {
+      copied_bytes += static_cast<std::uint64_t>(length) + message_overhead();
       into = std::as_bytes(std::span(data, static_cast<std::size_t>(length)));
       return CopyState::data;
     }
@@ -277,8 +298,17 @@ void Connection::State::throw_silent() const {
                   command, answer_within.count()));
 }
 
+void Connection::State::throw_too_much() const {
+  throw ProtocolError(fmt::format(
+      "{}: {}: the answer has more than {} MiB or {} values, as none of PostgreSQL's has; nothing of it is "
+      "believed. Does the conninfo lead to a PostgreSQL server?",
+      peer, command, kMostAnswerBytes >> 20, kMostAnswerValues));
+}
+
 /// Called when an answer is waited for from now on.
 void Connection::State::expect_answer() {
+  answer_begins_at = bytes_read(PQsocket(conn.get())).value_or(0);
+  copied_bytes = 0;
   answer_by = answer_within > std::chrono::seconds::zero() ? deadline_after(answer_within) : kNoDeadline;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <libpq-fe.h>
@@ -22,6 +23,12 @@ using ConnPtr = std::unique_ptr<PGconn, io::FreeWith<PQfinish>>;
 using ResultPtr = std::unique_ptr<PGresult, io::FreeWith<PQclear>>;
 using CancelPtr = std::unique_ptr<PGcancel, io::FreeWith<PQfreeCancel>>;
 using CopyBufferPtr = std::unique_ptr<char, io::FreeWith<PQfreemem>>;
+
+/// The most that a server may send in answer to one command, besides the data of a COPY, and the most values
+/// in its rows. The largest answer that is asked for, the names of the files in pg_wal, is 25 bytes and one
+/// value for each segment.
+inline constexpr std::uint64_t kMostAnswerBytes = 16u << 20;
+inline constexpr std::size_t kMostAnswerValues = 500'000;
 
 inline constexpr auto kNoDeadline = Clock::time_point::max();
 Clock::time_point deadline_after(std::chrono::milliseconds time);
@@ -48,14 +55,18 @@ struct Connection::State {
   bool holds_read_bytes() const;
   void consume();
   void gather();
-  int unread_bytes() const;
+  void require_modest_answer() const;
+  std::uint64_t message_overhead() const;
+  void await_answer(short events);
   void flush();
   ResultPtr next_raw_result();
+  Result gather_rows(ResultPtr result);
   void drain();
   CopyState next_copy_data(io::ByteView& into, bool may_wait);
   [[noreturn]] void throw_error(const PGresult* result);
   [[noreturn]] void throw_lost() const;
   [[noreturn]] void throw_silent() const;
+  [[noreturn]] void throw_too_much() const;
   void expect_answer();
 
   std::stop_token stop;
@@ -70,6 +81,8 @@ struct Connection::State {
   Clock::time_point goodbye = kNoDeadline;
   std::chrono::seconds answer_within{0};      // 0: as long as it takes
   Clock::time_point answer_by = kNoDeadline;  // of the command in hand; none while it is in COPY
+  std::uint64_t answer_begins_at = 0;         // bytes read from the socket before the command in hand
+  std::uint64_t copied_bytes = 0;             // of its COPY, which may be of any size
   int times_widened = 0;                      // libpq's buffer, by gather()
 };
 

@@ -7,6 +7,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/units.h"
 #include "catalog/postgres/number.h"
+#include "streaming/server_text.h"
 
 namespace pgkeep::streaming {
 namespace {
@@ -20,7 +21,7 @@ constexpr int kFirstWithInHotStandby = 14;
   throw ProtocolError(
       fmt::format("{}: {}: {}; what answers there may be no PostgreSQL server, or one that pgkeep "
                   "does not know",
-                  connection.peer(), command, why));
+                  connection.peer(), command, in_one_line(why)));
 }
 
 /// The answer of a command that always gives one row of at least `columns`.

@@ -55,6 +55,19 @@ TEST_F(OutputTest, KeepsResultsAndTalkApart) {
   EXPECT_EQ(talk_.text(), "pgkeep: a note\npgkeep: warning: a warning\n");
 }
 
+TEST_F(OutputTest, CommandsNoTerminal) {
+  for (const auto format : {Output::Format::text, Output::Format::json}) {
+    auto out = make(format, Output::Talk::normal);
+    out.fact("a file named \x1b[2J");
+    out.data("\x1b[2J and \xc2\x9b 2J");
+    out.warning("a server said \x1b[2J");
+    out.error("and \x07 then", Exit::failed);
+    out.finish();
+  }
+  for (const auto& text : {results_.text(), talk_.text()})
+    EXPECT_EQ(text.find_first_of("\x1b\x07\x9b"), std::string::npos) << text;
+}
+
 TEST_F(OutputTest, QuietLeavesFactsAndWhatIsWrong) {
   auto out = make(Output::Format::text, Output::Talk::quiet);
   out.fact("a fact");

@@ -339,6 +339,149 @@ TEST(ConnectionTest, ReportsTheErrorThatEndsACopy) {
               ThrowsMessage<ServerError>(HasSubstr("already been removed")));
 }
 
+// ------------------------------------------------------------------- servers that send without end
+
+/// Ends when the client hangs up.
+[[noreturn]] void send_for_ever(FakeSession& session, const std::string& message,
+                                milliseconds pause = milliseconds(0)) {
+  std::string many;
+  while (pause == milliseconds(0) && many.size() < 65536) many += message;
+  for (;;) {
+    session.raw(pause == milliseconds(0) ? many : message);
+    if (pause != milliseconds(0)) std::this_thread::sleep_for(pause);
+  }
+}
+
+const std::string kRow("D\0\0\0\x0b\0\1\0\0\0\1x", 12);
+const std::string kSetting(
+    "S\0\0\0\x0c"
+    "abc\0def\0",
+    13);
+const std::string kCompletion("C\0\0\0\x0bSELECT\0", 12);
+
+TEST(ConnectionTest, RefusesAnswersThatNeverEnd) {
+  for (const auto& message : {kRow, kSetting, kCompletion}) {
+    FakeServer server(welcoming([&](FakeSession& session) {
+      session.read_query();
+      session.rows({"a"}, {});
+      send_for_ever(session, message);
+    }));
+    auto connection = open(server);
+    EXPECT_THAT([&] { connection.query("IDENTIFY_SYSTEM"); },
+                ThrowsMessage<ProtocolError>(AllOf(HasSubstr("IDENTIFY_SYSTEM"), HasSubstr("more than"))));
+  }
+}
+
+TEST(ConnectionTest, RefusesAMessageThatNeverEnds) {
+  FakeServer server(welcoming([](FakeSession& session) {
+    session.read_query();
+    session.rows({"a"}, {});
+    session.raw("D\x3f\xff\xff\xff");
+    send_for_ever(session, "x");
+  }));
+  auto connection = open(server);
+  EXPECT_THAT([&] { connection.query("SHOW x"); }, ThrowsMessage<ProtocolError>(HasSubstr("16 MiB")));
+}
+
+TEST(ConnectionTest, RefusesALogInThatNeverEnds) {
+  FakeServer server([](FakeSession& session) {
+    session.read_startup();
+    session.raw(std::string("R\0\0\0\x08\0\0\0\0", 9));
+    send_for_ever(session, kSetting);
+  });
+  EXPECT_THAT([&] { open(server); }, ThrowsMessage<ProtocolError>(HasSubstr("connecting")));
+}
+
+TEST(ConnectionTest, GivesUpALogInThatDripsOn) {
+  FakeServer server([](FakeSession& session) {
+    session.read_startup();
+    session.raw(std::string("R\0\0\0\x08\0\0\0\0", 9));
+    send_for_ever(session, kSetting, milliseconds(1));
+  });
+  EXPECT_THAT(
+      [&] {
+        Connection::open({server.conninfo(), "pgkeep", seconds(1)}, ConnectionKind::physical, {});
+      },
+      ThrowsMessage<ConnectionLost>(HasSubstr("within 1 s")));
+}
+
+TEST(ConnectionTest, GivesUpAnAnswerThatDripsOn) {
+  FakeServer server(welcoming([](FakeSession& session) {
+    session.read_query();
+    send_for_ever(session, kSetting, milliseconds(1));
+  }));
+  const ConnectionSettings settings{.conninfo = server.conninfo(), .answer_within = seconds(1)};
+  auto connection = Connection::open(settings, ConnectionKind::physical, {});
+  EXPECT_THAT([&] { connection.query("IDENTIFY_SYSTEM"); }, ThrowsMessage<ConnectionLost>(HasSubstr("1 s")));
+}
+
+TEST(ConnectionTest, GoodbyeHasAnEndForAServerThatGoesOnSending) {
+  FakeServer server(welcoming([](FakeSession& session) {
+    session.read_query();
+    session.copy_both();
+    for (;;) session.copy_data("wal");
+  }));
+  auto connection = open(server);
+  connection.send("START_REPLICATION 0/0");
+  connection.next_result();
+  connection.allow_goodbye(milliseconds(50));
+  connection.copy_end();
+  io::ByteView ignored;
+  EXPECT_THROW(while (connection.copy_receive(ignored) == CopyState::data){}, ConnectionLost);
+}
+
+TEST(ConnectionTest, TakesACopyOfAnySize) {
+  constexpr std::size_t kMessage = 128u << 10;
+  constexpr std::size_t kMessages = 400;  // 50 MiB
+  FakeServer server(welcoming([](FakeSession& session) {
+    session.read_query();
+    session.copy_out();
+    for (std::size_t i = 0; i < kMessages; ++i) session.copy_data(std::string(kMessage, 'x'));
+    session.copy_done();
+    session.complete("COPY");
+    session.ready();
+    session.wait_for_hangup();
+  }));
+  auto connection = open(server);
+  connection.send("BASE_BACKUP");
+  connection.next_result();
+  io::ByteView bytes;
+  std::size_t messages = 0;
+  while (connection.copy_receive(bytes) == CopyState::data) ++messages;
+  EXPECT_EQ(messages, kMessages);
+}
+
+TEST(ConnectionTest, RefusesSettingsThatNeverEndInACopy) {
+  FakeServer server(welcoming([](FakeSession& session) {
+    session.read_query();
+    session.copy_both();
+    send_for_ever(session, kSetting);
+  }));
+  auto connection = open(server);
+  connection.send("START_REPLICATION 0/0");
+  connection.next_result();
+  io::ByteView bytes;
+  EXPECT_THROW(connection.copy_receive(bytes), ProtocolError);
+}
+
+TEST(ConnectionTest, CutsAndCleansWhatAServerSays) {
+  const auto text = "\x1b[2J" + std::string(1'000'000, 'x');
+  FakeServer server(welcoming([&](FakeSession& session) {
+    session.read_query();
+    session.warning(text);
+    session.error("55000", text, text, text);
+    session.ready();
+    session.wait_for_hangup();
+  }));
+  auto connection = open(server);
+  const auto is_shown_safely =
+      AllOf(Not(HasSubstr("\x1b")), HasSubstr("?[2J"), ::testing::SizeIs(::testing::Lt(4096u)));
+  std::string notice;
+  connection.on_notice([&](auto /*severity*/, auto message) { notice = message; });
+  EXPECT_THAT([&] { connection.query("SHOW x"); }, ThrowsMessage<ServerError>(is_shown_safely));
+  EXPECT_THAT(notice, is_shown_safely);
+}
+
 TEST(ConnectionTest, SendsNoCommandWithAZeroByte) {
   FakeServer server(welcoming(&FakeSession::wait_for_hangup));
   auto connection = open(server);
