@@ -67,6 +67,8 @@ class Run {
     return std::move(result.rows);
   }
 
+  /// Throws the server's own error when that is what comes instead: it also ends a COPY, so it is looked for
+  /// before an archive counts as whole.
   void expect_copy() {
     if (connection_->next_result().kind != Connection::Next::copy_out) refuse("the server sends no archive");
   }
@@ -117,11 +119,14 @@ class Run {
     io::ByteView data;
     for (const auto& tablespace : tablespaces_) {
       expect_copy();
+      end_archive();
+      part_ = Part::archive;
       sink_->archive_begins(tablespace);
       while (connection_->copy_receive(data) == CopyState::data) sink_->archive_data(data);
-      sink_->archive_ends();
     }
     expect_copy();
+    end_archive();
+    part_ = Part::manifest;
     while (connection_->copy_receive(data) == CopyState::data) sink_->manifest_data(data);
   }
 
@@ -147,7 +152,9 @@ class Run {
           refuse(fmt::format("a message of unknown type 0x{:02x}", static_cast<unsigned>(message[0])));
       }
     }
-    if (part_ != Part::manifest) refuse("the archives ended without a manifest");
+    if (part_ == Part::manifest) return;
+    connection_->next_result();  // throws what the server says of it
+    refuse("the archives ended without a manifest");
   }
 
   void receive_data(io::ByteView body) {

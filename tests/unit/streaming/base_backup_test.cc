@@ -104,6 +104,8 @@ struct Script {
     session.ready();
   };
 
+  std::optional<std::size_t> breaks_off_after;  // that many messages, by an error
+
   void play(FakeSession& session) const {
     session.read_startup();
     session.welcome(version);
@@ -113,10 +115,17 @@ struct Script {
     tablespaces(session);
     session.complete("SELECT");
     send_archives(session);
-    end(session);
+    if (!breaks_off_after) end(session);
     session.wait_for_hangup();
   }
+  void break_off(FakeSession& session) const {
+    session.copy_out();
+    for (std::size_t i = 0; i < *breaks_off_after; ++i) session.copy_data(messages.at(i));
+    session.error("42501", "could not open file \"./server.key\": Permission denied");
+    session.ready();
+  }
   void send_archives(FakeSession& session) const {
+    if (breaks_off_after) return break_off(session);
     if (version.starts_with("18")) {
       session.copy_out();
       for (const auto& message : messages) session.copy_data(message);
@@ -136,9 +145,14 @@ BaseBackupEnd run(const Script& script, std::string* story = nullptr) {
   FakeServer server([&script](FakeSession& session) { script.play(session); });
   auto connection = Connection::open({server.conninfo()}, ConnectionKind::physical, {});
   Recorder recorder;
-  const auto end = run_base_backup(connection, {}, recorder);
-  if (story != nullptr) *story = recorder.story;
-  return end;
+  try {
+    const auto end = run_base_backup(connection, {}, recorder);
+    if (story != nullptr) *story = recorder.story;
+    return end;
+  } catch (...) {  // thrown on: the test looks at both
+    if (story != nullptr) *story = recorder.story;
+    throw;
+  }
 }
 
 TEST(BaseBackupTest, ReceivesTheMessagesOf15AndLater) {
@@ -187,6 +201,25 @@ TEST(BaseBackupTest, FailsOnDamagedPagesWithoutAnEndPosition) {
     session.ready();
   };
   EXPECT_THROW(run(script), ServerError);
+}
+
+TEST(BaseBackupTest, FailsWithTheServersOwnErrorWhereverItBreaksOff) {
+  Script script;
+  for (std::size_t messages = 0; messages <= script.messages.size(); ++messages) {
+    script.breaks_off_after = messages;
+    EXPECT_THAT([&] { run(script); }, ThrowsMessage<ServerError>(HasSubstr("server.key"))) << messages;
+  }
+}
+
+TEST(BaseBackupTest, TakesNoArchiveForWholeThatAnErrorBreaksOff) {
+  for (const auto* version : {"13.16", "18.6"}) {
+    Script script;
+    script.version = version;
+    script.breaks_off_after = 2;
+    std::string story;
+    EXPECT_THAT([&] { run(script, &story); }, ThrowsMessage<ServerError>(HasSubstr("server.key"))) << version;
+    EXPECT_THAT(story, ::testing::Not(HasSubstr(">"))) << version;
+  }
 }
 
 TEST(BaseBackupTest, FailsWithoutTheFinalCompletion) {
