@@ -13,6 +13,7 @@
 #include "catalog/run_journal.h"
 #include "catalog/server_catalog.h"
 #include "catalog/store/sweep.h"
+#include "streaming/backup_notices.h"
 #include "streaming/backup_sink.h"
 #include "streaming/configuration_files.h"
 #include "streaming/nodes.h"
@@ -23,9 +24,6 @@
 namespace pgkeep::streaming {
 namespace {
 
-// What a server may add to the record, which has to stay readable.
-constexpr std::size_t kNoticesKept = 1000;
-constexpr std::size_t kNoticeBytes = 1024;
 constexpr std::size_t kMaxWalRanges = 1000;
 constexpr int kOnlyRead = 1;  // a level of compression that is not used
 
@@ -124,7 +122,7 @@ class BackupRun {
   void describe_tablespaces(const BackupSink& sink, const ServerFacts& facts,
                             store::BackupRecord& record) const;
   void check_manifest(store::BackupWriter& writer, store::BackupRecord& record) const;
-  void note_checksum_failure(const BaseBackupEnd& end, store::BackupRecord& record);
+  void record_damaged_pages(const std::string& error, std::uint64_t count, store::BackupRecord& record) const;
 
   const store::Repository& repository_;
   const store::ServerLayout& layout_;
@@ -206,11 +204,8 @@ store::BackupRecord BackupRun::take() {
 
   ServerFacts facts(node.settings, observer_, stop_);
   store::BackupRecord record(free_id());
-  connection.on_notice([&](std::string_view severity, std::string_view message) {
-    observer_.warning(fmt::format("PostgreSQL: {}: {}", severity, message));
-    if (record.notices.size() >= kNoticesKept) return;
-    record.notices.push_back(fmt::format("{}: {}", severity, message).substr(0, kNoticeBytes));
-  });
+  BackupNotices notices(observer_);
+  connection.on_notice([&notices](auto severity, auto message) { notices.take(severity, message); });
   describe_server(connection, system, identity, record);
   const auto previous = newest_backup(identity.system);
   store::BackupWriter writer(repository_, layout_, record.id, previous.get(), job_.store);
@@ -225,7 +220,8 @@ store::BackupRecord BackupRun::take() {
   record.end = end.end;
   check_manifest(writer, record);
   describe_content(sink, facts, record);
-  note_checksum_failure(end, record);
+  record.notices = notices.kept();
+  if (end.checksum_failure) record_damaged_pages(*end.checksum_failure, notices.damaged_pages(), record);
   if (const auto healed = writer.healed_pieces(); healed != 0) {
     observer_.warning(
         fmt::format("{} pieces were damaged in the repository and have been stored anew", healed));
@@ -316,18 +312,14 @@ void BackupRun::describe_tablespaces(const BackupSink& sink, const ServerFacts& 
   }
 }
 
-void BackupRun::note_checksum_failure(const BaseBackupEnd& end, store::BackupRecord& record) {
-  if (!end.checksum_failure) return;
-  // The server's sentence is translated; its number is not.
-  const auto digit = end.checksum_failure->find_first_of("0123456789");
-  const auto count =
-      digit == std::string::npos ? 0 : std::strtoull(&(*end.checksum_failure)[digit], nullptr, 10);
-  record.checksum_failures = std::max<std::uint64_t>(count, 1);
-  record.notices.push_back("ERROR: " + *end.checksum_failure);
+void BackupRun::record_damaged_pages(const std::string& error, std::uint64_t count,
+                                     store::BackupRecord& record) const {
+  record.checksum_failures = count;
+  record.notices.push_back("ERROR: " + error);
   observer_.warning(
-      fmt::format("PostgreSQL found damaged pages: {}. The backup is kept and marked; look at the "
-                  "warnings for files and blocks, and keep older backups",
-                  *end.checksum_failure));
+      fmt::format("PostgreSQL found damaged pages: {}. The backup is kept and marked; look at the warnings "
+                  "for files and blocks, and keep older backups",
+                  error));
 }
 
 std::string details_of(const store::BackupRecord& record) {
