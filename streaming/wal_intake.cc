@@ -23,6 +23,13 @@ class ConnectionWire final : public WalWire {
   Connection* connection_;
 };
 
+/// Does something when it goes out of scope, which must not throw.
+template <typename Deed>
+struct AtEnd {
+  Deed deed;
+  ~AtEnd() { deed(); }
+};
+
 /// The row that ends a timeline: where which one goes on.
 postgres::WalPosition parse_next_timeline(const Connection& connection, const Rows& answer) {
   if (answer.rows.size() == 1 && answer.rows[0].size() >= 2 && answer.rows[0][0] && answer.rows[0][1]) {
@@ -149,6 +156,11 @@ StreamEnd WalIntake::receive_copy(Connection& connection, const StreamStart& sta
                                   const postgres::TimelineHistory& line, const std::stop_token& stop) {
   const auto timeline = start.position.timeline;
   ConnectionWire wire(connection);
+  // Once the stream is gone, whose end waits for the disk: then that has answered, be it by a failure.
+  const AtEnd disk_has_answered{[this] {
+    at_.disk_busy_since.reset();
+    progress_(at_);
+  }};
   WalStream stream(wire, archive_.layout(), archive_.identity().wal_segment_size, start.position, line,
                    archiver_, *workers_, {settings_.status_interval, start.report_from, start.stop_at},
                    [&](const WalStream::Progress& now) { tell(start, now); });
