@@ -25,12 +25,14 @@ constexpr int kOnlyRead = 1;  // a level of compression that is not used
 
 WalCompanion::WalCompanion(const store::ServerLayout& layout, const catalog::ServerIdentity& identity,
                            std::optional<WalReceiverSettings> own_receiver, io::ProgressObserver& observer,
-                           std::stop_token stop)
+                           std::stop_token stop, WalPatience patience)
     : layout_(layout),
       own_receiver_(std::move(own_receiver)),
       observer_(&observer),
       stop_(std::move(stop)),
-      archive_(layout, identity, kOnlyRead) {
+      archive_(layout, identity, kOnlyRead),
+      patience_(patience),
+      received_last_(Clock::now()) {
   if (own_receiver_) own_receiver_->purpose = "backup";
   look_after_receiver();
 }
@@ -69,7 +71,7 @@ std::optional<std::string> WalCompanion::trouble_of_other(catalog::StreamPhase p
   return fmt::format("no WAL arrives since {}: {}", io::format_time(state->since), state->cause);
 }
 
-/// Once for each trouble: WAL that does not come is waited for as long as it takes.
+/// Once for each trouble.
 void WalCompanion::warn_of_other() {
   auto trouble = trouble_of_other(catalog::StreamPhase::blocked);
   if (!trouble) trouble = trouble_of_other(catalog::StreamPhase::waiting);
@@ -85,21 +87,50 @@ void WalCompanion::wait_a_moment() {
 }
 
 void WalCompanion::wait_until_streaming() {
+  received_last_ = Clock::now();
   while (true) {
     look_after_receiver();
-    {
-      const std::scoped_lock lock(mutex_);
-      const bool ours = thread_.joinable() && !ended_;
-      if (ours && receiver_->streaming()) return;
-      // Another receiver reconnects by itself: that it runs is enough.
-      if (!ours && (own_receiver_ || io::FileLock::holder(layout_.receiver_lock()))) break;
-    }
+    // Better now than after hours of copying.
+    if (const auto trouble = trouble_of_other(catalog::StreamPhase::blocked))
+      throw Error(fmt::format("{}. A backup needs WAL: mend that first", *trouble));
+    if (receives()) return;
+    give_up_after(patience_.before_copying);
     observer_->progress({"waiting for a WAL stream", 0, 0});
     wait_a_moment();
   }
-  // Better now than after hours of copying.
-  if (const auto trouble = trouble_of_other(catalog::StreamPhase::blocked))
-    throw Error(fmt::format("{}. A backup needs WAL: mend that first", *trouble));
+}
+
+bool WalCompanion::receives() {
+  {
+    const std::scoped_lock lock(mutex_);
+    const bool ours = thread_.joinable() && !ended_;
+    if (ours) return receiver_->streaming();
+  }
+  if (!io::FileLock::holder(layout_.receiver_lock())) return false;
+  // One that has not said yet how it stands is trusted: it reconnects by itself.
+  const auto state = catalog::read_stream_state(layout_);
+  const bool tells = state && catalog::is_running(state->process);
+  return !tells || state->phase == catalog::StreamPhase::streaming;
+}
+
+void WalCompanion::give_up_after(std::chrono::seconds patience) {
+  const auto now = Clock::now();
+  if (receives()) {
+    received_last_ = now;
+    return;
+  }
+  if (now - received_last_ < patience) return;
+  throw Error(
+      fmt::format("no WAL has been received for {}: {}. A backup needs the WAL that is written "
+                  "meanwhile, so nothing of it is kept",
+                  io::format_duration(patience), why_nothing_comes()));
+}
+
+std::string WalCompanion::why_nothing_comes() {
+  for (const auto phase : {catalog::StreamPhase::blocked, catalog::StreamPhase::waiting})
+    if (const auto trouble = trouble_of_other(phase)) return *trouble;
+  const std::scoped_lock lock(mutex_);
+  return trouble_.empty() ? "nobody receives it; start `pgkeep serve`" : trouble_;
 }
 
 void WalCompanion::wait_until_kept(const postgres::WalPosition& start, const postgres::WalPosition& end,
@@ -107,7 +138,8 @@ void WalCompanion::wait_until_kept(const postgres::WalPosition& start, const pos
   const auto size = archive_.identity().wal_segment_size;
   const auto last = postgres::WalSegment::ending(end, size);
   auto next = postgres::WalSegment::holding(start, size);
-  std::chrono::steady_clock::time_point doubt_again;
+  Clock::time_point doubt_again;
+  received_last_ = Clock::now();
   while (true) {
     Wanted wanted{start, end,
                   archive_.history(end.timeline).value_or(postgres::TimelineHistory(end.timeline))};
@@ -117,7 +149,7 @@ void WalCompanion::wait_until_kept(const postgres::WalPosition& start, const pos
       ++next.number;
     }
     if (next.number > last.number) return;
-    if (const auto now = std::chrono::steady_clock::now(); now >= doubt_again) {
+    if (const auto now = Clock::now(); now >= doubt_again) {
       doubt_again = now + kDoubtEvery;
       wanted.line = line_through(end.timeline);
       refuse_what_is_lost(wanted, next);
@@ -129,6 +161,7 @@ void WalCompanion::wait_until_kept(const postgres::WalPosition& start, const pos
     observer_->progress({"waiting for WAL segment " + next.name(size), 0, 0});
     look_after_receiver();
     warn_of_other();
+    give_up_after(patience_.after_copying);
     wait_a_moment();
   }
 }
@@ -215,6 +248,10 @@ void WalCompanion::timeline_switched(postgres::TimelineId from, postgres::Timeli
 
 void WalCompanion::disconnected(const std::string& why, std::chrono::milliseconds retry_in,
                                 bool /*needs_attention*/) {
+  {
+    const std::scoped_lock lock(mutex_);
+    trouble_ = why;
+  }
   observer_->warning(fmt::format("WAL stream: {}; next try in {}", why, io::format_duration(retry_in)));
 }
 

@@ -5,12 +5,15 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
+#include "catalog/process_identity.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
+#include "tests/unit/streaming/fake_server.h"
 
 namespace pgkeep::streaming {
 namespace {
 
+using namespace std::chrono_literals;
 using catalog::WalRange;
 using postgres::Lsn;
 using postgres::TimelineId;
@@ -20,6 +23,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
+constexpr WalPatience kNoPatience{std::chrono::seconds(0), std::chrono::seconds(0)};
 constexpr TimelineId kOne{1};
 constexpr TimelineId kTwo{2};
 constexpr auto kMiB = test::kSampleSegmentBytes;
@@ -59,6 +63,14 @@ class WalCompanionTest : public testing::Test {
     catalog::EventJournal(layout_).append(
         {io::now(), catalog::EventKind::gap, "db1 removed it", WalRange{timeline, begin, end}});
   }
+  /// What a receiver in another process, which is this one here, says of itself.
+  void other_receiver(catalog::StreamPhase phase, const std::string& cause) {
+    catalog::StreamState state;
+    state.phase = phase;
+    state.cause = cause;
+    state.process = catalog::this_process();
+    catalog::write_stream_state(layout_, state);
+  }
   void promoted() { archive_.store_history(kTwo, kHistoryTwo); }
   void wait_until_kept(Lsn end, bool from_standby = false) {
     WalCompanion(layout_, archive_.identity(), std::nullopt, observer_, stop_.get_token())
@@ -79,6 +91,44 @@ TEST_F(WalCompanionTest, WaitsForAnotherReceiverWhenItMayNotBeOne) {
   WalCompanion(layout_, archive_.identity(), std::nullopt, observer_, stop_.get_token())
       .wait_until_streaming();
   EXPECT_TRUE(other);
+}
+
+// ------------------------------------------------------------------------------ nothing comes
+
+TEST_F(WalCompanionTest, CopiesNothingWhileAnotherReceiverGetsNothing) {
+  const auto other = io::FileLock::acquire(layout_.receiver_lock(), "serve");
+  other_receiver(catalog::StreamPhase::waiting, "slot pgkeep is active for PID 7");
+  WalCompanion wal(layout_, archive_.identity(), std::nullopt, observer_, stop_.get_token(), kNoPatience);
+  EXPECT_THAT(
+      [&] { wal.wait_until_streaming(); },
+      ThrowsMessage<Error>(AllOf(HasSubstr("no WAL has been received"), HasSubstr("active for PID 7"))));
+}
+
+TEST_F(WalCompanionTest, WaitsForAnotherReceiverThatReconnects) {
+  const auto other = io::FileLock::acquire(layout_.receiver_lock(), "serve");
+  other_receiver(catalog::StreamPhase::waiting, "it restarts");
+  observer_.meanwhile([&] { other_receiver(catalog::StreamPhase::streaming, ""); });
+  WalCompanion(layout_, archive_.identity(), std::nullopt, observer_, stop_.get_token())
+      .wait_until_streaming();
+}
+
+TEST_F(WalCompanionTest, SaysWhyAServerGivesItNoStream) {
+  test::FakeServer server([](test::FakeSession& session) {
+    session.read_startup();
+    session.error("55006", "replication slot \"pgkeep\" is active for PID 7");
+  });
+  const WalReceiverSettings own{.connection = {.conninfo = server.conninfo()}, .slot = "pgkeep"};
+  WalCompanion wal(layout_, archive_.identity(), own, observer_, stop_.get_token(), {.before_copying = 1s});
+  EXPECT_THAT([&] { wal.wait_until_streaming(); }, ThrowsMessage<Error>(HasSubstr("active for PID 7")));
+}
+
+TEST_F(WalCompanionTest, DoesNotWaitForEverForWhatNobodyReceives) {
+  WalCompanion wal(layout_, archive_.identity(), std::nullopt, observer_, stop_.get_token(), kNoPatience);
+  EXPECT_THAT(
+      [&] {
+        wal.wait_until_kept({kOne, Lsn(5 * kMiB)}, {kOne, Lsn(6 * kMiB)}, false);
+      },
+      ThrowsMessage<Error>(HasSubstr("nobody receives it")));
 }
 
 TEST_F(WalCompanionTest, WaitsUntilTheLastSegmentIsArchived) {
