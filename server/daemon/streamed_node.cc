@@ -12,6 +12,25 @@ namespace {
 
 constexpr const char* kUsualPort = "5432";
 
+/// The host that a receiver would choose, whose slot is the one in use.
+streaming::Node best_node(const streaming::ConnectionSettings& settings, const std::stop_token& stop) {
+  const auto no_objection = [](streaming::Node&) { return std::string(); };
+  const auto no_matter = [](const streaming::Node&, const streaming::Node*, const std::string&) {};
+  return streaming::choose_node(settings, no_objection, no_matter, stop);
+}
+
+streaming::Connection open_best_node(const streaming::ConnectionSettings& settings,
+                                     streaming::ConnectionKind kind, const std::stop_token& stop) {
+  if (kind == streaming::ConnectionKind::physical) return best_node(settings, stop).connection;
+  auto chosen = settings;
+  try {
+    chosen = best_node(settings, stop).settings;
+  } catch (const ServerError&) {
+    // A role that may not replicate can still ask the first host that lets it in.
+  }
+  return streaming::Connection::open(chosen, kind, stop);
+}
+
 }  // namespace
 
 std::string expected_peer(const std::string& conninfo) {
@@ -37,7 +56,8 @@ streaming::Connection open_streamed_node(const ServerConfig& server, const std::
                                          streaming::ConnectionKind kind, const std::stop_token& stop) {
   const auto settings = query_connection(server);
   const auto nodes = streaming::settings_of_nodes(settings);
-  if (nodes.size() < 2 || peer.empty()) return streaming::Connection::open(settings, kind, stop);
+  if (nodes.size() < 2) return streaming::Connection::open(settings, kind, stop);
+  if (peer.empty()) return open_best_node(settings, kind, stop);
   std::string why = fmt::format("none of the hosts is {}, which WAL comes from", peer);
   for (const auto& node : nodes_of_peer(nodes, peer)) {
     try {

@@ -10,8 +10,8 @@
 namespace pgkeep::server {
 
 /// Connects to the host that a server's WAL comes from: of a conninfo with several hosts to `peer`, as
-/// Connection::peer() named it, since our slot is there and not on the others. To any of them while none is
-/// known (empty). Throws as Connection::open() does.
+/// Connection::peer() named it, since our slot is there and not on the others. While none is known (empty),
+/// to the one that a receiver would choose: see streaming::choose_node(). Throws as Connection::open() does.
 streaming::Connection open_streamed_node(const ServerConfig& server, const std::string& peer,
                                          streaming::ConnectionKind kind, const std::stop_token& stop);
 

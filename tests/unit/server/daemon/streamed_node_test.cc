@@ -1,9 +1,11 @@
 #include "server/daemon/streamed_node.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "streaming/nodes.h"
+#include "tests/unit/streaming/fake_server.h"
 
 namespace pgkeep::server {
 namespace {
@@ -29,6 +31,49 @@ TEST(NodesOfPeer, KnowsAddressesAndSockets) {
 
 TEST(NodesOfPeer, AreAllWhenNoneIsKnownByThatName) {
   EXPECT_THAT(chosen("host=a,b", "c:5432"), SizeIs(2));
+}
+
+// ------------------------------------------------------------------------- which host is asked
+
+/// A host of a cluster, as a physical connection and SQL see it.
+auto host(bool standby) {
+  return [standby](test::FakeSession& session) {
+    session.read_startup();
+    session.welcome();
+    for (auto query = session.read_query(); !query.empty(); query = session.read_query()) {
+      if (query == "IDENTIFY_SYSTEM") {
+        session.answer({"systemid", "timeline", "xlogpos", "dbname"},
+                       {{"7400000000000000001", "1", "0/5000000", std::nullopt}});
+      } else {
+        session.answer({"value"}, {{standby ? "on" : "off"}});
+      }
+    }
+  };
+}
+
+class StreamedNodeTest : public ::testing::Test {
+ protected:
+  std::string asked(streaming::ConnectionKind kind, const std::string& peer = {}) const {
+    auto server = default_server_config();
+    server.conninfo =
+        fmt::format("host=127.0.0.1,127.0.0.1 port={},{} user=pgkeep sslmode=disable gssencmode=disable",
+                    standby_.port(), primary_.port());
+    return open_streamed_node(server, peer, kind, {}).peer();
+  }
+  static std::string name_of(const test::FakeServer& server) {
+    return fmt::format("127.0.0.1:{}", server.port());
+  }
+  test::FakeServer standby_{host(true)};
+  test::FakeServer primary_{host(false)};
+};
+
+TEST_F(StreamedNodeTest, IsTheOneThatAReceiverWouldChooseUntilOneIsKnown) {
+  EXPECT_EQ(asked(streaming::ConnectionKind::sql), name_of(primary_));
+  EXPECT_EQ(asked(streaming::ConnectionKind::physical), name_of(primary_));
+}
+
+TEST_F(StreamedNodeTest, IsTheOneThatWalComesFrom) {
+  EXPECT_EQ(asked(streaming::ConnectionKind::sql, name_of(standby_)), name_of(standby_));
 }
 
 }  // namespace
