@@ -17,6 +17,12 @@ constexpr std::uint64_t kPlacesNeeded = 2;
 // How the receiver's lock names a backup that receives its own WAL.
 constexpr std::string_view kBackup = "backup";
 
+/// A server that answered has said what is wrong, and the message what to do about it.
+std::string connection_hint(const Error& error) {
+  if (dynamic_cast<const ConnectionLost*>(&error) == nullptr) return {};
+  return "is the server up, and can this host reach it?";
+}
+
 Check check_physical(const ServerConfig& server, const std::optional<LiveFacts>& live,
                      const std::string& peer, const std::stop_token& stop) {
   Check check{.name = "replication_connection", .label = "replication connection"};
@@ -32,14 +38,10 @@ Check check_physical(const ServerConfig& server, const std::optional<LiveFacts>&
     }
   } catch (const Interrupted&) {
     throw;
-  } catch (const ConnectionLost& error) {
-    check.result = Result::failed;
-    check.finding = error.what();
-    check.hint = "is the server up, and can this host reach it?";
   } catch (const Error& error) {
     check.result = Result::failed;
     check.finding = error.what();
-    check.hint = "pg_hba.conf needs a line for database `replication`, and the role needs REPLICATION";
+    check.hint = connection_hint(error);
   }
   return check;
 }
@@ -213,7 +215,7 @@ std::optional<LiveFacts> check_live_server(const ServerConfig& server,
     reached = dynamic_cast<const ConnectionLost*>(&error) == nullptr;
     sql.result = Result::failed;
     sql.finding = error.what();
-    sql.hint = "is the server up, and does pg_hba.conf let this role in?";
+    sql.hint = connection_hint(error);
   }
   checks.push_back(std::move(sql));
   // Who is not there for one is not there for the other, and may take long to tell.
