@@ -14,6 +14,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/guarded.h"
+#include "catalog/manifest_meaning.h"
 #include "catalog/postgres/backup_label.h"
 #include "catalog/postgres/backup_manifest.h"
 #include "catalog/postgres/control_file.h"
@@ -283,10 +284,7 @@ void Verification::compare(store::FileTable& files, const postgres::ManifestFile
 
 void Verification::check_summary(const postgres::ManifestSummary& summary,
                                  const store::BackupRecord& record) {
-  if (summary.system && *summary.system != record.system) {
-    add("", fmt::format("PostgreSQL's manifest is of system {}, the backup's record of {}",
-                        summary.system->to_string(), record.system.to_string()));
-  }
+  for (const auto& problem : contradictions(summary, record)) add("", problem);
   const auto same = [](const postgres::ManifestWalRange& a, const postgres::ManifestWalRange& b) {
     return a.timeline == b.timeline && a.start == b.start && a.end == b.end;
   };

@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
+#include "catalog/manifest_meaning.h"
 #include "catalog/postgres/backup_label.h"
 #include "catalog/postgres/control_file.h"
 #include "catalog/postgres/tablespace_map.h"
@@ -24,7 +26,6 @@
 namespace pgkeep::streaming {
 namespace {
 
-constexpr std::size_t kMaxWalRanges = 1000;
 constexpr int kOnlyRead = 1;  // a level of compression that is not used
 
 /// What only an SQL session tells: the tablespaces there are, where the configuration lies, and the server's
@@ -101,6 +102,18 @@ class ServerFacts {
   store::ConfigurationFiles configuration_;
 };
 
+/// Takes over what the manifest says of the whole backup, once it cannot be other than it is.
+void confirm_meaning(const postgres::ManifestSummary& manifest, store::BackupRecord& record) {
+  if (const auto found = catalog::contradictions(manifest, record); !found.empty()) {
+    throw Corruption(
+        fmt::format("PostgreSQL's manifest does not fit the backup that it came with: {}; nothing of it is "
+                    "kept. Something "
+                    "between the server and pgkeep changes what is sent, or the server is not to be believed",
+                    fmt::join(found, "; ")));
+  }
+  record.wal_ranges = manifest.wal_ranges;
+}
+
 /// One backup from the writer lock to the commit record.
 class BackupRun {
  public:
@@ -121,7 +134,7 @@ class BackupRun {
   void describe_content(const BackupSink& sink, ServerFacts& facts, store::BackupRecord& record) const;
   void describe_tablespaces(const BackupSink& sink, const ServerFacts& facts,
                             store::BackupRecord& record) const;
-  void check_manifest(store::BackupWriter& writer, store::BackupRecord& record) const;
+  postgres::ManifestSummary compare_manifest(store::BackupWriter& writer) const;
   void record_damaged_pages(const std::string& error, std::uint64_t count, store::BackupRecord& record) const;
 
   const store::Repository& repository_;
@@ -218,8 +231,9 @@ store::BackupRecord BackupRun::take() {
   const auto end = run_base_backup(connection, options, sink);
   record.ended = facts.now();
   record.end = end.end;
-  check_manifest(writer, record);
+  const auto manifest = compare_manifest(writer);
   describe_content(sink, facts, record);
+  confirm_meaning(manifest, record);
   record.notices = notices.kept();
   if (end.checksum_failure) record_damaged_pages(*end.checksum_failure, notices.damaged_pages(), record);
   if (const auto healed = writer.healed_pieces(); healed != 0) {
@@ -245,9 +259,9 @@ void BackupRun::describe_server(Connection& connection, const SystemInfo& system
   record.directory_mode = mode.ends_with("750") ? 0750 : 0700;
 }
 
-void BackupRun::check_manifest(store::BackupWriter& writer, store::BackupRecord& record) const {
+postgres::ManifestSummary BackupRun::compare_manifest(store::BackupWriter& writer) const {
   observer_.progress({"comparing with PostgreSQL's manifest", 0, 0});
-  const auto comparison = writer.finish_manifest();
+  auto comparison = writer.finish_manifest();
   if (comparison.problem_count != 0) {
     std::string shown;
     for (const auto& problem : comparison.problems) shown += "\n  " + problem;
@@ -256,11 +270,7 @@ void BackupRun::check_manifest(store::BackupWriter& writer, store::BackupRecord&
                     "check memory and network and try again:{}",
                     comparison.problem_count, shown));
   }
-  if (comparison.summary.wal_ranges.size() > kMaxWalRanges) {
-    throw ProtocolError(fmt::format("the server's manifest lists {} ranges of WAL, which cannot be",
-                                    comparison.summary.wal_ranges.size()));
-  }
-  record.wal_ranges = comparison.summary.wal_ranges;
+  return std::move(comparison.summary);
 }
 
 void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts,
@@ -280,9 +290,16 @@ void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts,
         label.start.lsn.to_string(), label.start.timeline.to_string(), sink.start().lsn.to_string(),
         sink.start().timeline.to_string(), record.end.lsn.to_string(), record.end.timeline.to_string()));
   }
+  if (control.block_bytes != record.block_bytes ||
+      control.wal_segment_bytes != record.wal_segment_size.bytes()) {
+    throw Refused(fmt::format(
+        "pg_control in the base backup says that blocks have {} bytes and WAL segments {}, the server says "
+        "{} "
+        "and {}; nothing of it is kept",
+        control.block_bytes, control.wal_segment_bytes, record.block_bytes, record.wal_segment_size.bytes()));
+  }
   record.start = label.start;
   record.from_standby = label.from_standby;
-  record.block_bytes = control.block_bytes;
   record.data_checksums = control.data_checksums;
   record.configuration = facts.configuration();
   for (const auto& [name, path] : record.configuration.outside()) {

@@ -14,6 +14,9 @@ namespace pgkeep::postgres {
 
 namespace {
 
+// One for each timeline of the backup: far more than there can be, and little memory.
+constexpr std::size_t kMostRanges = 1000;
+
 struct ChecksumAlgorithm {
   std::string_view name;
   std::size_t digest_bytes;
@@ -276,6 +279,8 @@ void ManifestHandler::end_file() {
 
 void ManifestHandler::end_range() {
   for (std::size_t item = 0; item < kRangeItems.size(); ++item) range_items_.require(item, *text_);
+  if (summary_.wal_ranges.size() == kMostRanges)
+    text_->refuse(fmt::format("more than {} WAL ranges", kMostRanges));
   if (range_.end < range_.start) text_->refuse("the WAL range ends before it starts");
   summary_.wal_ranges.push_back(range_);
 }

@@ -252,6 +252,14 @@ TEST(ReadManifestTest, RefusesBadWalRanges) {
   for (const auto& row : rows) EXPECT_THAT(refusal(with_range(row.range)), HasSubstr(row.why)) << row.range;
 }
 
+TEST(ReadManifestTest, RefusesMoreWalRangesThanABackupCanHave) {
+  const std::string range = R"({ "Timeline": 1, "Start-LSN": "0/1", "End-LSN": "0/2" })";
+  auto ranges = range;
+  for (int i = 1; i < 1000; ++i) ranges += ",\n" + range;
+  EXPECT_EQ(read(with_range(ranges)).summary.wal_ranges.size(), 1000u);
+  EXPECT_THAT(refusal(with_range(ranges + ",\n" + range)), HasSubstr("more than 1000 WAL ranges"));
+}
+
 TEST(ReadManifestTest, RefusesBadTopLevels) {
   struct Row {
     const char* text;
