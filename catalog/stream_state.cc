@@ -142,9 +142,7 @@ void write_stream_state(const store::ServerLayout& layout, const StreamState& st
     std::filesystem::remove(tmp, ignored);
     throw;
   }
-  std::error_code error;
-  std::filesystem::rename(tmp, path, error);
-  if (error) throw StorageError(error.value(), path, "replace");
+  io::rename_file(tmp, path);
 }
 
 std::optional<StreamState> read_stream_state(const store::ServerLayout& layout) {

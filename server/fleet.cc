@@ -1,13 +1,13 @@
 #include "server/fleet.h"
 
 #include <algorithm>
-#include <pwd.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/stat.h>
 
+#include "catalog/io/user.h"
 #include "server/suggestion.h"
 #include "server/unmounted.h"
 
@@ -19,8 +19,7 @@ constexpr std::string_view kAll = "all";
 void refuse_root_beside_owner(const std::filesystem::path& repository) {
   struct ::stat found {};
   if (::geteuid() != 0 || ::stat(repository.c_str(), &found) != 0 || found.st_uid == 0) return;
-  const auto* owner = ::getpwuid(found.st_uid);
-  const auto name = owner != nullptr ? std::string(owner->pw_name) : std::to_string(found.st_uid);
+  const auto name = io::user_name(found.st_uid);
   throw Refused(
       fmt::format("{}: the repository belongs to {}, and what root writes into it would lock that user out: "
                   "runuser -u {} -- pgkeep …",

@@ -7,6 +7,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/no_links.h"
 
 namespace pgkeep::server {
 namespace {
@@ -47,7 +48,7 @@ mode_t permissions(const std::filesystem::path& path) {
 YamlFile::YamlFile(std::filesystem::path path) : path_(std::move(path)) {
   io::ByteVector content;
   try {
-    content = io::read_whole_file(path_, kLargestFile);
+    content = io::read_whole_file(io::real_path(path_), kLargestFile);
   } catch (const StorageError& error) {
     throw UsageError(fmt::format("{}; name the configuration with -c FILE", error.what()));
   } catch (const Corruption& error) {

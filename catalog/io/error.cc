@@ -15,10 +15,19 @@ bool is_out_of_space(int cause) {
   return cause == ENOSPC || cause == EDQUOT;
 }
 
+std::string_view way_out(int cause) {
+  if (is_out_of_space(cause)) return "; free space there and try again";
+  // The kernel's own words for a link that is not followed speak of too many levels.
+  if (cause == ELOOP)
+    return "; a symbolic link stands in this path, and pgkeep follows none here: put what it points to in "
+           "its place";
+  return "";
+}
+
 std::string storage_message(int cause, const std::filesystem::path& path, std::string_view what) {
   // strerror() may share its buffer between threads; the category's message() does not.
   return fmt::format("{}: cannot {}: {}{}", path.native(), what, std::generic_category().message(cause),
-                     is_out_of_space(cause) ? "; free space there and try again" : "");
+                     way_out(cause));
 }
 
 }  // namespace

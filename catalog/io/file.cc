@@ -1,7 +1,6 @@
 #include "catalog/io/file.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <fcntl.h>
 #include <poll.h>
 #include <system_error>
@@ -13,6 +12,7 @@
 #include <sys/statvfs.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/no_links.h"
 
 namespace pgkeep::io {
 namespace {
@@ -32,14 +32,29 @@ auto uninterrupted(Call&& call) {
   return result;
 }
 
-int open_descriptor(const fs::path& path, int flags, mode_t mode = 0) {
-  return uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+UniqueFd open_descriptor(const fs::path& path, int flags) {
+  return open_without_links(AT_FDCWD, path, flags);
 }
 
-UniqueFd create_descriptor(const fs::path& path, mode_t mode) {
-  UniqueFd fd(open_descriptor(path, O_RDWR | O_CREAT | O_EXCL, mode));
-  if (fd && ::fchmod(fd.get(), mode) != 0) fail(path, "set the mode");  // the umask has cut what open() set
+/// Nothing, with errno, when it cannot be created. `base` as for open_without_links().
+UniqueFd create_descriptor(int base, const fs::path& path, mode_t mode) {
+  const auto place = place_without_links(base, path);
+  if (!place.directory) return {};
+  UniqueFd fd(uninterrupted([&] {
+    return ::openat(place.directory.get(), place.name.c_str(),
+                    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+  }));
+  if (!fd) return fd;
+  if (!give_to_owner_of(place.directory.get(), fd.get())) fail(path, "set the owner");
+  if (::fchmod(fd.get(), mode) != 0) fail(path, "set the mode");  // the umask has cut what openat() set
   return fd;
+}
+
+/// The directory of the path; throws when it cannot be reached. `what` is the step, as for StorageError.
+PlaceInDirectory require_place(const fs::path& path, std::string_view what) {
+  auto place = place_without_links(AT_FDCWD, path);
+  if (!place.directory) fail(path, what);
+  return place;
 }
 
 struct stat status_of(int fd, const fs::path& path) {
@@ -78,23 +93,23 @@ std::size_t write_some(int fd, ByteView bytes, const fs::path& path) {
 
 File File::open_to_read(const fs::path& path) {
   // O_NONBLOCK means nothing to a regular file; without it a FIFO under the name would hang us.
-  UniqueFd fd(open_descriptor(path, O_RDONLY | O_NONBLOCK));
+  auto fd = open_descriptor(path, O_RDONLY | O_NONBLOCK);
   if (!fd) fail(path, "open");
   require_regular(fd.get(), path);
   return {std::move(fd), path};
 }
 
 File File::create(const fs::path& path, mode_t mode) {
-  auto fd = create_descriptor(path, mode);
+  auto fd = create_descriptor(AT_FDCWD, path, mode);
   if (!fd) fail(path, "create");
   return {std::move(fd), path};
 }
 
 File File::open_or_create(const fs::path& path, mode_t mode) {
   while (true) {
-    UniqueFd fd(open_descriptor(path, O_RDWR | O_NONBLOCK));
+    auto fd = open_descriptor(path, O_RDWR | O_NONBLOCK);
     if (!fd && errno == ENOENT) {
-      fd = create_descriptor(path, mode);
+      fd = create_descriptor(AT_FDCWD, path, mode);
       if (!fd && errno == EEXIST) continue;  // another process was faster
     }
     if (!fd) fail(path, "open or create");
@@ -199,7 +214,9 @@ AtomicFile::AtomicFile(fs::path path, mode_t mode)
     : path_(std::move(path)), file_(create_temporary(path_, mode)) {}
 
 AtomicFile::~AtomicFile() {
-  if (!committed_) ::unlink(file_.path().c_str());
+  if (committed_) return;
+  const auto place = place_without_links(AT_FDCWD, file_.path());
+  if (place.directory) ::unlinkat(place.directory.get(), place.name.c_str(), 0);
 }
 
 void AtomicFile::write(ByteView bytes) {
@@ -209,7 +226,7 @@ void AtomicFile::write(ByteView bytes) {
 void AtomicFile::commit() {
   file_.sync();
   file_.close();
-  if (std::rename(file_.path().c_str(), path_.c_str()) != 0) fail(path_, "rename the new file to this name");
+  rename_file(file_.path(), path_);
   committed_ = true;  // there is no temporary file any more, even if the next step fails
   sync_directory(parent_of(path_));
 }
@@ -254,36 +271,43 @@ std::optional<ByteVector> read_file_if_exists(const fs::path& path, std::uint64_
 }
 
 void sync_directory(const fs::path& directory) {
-  const UniqueFd fd(open_descriptor(directory, O_RDONLY | O_DIRECTORY));
+  const auto fd = open_descriptor(directory, O_RDONLY | O_DIRECTORY);
   if (!fd) fail(directory, "open the directory");
   if (uninterrupted([&] { return ::fsync(fd.get()); }) != 0) fail(directory, "sync the directory");
 }
 
 void make_directories(const fs::path& directory, mode_t mode) {
-  struct stat status {};
-  if (::stat(directory.c_str(), &status) == 0) {
-    if (!S_ISDIR(status.st_mode)) throw StorageError(ENOTDIR, directory, "use as a directory");
-    return;
-  }
+  if (open_descriptor(directory, O_PATH | O_DIRECTORY)) return;
+  if (errno == ENOTDIR) throw StorageError(ENOTDIR, directory, "use as a directory");
   if (errno != ENOENT) fail(directory, "look at the directory");
-  const auto parent = parent_of(directory);
+  const auto parent = parent_of(directory.has_filename() ? directory : directory.parent_path());
   make_directories(parent, mode);
-  if (::mkdir(directory.c_str(), mode) != 0) {
+  const auto place = require_place(directory, "make the directory");
+  if (::mkdirat(place.directory.get(), place.name.c_str(), mode) != 0) {
     if (errno != EEXIST) fail(directory, "make the directory");
-    return make_directories(directory, mode);  // "PATH/" was made as "PATH", or another process was faster
+    return make_directories(directory, mode);  // another process was faster
   }
-  const UniqueFd fd(open_descriptor(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  const auto fd = open_without_links(place.directory.get(), place.name, O_RDONLY | O_DIRECTORY);
   if (!fd) fail(directory, "open the new directory");
+  if (!give_to_owner_of(place.directory.get(), fd.get()))
+    fail(directory, "set the owner of the new directory");
   if (::fchmod(fd.get(), mode) != 0) fail(directory, "set the mode of the new directory");
   if (uninterrupted([&] { return ::fsync(fd.get()); }) != 0) fail(directory, "sync the new directory");
   sync_directory(parent);
 }
 
-void rename_durably(const fs::path& from, const fs::path& to) {
-  if (std::rename(from.c_str(), to.c_str()) != 0) {
+void rename_file(const fs::path& from, const fs::path& to) {
+  const auto source = require_place(from, "rename");
+  const auto target = require_place(to, "rename a file to this name");
+  if (::renameat(source.directory.get(), source.name.c_str(), target.directory.get(), target.name.c_str()) !=
+      0) {
     const int cause = errno;
     throw StorageError(cause, from, fmt::format("rename to {}", to.native()));
   }
+}
+
+void rename_durably(const fs::path& from, const fs::path& to) {
+  rename_file(from, to);
   const auto target = parent_of(to);
   const auto source = parent_of(from);
   sync_directory(target);
@@ -291,7 +315,8 @@ void rename_durably(const fs::path& from, const fs::path& to) {
 }
 
 bool remove_file(const fs::path& path) {
-  if (::unlink(path.c_str()) == 0) return true;
+  const auto place = place_without_links(AT_FDCWD, path);
+  if (place.directory && ::unlinkat(place.directory.get(), place.name.c_str(), 0) == 0) return true;
   if (errno == ENOENT) return false;
   fail(path, "remove");
 }
@@ -299,6 +324,7 @@ bool remove_file(const fs::path& path) {
 void remove_tree(const fs::path& directory) {
   // "LINK/" would name what the link points at.
   const auto& root = directory.has_filename() ? directory : directory.parent_path();
+  if (!place_without_links(AT_FDCWD, root).directory && errno != ENOENT) fail(root, "remove the tree");
   try {
     fs::remove_all(root);  // descends with openat and O_NOFOLLOW
   } catch (const fs::filesystem_error& error) {

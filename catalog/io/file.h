@@ -15,7 +15,9 @@ namespace pgkeep::io {
 inline constexpr mode_t kFileMode = 0600;       // everything of the repository is readable by its owner only,
 inline constexpr mode_t kDirectoryMode = 0700;  // whatever the umask of who started us
 
-/// An open regular file and its path. Every failing call throws StorageError naming the path.
+/// An open regular file and its path. Every failing call throws StorageError naming the path. Like all
+/// functions of this header it follows no symbolic link (see no_links.h), and what root makes belongs to the
+/// owner of the directory that it is made in.
 /// Threads: read_at() may be called from several at once; everything else belongs to one.
 class File {
  public:
@@ -115,6 +117,8 @@ std::optional<ByteVector> read_file_if_exists(const std::filesystem::path& path,
 void sync_directory(const std::filesystem::path& directory);
 /// Makes the missing directories of the path, each fsynced into its parent.
 void make_directories(const std::filesystem::path& directory, mode_t mode = kDirectoryMode);
+/// Not durable: what must have its new name after a power cut needs rename_durably.
+void rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
 /// rename, then fsync of the directory (both, when they differ).
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 /// unlink when there; true when it was. The directory is not synced: what must stay gone needs

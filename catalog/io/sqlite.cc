@@ -28,6 +28,7 @@ int file_error(sqlite3* handle, int code) {
     case SQLITE_READONLY:
       return EACCES;  // SQLite knows this from how it opened, not from a call that failed
     case SQLITE_CANTOPEN:
+      if (sqlite3_extended_errcode(handle) == SQLITE_CANTOPEN_SYMLINK) return ELOOP;
       return system != 0 ? system : ENOENT;
     default:
       return system != 0 ? system : EIO;
@@ -61,7 +62,7 @@ int file_error(sqlite3* handle, int code) {
 
 int open_flags(Database::Mode mode) {
   const int access = mode == Database::Mode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-  return access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  return access | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 }
 
 std::string step_name(sqlite3_stmt* statement) {

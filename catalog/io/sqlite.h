@@ -18,7 +18,7 @@ class Statement;
 
 /// One connection to a SQLite file. One thread. Every failing call throws: StorageError when the file cannot
 /// be read or written (full disk included), Corruption when it is not a sound database, Busy when it stays
-/// locked.
+/// locked. No symbolic link is followed (see no_links.h).
 class Database {
  public:
   enum class Mode { read_only, read_write, create };

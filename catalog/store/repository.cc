@@ -1,7 +1,6 @@
 #include "catalog/store/repository.h"
 
 #include <cerrno>
-#include <pwd.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,6 +10,7 @@
 #include "catalog/io/file.h"
 #include "catalog/io/lock.h"
 #include "catalog/io/units.h"
+#include "catalog/io/user.h"
 
 namespace pgkeep::store {
 namespace {
@@ -39,8 +39,7 @@ std::string owner_of(const std::filesystem::path& root) {
   struct stat status {};
   auto place = root;
   while (::stat(place.c_str(), &status) != 0 && place.has_relative_path()) place = place.parent_path();
-  const auto* user = ::getpwuid(status.st_uid);
-  return user ? user->pw_name : fmt::format("user {}", status.st_uid);
+  return io::user_name(status.st_uid);
 }
 
 /// Says whose the repository is, which is what whoever may not read it has to know.
@@ -79,7 +78,15 @@ bool empty_but_for_lock(const std::filesystem::path& root) {
 
 }  // namespace
 
-Repository Repository::open(const std::filesystem::path& root) {
+std::filesystem::path Repository::real_root(const std::filesystem::path& root) {
+  std::error_code error;
+  auto real = std::filesystem::weakly_canonical(root, error);
+  if (error) fail(error.value(), root, root, "find");
+  return real;
+}
+
+Repository Repository::open(const std::filesystem::path& named_root) {
+  const auto root = real_root(named_root);
   const auto path = record_path(root);
   const auto content = read_record(root);
   if (!content) {
@@ -107,7 +114,8 @@ Repository Repository::open(const std::filesystem::path& root) {
   return repository;
 }
 
-Repository Repository::open_or_create(const std::filesystem::path& root) {
+Repository Repository::open_or_create(const std::filesystem::path& named_root) {
+  const auto root = real_root(named_root);
   try {
     io::make_directories(root);
   } catch (const StorageError& error) {

@@ -17,11 +17,15 @@ class Repository {
 
   /// Throws NotFound when there is none, Refused when its format is newer than this program, StorageError
   /// that names the owner when this user may not read it.
-  static Repository open(const std::filesystem::path& root);
+  static Repository open(const std::filesystem::path& named_root);
   /// Makes it when the folder is missing or empty; refuses a folder that holds something else.
-  static Repository open_or_create(const std::filesystem::path& root);
+  static Repository open_or_create(const std::filesystem::path& named_root);
 
+  /// As real_root() gave it when the repository was opened.
   const std::filesystem::path& root() const noexcept { return root_; }
+  /// The folder that is meant by a path in which there may be symbolic links: they are resolved once, here,
+  /// and from there on none is followed.
+  static std::filesystem::path real_root(const std::filesystem::path& root);
   const Id& id() const noexcept { return id_; }
   const io::DigestKey& digest_key() const noexcept { return digest_key_; }
   /// Held alone by the daemon that serves the repository.

@@ -5,11 +5,18 @@
 #include <fmt/format.h>
 
 #include "catalog/io/file.h"
+#include "catalog/io/no_links.h"
 #include "recover/wal_delivery.h"
 #include "server/fleet.h"
 
 namespace pgkeep::server {
 namespace {
+
+/// pg_wal may be a symbolic link of the server's administrator.
+std::filesystem::path resolve_new_file(const std::filesystem::path& path) {
+  const auto parent = path.parent_path();
+  return io::real_path(parent.empty() ? "." : parent) / path.filename();
+}
 
 /// To standard output a part may have gone when something turns out to be damaged: the exit code tells.
 recover::WalAnswer deliver(const catalog::WalArchive& archive, const Arguments& arguments) {
@@ -19,7 +26,7 @@ recover::WalAnswer deliver(const catalog::WalArchive& archive, const Arguments& 
     io::DescriptorSink out(STDOUT_FILENO, "standard output");
     return recover::deliver_wal(archive, name, out);
   }
-  io::AtomicFile file(*path);
+  io::AtomicFile file(resolve_new_file(*path));
   const auto answer = recover::deliver_wal(archive, name, file);
   if (answer == recover::WalAnswer::delivered) file.commit();
   return answer;

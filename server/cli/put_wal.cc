@@ -15,6 +15,7 @@
 
 #include "catalog/io/doorbell.h"
 #include "catalog/io/file.h"
+#include "catalog/io/no_links.h"
 #include "catalog/pushed_wal.h"
 #include "server/fleet.h"
 #include "server/ssh_command.h"
@@ -57,7 +58,7 @@ class StandardInput final : public io::ByteSource {
 class OpenFile final : public io::ByteSource {
  public:
   explicit OpenFile(const std::filesystem::path& path)
-      : file_(io::File::open_to_read(path)), source_(file_) {}
+      : file_(io::File::open_to_read(io::real_path(path))), source_(file_) {}
   std::size_t read(io::ByteSpan into) override { return source_.read(into); }
 
  private:

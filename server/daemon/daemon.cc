@@ -147,7 +147,7 @@ Exit Daemon::end() {
 Config Daemon::read_changed_config() const {
   const auto file = in_force_.with([](const auto& in_force) { return in_force.config.file; });
   auto config = load_config(file);
-  if (config.repository != repository_.root()) {
+  if (store::Repository::real_root(config.repository) != repository_.root()) {
     throw UsageError(
         fmt::format("{}: `repository` has become {}, and this daemon serves {}; a changed repository needs a "
                     "restart",

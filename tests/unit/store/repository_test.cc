@@ -36,6 +36,27 @@ TEST(RepositoryTest, IsNotMadeInAFolderThatHoldsSomethingElse) {
   EXPECT_THROW(Repository::open_or_create(folder.path()), Refused);
 }
 
+TEST(RepositoryTest, LinksInItsOwnPathAreFollowedAndNoOthers) {
+  const test::TempDirectory folder;
+  std::filesystem::create_directory(folder / "disk");
+  std::filesystem::create_directory_symlink(folder / "disk", folder / "link");
+  const auto made = Repository::open_or_create(folder / "link/r");
+  EXPECT_EQ(made.root(), std::filesystem::canonical(folder / "disk") / "r");
+  EXPECT_EQ(Repository::open(folder / "link/r").id(), made.id());
+  std::filesystem::create_directory_symlink(folder / "disk", folder / "disk/r/main");
+  EXPECT_THAT([&] { made.server("main").make(); },
+              testing::ThrowsMessage<StorageError>(testing::HasSubstr("symbolic link")));
+  EXPECT_FALSE(std::filesystem::exists(folder / "disk/packs"));
+}
+
+TEST(RepositoryTest, ALinkToNothingIsRefusedAtOnce) {
+  const test::TempDirectory folder;
+  std::filesystem::create_directory_symlink(folder / "not mounted", folder / "link");
+  EXPECT_THAT([&] { Repository::open_or_create(folder / "link"); },
+              testing::ThrowsMessage<StorageError>(testing::HasSubstr("symbolic link")));
+  EXPECT_FALSE(std::filesystem::exists(folder / "not mounted"));
+}
+
 TEST(RepositoryTest, OpeningNothingSaysHowToMakeOne) {
   const test::TempDirectory folder;
   EXPECT_THROW(Repository::open(folder / "r"), NotFound);
