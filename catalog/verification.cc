@@ -132,6 +132,8 @@ class Verification {
   void add(std::string_view path, std::string message) {
     findings_.with([&](auto& all) { all.push_back({std::string(path), std::move(message)}); });
   }
+  /// In a handler of `error`, which is thrown on when it is no finding.
+  void add_unless_denied(std::string_view path, const Error& error);
   /// Runs a part of the verification: what is wrong there is a finding, and the other parts go on.
   template <typename Part>
   void attempt(std::string_view path, Part&& part);
@@ -169,7 +171,7 @@ void Verification::attempt(std::string_view path, Part&& part) {
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
-    add(path, error.what());
+    add_unless_denied(path, error);
   }
 }
 
@@ -178,7 +180,14 @@ void Verification::tick(std::string_view phase, std::uint64_t done, std::uint64_
   observer_->progress({.phase = phase, .done_bytes = done, .total_bytes = total});
 }
 
+/// Not for want of permission: what we may not open is not damaged for that.
+void Verification::add_unless_denied(std::string_view path, const Error& error) {
+  if (is_denied(error)) throw;
+  add(path, error.what());
+}
+
 VerificationReport Verification::run() {
+  const store::BackupLease lease(layout_, report_.backup);
   std::optional<store::BackupRecord> record;
   try {
     record = store::read_backup_record(layout_, report_.backup);
@@ -219,12 +228,8 @@ std::unique_ptr<store::BackupReader> Verification::open() {
   for (const bool check_table : {true, false}) {
     try {
       return std::make_unique<store::BackupReader>(*repository_, layout_, report_.backup, check_table);
-    } catch (const NotFound&) {
-      throw;  // deleted just now
-    } catch (const Busy&) {
-      throw;  // packs are being removed
     } catch (const Error& error) {
-      add("", error.what());
+      add_unless_denied("", error);
     }
   }
   return nullptr;
@@ -339,7 +344,7 @@ void Verification::check_file(const store::FileEntry& file, store::PackSet& pack
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
-    add(file.path, error.what());
+    add_unless_denied(file.path, error);
   }
 }
 

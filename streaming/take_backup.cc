@@ -158,6 +158,8 @@ std::unique_ptr<store::BackupReader> BackupRun::newest_backup(postgres::SystemId
   try {
     return std::make_unique<store::BackupReader>(repository_, layout_, listing.backups.back().id, true);
   } catch (const Error& e) {
+    // Every backup would be stored whole, until the disk is full.
+    if (is_denied(e)) throw;
     observer_.warning(
         fmt::format("the newest backup cannot be compared with, so this one is stored whole: {}", e.what()));
     return nullptr;

@@ -46,6 +46,11 @@ bool ServerError::retryable() const noexcept {
 StorageError::StorageError(int cause, std::filesystem::path path, std::string_view what)
     : Error(storage_message(cause, path, what)), cause_(cause), path_(std::move(path)) {}
 
+bool is_denied(const Error& error) noexcept {
+  const auto* storage = dynamic_cast<const StorageError*>(&error);
+  return storage != nullptr && (storage->cause() == EACCES || storage->cause() == EPERM);
+}
+
 bool StorageError::out_of_space() const noexcept {
   return is_out_of_space(cause_);
 }

@@ -68,6 +68,9 @@ class StorageError : public Error {
   std::filesystem::path path_;
 };
 
+/// True for a StorageError because this user lacks the permission, which says nothing about what is stored.
+bool is_denied(const Error& error) noexcept;
+
 /// Stored or received bytes are not what they were. Never retried, never repaired quietly.
 class Corruption : public Error {
  public:

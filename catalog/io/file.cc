@@ -99,6 +99,13 @@ File File::open_to_read(const fs::path& path) {
   return {std::move(fd), path};
 }
 
+File File::open_to_change(const fs::path& path) {
+  auto fd = open_descriptor(path, O_RDWR | O_NONBLOCK);
+  if (!fd) fail(path, "open to change it");
+  require_regular(fd.get(), path);
+  return {std::move(fd), path};
+}
+
 File File::create(const fs::path& path, mode_t mode) {
   auto fd = create_descriptor(AT_FDCWD, path, mode);
   if (!fd) fail(path, "create");

@@ -22,6 +22,8 @@ inline constexpr mode_t kDirectoryMode = 0700;  // whatever the umask of who sta
 class File {
  public:
   static File open_to_read(const std::filesystem::path& path);
+  /// For reading and writing; fails when there is no such file.
+  static File open_to_change(const std::filesystem::path& path);
   /// Fails when the file exists.
   static File create(const std::filesystem::path& path, mode_t mode = kFileMode);
   /// Opens for reading and writing, keeping what is there; makes the file when there is none.

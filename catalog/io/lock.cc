@@ -9,11 +9,14 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "catalog/io/bytes.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/no_links.h"
 #include "catalog/io/units.h"
+#include "catalog/io/user.h"
 
 namespace pgkeep::io {
 namespace {
@@ -25,8 +28,26 @@ constexpr std::string_view kPid = "pid ";
 constexpr std::string_view kPurpose = " purpose ";
 constexpr std::string_view kSince = " since ";
 
+/// A lock that may not be opened says nothing about what it guards, so the message tells whose it is.
+[[noreturn]] void refuse_unopened(const fs::path& path, const StorageError& error) {
+  struct stat status {};
+  if (!is_denied(error) || ::lstat(path.c_str(), &status) != 0) throw error;
+  throw StorageError(error.cause(), path,
+                     fmt::format("open the lock file (it belongs to {}, we run as {}; give everything in the "
+                                 "repository to the user who runs pgkeep)",
+                                 user_name(status.st_uid), user_name(::geteuid())));
+}
+
+File open_or_refuse(const fs::path& path) {
+  try {
+    return File::open_or_create(path);
+  } catch (const StorageError& error) {
+    refuse_unopened(path, error);
+  }
+}
+
 UniqueFd open_lock_file(const fs::path& path) {
-  auto file = File::open_or_create(path);
+  const auto file = open_or_refuse(path);
   UniqueFd fd(::fcntl(file.fd(), F_DUPFD_CLOEXEC, 0));  // the same open file: it keeps the lock
   if (!fd) {
     const int cause = errno;
@@ -43,7 +64,7 @@ struct flock whole_file(short type) {
 }
 
 /// False when somebody else holds it in a way that excludes this one.
-bool try_lock(int fd, short type, const fs::path& path) {
+bool try_set_lock(int fd, short type, const fs::path& path) {
   auto lock = whole_file(type);
   while (::fcntl(fd, F_OFD_SETLK, &lock) != 0) {
     const int cause = errno;
@@ -109,30 +130,28 @@ std::optional<LockOwner> owner_of(int fd, const fs::path& path) {
 
 std::optional<FileLock> FileLock::try_acquire(const fs::path& path, const std::string& purpose) {
   auto fd = open_lock_file(path);
-  if (!try_lock(fd.get(), F_WRLCK, path)) return std::nullopt;
+  if (!try_set_lock(fd.get(), F_WRLCK, path)) return std::nullopt;
   write_owner(fd.get(), purpose);
   return FileLock(std::move(fd));
 }
 
 FileLock FileLock::acquire(const fs::path& path, const std::string& purpose) {
   auto fd = open_lock_file(path);
-  if (!try_lock(fd.get(), F_WRLCK, path)) refuse(path, owner_of(fd.get(), path));
+  if (!try_set_lock(fd.get(), F_WRLCK, path)) refuse(path, owner_of(fd.get(), path));
   write_owner(fd.get(), purpose);
   return FileLock(std::move(fd));
 }
 
-FileLock FileLock::acquire_shared(const fs::path& path) {
-  auto fd = open_lock_file(path);
-  if (!try_lock(fd.get(), F_RDLCK, path)) refuse(path, owner_of(fd.get(), path));
-  return FileLock(std::move(fd));
-}
-
 std::optional<LockOwner> FileLock::holder(const fs::path& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto fd = open_without_links(AT_FDCWD, path, O_RDONLY);
   if (fd) return owner_of(fd.get(), path);
   const int cause = errno;
   if (cause == ENOENT) return std::nullopt;
   throw StorageError(cause, path, "open");
+}
+
+bool try_lock(const File& file, LockKind kind) {
+  return try_set_lock(file.fd(), kind == LockKind::shared ? F_RDLCK : F_WRLCK, file.path());
 }
 
 void lock_alone(const File& file) {

@@ -24,8 +24,6 @@ class FileLock {
   static FileLock acquire(const std::filesystem::path& path, const std::string& purpose);
   /// The same, nothing when it is taken.
   static std::optional<FileLock> try_acquire(const std::filesystem::path& path, const std::string& purpose);
-  /// Shares the lock with other sharers; waits for nobody. Throws Busy when somebody has it alone.
-  static FileLock acquire_shared(const std::filesystem::path& path);
   /// The holder, when somebody has it alone now.
   static std::optional<LockOwner> holder(const std::filesystem::path& path);
 
@@ -39,5 +37,10 @@ class File;
 /// Waits until nobody else has this file locked; held until `file`, which is open for writing, is closed. For
 /// steps that take milliseconds, where nobody has to be named.
 void lock_alone(const File& file);
+
+enum class LockKind { shared, alone };
+/// Locks an open file until it is closed; waits for nobody. `alone` needs one that is open for writing. False
+/// when somebody else holds it in a way that excludes this one.
+bool try_lock(const File& file, LockKind kind);
 
 }  // namespace pgkeep::io

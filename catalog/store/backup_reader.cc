@@ -1,7 +1,6 @@
 #include "catalog/store/backup_reader.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include <fmt/format.h>
 
@@ -21,15 +20,6 @@ BackupRecord open_record(const ServerLayout& layout, const BackupId& id, bool ch
   return std::move(*record);
 }
 
-std::optional<io::FileLock> take_lease(const ServerLayout& layout) {
-  try {
-    return io::FileLock::acquire_shared(layout.reader_lease());
-  } catch (const StorageError& e) {
-    if (e.cause() == EROFS) return std::nullopt;
-    throw;
-  }
-}
-
 }  // namespace
 
 void check_file_table(const ServerLayout& layout, const BackupRecord& record) {
@@ -45,7 +35,7 @@ void check_file_table(const ServerLayout& layout, const BackupRecord& record) {
 
 BackupReader::BackupReader(const Repository& repository, const ServerLayout& layout, const BackupId& id,
                            bool check_table)
-    : lease_(take_lease(layout)),
+    : lease_(layout, id),
       record_(open_record(layout, id, check_table)),
       files_(layout.file_table(id)),
       packs_(repository, layout) {}

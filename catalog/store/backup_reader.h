@@ -4,19 +4,20 @@
 #include <memory>
 #include <optional>
 
-#include "catalog/io/lock.h"
+#include "catalog/store/backup_lease.h"
 #include "catalog/store/backup_record.h"
 #include "catalog/store/file_table.h"
 #include "catalog/store/pack_set.h"
 
 namespace pgkeep::store {
 
-/// A committed backup, open for reading. Holds a lease on the packs while it lives, which delays their
-/// unlinking (none on a read-only file system, where nobody unlinks). One thread for the table; pieces are
-/// read by any number of threads, each with an ObjectReader of its own on packs(). Borrows the repository.
+/// A committed backup, open for reading. Holds a lease on it while it lives, so that it is not deleted. One
+/// thread for the table; pieces are read by any number of threads, each with an ObjectReader of its own on
+/// packs(). Borrows the repository.
 class BackupReader {
  public:
-  /// Throws NotFound when there is no such committed backup, Corruption when its record or table is damaged
+  /// Throws NotFound when there is no such committed backup, Busy when it is being deleted, Corruption when
+  /// its record or table is damaged
   /// (`check_table`: the whole of files.db against the digest in the record).
   BackupReader(const Repository& repository, const ServerLayout& layout, const BackupId& id,
                bool check_table);
@@ -29,7 +30,7 @@ class BackupReader {
   io::ByteVector read_small_file(std::string_view path, std::uint64_t limit);
 
  private:
-  std::optional<io::FileLock> lease_;
+  BackupLease lease_;
   BackupRecord record_;
   FileTable files_;
   PackSet packs_;

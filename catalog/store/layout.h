@@ -36,8 +36,6 @@ class ServerLayout {
   std::filesystem::path receiver_lock() const { return root_ / "locks" / "receive-wal"; }
   /// Held alone while something is added to the archive under wal/: by the stream's archiver, by put-wal.
   std::filesystem::path archive_lock() const { return root_ / "locks" / "archive"; }
-  /// Shared by readers of packs (recover, verify-backup), held alone while packs are unlinked.
-  std::filesystem::path reader_lease() const { return root_ / "locks" / "readers"; }
 
   std::filesystem::path wal() const { return root_ / "wal"; }
   std::filesystem::path wal_streaming() const { return wal() / "streaming"; }

@@ -6,7 +6,6 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
-#include "catalog/io/lock.h"
 #include "catalog/store/backup_reader.h"
 #include "catalog/store/file_table.h"
 #include "catalog/store/pack_series.h"
@@ -74,8 +73,6 @@ std::vector<std::filesystem::path> dead_packs(const ServerLayout& layout) {
 Freed sweep_packs(const ServerLayout& layout) {
   const auto dead = dead_packs(layout);
   if (dead.empty()) return {};
-  const auto alone = io::FileLock::try_acquire(layout.reader_lease(), "removing packs");
-  if (!alone) return {.bytes = 0, .packs_left_for_readers = true};
   Freed freed;
   for (const auto& path : dead) {
     freed.bytes += std::filesystem::file_size(path);
@@ -94,12 +91,9 @@ Freed sweep_unfinished(const ServerLayout& layout) {
   return freed;
 }
 
-Freed delete_backup(const ServerLayout& layout, const BackupId& id) {
-  if (!io::remove_file(layout.record(id))) {
-    throw NotFound(fmt::format("no backup {} in {}; list-backups shows those there are", id.to_string(),
-                               layout.backups().native()));
-  }
-  io::sync_directory(layout.backup(id));
+Freed delete_backup(const ServerLayout& layout, const BackupClaim& claim) {
+  io::remove_file(layout.record(claim.id()));
+  io::sync_directory(layout.backup(claim.id()));
   return sweep_unfinished(layout);
 }
 

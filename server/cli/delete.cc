@@ -7,6 +7,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
+#include "catalog/run_journal.h"
 #include "catalog/store/sweep.h"
 #include "server/backup_choice.h"
 #include "server/fleet.h"
@@ -61,6 +62,35 @@ class Index {
   std::optional<catalog::ServerCatalog> index_;
 };
 
+/// What reads backups of the server now, as the journal of runs has it: for a message.
+std::string describe_readers(const store::ServerLayout& layout, const store::BackupId& id) {
+  std::string readers;
+  for (const auto& run : catalog::RunJournal(layout).read()) {
+    const bool reads =
+        run.kind == "recover" || (run.kind == "verify-backup" && run.subject == id.to_string());
+    if (!reads || run.outcome != catalog::RunOutcome::running) continue;
+    readers +=
+        fmt::format("{}{} {} (process {}, since {})", readers.empty() ? " (running: " : ", ", run.kind,
+                    run.subject, run.process.substr(0, run.process.find(' ')), io::format_time(run.started));
+  }
+  return readers.empty() ? readers : readers + ")";
+}
+
+/// Before the first is deleted, so that all or none are.
+std::vector<store::BackupClaim> claim_all(const store::ServerLayout& layout,
+                                          const std::vector<store::BackupId>& ids) {
+  std::vector<store::BackupClaim> claims;
+  for (const auto& id : ids) {
+    try {
+      claims.emplace_back(layout, id);
+    } catch (const Busy& busy) {
+      throw Busy(fmt::format("{}{}; nothing was deleted, try again when that has ended", busy.what(),
+                             describe_readers(layout, id)));
+    }
+  }
+  return claims;
+}
+
 /// All of them before the first is deleted: `oldest` means another one afterwards.
 std::vector<store::BackupId> choose_all(const std::vector<store::BackupRecord>& backups,
                                         const std::vector<std::string>& wanted, const std::string& server) {
@@ -81,19 +111,19 @@ Exit run_delete(const Invocation& invocation) {
   Index index(server, layout, invocation.out);
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "delete");
   const auto ids = choose_all(index.backups(), invocation.arguments.values("BACKUP"), server.name);
+  const auto claims = claim_all(layout, ids);
   auto deleted = Json::array();
-  for (const auto& id : ids) {
+  for (const auto& claim : claims) {
+    const auto& id = claim.id();
     store::Freed freed;
     record_run(layout, "delete", id.to_string(), invocation.out, [&] {
       // The row goes before the files: the index never names what is not there.
       index.remove(id);
-      freed = store::delete_backup(layout, id);
+      freed = store::delete_backup(layout, claim);
       return Json{{"freed_bytes", freed.bytes}};
     });
     invocation.out.report(fmt::format("backup {} of {} deleted, {} freed", id.to_string(), server.name,
                                       io::format_bytes(freed.bytes)));
-    if (freed.packs_left_for_readers)
-      invocation.out.note("data that is being read stays until the next backup or deletion");
     deleted.push_back({{"server", server.name}, {"id", id.to_string()}, {"freed_bytes", freed.bytes}});
   }
   invocation.out.data(std::move(deleted));

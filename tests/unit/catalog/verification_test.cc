@@ -1,12 +1,14 @@
 #include "catalog/verification.h"
 
 #include <filesystem>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/store/backup_lease.h"
 #include "tests/unit/catalog/verification_fixture.h"
 
 namespace pgkeep::catalog {
@@ -256,6 +258,34 @@ TEST_F(VerificationTest, AControlFileOfAnotherSystemIsFound) {
   content["global/pg_control"] = control_file(postgres::SystemIdentifier(42));
   take_backup(content);
   EXPECT_THAT(paths(verify_newest()), ElementsAre("global/pg_control"));
+}
+
+TEST_F(VerificationTest, ABackupIsNotDeletedWhileItIsVerified) {
+  const auto record = take_backup(sound_content());
+  bool tried = false;
+  progress_.on_progress = [&] {
+    tried = true;
+    EXPECT_THROW(store::BackupClaim(layout_, record.id), Busy);
+  };
+  verify_newest();
+  EXPECT_TRUE(tried);
+  EXPECT_NO_THROW(store::BackupClaim(layout_, record.id));
+}
+
+TEST_F(VerificationTest, WhatThisUserMayNotOpenIsNotCalledDamaged) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+  const auto record = take_backup(sound_content());
+  constexpr uid_t kUser = 12345;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_.path()))
+    ASSERT_EQ(::lchown(entry.path().c_str(), kUser, kUser), 0);
+  ASSERT_EQ(::chown(directory_.path().c_str(), kUser, kUser), 0);
+  for (const auto& denied : {layout_.record(record.id), newest_pack(PackKind::full)}) {
+    ASSERT_EQ(::chown(denied.c_str(), 0, 0), 0);
+    ASSERT_EQ(::seteuid(kUser), 0);
+    EXPECT_THROW(verify(record), StorageError) << denied;
+    ASSERT_EQ(::seteuid(0), 0);
+    ASSERT_EQ(::chown(denied.c_str(), kUser, kUser), 0);
+  }
 }
 
 TEST_F(VerificationTest, ListsAllThatIsWrongInOneRunSortedByPath) {

@@ -81,7 +81,7 @@ TEST_F(FileLockTest, IsHeldByOneAtATime) {
   const auto lock = FileLock::acquire(path_, "backup");
   EXPECT_FALSE(is_free());
   EXPECT_THROW(FileLock::acquire(path_, "expire"), Busy);
-  EXPECT_THROW(FileLock::acquire_shared(path_), Busy);
+  EXPECT_FALSE(try_lock(File::open_to_read(path_), LockKind::shared));
 }
 
 TEST_F(FileLockTest, GoesWithItsHolder) {
@@ -132,15 +132,19 @@ TEST_F(FileLockTest, AShorterOwnerReplacesALongerOneWhole) {
 }
 
 TEST_F(FileLockTest, IsSharedBySharers) {
-  const auto one = FileLock::acquire_shared(path_);
-  const auto two = FileLock::acquire_shared(path_);
+  write_file_durably(path_, {});
+  const auto one = File::open_to_read(path_);
+  const auto two = File::open_to_read(path_);
+  EXPECT_TRUE(try_lock(one, LockKind::shared));
+  EXPECT_TRUE(try_lock(two, LockKind::shared));
   EXPECT_FALSE(is_free());
   EXPECT_FALSE(FileLock::holder(path_));  // nobody has it alone
 }
 
 TEST_F(FileLockTest, BusyBySharersDoesNotNameAFormerOwner) {
   { const auto lock = FileLock::acquire(path_, "backup"); }
-  const auto shared = FileLock::acquire_shared(path_);
+  const auto shared = File::open_to_read(path_);
+  EXPECT_TRUE(try_lock(shared, LockKind::shared));
   try {
     FileLock::acquire(path_, "expire");
     FAIL();

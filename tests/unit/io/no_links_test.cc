@@ -91,6 +91,8 @@ TEST_F(PlantedLinkTest, ToAFileIsNotWrittenThrough) {
   expect_refused([&] { File::open_or_create(link_); });
   expect_refused([&] { File::open_to_read(link_); });
   expect_refused([&] { FileLock::acquire(link_, "test"); });
+  expect_refused([&] { File::open_to_change(link_); });
+  expect_refused([&] { FileLock::holder(link_); });
 }
 
 TEST_F(PlantedLinkTest, ToNothingIsNotMadeAndEndsAtOnce) {

@@ -122,10 +122,10 @@ TEST_F(BackupStoreTest, AnyBackupMayBeDeletedAndTheOthersStillRead) {
       content["base/5/1000"][static_cast<std::size_t>(i) * kPieceBytes] ^= std::byte{1};
       kept.emplace_back(backup(content).id, content);
     }
-    delete_backup(layout_, kept[static_cast<std::size_t>(deleted)].first);
+    delete_backup(layout_, BackupClaim(layout_, kept[static_cast<std::size_t>(deleted)].first));
     kept.erase(kept.begin() + deleted);
     for (const auto& [id, expected] : kept) EXPECT_EQ(read_back(id), expected) << deleted;
-    for (const auto& [id, expected] : kept) delete_backup(layout_, id);
+    for (const auto& [id, expected] : kept) delete_backup(layout_, BackupClaim(layout_, id));
     EXPECT_EQ(pack_count(), 0u) << deleted;
   }
 }

@@ -30,16 +30,43 @@ TEST_F(SweepTest, RemovesAPackThatNoBackupNames) {
   EXPECT_EQ(pack_count(), 1u);
 }
 
-TEST_F(SweepTest, LeavesPacksWhileSomebodyReads) {
+TEST_F(SweepTest, ABackupThatIsBeingReadIsNotDeleted) {
   const auto record = backup(kDatabase);
-  const auto reader = open(record.id);
-  const auto freed = delete_backup(layout_, record.id);
-  EXPECT_TRUE(freed.packs_left_for_readers);
+  auto reader = open(record.id);
+  EXPECT_THROW(BackupClaim(layout_, record.id), Busy);
+  sweep_unfinished(layout_);
+  EXPECT_EQ(read_back(record.id), kDatabase);
+  reader.reset();
+  delete_backup(layout_, BackupClaim(layout_, record.id));
+  EXPECT_EQ(pack_count(), 0u);
+}
+
+TEST_F(SweepTest, OthersAreDeletedWhileOneIsRead) {
+  const auto old = backup(kDatabase);
+  const auto kept = backup({{"base/5/1", noise(kPieceBytes, 2)}});
+  const auto reader = open(kept.id);
+  delete_backup(layout_, BackupClaim(layout_, old.id));
   EXPECT_EQ(pack_count(), 1u);
-  ObjectReader objects(reader->packs());
-  io::ByteVector piece(kPieceBytes);
-  objects.read({1, 0}, piece);
-  EXPECT_EQ(piece, kDatabase.at("base/5/1"));
+  EXPECT_EQ(read_back(kept.id).at("base/5/1"), noise(kPieceBytes, 2));
+}
+
+TEST_F(SweepTest, ABackupThatIsBeingDeletedIsNotRead) {
+  const auto record = backup(kDatabase);
+  const BackupClaim claim(layout_, record.id);
+  EXPECT_THROW(open(record.id), Busy);
+  delete_backup(layout_, claim);
+  EXPECT_THROW(open(record.id), NotFound);
+}
+
+TEST_F(SweepTest, ReadingMakesNothingInTheRepository) {
+  const auto record = backup(kDatabase);
+  const auto count = [this] {
+    const std::filesystem::recursive_directory_iterator below(folder_.path());
+    return std::distance(begin(below), end(below));
+  };
+  const auto before = count();
+  const auto reader = open(record.id);
+  EXPECT_EQ(count(), before);
 }
 
 TEST_F(SweepTest, RemovesNoPackWhenAFileTableCannotBeRead) {
@@ -72,7 +99,7 @@ TEST_F(SweepTest, ABackupWithoutFileTableIsNamed) {
 }
 
 TEST_F(SweepTest, DeletingWhatIsNotThereSaysSo) {
-  EXPECT_THROW(delete_backup(layout_, next_id_), NotFound);
+  EXPECT_THROW(BackupClaim(layout_, next_id_), NotFound);
 }
 
 TEST_F(SweepTest, ANumberThatIsSuspectIsNotGivenAgain) {
