@@ -26,6 +26,9 @@ struct DeliveredFile {
 struct DeliveryRoot {
   std::string directory;
   std::uint64_t bytes_needed = 0;
+  /// False for a place that the server chose and the operator has not named: in a directory of root, root
+  /// does not make it.
+  bool named = true;
 };
 
 /// How PostgreSQL is to be started where it was delivered to.

@@ -11,6 +11,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/units.h"
+#include "recover/acting_as.h"
 #include "recover/delivery.h"
 #include "recover/shell.h"
 #include "recover/ssh_process.h"
@@ -26,10 +27,66 @@ constexpr unsigned kMostConnections = 8;
 /// What is written to a tar goes through a pipe, for which larger pieces are cheaper.
 constexpr std::size_t kBufferBytes = 256u << 10;
 
-/// Asked of the other host before anything is written. Prints a line a fact: its kind, a blank, the rest.
-/// Everything in it is POSIX sh and coreutils. `examine` gets a root and the directory above it.
-constexpr std::string_view kCheckScript = R"sh(
+/// POSIX sh: whether nobody but root can put something else in place of a directory or of one above it. Gets
+/// the root that is meant, for the message, and the directory.
+constexpr std::string_view kOnlyRootChanges = R"sh(
 say() { printf '%s\n' "$*"; }
+only_root_changes() {
+  way=$2
+  while :; do
+    case $(stat -c '%u %g %A' "$way") in
+      "0 "*" d"???????w[!tT]) by=others ;;
+      "0 0 "*) by=root ;;
+      "0 "*" d"????w???[!tT]) by=others ;;
+      "0 "*) by=root ;;
+      *) by=others ;;
+    esac
+    if [ "$by" != root ]; then
+      say "refused $1: root would write below $way, which others than root can change; connect as the user who will run PostgreSQL"; return 1
+    fi
+    if [ "$way" = / ]; then return 0; fi
+    way=$(dirname "$way")
+  done
+}
+)sh";
+
+/// Asked of the other host before anything is written. Prints a line a fact: its kind, a blank, the rest.
+/// Everything in it is POSIX sh and coreutils. `examine` gets a root, the directory above it, and whether
+/// the operator named it.
+///
+/// Root there acts as the owner of the first root, by chroot(1), which is of coreutils: so no link that the
+/// owner has planted leads where the owner could not write. What root does itself (in a directory of root, or
+/// when all is to be root's) it does only where nobody else can change the way there.
+constexpr std::string_view kCheckScript = R"sh(
+user=
+links_are_roots() {
+  way=$1
+  while [ "$way" != / ]; do
+    if [ -h "$way" ] && [ "$(stat -c %u "$way")" != 0 ]; then
+      say "refused $1: $way is a symbolic link that belongs to $(stat -c %U "$way"), who could lead what root writes to any other place; name the directory itself"; return 1
+    fi
+    way=$(dirname "$way")
+  done
+}
+may_root_write() {
+  links_are_roots "$1" || return 1
+  owner=$(stat -L -c %u "$place")
+  if [ -z "$user" ]; then
+    user=$owner
+    group=$(stat -L -c %g "$place")
+    if [ "$user" != 0 ] && ! chroot --userspec="+$user:+$group" --groups= / true 2>/dev/null; then
+      say "refused $1: root cannot act as $(stat -L -c %U "$place") there, for want of chroot --userspec (coreutils); connect as that user"; return 1
+    fi
+  elif [ "$owner" != "$user" ] && { [ "$place" = "$1" ] || [ "$owner" != 0 ]; }; then
+    say "refused $1: $place belongs to $(stat -L -c %U "$place"), and the data directory will belong to user $user; give it to that user first"; return 1
+  fi
+  if [ "$3" = unnamed ] && [ "$place" != "$1" ] && [ "$owner" = 0 ]; then
+    say "refused $1: the server chose this place, and root makes no directory there; make it first, for the user who will run PostgreSQL"; return 1
+  fi
+  if [ "$user" = 0 ] || [ "$owner" = 0 ]; then
+    only_root_changes "$1" "$place" && only_root_changes "$1" "$(readlink -f "$place")" || return 1
+  fi
+}
 examine() {
   if [ -e "$1" ] || [ -h "$1" ]; then
     if [ ! -d "$1" ]; then say "refused $1: not a directory"; return; fi
@@ -46,6 +103,7 @@ examine() {
   else
     say "refused $1: the directory above it does not exist; is a file system not mounted? Otherwise make it first"; return
   fi
+  if [ "$(id -u)" = 0 ]; then may_root_write "$1" "$2" "$3" || return 0; fi
   if [ ! -w "$place" ] || [ ! -x "$place" ]; then say "refused $1: $(id -un) may not write to $place"; return; fi
   df -Pk "$place" | { read -r _; read -r device _ _ available _ mounted; say "room $available $mounted"; }
   say "owner $(stat -L -c '%u %g %U' "$place")"
@@ -66,6 +124,25 @@ case $(sync --help 2>&1) in
   *--file-system*) sync -f "$@" ;;
   *) sync ;;
 esac
+)sh";
+
+/// Makes a root, or takes the one that is there. Root makes it itself only in a directory of root. `owner` is
+/// empty, or "UID:GID" of the user that root acts as by `as_owner`.
+constexpr std::string_view kMakeRootScript = R"sh(set -e
+umask 077
+make_root() {
+  if [ ! -d "$1" ]; then
+    above=$(readlink -f "$2")
+    if [ -n "$owner" ] && [ "$(stat -c %u "$above")" = 0 ]; then
+      only_root_changes "$1" "$above" >&2 || exit 1
+      mkdir "$above/${1##*/}"
+      chown -h "$owner" "$above/${1##*/}"
+    else
+      as_owner mkdir "$1"
+    fi
+  fi
+  as_owner chmod "$3" "$1"
+}
 )sh";
 
 std::string parent_of(const std::string& path) {
@@ -103,10 +180,8 @@ std::uint64_t take_number(std::string_view& text) {
 /// A tar at the other end that unpacks what is written to it.
 class RemoteTar {
  public:
-  RemoteTar(const std::vector<std::string>& ssh_command, TarOwner owner, std::stop_token stop)
-      : process_(ssh_command, "tar -xpf - -C /", std::move(stop)),
-        buffered_(process_),
-        writer_(buffered_, owner) {}
+  RemoteTar(const std::vector<std::string>& ssh_command, const std::string& command, std::stop_token stop)
+      : process_(ssh_command, command, std::move(stop)), buffered_(process_), writer_(buffered_) {}
 
   TarWriter& writer() noexcept { return writer_; }
   void finish() {
@@ -182,13 +257,16 @@ class SshDelivery final : public Delivery {
     return std::ranges::find(roots_, path, &DeliveryRoot::directory) != roots_.end();
   }
   void make_pending(const std::stop_token& stop);
+  /// "chroot … / " before a command that is to be run as the owner; nothing when we are that user.
+  std::string as_owner() const;
+  std::string tar_command() const { return as_owner() + "tar -xpf - -C /"; }
 
   std::vector<std::string> ssh_command_;
   unsigned workers_;
   std::vector<DeliveryRoot> roots_;
   std::vector<Pending> pending_;  // made together, with the next files
-  TarOwner owner_;
-  bool give_away_ = false;  // to owner_: we are root there, and it is not
+  Owner owner_;
+  bool give_away_ = false;  // we are root there, and act as owner_
   StartFacts start_facts_;
   std::vector<std::string> pg_ctls_;  // those that packages have put there
   std::string owner_above_;           // of the directory above the first root
@@ -201,12 +279,17 @@ std::string SshDelivery::run_script(const std::string& script) const {
   return process.finish();
 }
 
+std::string SshDelivery::as_owner() const {
+  if (!give_away_) return {};
+  return fmt::format("chroot --userspec=+{}:+{} --groups= / ", owner_.uid, owner_.gid);
+}
+
 void SshDelivery::check(const std::vector<DeliveryRoot>& roots) {
   roots_ = roots;
-  std::string script(kCheckScript);
+  auto script = std::string(kOnlyRootChanges) + std::string(kCheckScript);
   for (const auto& root : roots)
-    script +=
-        fmt::format("examine {} {}\n", shell_quote(root.directory), shell_quote(parent_of(root.directory)));
+    script += fmt::format("examine {} {} {}\n", shell_quote(root.directory),
+                          shell_quote(parent_of(root.directory)), root.named ? "named" : "unnamed");
   weigh(parse_facts(run_script(script)));
 }
 
@@ -232,8 +315,7 @@ void SshDelivery::weigh(const std::vector<Fact>& facts) {
       file_system.needed += root->bytes_needed;
       ++root;
     } else if (kind == "owner" && !owner_known) {  // that of the first root
-      owner_ = {.uid = static_cast<std::uint32_t>(take_number(rest)),
-                .gid = static_cast<std::uint32_t>(take_number(rest))};
+      owner_ = {.uid = static_cast<uid_t>(take_number(rest)), .gid = static_cast<gid_t>(take_number(rest))};
       owner_known = true;
       give_away_ = as_root && owner_.uid != 0;
       if (give_away_) start_facts_.user = rest;
@@ -268,20 +350,20 @@ StartFacts SshDelivery::start_facts(int major_version) {
 
 /// Roots by sh: tar would put a directory in the place of a symbolic link to one. All else by tar.
 void SshDelivery::make_pending(const std::stop_token& stop) {
-  std::string script = "set -e\n";
+  auto script = std::string(kOnlyRootChanges) + std::string(kMakeRootScript);
+  script += give_away_ ? fmt::format("owner={}:{}\n", owner_.uid, owner_.gid) : "owner=\n";
+  script += fmt::format("as_owner() {{ {}\"$@\"; }}\n", as_owner());
   for (const auto& entry : pending_) {
     if (!is_root_directory(entry.path)) continue;
-    const auto path = shell_quote(entry.path);
-    script += fmt::format("[ -d {0} ] || mkdir {0}\n", path);
-    if (give_away_) script += fmt::format("chown {}:{} {}\n", owner_.uid, owner_.gid, path);
-    script += fmt::format("chmod {:o} {}\n", entry.mode, path);
+    script += fmt::format("make_root {} {} {:o}\n", shell_quote(entry.path),
+                          shell_quote(parent_of(entry.path)), entry.mode);
   }
   const auto from_tar = std::stable_partition(pending_.begin(), pending_.end(), [this](const Pending& entry) {
     return entry.link.empty() && is_root_directory(entry.path);
   });
   if (from_tar != pending_.begin()) run_script(script);
   if (from_tar != pending_.end()) {
-    RemoteTar tar(ssh_command_, give_away_ ? owner_ : TarOwner{}, stop);
+    RemoteTar tar(ssh_command_, tar_command(), stop);
     const auto now = std::chrono::floor<std::chrono::seconds>(io::now()).time_since_epoch().count();
     for (const auto& entry : std::span(from_tar, pending_.end())) {
       const auto name = entry.path.substr(1);
@@ -301,7 +383,7 @@ void SshDelivery::write_files(const std::function<bool(DeliveredFile&)>& next, s
   std::vector<std::unique_ptr<RemoteTar>> tars(workers_);
   for_each_item<DeliveredFile>(workers_, next, stop, [&](const DeliveredFile& file, unsigned worker) {
     auto& tar = tars[worker];
-    if (!tar) tar = std::make_unique<RemoteTar>(ssh_command_, give_away_ ? owner_ : TarOwner{}, stop);
+    if (!tar) tar = std::make_unique<RemoteTar>(ssh_command_, tar_command(), stop);
     tar->writer().begin_file(file.path.substr(1), file.size, file.mode, file.modified);
     TarSink sink(tar->writer());
     file.content(sink, worker);

@@ -114,8 +114,8 @@ void TarWriter::header(char type, const std::string& path, std::uint64_t size, s
   HeaderBlock block;
   block.put(kName, path);
   block.put_number(kMode, mode);
-  block.put_number(kUid, owner_.uid);
-  block.put_number(kGid, owner_.gid);
+  block.put_number(kUid, 0);
+  block.put_number(kGid, 0);
   block.put_number(kSize, size);
   block.put_number(kModified, modified < 0 ? 0 : static_cast<std::uint64_t>(modified));
   block.put(kType, type);

@@ -7,18 +7,12 @@
 
 namespace pgkeep::recover {
 
-/// Who the files shall belong to, where the reader of the tar may decide that.
-struct TarOwner {
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
-};
-
 /// Writes a tar stream for `tar -x` at the other end: ustar, with GNU long names ('L', 'K') where a name or
-/// link target is too long, base-256 numbers where one is too large (sizes from 8 GiB on). Borrows out. One
-/// thread.
+/// link target is too long, base-256 numbers where one is too large (sizes from 8 GiB on). What it names
+/// belongs to root, for a reader who may give files away; any other keeps them. Borrows out. One thread.
 class TarWriter {
  public:
-  explicit TarWriter(io::ByteSink& out, TarOwner owner = {}) : out_(&out), owner_(owner) {}
+  explicit TarWriter(io::ByteSink& out) : out_(&out) {}
   void directory(const std::string& path, std::uint32_t mode, std::int64_t modified);
   void symlink(const std::string& path, const std::string& target);
   void begin_file(const std::string& path, std::uint64_t size, std::uint32_t mode, std::int64_t modified);
@@ -35,7 +29,6 @@ class TarWriter {
   void pad(std::uint64_t size);
 
   io::ByteSink* out_;
-  TarOwner owner_;
   std::string path_;  // of the file in hand, for messages
   std::uint64_t size_ = 0;
   std::uint64_t left_ = 0;

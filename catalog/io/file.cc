@@ -112,6 +112,12 @@ File File::create(const fs::path& path, mode_t mode) {
   return {std::move(fd), path};
 }
 
+File File::create_below(int directory, const fs::path& below, fs::path shown, mode_t mode) {
+  auto fd = create_descriptor(directory, below, mode);
+  if (!fd) fail(shown, "create");
+  return {std::move(fd), std::move(shown)};
+}
+
 File File::open_or_create(const fs::path& path, mode_t mode) {
   while (true) {
     auto fd = open_descriptor(path, O_RDWR | O_NONBLOCK);

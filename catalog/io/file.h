@@ -26,6 +26,9 @@ class File {
   static File open_to_change(const std::filesystem::path& path);
   /// Fails when the file exists.
   static File create(const std::filesystem::path& path, mode_t mode = kFileMode);
+  /// As create(), of `below` in an open directory, which it cannot leave; `shown` is path() from then on.
+  static File create_below(int directory, const std::filesystem::path& below, std::filesystem::path shown,
+                           mode_t mode);
   /// Opens for reading and writing, keeping what is there; makes the file when there is none.
   static File open_or_create(const std::filesystem::path& path, mode_t mode = kFileMode);
 

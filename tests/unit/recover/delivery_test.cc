@@ -197,6 +197,192 @@ TEST_P(DeliveryTest, TellsEachWorkerItsNumber) {
   EXPECT_LT(highest, delivery->workers());
 }
 
+/// Root recovers into a directory of another user, who plants links meanwhile. Outside lies a directory of
+/// root.
+class RootDeliveryTest : public DeliveryTest {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root has what others could abuse";
+    fs::permissions(folder_.path(), fs::perms(0755));
+    fs::create_directory(outside_);
+    give(destination());
+  }
+  /// A directory of the user.
+  static void give(const fs::path& directory) {
+    fs::create_directory(directory);
+    ASSERT_EQ(::chown(directory.c_str(), kUser, kUser), 0);
+  }
+  void plant(const std::string& path) const {
+    fs::create_directory_symlink(outside_, destination() / path);
+    ASSERT_EQ(::lchown((destination() / path).c_str(), kUser, kUser), 0);
+  }
+  static uid_t owner_of(const fs::path& path) {
+    struct stat status {};
+    EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
+    return status.st_uid;
+  }
+  /// It may fail, or, as tar does, put its own in place of the link.
+  template <typename Work>
+  static void attempt(const Work& work) {
+    try {
+      work();
+    } catch (const Error&) {
+    }
+  }
+  void expect_outside_untouched() const {
+    EXPECT_TRUE(fs::is_empty(outside_));
+    EXPECT_EQ(owner_of(outside_), 0u);
+    EXPECT_EQ(fs::status(outside_).permissions(), fs::perms(0755));
+  }
+
+  static constexpr uid_t kUser = 12345;
+  fs::path outside_ = folder_ / "outside";
+};
+
+TEST_P(RootDeliveryTest, AllBelongsToTheOwnerOfTheDestination) {
+  add("base/1", "x");
+  const auto delivery = make();
+  check(*delivery);
+  delivery->make_directory(destination(), 0700);
+  delivery->make_directory(destination() / "base", 0700);
+  delivery->make_symlink(destination() / "link", "/srv/fast");
+  write(*delivery);
+  delivery->finish();
+  for (const auto* path : {"", "base", "base/1", "link"})
+    EXPECT_EQ(owner_of(destination() / path), kUser) << path;
+}
+
+TEST_P(RootDeliveryTest, ADestinationThatIsMissingBelongsToTheOwnerOfTheDirectoryAbove) {
+  add("file", "x");
+  const auto below = destination() / "main";
+  files_.back().path = below / "file";
+  const auto delivery = make();
+  delivery->check({{.directory = below.native(), .bytes_needed = 1}});
+  delivery->make_directory(below, 0700);
+  write(*delivery);
+  EXPECT_EQ(owner_of(below), kUser);
+  EXPECT_EQ(owner_of(below / "file"), kUser);
+}
+
+TEST_P(RootDeliveryTest, ATablespaceInADirectoryOfRootIsMadeForTheOwner) {
+  const auto tablespace = outside_ / "tablespace";
+  add("file", "x");
+  const auto delivery = make();
+  delivery->check({{.directory = destination().native(), .bytes_needed = 1},
+                   {.directory = tablespace.native(), .bytes_needed = 1}});
+  delivery->make_directory(tablespace, 0700);
+  delivery->make_directory(destination(), 0700);
+  write(*delivery);
+  EXPECT_EQ(owner_of(tablespace), kUser);
+  EXPECT_EQ(owner_of(outside_), 0u);
+}
+
+TEST_P(RootDeliveryTest, MakesNoPlaceThatTheServerChoseInADirectoryOfRoot) {
+  const auto chosen = outside_ / "chosen";
+  const auto check_places = [&] {
+    make()->check({{.directory = destination().native(), .bytes_needed = 1},
+                   {.directory = chosen.native(), .bytes_needed = 0, .named = false}});
+  };
+  EXPECT_THAT(check_places, ThrowsMessage<Refused>(HasSubstr("the server chose this place")));
+  give(chosen);  // the operator did
+  EXPECT_NO_THROW(check_places());
+}
+
+TEST_P(RootDeliveryTest, ALinkPlantedAsADirectoryLeadsNowhere) {
+  add("base/1", "x");
+  const auto delivery = make();
+  check(*delivery);
+  delivery->make_directory(destination(), 0700);
+  plant("base");
+  attempt([&] {
+    delivery->make_directory(destination() / "base", 0700);
+    write(*delivery);
+    delivery->finish();
+  });
+  expect_outside_untouched();
+}
+
+TEST_P(RootDeliveryTest, ALinkPlantedWhileFilesAreWrittenLeadsNowhere) {
+  add("first", "x");
+  files_.back().content = [this](io::ByteSink& out, unsigned) {
+    fs::rename(destination() / "base", destination() / "away");
+    plant("base");
+    out.write(io::as_bytes("x"));
+  };
+  add("base/1", "y");
+  const auto delivery = make(1);
+  check(*delivery);
+  delivery->make_directory(destination(), 0700);
+  delivery->make_directory(destination() / "base", 0700);
+  attempt([&] {
+    write(*delivery);
+    delivery->finish();
+  });
+  EXPECT_TRUE(fs::is_symlink(destination() / "base"));
+  expect_outside_untouched();
+}
+
+TEST_P(RootDeliveryTest, ALinkPlantedInPlaceOfTheDestinationLeadsNowhere) {
+  give(folder_ / "home");
+  const auto home = folder_ / "home/main";
+  add("file", "x");
+  files_.back().path = home / "file";
+  const auto delivery = make();
+  delivery->check({{.directory = home.native(), .bytes_needed = 1}});
+  fs::create_directory_symlink(outside_, home);
+  attempt([&] {
+    delivery->make_directory(home, 0700);
+    write(*delivery);
+    delivery->finish();
+  });
+  expect_outside_untouched();
+}
+
+TEST_P(RootDeliveryTest, ALinkPlantedWhereAFileGoesIsNotWrittenThrough) {
+  const auto precious = outside_ / "precious";
+  add("1", "x");
+  const auto delivery = make();
+  check(*delivery);
+  delivery->make_directory(destination(), 0700);
+  fs::create_symlink(precious, destination() / "1");
+  attempt([&] { write(*delivery); });
+  expect_outside_untouched();
+}
+
+TEST_P(RootDeliveryTest, RefusesADestinationThatIsALinkOfAnotherUser) {
+  plant("main");
+  const auto delivery = make();
+  EXPECT_THAT([&] { delivery->check({{.directory = destination() / "main", .bytes_needed = 1}}); },
+              ThrowsMessage<Refused>(HasSubstr("symbolic link that belongs to")));
+  EXPECT_THAT([&] { delivery->check({{.directory = destination() / "main/below", .bytes_needed = 1}}); },
+              ThrowsMessage<Refused>(HasSubstr("symbolic link that belongs to")));
+}
+
+TEST_P(RootDeliveryTest, RefusesATablespaceInADirectoryOfAnotherUser) {
+  const auto delivery = make();
+  EXPECT_THAT(
+      [&] {
+        delivery->check({{.directory = destination().native(), .bytes_needed = 1},
+                         {.directory = outside_.native(), .bytes_needed = 1}});
+      },
+      ThrowsMessage<Refused>(HasSubstr("the data directory will belong to")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, RootDeliveryTest, testing::Values(Kind::local, Kind::ssh),
+                         [](const auto& kind) { return kind.param == Kind::local ? "Local" : "Ssh"; });
+
+TEST(SshDeliveryTest, RootWritesOnlyWhereNobodyElseCanChangeTheWay) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root has what others could abuse";
+  test::TempDirectory folder;
+  fs::create_directories(folder / "theirs/of root");
+  ASSERT_EQ(::chown((folder / "theirs").c_str(), 12345, 12345), 0);
+  EXPECT_THAT(
+      [&] {
+        ssh_delivery("sh -c", 1)->check({{.directory = folder / "theirs/of root/main", .bytes_needed = 1}});
+      },
+      ThrowsMessage<Refused>(HasSubstr("others than root can change")));
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, DeliveryTest, testing::Values(Kind::local, Kind::ssh),
                          [](const auto& kind) { return kind.param == Kind::local ? "Local" : "Ssh"; });
 

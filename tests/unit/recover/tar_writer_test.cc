@@ -46,7 +46,7 @@ class TarWriterTest : public testing::Test {
 
   test::TempDirectory folder_;
   io::MemorySink tar_;
-  TarWriter writer_{tar_, {.uid = ::geteuid(), .gid = ::getegid()}};
+  TarWriter writer_{tar_};
 };
 
 TEST_F(TarWriterTest, IsUnderstoodByTar) {
