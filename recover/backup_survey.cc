@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/postgres/tablespace_map.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -47,9 +48,10 @@ class Surveyor {
 
   void visit(const store::FileEntry& entry) {
     require_inside(entry.path);
+    require_postgres_place(entry);
     if (entry.kind == store::EntryKind::directory) {
       need_directory(parent_of(entry.path));
-      found_.directories[entry.path] = entry.mode;
+      found_.directories[entry.path] = delivered_mode(entry.mode);
       return;
     }
     if (const auto parent = parent_of(entry.path); parent != last_parent_) {
@@ -77,7 +79,20 @@ class Surveyor {
   /// Also those above it. One that the backup lists keeps the mode listed.
   void need_directory(std::string_view path) {
     for (; !path.empty(); path = parent_of(path))
-      found_.directories.try_emplace(std::string(path), plan_->backup.directory_mode);
+      found_.directories.try_emplace(std::string(path), delivered_mode(plan_->backup.directory_mode));
+  }
+
+  /// A location lies outside of the data directory: there only the directory is made that PostgreSQL makes,
+  /// so that nobody, whatever server or repository names, has other files written there.
+  void require_postgres_place(const store::FileEntry& entry) const {
+    const auto below = paths_->below_location(entry.path);
+    if (!below) return;
+    if (below->empty() && entry.kind == store::EntryKind::directory) return;
+    if (postgres::version_directory_major(*below) == plan_->backup.major_version) return;
+    throw Corruption(
+        fmt::format("the backup's file table names \"{}\", which does not lie in the directory PG_{}_… that "
+                    "PostgreSQL makes in a tablespace; nothing is written",
+                    entry.path, plan_->backup.major_version));
   }
 
   const RecoveryPlan* plan_;
@@ -104,6 +119,7 @@ std::pair<std::uint32_t, std::string_view> DestinationPaths::split(std::string_v
   rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
   if (error != std::errc{} || (!rest.empty() && rest.front() != '/') || !locations_.contains(oid))
     return {0, path};
+  if (path[kTablespaces.size()] == '0') return {0, path};  // PostgreSQL writes no number so
   return {oid, rest};
 }
 
@@ -113,9 +129,20 @@ std::string DestinationPaths::of(std::string_view path) const {
                   : fmt::format("{}{}", locations_.at(oid), rest);
 }
 
+std::optional<std::string_view> DestinationPaths::below_location(std::string_view path) const {
+  auto [oid, rest] = split(path);
+  if (oid == 0) return std::nullopt;
+  if (!rest.empty()) rest.remove_prefix(1);  // the slash
+  return rest;
+}
+
 const std::string& DestinationPaths::root_of(std::string_view path) const {
   const auto oid = split(path).first;
   return oid == 0 ? data_directory_ : locations_.at(oid);
+}
+
+std::uint32_t delivered_mode(std::uint32_t stored) {
+  return stored & 0755;
 }
 
 bool is_delivered_as_it_is(std::string_view path) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ class DestinationPaths {
   const std::string& data_directory() const noexcept { return data_directory_; }
   /// Absolute. What belongs to a tablespace that is not in place lies at its location.
   std::string of(std::string_view path) const;
+  /// The path below the location of the tablespace that it belongs to; nothing when it lies in the data
+  /// directory.
+  std::optional<std::string_view> below_location(std::string_view path) const;
   /// The data directory or a tablespace's location, whichever holds the path.
   const std::string& root_of(std::string_view path) const;
 
@@ -43,10 +47,15 @@ struct BackupSurvey {
   std::set<std::string, std::less<>> top_files;  // names of files in the data directory itself
 };
 
+/// The permissions that a file or directory gets, of those that the server sent or the repository has: no
+/// set-user-ID or the like, and nothing that others than the owner could write.
+std::uint32_t delivered_mode(std::uint32_t stored);
+
 /// True for a file that is delivered as the backup has it; the others are left out or made anew.
 bool is_delivered_as_it_is(std::string_view path);
 
-/// Throws Corruption for a path that would lead out of the data directory, or when backup_label or
+/// Throws Corruption for a path that would lead out of the data directory, or, in a tablespace, out of the
+/// directory that PostgreSQL makes there, or when backup_label or
 /// global/pg_control is not there.
 BackupSurvey survey_backup(store::FileTable& files, const RecoveryPlan& plan, const DestinationPaths& paths);
 

@@ -37,6 +37,7 @@ struct PlannedTablespace {
   std::string name;
   std::string original;
   std::string location;  // where it goes; equal to original unless relocated; relative: in place
+  bool named = false;    // `location` was named by the operator
 };
 
 /// One that replay creates, as the server did after the backup had begun.

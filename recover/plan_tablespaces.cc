@@ -102,6 +102,7 @@ std::vector<PlannedTablespace> plan_tablespaces(const RecoveryRequest& request,
             relocation->first));
       }
       place.location = relocation->second;
+      place.named = true;
     } else if (breaks_lines(tablespace.location)) {
       throw Refused(fmt::format(
           "tablespace {} ({}) was at {:?}: pgkeep writes to no path with a line break; put it elsewhere with "

@@ -53,6 +53,23 @@ catalog::ServerIdentity identity_of(const store::ServerLayout& layout) {
   return *identity;
 }
 
+/// The places outside of the destination come from the server that was backed up. Root could write to any, so
+/// there the operator has to name them.
+void require_named_tablespaces(const RecoveryPlan& plan) {
+  std::string options;
+  for (const auto& tablespace : plan.tablespaces) {
+    if (tablespace.named || !tablespace.location.starts_with('/')) continue;
+    options += fmt::format(" --tablespace {}",
+                           shell_quote(fmt::format("{}:{}", tablespace.oid, tablespace.location)));
+  }
+  if (options.empty()) return;
+  throw Refused(
+      fmt::format("the server that was backed up chose where its tablespaces lie, and root would write "
+                  "there; allow it with{}, "
+                  "name other places, or recover as the user who will run PostgreSQL",
+                  options));
+}
+
 /// One recovery, from the open backup to the report. Everything that can fail for what is stored (a damaged
 /// map, manifest or pg_control) is read before anything is written.
 class Recovery {
@@ -81,6 +98,7 @@ class Recovery {
     std::string what;     // for messages
     std::string way_out;  // when it cannot be used
     std::uint64_t bytes;
+    bool named = true;  // not by the server alone
   };
   void prepare();
   void require_packs();
@@ -100,7 +118,7 @@ class Recovery {
 
   std::optional<std::string> small_text_file(std::string_view path, std::uint64_t limit);
   void write_manifest(io::ByteSink& out) const;
-  std::uint32_t file_mode() const { return plan_->backup.directory_mode & 0666; }
+  std::uint32_t file_mode() const { return delivered_mode(plan_->backup.directory_mode) & 0666; }
   DeliveredFile file_of_backup(store::FileEntry&& entry);
   DeliveredFile made(std::string_view path, std::uint64_t size,
                      std::function<void(io::ByteSink&)> content) const;
@@ -132,7 +150,7 @@ std::optional<std::string> Recovery::small_text_file(std::string_view path, std:
 DeliveredFile Recovery::file_of_backup(store::FileEntry&& entry) {
   DeliveredFile file{.path = paths_.of(entry.path),
                      .size = entry.size,
-                     .mode = entry.mode,
+                     .mode = delivered_mode(entry.mode),
                      .modified = entry.modified,
                      .content = {}};
   file.content = [this, shared = std::make_shared<store::FileEntry>(std::move(entry))](io::ByteSink& out,
@@ -319,7 +337,7 @@ std::vector<Recovery::Root> Recovery::roots() {
   for (const auto& created : plan_->created_tablespaces) {
     // Dropped and created again in the same place.
     if (std::ranges::find(roots, created.location, &Root::directory) != roots.end()) continue;
-    roots.push_back({created.location, "tablespace " + created.describe(), why_created(created), 0});
+    roots.push_back({created.location, "tablespace " + created.describe(), why_created(created), 0, false});
   }
   return roots;
 }
@@ -329,7 +347,7 @@ void Recovery::check_destination() {
   std::vector<DeliveryRoot> directories;
   for (const auto& root : roots()) {
     places.push_back({root.directory, root.what});
-    directories.push_back({root.directory, root.bytes});
+    directories.push_back({root.directory, root.bytes, root.named});
   }
   try {
     require_free_places(shell(), places);
@@ -342,6 +360,7 @@ void Recovery::check_destination() {
     }
     throw;
   }
+  if (delivery_->start_facts(plan_->backup.major_version).as_root) require_named_tablespaces(*plan_);
 }
 
 /// A command that the server's user cannot run would leave the copy without its WAL.
@@ -369,9 +388,9 @@ void Recovery::check_restore_command() {
 void Recovery::make_directories() {
   for (const auto& root : roots()) {
     if (root.directory != paths_.data_directory())
-      delivery_->make_directory(root.directory, plan_->backup.directory_mode);
+      delivery_->make_directory(root.directory, delivered_mode(plan_->backup.directory_mode));
   }
-  delivery_->make_directory(paths_.data_directory(), plan_->backup.directory_mode);
+  delivery_->make_directory(paths_.data_directory(), delivered_mode(plan_->backup.directory_mode));
   for (const auto& [path, mode] : survey_.directories) {
     const auto place = paths_.of(path);
     if (place != paths_.root_of(path)) delivery_->make_directory(place, mode);

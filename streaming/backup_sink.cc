@@ -1,8 +1,11 @@
 #include "streaming/backup_sink.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/postgres/tablespace_map.h"
 
 namespace pgkeep::streaming {
 namespace {
@@ -12,6 +15,24 @@ constexpr std::uint64_t kReportEveryBytes = 8u << 20;
 
 bool is_small_file(const std::string& path) {
   return path == "backup_label" || path == "tablespace_map" || path == "global/pg_control";
+}
+
+/// In a tablespace PostgreSQL has one directory. Anything else would be written, at a recovery, to a place
+/// outside of the data directory, under a name that the server chose.
+void require_postgres_place(const std::string& sent, TarEntry::Type type) {
+  std::string_view path = sent;
+  constexpr std::string_view kTablespaces = "pg_tblspc/";
+  if (!path.starts_with(kTablespaces)) return;
+  path.remove_prefix(kTablespaces.size());
+  const auto oid = path.substr(0, path.find('/'));
+  if (oid.empty() || oid.find_first_not_of("0123456789") != oid.npos) return;  // not of a tablespace
+  const auto below = path.substr(std::min(path.size(), oid.size() + 1));
+  if (below.empty() && type == TarEntry::Type::directory) return;
+  if (postgres::version_directory_major(below)) return;
+  throw ProtocolError(fmt::format(
+      "the server sent \"{}\", and in a tablespace PostgreSQL has nothing outside of the directory PG_…; "
+      "nothing of the backup is kept",
+      sent));
 }
 
 }  // namespace
@@ -51,6 +72,7 @@ void BackupSink::archive_ends() {
 
 void BackupSink::entry(const TarEntry& entry) {
   const auto path = prefix_ + entry.path;
+  require_postgres_place(path, entry.type);
   if (entry.type == TarEntry::Type::directory) {
     if (!entry.path.empty()) writer_->directory(path, entry.mode, entry.modified);
     return;

@@ -1,6 +1,7 @@
 #include "catalog/postgres/tablespace_map.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
@@ -95,6 +96,23 @@ std::string format_tablespace_map(const std::vector<TablespaceMapEntry>& entries
     content.push_back('\n');
   }
   return content;
+}
+
+std::optional<int> version_directory_major(std::string_view path) {
+  constexpr std::string_view kPrefix = "PG_";
+  constexpr std::size_t kCatalogVersionDigits = 9;  // a date and a number: 202506291
+  auto name = path.substr(0, path.find('/'));
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  name.remove_prefix(kPrefix.size());
+  const auto between = name.find('_');
+  if (between == name.npos) return std::nullopt;
+  const auto version = name.substr(between + 1);
+  if (version.size() != kCatalogVersionDigits || version.find_first_not_of("0123456789") != version.npos)
+    return std::nullopt;
+  int major = 0;
+  const auto* const end = name.data() + between;
+  const auto parsed = std::from_chars(name.data(), end, major);
+  return parsed.ec == std::errc() && parsed.ptr == end ? std::optional(major) : std::nullopt;
 }
 
 }  // namespace pgkeep::postgres

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,5 +22,10 @@ std::vector<TablespaceMapEntry> parse_tablespace_map(std::string_view content, i
 /// Throws Error for a path that 13 cannot read back: one with a backslash at its end or before the end of a
 /// line.
 std::string format_tablespace_map(const std::vector<TablespaceMapEntry>& entries, int major_version);
+
+/// PostgreSQL keeps all that it has in a tablespace's location below one directory there,
+/// "PG_<major>_<catalog version>". The major version of the one that `path` (relative to the location) is or
+/// lies in; nothing for any other path.
+std::optional<int> version_directory_major(std::string_view path);
 
 }  // namespace pgkeep::postgres

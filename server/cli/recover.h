@@ -29,7 +29,10 @@ inline constexpr std::array kRecoverOptions{
     Option{"--exclusive", "", "stop just before the target, not just after it"},
     Option{"--standby-mode", "", "make a standby, which goes on waiting for WAL"},
     Option{"--tablespace", "NAME:PATH",
-           "put a tablespace (by name, OID or original location) elsewhere; may be repeated", true},
+           "put a tablespace (by name, OID or original location) there; may be repeated; root has to name "
+           "the place "
+           "of each, also where it stays the same",
+           true},
     Option{"--get-wal", "", "let PostgreSQL fetch WAL by restore_command while it replays"},
     Option{"--no-get-wal", "", "lay the WAL down beforehand (the default)"},
     Option{"--get-wal-command", "COMMAND",

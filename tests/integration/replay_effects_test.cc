@@ -45,6 +45,7 @@ TEST_P(ReplayEffects, ATablespaceCreatedAfterTheBackupIsLeftToTheLiveServer) {
   EXPECT_EQ(source.value("SELECT count(*) FROM t"), "1000");
 
   source.lose();
+  fs::create_directory(place);  // which root would not do by itself: the server chose it
   auto recovered = PostgresCluster::adopt(GetParam(), host.recover("latest", "recovered"));
   give_to_postgres(place);
   recovered.start();

@@ -75,5 +75,14 @@ TEST(TablespaceMapTest, RefusesAnOidTwice) {
   EXPECT_THAT(refusal("1 /a\n1 /b\n"), AllOf(HasSubstr("line 2"), HasSubstr("OID 1 a second time")));
 }
 
+TEST(VersionDirectoryTest, IsTheOneThatPostgresMakesInATablespace) {
+  EXPECT_EQ(version_directory_major("PG_18_202506291"), 18);
+  EXPECT_EQ(version_directory_major("PG_13_202007201/5/16384.1"), 13);
+  for (const auto* path : {"", "PG_", "PG_18", "PG_18_", "PG_18_2025", "PG_18_2025062911", "PG_18_20250629x",
+                           "PG__202506291", "PG_x_202506291", "PG_18x_202506291", "pg_18_202506291",
+                           "cron.d/PG_18_202506291", "/PG_18_202506291"})
+    EXPECT_EQ(version_directory_major(path), std::nullopt) << path;
+}
+
 }  // namespace
 }  // namespace pgkeep::postgres

@@ -11,6 +11,7 @@
 #include "catalog/io/file.h"
 #include "catalog/io/hashing.h"
 #include "catalog/postgres/tablespace_map.h"
+#include "catalog/store/backup_lease.h"
 #include "tests/unit/catalog/verification_fixture.h"
 
 namespace pgkeep::recover {
@@ -184,6 +185,47 @@ TEST_F(RecoveryTest, TakesTheConfigurationWhereTheServerHadIt) {
   EXPECT_THAT(report.review, Contains(HasSubstr("takes /etc/pg/main.conf")));
   EXPECT_THAT(report.review, Contains(HasSubstr("hba_file was /etc/pg/hba.conf")));
   EXPECT_THAT(report.start_commands.back(), HasSubstr("config_file=/etc/pg/main.conf"));
+}
+
+TEST_F(RecoveryTest, RefusesAFileThatATablespaceOfPostgresCannotHold) {
+  const auto location = directory_ / "fast here";
+  request_.tablespaces = {{"fast", location}};
+  content_["tablespace_map"] = bytes("16385 /srv/fast\n");
+  for (const auto* path : {"pg_tblspc/16385/cron.d/job", "pg_tblspc/16385/PG_17_202406281/5/99",
+                           "pg_tblspc/16385/PG_18_202506291x/5/99", "pg_tblspc/16385"}) {
+    auto content = content_;
+    content[path] = bytes("row");
+    auto record = take_backup(content);
+    record.tablespaces = {{16385, "fast", "/srv/fast"}};
+    EXPECT_THAT([&] { recover(record); }, ThrowsMessage<Corruption>(HasSubstr("PG_18_"))) << path;
+    EXPECT_FALSE(fs::exists(location) || fs::exists(destination_)) << path;
+  }
+}
+
+TEST_F(RecoveryTest, RootWritesToNoPlaceThatTheServerChose) {
+  if (::geteuid() != 0) GTEST_SKIP() << "another user writes only where he may";
+  const auto location = (directory_ / "fast").native();
+  content_["tablespace_map"] = bytes("16385 " + location + "\n");
+  content_["pg_tblspc/16385/PG_18_202506291/5/99"] = bytes("row");
+  auto record = take_backup(content_);
+  record.tablespaces = {{16385, "fast", location}};
+  EXPECT_THAT([&] { recover(record); }, ThrowsMessage<Refused>(HasSubstr("--tablespace 16385:" + location)));
+  EXPECT_FALSE(fs::exists(location) || fs::exists(destination_));
+  request_.tablespaces = {{"16385", location}};
+  recover(record);
+  EXPECT_TRUE(fs::exists(location + "/PG_18_202506291/5/99"));
+}
+
+TEST_F(RecoveryTest, ABackupIsNotDeletedWhileItIsRecovered) {
+  const auto record = take_backup(content_);
+  bool tried = false;
+  progress_.on_progress = [&] {
+    tried = true;
+    EXPECT_THROW(store::BackupClaim(layout_, record.id), Busy);
+  };
+  carry_out(make_plan(request_, gather_facts(layout_)), repository_, layout_, progress_, {});
+  EXPECT_TRUE(tried);
+  EXPECT_NO_THROW(store::BackupClaim(layout_, record.id));
 }
 
 TEST_F(RecoveryTest, DeliversALargeFileOnce) {
