@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "catalog/io/file.h"
+#include "catalog/io/user.h"
 #include "server/fleet.h"
 #include "server/live_checks.h"
+#include "server/repository_files.h"
 #include "server/stored_checks.h"
 
 namespace pgkeep::server {
@@ -60,6 +63,32 @@ Check check_space(const Config& config) {
   return check;
 }
 
+std::string owner_name(const std::filesystem::path& path) {
+  struct ::stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? io::user_name(status.st_uid) : "OWNER";
+}
+
+Check check_repository_files(const store::Repository& repository, const store::ServerLayout& layout) {
+  Check check{.name = "repository_files",
+              .label = "owner of files",
+              .finding = "everything belongs to the owner of the repository"};
+  try {
+    const auto problems = find_unusable_files(repository, layout);
+    if (problems.empty()) return check;
+    check.finding = problems.front();
+    if (problems.size() > 1) check.finding += fmt::format(", and {} more", problems.size() - 1);
+    check.hint = fmt::format(
+        "as root: `chown -R --no-dereference {0} {1}` and `chmod -R go-w {1}`; put what a symbolic link "
+        "points to "
+        "in its place",
+        owner_name(repository.root()), repository.root().native());
+  } catch (const Error& error) {
+    check.finding = error.what();
+  }
+  check.result = Check::Result::failed;
+  return check;
+}
+
 }  // namespace
 
 std::vector<Check> check_server(const Config& config, const ServerConfig& server,
@@ -72,6 +101,7 @@ std::vector<Check> check_server(const Config& config, const ServerConfig& server
   if (repository) {
     checks.push_back(check_space(config));
     layout = repository->server(server.name);
+    checks.push_back(check_repository_files(*repository, *layout));
   }
   const auto live = check_live_server(server, layout, daemon, checks, stop);
   if (layout) check_stored(server, *layout, live, checks);

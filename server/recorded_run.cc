@@ -2,8 +2,10 @@
 
 #include <cerrno>
 #include <optional>
+#include <unistd.h>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "catalog/server_catalog.h"
 
@@ -12,6 +14,12 @@ namespace {
 
 using catalog::RunOutcome;
 using Warn = std::function<void(const std::string&)>;
+
+/// Root leaves another user's index alone: it reads the journal by itself when it is opened the next time.
+bool may_write_index(const store::ServerLayout& layout) {
+  struct stat status {};
+  return ::geteuid() != 0 || ::stat(layout.root().c_str(), &status) != 0 || status.st_uid == 0;
+}
 
 class RecordedRun {
  public:
@@ -48,7 +56,7 @@ void RecordedRun::end(RunOutcome outcome, const std::string& error, const Json& 
     journal_.end(
         *run_, outcome, error,
         details.is_null() ? std::string() : details.dump(-1, ' ', false, Json::error_handler_t::replace));
-    catalog::ServerCatalog::open(layout_).put_run(*run_);
+    if (may_write_index(layout_)) catalog::ServerCatalog::open(layout_).put_run(*run_);
   } catch (const Error& failure) {
     (*warn_)(fmt::format("the end of {} could not be recorded: {}", run_ ? run_->id : "this " + kind_,
                          failure.what()));
