@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "catalog/set_aside_line.h"
+#include "catalog/wal_continuity.h"
+
 namespace pgkeep::catalog {
 namespace {
 
@@ -110,7 +113,13 @@ std::optional<RecoveryWindow> read_recovery_window(ServerCatalog& index, const W
     if (const auto contents = read_wal_contents(archive, segment, end))
       partials.push_back({segment, end, contents->commits});
   }
-  return examine_recovery_window(index.backups(), index.segments(), partials, wal.histories,
+  auto backups = index.backups();
+  keep_only_own(archive.layout(), backups);
+  auto segments = index.segments();
+  // What was pushed of a later timeline does not make it the newest.
+  if (const auto newest = newest_timeline(wal))
+    std::erase_if(segments, [&](const SegmentRow& row) { return row.segment.timeline > *newest; });
+  return examine_recovery_window(backups, segments, partials, wal.histories,
                                  archive.identity().wal_segment_size);
 }
 

@@ -18,6 +18,7 @@
 #include "catalog/postgres/backup_label.h"
 #include "catalog/postgres/backup_manifest.h"
 #include "catalog/postgres/control_file.h"
+#include "catalog/set_aside_line.h"
 #include "catalog/wal_verification.h"
 #include "catalog/work_queue.h"
 
@@ -206,7 +207,8 @@ VerificationReport Verification::run() {
       attempt(kControl, [&] { check_control(*backup); });
     }
     attempt("", [&] {
-      report_.wal_segments = verify_wal(layout_, *record, jobs_, findings_,
+      const auto own = layout_of_backup(layout_, read_set_aside_lines(layout_), record->id);
+      report_.wal_segments = verify_wal(own, *record, jobs_, findings_,
                                         [&](auto done, auto total) { tick("checking WAL", done, total); });
     });
     mark_damaged();

@@ -10,6 +10,7 @@
 #include "catalog/identity.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/set_aside_line.h"
 #include "recover/plan.h"
 #include "recover/plan_time.h"
 #include "recover/wal_delivery.h"
@@ -168,6 +169,7 @@ RecoveryFacts gather_facts(const store::ServerLayout& layout) {
 
   RecoveryFacts facts;
   facts.backups = std::move(listing.backups);
+  catalog::keep_only_own(layout, facts.backups);
   facts.damaged_backups = std::move(listing.damaged);
   facts.wal_segment_size = identity->wal_segment_size;
   read_wal(archive, facts);

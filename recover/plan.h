@@ -100,7 +100,8 @@ struct RecoveryFacts {
 /// timeline. NotFound when there is no backup.
 RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& facts);
 
-/// Reads the facts from the files of the repository (not from the index). Throws NotFound when the repository
+/// Reads the facts from the files of the repository (not from the index): the WAL and the backups of the
+/// layout's line. Throws NotFound when the repository
 /// knows nothing of the server.
 RecoveryFacts gather_facts(const store::ServerLayout& layout);
 

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "catalog/io/error.h"
+#include "catalog/set_aside_line.h"
 #include "server/suggestion.h"
 
 namespace pgkeep::server {
@@ -39,6 +40,16 @@ const store::BackupRecord& choose_backup(std::span<const store::BackupRecord> ba
   for (const auto* backup : found) candidates.push_back(backup->id.to_string());
   throw UsageError(fmt::format("'{}' is the beginning of {} backups of server {}: {}; give more of the id",
                                wanted, found.size(), server, fmt::join(candidates, ", ")));
+}
+
+store::ServerLayout layout_for_backup(const store::ServerLayout& layout, std::string_view wanted,
+                                      std::string_view server) {
+  const auto lines = catalog::read_set_aside_lines(layout);
+  auto backups = store::list_backup_records(layout).backups;
+  if (lines.empty() || backups.empty()) return layout;
+  catalog::sort_by_line(lines, backups);
+  const auto& backup = wanted == kAutomaticChoice ? backups.back() : choose_backup(backups, wanted, server);
+  return catalog::layout_of_backup(layout, lines, backup.id);
 }
 
 }  // namespace pgkeep::server

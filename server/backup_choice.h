@@ -18,4 +18,9 @@ const store::BackupRecord& choose_backup(std::span<const store::BackupRecord> ba
 /// target".
 inline constexpr std::string_view kAutomaticChoice = "auto";
 
+/// The layout with the WAL that a wanted backup is recovered with: that of the line it belongs to. `auto`
+/// means the current line, or, while that has no backup, the one that was set aside last and has one.
+store::ServerLayout layout_for_backup(const store::ServerLayout& layout, std::string_view wanted,
+                                      std::string_view server);
+
 }  // namespace pgkeep::server

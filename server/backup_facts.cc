@@ -55,11 +55,13 @@ std::string last_wal(const store::BackupRecord& backup) {
   return postgres::WalSegment::ending(backup.end, backup.wal_segment_size).name(backup.wal_segment_size);
 }
 
-std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& hole) {
+std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& hole,
+                    std::optional<unsigned> line) {
   std::string text;
   const auto add = [&](std::string_view remark) {
     text += fmt::format("{}{}", text.empty() ? "" : "; ", remark);
   };
+  if (line) add(fmt::format("of line {}, set aside", *line));
   if (backup.checksum_failures > 0) add(fmt::format("checksum failures: {}", backup.checksum_failures));
   if (hole) add(fmt::format("WAL ends at {} (hole)", hole->to_string()));
   if (backup.from_standby) add("from standby");

@@ -20,8 +20,9 @@ std::string first_wal(const store::BackupRecord& backup);
 std::string last_wal(const store::BackupRecord& backup);
 
 /// "checksum failures: 3", "from standby", "WAL ends at 0/5000000 (hole)": what deserves a look, empty when
-/// nothing does. `hole`: see first_missing().
-std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& hole = {});
+/// nothing does. `hole`: see first_missing(); `line`: it belongs to one that was set aside.
+std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& hole = {},
+                    std::optional<unsigned> line = {});
 
 /// Stored bytes of the complete segments from the start of backups[i] to the start of the next one, or to the
 /// end for the last: what the WAL between them takes. Backups and segments as the index lists them.

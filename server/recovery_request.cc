@@ -82,7 +82,7 @@ void set_tablespaces(const Arguments& arguments, recover::RecoveryRequest& reque
 }
 
 void set_wal(const Arguments& arguments, const ServerConfig& server, const std::filesystem::path& config_file,
-             recover::RecoveryRequest& request) {
+             std::optional<unsigned> line, recover::RecoveryRequest& request) {
   const auto command = arguments.value("--get-wal-command");
   const bool get_wal = arguments.flag("--get-wal", "--no-get-wal").value_or(false);
   if (command && !get_wal) throw UsageError("--get-wal-command: goes with --get-wal");
@@ -91,6 +91,12 @@ void set_wal(const Arguments& arguments, const ServerConfig& server, const std::
   if (command) {
     if (command->find("%f") == command->npos || command->find("%p") == command->npos)
       throw UsageError("--get-wal-command: must hold %f (the file's name) and %p (where to put it)");
+    if (line && command->find("--line") == command->npos) {
+      throw UsageError(fmt::format(
+          "--get-wal-command: the backup belongs to line {}, which was set aside; get-wal finds its WAL "
+          "with `--line {}`",
+          *line, *line));
+    }
     request.get_wal_command = *command;
     return;
   }
@@ -102,14 +108,15 @@ void set_wal(const Arguments& arguments, const ServerConfig& server, const std::
                     server.name));
   }
   request.get_wal_command =
-      local_get_wal_command(std::filesystem::read_symlink("/proc/self/exe"), config_file, server.name);
+      local_get_wal_command(std::filesystem::read_symlink("/proc/self/exe"), config_file, server.name, line);
 }
 
 }  // namespace
 
 recover::RecoveryRequest make_recovery_request(const Arguments& arguments, const ServerConfig& server,
                                                std::span<const store::BackupRecord> backups,
-                                               const std::filesystem::path& config_file) {
+                                               const std::filesystem::path& config_file,
+                                               std::optional<unsigned> line) {
   recover::RecoveryRequest request;
   request.server = server.name;
   const store::BackupRecord* backup = nullptr;
@@ -131,14 +138,16 @@ recover::RecoveryRequest make_recovery_request(const Arguments& arguments, const
   set_action(arguments, request.target);
   request.standby = arguments.has("--standby-mode");
   set_tablespaces(arguments, request);
-  set_wal(arguments, server, config_file, request);
+  set_wal(arguments, server, config_file, line, request);
   request.jobs = static_cast<unsigned>(arguments.number("--jobs", 1, kMostJobs).value_or(0));
   return request;
 }
 
 std::string local_get_wal_command(const std::filesystem::path& program,
-                                  const std::filesystem::path& config_file, const std::string& server) {
-  return fmt::format("{} -q -c {} get-wal {} %f %p", word(program), word(config_file), server);
+                                  const std::filesystem::path& config_file, const std::string& server,
+                                  std::optional<unsigned> line) {
+  return fmt::format("{} -q -c {} get-wal {}{} %f %p", word(program), word(config_file),
+                     line ? fmt::format("--line {} ", *line) : "", server);
 }
 
 }  // namespace pgkeep::server

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -10,15 +11,18 @@
 
 namespace pgkeep::server {
 
-/// What the operator of `recover` asked for, from the options. `backups` are the server's, oldest first.
-/// Throws UsageError for options that do not go together, NotFound for a backup that is not there.
+/// What the operator of `recover` asked for, from the options. `backups` are those of one line of the
+/// server, oldest first; `line`: its number when it was set aside. Throws UsageError for options that do not
+/// go together, NotFound for a backup that is not there.
 recover::RecoveryRequest make_recovery_request(const Arguments& arguments, const ServerConfig& server,
                                                std::span<const store::BackupRecord> backups,
-                                               const std::filesystem::path& config_file);
+                                               const std::filesystem::path& config_file,
+                                               std::optional<unsigned> line = {});
 
 /// restore_command for this host: this program's own path and the configuration's, quoted for the shell and
 /// for PostgreSQL's percent signs.
 std::string local_get_wal_command(const std::filesystem::path& program,
-                                  const std::filesystem::path& config_file, const std::string& server);
+                                  const std::filesystem::path& config_file, const std::string& server,
+                                  std::optional<unsigned> line = {});
 
 }  // namespace pgkeep::server

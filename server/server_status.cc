@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/set_aside_line.h"
 #include "catalog/wal_conflicts.h"
 #include "server/fleet.h"
 #include "server/stored_records.h"
@@ -36,6 +37,7 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
   StoredRecords records(status.config, layout, out);
   status.wal_stored_bytes = records.wal_stored_bytes();
   status.backups = records.backups();
+  catalog::keep_only_own(layout, status.backups);
   status.last_failed = last_unmended_failure(records.runs(kRunsToLookAt));
   status.wal_conflicts = catalog::WalConflicts(archive).count_open();
   status.alarms = late_alarms(layout);

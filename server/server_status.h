@@ -30,7 +30,7 @@ struct ServerStatus {
   std::vector<catalog::Event> alarms;  // what happened to its WAL of late, newest first
   postgres::WalSegmentSize wal_segment_size;
   std::uint64_t wal_stored_bytes = 0;
-  std::vector<store::BackupRecord> backups;       // oldest first
+  std::vector<store::BackupRecord> backups;       // of the current line, oldest first
   std::optional<catalog::RunRecord> last_failed;  // unless a later run of its kind succeeded
 };
 

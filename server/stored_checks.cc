@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "catalog/set_aside_line.h"
 #include "catalog/store/backup_record.h"
 #include "catalog/wal_conflicts.h"
 #include "server/fleet.h"
@@ -130,7 +131,8 @@ Check check_lag(const WalFacts& wal, const LiveFacts& live, postgres::WalSegment
 void check_stored(const ServerConfig& server, const store::ServerLayout& layout,
                   const std::optional<LiveFacts>& live, std::vector<Check>& checks) {
   try {
-    const auto listing = store::list_backup_records(layout);
+    auto listing = store::list_backup_records(layout);
+    catalog::keep_only_own(layout, listing.backups);
     checks.push_back(check_backups(server, listing));
     if (!is_known(layout)) return;
     auto archive = open_archive(server, layout);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/set_aside_line.h"
 #include "server/fleet.h"
 
 namespace pgkeep::server {
@@ -14,6 +15,8 @@ namespace {
 bool only_not_writable(const StorageError& error) {
   return error.cause() == EROFS || error.cause() == EACCES || error.cause() == EPERM || error.out_of_space();
 }
+
+}  // namespace
 
 std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& archive) {
   const auto size = archive.identity().wal_segment_size;
@@ -33,8 +36,6 @@ std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& ar
   return rows;
 }
 
-}  // namespace
-
 StoredRecords::StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Output& out)
     : layout_(layout) {
   try {
@@ -52,7 +53,9 @@ StoredRecords::StoredRecords(const ServerConfig& server, const store::ServerLayo
 }
 
 std::vector<store::BackupRecord> StoredRecords::backups() {
-  return index_ ? index_->backups() : backups_;
+  auto backups = index_ ? index_->backups() : backups_;
+  catalog::sort_by_line(catalog::read_set_aside_lines(layout_), backups);
+  return backups;
 }
 
 std::vector<catalog::SegmentRow> StoredRecords::segments() {

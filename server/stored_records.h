@@ -18,7 +18,8 @@ class StoredRecords {
   /// on without the index.
   StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Output& out);
 
-  std::vector<store::BackupRecord> backups();   // oldest first
+  /// Oldest first, those of lines that were set aside before all others.
+  std::vector<store::BackupRecord> backups();
   std::vector<catalog::SegmentRow> segments();  // by timeline and number; without times from files
   std::vector<catalog::RunRecord> runs(std::size_t newest);  // newest first
   std::uint64_t wal_stored_bytes();
@@ -31,5 +32,8 @@ class StoredRecords {
   std::vector<store::BackupRecord> backups_;  // without the index, like the next
   std::vector<catalog::SegmentRow> segments_;
 };
+
+/// The complete segments as the files tell, without times.
+std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& archive);
 
 }  // namespace pgkeep::server

@@ -9,6 +9,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
+#include "catalog/set_aside_line.h"
 #include "streaming/back_off.h"
 #include "streaming/server_advice.h"
 #include "streaming/wal_session.h"
@@ -74,8 +75,9 @@ void WalReceiver::run(const std::stop_token& stop) {
       check_slot_name(settings_.slot);
       if (!lock) {  // a full disk may have no room even for the lock's file
         layout_.make();
-        lock = std::make_unique<io::FileLock>(
-            io::FileLock::acquire(layout_.receiver_lock(), settings_.purpose));
+        lock =
+            std::make_unique<io::FileLock>(io::FileLock::acquire(layout_.receiver_lock(), settings_.purpose));
+        catalog::finish_setting_aside(layout_);
       }
       receive(stop);
     } catch (const Interrupted&) {

@@ -12,6 +12,13 @@ constexpr std::size_t kShownDigits = 16;
 
 }  // namespace
 
+ServerLayout ServerLayout::of_line(unsigned number) const {
+  ServerLayout layout(root_);
+  layout.line_ = number;
+  layout.line_folder_ = lines() / std::to_string(number);
+  return layout;
+}
+
 std::filesystem::path ServerLayout::partial(const postgres::WalSegment& segment,
                                             postgres::WalSegmentSize size) const {
   return wal_streaming() / (segment.name(size) + ".partial");

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,14 +15,26 @@ namespace pgkeep::store {
 enum class PackKind : std::uint8_t { full = 1, delta = 2 };
 
 /// Where everything of one server lies; nobody else joins path pieces. See docs/repository-format.md.
+///
+/// WAL and the events about it are those of one line: of the current one, or with of_line() of one that was
+/// set aside (catalog/set_aside_line.h). All else is the same for every line.
 class ServerLayout {
  public:
-  explicit ServerLayout(std::filesystem::path root) : root_(std::move(root)) {}
+  explicit ServerLayout(std::filesystem::path root) : root_(std::move(root)), line_folder_(root_) {}
   const std::filesystem::path& root() const noexcept { return root_; }
+  /// The same server with the WAL of a line that was set aside.
+  ServerLayout of_line(unsigned number) const;
+  /// Nothing for the current line.
+  std::optional<unsigned> line() const noexcept { return line_; }
+  std::filesystem::path lines() const { return root_ / "lines"; }
+  /// Of a line that was set aside.
+  std::filesystem::path line_record(unsigned number) const {
+    return of_line(number).line_folder_ / "line.json";
+  }
   std::filesystem::path identity() const { return root_ / "identity.json"; }
   std::filesystem::path index() const { return root_ / "catalog.db"; }
   std::filesystem::path run_journal() const { return root_ / "runs.jsonl"; }
-  std::filesystem::path event_journal() const { return root_ / "events.jsonl"; }
+  std::filesystem::path event_journal() const { return line_folder_ / "events.jsonl"; }
   std::filesystem::path made_slots() const { return root_ / "slot.json"; }
   std::filesystem::path stream_state() const { return root_ / "stream.json"; }
   std::filesystem::path suspects() const { return root_ / "suspects.json"; }
@@ -37,7 +50,7 @@ class ServerLayout {
   /// Held alone while something is added to the archive under wal/: by the stream's archiver, by put-wal.
   std::filesystem::path archive_lock() const { return root_ / "locks" / "archive"; }
 
-  std::filesystem::path wal() const { return root_ / "wal"; }
+  std::filesystem::path wal() const { return line_folder_ / "wal"; }
   std::filesystem::path wal_streaming() const { return wal() / "streaming"; }
   std::filesystem::path partial(const postgres::WalSegment& segment, postgres::WalSegmentSize size) const;
   /// Made ahead to become the next partial; counts for nothing (catalog::SpareSegment).
@@ -78,6 +91,8 @@ class ServerLayout {
 
  private:
   std::filesystem::path root_;
+  std::filesystem::path line_folder_;  // of what belongs to the line
+  std::optional<unsigned> line_;
 };
 
 }  // namespace pgkeep::store

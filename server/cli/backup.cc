@@ -56,27 +56,31 @@ void report(const store::BackupRecord& backup, Output& out) {
 
 }  // namespace
 
+Exit take_and_report(const Fleet& fleet, const ServerConfig& server, streaming::BackupJob job,
+                     const Invocation& invocation, Json& backups) {
+  refuse_beside_another(fleet.layout(server));
+  ConsoleProgress progress(invocation.out);
+  job.base_backup.progress = progress.draws_bar();
+  const auto backup = streaming::take_backup(fleet.repository(), job, progress, invocation.stop);
+  progress.clear();
+  report(backup, invocation.out);
+  backups.push_back(backup_json(backup));
+  if (backup.checksum_failures == 0) return Exit::ok;
+  invocation.out.failure(
+      fmt::format("{}: the server found damaged pages ({} checksum failures); the backup is kept and "
+                  "flagged, `pgkeep show-backup "
+                  "{} {}` says where",
+                  server.name, backup.checksum_failures, server.name, backup.id.to_string()));
+  return Exit::partly;
+}
+
 Exit run_backup(const Invocation& invocation) {
   const auto names = invocation.arguments.values("SERVER");
   const Fleet fleet(invocation.config_file, Fleet::Access::create, names);
   const auto servers = choose_servers(fleet.config(), names, true);
   auto backups = Json::array();
   const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
-    refuse_beside_another(fleet.layout(server));
-    auto job = make_job(server, invocation.arguments);
-    ConsoleProgress progress(invocation.out);
-    job.base_backup.progress = progress.draws_bar();
-    const auto backup = streaming::take_backup(fleet.repository(), job, progress, invocation.stop);
-    progress.clear();
-    report(backup, invocation.out);
-    backups.push_back(backup_json(backup));
-    if (backup.checksum_failures == 0) return Exit::ok;
-    invocation.out.failure(
-        fmt::format("{}: the server found damaged pages ({} checksum failures); the backup is kept and "
-                    "flagged, `pgkeep show-backup "
-                    "{} {}` says where",
-                    server.name, backup.checksum_failures, server.name, backup.id.to_string()));
-    return Exit::partly;
+    return take_and_report(fleet, server, make_job(server, invocation.arguments), invocation, backups);
   });
   invocation.out.data(std::move(backups));
   return exit;

@@ -1,10 +1,15 @@
 #pragma once
 
 #include "server/cli/positionals.h"
+#include "server/fleet.h"
+#include "streaming/take_backup.h"
 
 namespace pgkeep::server {
 
 Exit run_backup(const Invocation& invocation);
+/// Takes one backup, says how it went, and adds its record to `backups`. Exit::partly for damaged pages.
+Exit take_and_report(const Fleet& fleet, const ServerConfig& server, streaming::BackupJob job,
+                     const Invocation& invocation, Json& backups);
 
 inline constexpr std::array kBackupPositionals{kSomeServers};
 inline constexpr std::array kBackupOptions{

@@ -13,6 +13,7 @@
 #include "server/cli/list_files.h"
 #include "server/cli/list_servers.h"
 #include "server/cli/list_wal.h"
+#include "server/cli/new_line.h"
 #include "server/cli/put_wal.h"
 #include "server/cli/rebuild_catalog.h"
 #include "server/cli/receive_wal.h"
@@ -31,10 +32,11 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kBackup,         kCheck,       kCreateSlot, kDelete,      kDropSlot,          kGenerateDocs,
-    kGetWal,         kListBackups, kListFiles,  kListServers, kListWal,           kPutWal,
-    kRebuildCatalog, kReceiveWal,  kRecover,    kReload,      kReplicationStatus, kServe,
-    kShowBackup,     kShowServer,  kStatus,     kSwitchWal,   kVerifyBackup,      kWalConflicts,
+    kBackup,       kCheck,          kCreateSlot, kDelete,      kDropSlot,  kGenerateDocs,
+    kGetWal,       kListBackups,    kListFiles,  kListServers, kListWal,   kNewLine,
+    kPutWal,       kRebuildCatalog, kReceiveWal, kRecover,     kReload,    kReplicationStatus,
+    kServe,        kShowBackup,     kShowServer, kStatus,      kSwitchWal, kVerifyBackup,
+    kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 

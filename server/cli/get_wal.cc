@@ -12,6 +12,8 @@
 namespace pgkeep::server {
 namespace {
 
+constexpr std::uint64_t kMostLines = 1'000'000;
+
 /// pg_wal may be a symbolic link of the server's administrator.
 std::filesystem::path resolve_new_file(const std::filesystem::path& path) {
   const auto parent = path.parent_path();
@@ -37,7 +39,9 @@ recover::WalAnswer deliver(const catalog::WalArchive& archive, const Arguments& 
 Exit run_get_wal(const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::recover);
   const auto& server = fleet.server(invocation.arguments.required("SERVER"));
-  const auto archive = open_archive(server, fleet.layout(server));
+  const auto line = invocation.arguments.number("--line", 1, kMostLines);
+  const auto current = fleet.layout(server);
+  const auto archive = open_archive(server, line ? current.of_line(static_cast<unsigned>(*line)) : current);
   if (deliver(archive, invocation.arguments) == recover::WalAnswer::delivered) return Exit::ok;
   invocation.out.note(
       fmt::format("{}: not in the archive of {}", invocation.arguments.required("NAME"), server.name));

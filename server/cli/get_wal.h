@@ -11,6 +11,9 @@ inline constexpr std::array kGetWalPositionals{
     Positional{"NAME", "the WAL file, as PostgreSQL names it (`%f`)"},
     Positional{"FILE", "where to put it (`%p`); without it, standard output", Arity::optional},
 };
+inline constexpr std::array kGetWalOptions{
+    Option{"--line", "N", "of a line of WAL that was set aside (`new-line`), as list-backups names it"},
+};
 inline constexpr std::array kGetWalExamples{
     Example{"get-wal main 00000001000000000000002A /tmp/segment", "one segment, decompressed and checked"},
     Example{"get-wal main %f %p",
@@ -34,6 +37,7 @@ inline constexpr Command kGetWal{
         "%p'`. A connection "
         "that fails ends with ssh's 255, which PostgreSQL also reads as a failure.",
     .positionals = kGetWalPositionals,
+    .options = kGetWalOptions,
     .examples = kGetWalExamples,
     .run = run_get_wal,
     .for_postgres = true,

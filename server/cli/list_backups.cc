@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/units.h"
+#include "catalog/set_aside_line.h"
 #include "server/backup_facts.h"
 #include "server/fleet.h"
 #include "server/stored_records.h"
@@ -18,16 +19,17 @@ class Listing {
   explicit Listing(bool minimal) : minimal_(minimal) {}
 
   void add(const ServerConfig& server, const store::BackupRecord& backup, std::uint64_t wal_bytes,
-           const std::optional<postgres::Lsn>& hole, Output& out) {
+           const std::optional<postgres::Lsn>& hole, std::optional<unsigned> line, Output& out) {
     auto json = backup_json(backup);
     json["status"] = kDone;
     json["wal_bytes_to_next"] = wal_bytes;
     json["wal_hole_lsn"] = hole ? Json(hole->to_string()) : Json();
+    json["line"] = line ? Json(*line) : Json();
     json_.push_back(std::move(json));
     if (minimal_) out.fact(backup.id.to_string());
     table_.add({server.name, backup.id.to_string(), io::format_time(backup.ended),
                 io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)),
-                io::format_bytes(wal_bytes), remarks(backup, hole)});
+                io::format_bytes(wal_bytes), remarks(backup, hole, line)});
   }
 
   void add(const ServerConfig& server, const UnfinishedBackup& backup) {
@@ -56,6 +58,23 @@ class Listing {
   Json json_ = Json::array();
 };
 
+std::vector<store::BackupRecord> own_of(const store::ServerLayout& layout,
+                                        std::vector<store::BackupRecord> backups) {
+  catalog::keep_only_own(layout, backups);
+  return backups;
+}
+
+/// The backups of one line with what its WAL says of them. `segments`: of the line's archive.
+void add_backups(const ServerConfig& server, const store::ServerLayout& layout,
+                 const std::vector<store::BackupRecord>& backups,
+                 const std::vector<catalog::SegmentRow>& segments, Listing& listing, Output& out) {
+  const auto archive = open_archive(server, layout);
+  const auto wal = wal_to_next(backups, segments);
+  const auto stored = read_wal_facts(archive);
+  for (std::size_t i = 0; i < backups.size(); ++i)
+    listing.add(server, backups[i], wal[i], hole_behind(archive, stored, backups[i]), layout.line(), out);
+}
+
 }  // namespace
 
 Exit run_list_backups(const Invocation& invocation) {
@@ -67,11 +86,12 @@ Exit run_list_backups(const Invocation& invocation) {
     if (!is_known(layout)) return Exit::ok;
     StoredRecords records(server, layout, invocation.out);
     const auto backups = records.backups();
-    const auto wal = wal_to_next(backups, records.segments());
-    const auto archive = open_archive(server, layout);
-    const auto stored = read_wal_facts(archive);
-    for (std::size_t i = 0; i < backups.size(); ++i)
-      listing.add(server, backups[i], wal[i], hole_behind(archive, stored, backups[i]), invocation.out);
+    for (const auto& line : catalog::read_set_aside_lines(layout)) {
+      const auto aside = layout.of_line(line.number);
+      add_backups(server, aside, own_of(aside, backups), segments_in_files(open_archive(server, aside)),
+                  listing, invocation.out);
+    }
+    add_backups(server, layout, own_of(layout, backups), records.segments(), listing, invocation.out);
     if (const auto unfinished = read_unfinished_backup(layout)) listing.add(server, *unfinished);
     return Exit::ok;
   });

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/set_aside_line.h"
 #include "server/fleet.h"
 #include "server/stored_records.h"
 #include "server/table_printer.h"
@@ -135,6 +136,23 @@ Json wal_json(const ServerConfig& server, const WalFacts& wal,
           {"gaps", std::move(gaps)}};
 }
 
+Json line_json(const catalog::SetAsideLine& line) {
+  return {{"number", line.number},
+          {"set_aside", json_time(line.at)},
+          {"why", line.why},
+          {"timeline", line.end ? Json(line.end->timeline.value()) : Json()},
+          {"end_lsn", line.end ? Json(line.end->lsn.to_string()) : Json()},
+          {"backups", line.backups.size()}};
+}
+
+std::string describe(const catalog::SetAsideLine& line) {
+  return fmt::format("line {}, set aside {}{}, with {}: {}", line.number, io::format_time(line.at),
+                     line.end ? fmt::format(" at {} of timeline {}", line.end->lsn.to_string(),
+                                            line.end->timeline.to_string())
+                              : "",
+                     counted(line.backups.size(), "backup"), line.why);
+}
+
 Json list(const ServerConfig& server, const store::ServerLayout& layout, const Invocation& invocation) {
   auto& out = invocation.out;
   const auto archive = open_archive(server, layout);
@@ -149,6 +167,11 @@ Json list(const ServerConfig& server, const store::ServerLayout& layout, const I
                            : std::string("no WAL")));
   print_ranges(wal, segments, out);
   auto json = wal_json(server, wal, segments);
+  json["lines"] = Json::array();
+  for (const auto& line : catalog::read_set_aside_lines(layout)) {
+    out.fact("  " + describe(line));
+    json["lines"].push_back(line_json(line));
+  }
   if (invocation.arguments.has("--segments")) {
     print_segments(segments, size, out);
     json["segments"] = segments_json(segments, size);
@@ -179,7 +202,8 @@ Exit run_list_wal(const Invocation& invocation) {
       data.push_back({{"server", server.name},
                       {"ranges", Json::array()},
                       {"joints", Json::array()},
-                      {"gaps", Json::array()}});
+                      {"gaps", Json::array()},
+                      {"lines", Json::array()}});
     }
     return Exit::ok;
   });

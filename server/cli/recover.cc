@@ -4,6 +4,7 @@
 
 #include "recover/recovery.h"
 #include "recover/replay_notes.h"
+#include "server/backup_choice.h"
 #include "server/console_progress.h"
 #include "server/fleet.h"
 #include "server/recorded_run.h"
@@ -91,14 +92,21 @@ void print_plan(const recover::RecoveryPlan& plan, const recover::RecoveryPrevie
 Exit run_recover(const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::recover);
   const auto& server = fleet.server(invocation.arguments.required("SERVER"));
-  const auto layout = fleet.layout(server);
-  if (!is_known(layout)) throw NotFound(fmt::format("nothing is stored for server {} yet", server.name));
+  const auto current = fleet.layout(server);
+  if (!is_known(current)) throw NotFound(fmt::format("nothing is stored for server {} yet", server.name));
+  const auto layout = layout_for_backup(current, invocation.arguments.required("BACKUP"), server.name);
   auto facts = recover::gather_facts(layout);
   const auto request =
-      make_recovery_request(invocation.arguments, server, facts.backups, fleet.config().file);
+      make_recovery_request(invocation.arguments, server, facts.backups, fleet.config().file, layout.line());
   recover::add_commit_times(layout, request, facts);
   auto plan = recover::make_plan(request, facts);
   recover::add_replay_notes(recover::read_replay_notes(layout, facts, plan), facts.backups, plan);
+  if (layout.line()) {
+    plan.remarks.push_back(
+        fmt::format("the backup belongs to line {}, which was set aside: what is recovered is a history that "
+                    "the server has left",
+                    *layout.line()));
+  }
   auto data = plan_json(plan);
   if (invocation.arguments.has("--dry-run")) {
     ConsoleProgress progress(invocation.out);

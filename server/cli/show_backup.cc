@@ -1,7 +1,11 @@
 #include "server/cli/show_backup.h"
 
+#include <algorithm>
+#include <span>
+
 #include <fmt/format.h>
 
+#include "catalog/set_aside_line.h"
 #include "server/backup_choice.h"
 #include "server/backup_facts.h"
 #include "server/fleet.h"
@@ -70,6 +74,20 @@ void add_lists(FactPrinter& facts, const store::BackupRecord& backup) {
   if (!notices.empty()) facts.add("server said", notices);
 }
 
+void add_line(FactPrinter& facts, std::span<const catalog::SetAsideLine> lines, unsigned number) {
+  const auto& line = *std::ranges::find(lines, number, &catalog::SetAsideLine::number);
+  facts.add("line", fmt::format("{}, set aside {}: {}", number, io::format_time(line.at), line.why));
+}
+
+/// Stored bytes from the backup to the next one of its line. `segments`: of that line.
+std::uint64_t wal_from(const store::BackupRecord& backup, std::vector<store::BackupRecord> backups,
+                       const store::ServerLayout& own_layout,
+                       const std::vector<catalog::SegmentRow>& segments) {
+  catalog::keep_only_own(own_layout, backups);
+  const auto place = std::ranges::find(backups, backup.id, &store::BackupRecord::id);
+  return wal_to_next(backups, segments)[static_cast<std::size_t>(place - backups.begin())];
+}
+
 /// The one that is being taken, when it is the one that is wanted.
 std::optional<UnfinishedBackup> choose_unfinished(const store::ServerLayout& layout,
                                                   const std::string& wanted) {
@@ -101,14 +119,17 @@ Exit run_show_backup(const Invocation& invocation) {
   StoredRecords records(server, layout, invocation.out);
   const auto backups = records.backups();
   const auto& backup = choose_backup(backups, invocation.arguments.required("BACKUP"), server.name);
-  const auto wal_bytes =
-      wal_to_next(backups, records.segments())[static_cast<std::size_t>(&backup - backups.data())];
-  const auto archive = open_archive(server, layout);
+  const auto lines = catalog::read_set_aside_lines(layout);
+  const auto own_layout = catalog::layout_of_backup(layout, lines, backup.id);
+  const auto archive = open_archive(server, own_layout);
+  const auto wal_bytes = wal_from(backup, backups, own_layout,
+                                  own_layout.line() ? segments_in_files(archive) : records.segments());
   const bool complete = has_its_wal(archive, backup);
   const auto hole = hole_behind(archive, read_wal_facts(archive), backup);
 
   FactPrinter facts;
   add_identity(facts, backup);
+  if (own_layout.line()) add_line(facts, lines, *own_layout.line());
   add_cost(facts, backup);
   add_wal(facts, backup, complete, wal_bytes);
   if (hole)
@@ -120,6 +141,7 @@ Exit run_show_backup(const Invocation& invocation) {
   auto json = backup_json(backup);
   json["status"] = kDone;
   json["wal_complete"] = complete;
+  json["line"] = own_layout.line() ? Json(*own_layout.line()) : Json();
   json["wal_bytes_to_next"] = wal_bytes;
   json["wal_hole_lsn"] = hole ? Json(hole->to_string()) : Json();
   invocation.out.data(std::move(json));

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "catalog/identity.h"
+#include "catalog/set_aside_line.h"
 #include "catalog/store/backup_record.h"
 
 namespace pgkeep::server {
@@ -18,7 +19,11 @@ const catalog::WalGap* gap_behind(const catalog::WalContinuity& wal, const postg
 std::optional<std::string> why_backup_is_needed(const store::ServerLayout& layout) {
   const auto identity = catalog::read_identity(layout);
   if (!identity) return std::nullopt;
-  const auto backups = store::list_backup_records(layout).backups;
+  auto backups = store::list_backup_records(layout).backups;
+  const bool had_some = !backups.empty();
+  catalog::keep_only_own(layout, backups);
+  if (backups.empty() && had_some)
+    return "the WAL that the backups need was set aside as a line of its own, and the new line has no backup";
   const auto newest =
       std::ranges::find(backups | std::views::reverse, identity->system, &store::BackupRecord::system);
   if (newest == backups.rend()) return std::nullopt;

@@ -88,6 +88,11 @@ TEST_F(RecoveryRequestTest, QuotesPathsForShellAndPostgres) {
             "'/opt/my tools/pgkeep' -q -c /etc/100%%/pgkeep.yaml get-wal main %f %p");
 }
 
+TEST_F(RecoveryRequestTest, AsksForTheWalOfALineThatWasSetAside) {
+  EXPECT_EQ(local_get_wal_command("/usr/bin/pgkeep", "/etc/pgkeep.yaml", "main", 2),
+            "/usr/bin/pgkeep -q -c /etc/pgkeep.yaml get-wal --line 2 main %f %p");
+}
+
 TEST_F(RecoveryRequestTest, RefusesWhatDoesNotGoTogether) {
   EXPECT_THAT(refusal({"--target-immediate", "--target-xid", "5"}), HasSubstr("give one target only"));
   EXPECT_THAT(refusal({"--target-action", "promote"}), HasSubstr("needs a target"));

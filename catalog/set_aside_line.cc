@@ -1,0 +1,186 @@
+#include "catalog/set_aside_line.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "catalog/event_journal.h"
+#include "catalog/identity.h"
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/postgres/number.h"
+#include "catalog/wal_archive.h"
+#include "catalog/wal_continuity.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+constexpr std::uint64_t kMaxBytes = 16u << 20;
+
+bool is_there(const std::filesystem::path& path) {
+  std::error_code error;
+  const bool there = std::filesystem::exists(path, error);
+  if (error) throw StorageError(error.value(), path, "look for");
+  return there;
+}
+
+std::string format(const SetAsideLine& line) {
+  auto backups = Json::array();
+  for (const auto& id : line.backups) backups.push_back(id.to_string());
+  const Json json{{"format", kFormat},
+                  {"set_aside", io::format_rfc3339(line.at)},
+                  {"why", line.why},
+                  {"timeline", line.end ? Json(line.end->timeline.value()) : Json()},
+                  {"end", line.end ? Json(line.end->lsn.to_string()) : Json()},
+                  {"backups", std::move(backups)}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+template <typename T>
+T require(std::optional<T> value) {
+  if (!value) throw std::invalid_argument("a value that cannot be");
+  return *std::move(value);
+}
+
+SetAsideLine parse(unsigned number, std::string_view text) {
+  const auto json = Json::parse(text);
+  if (json.at("format").get<int>() != kFormat) throw std::invalid_argument("an unknown format");
+  SetAsideLine line;
+  line.number = number;
+  line.at = require(io::parse_rfc3339(json.at("set_aside").get_ref<const std::string&>()));
+  line.why = json.at("why").get<std::string>();
+  if (!json.at("timeline").is_null()) {
+    line.end =
+        postgres::WalPosition{postgres::TimelineId(json.at("timeline").get<std::uint32_t>()),
+                              require(postgres::Lsn::parse(json.at("end").get_ref<const std::string&>()))};
+  }
+  for (const auto& id : json.at("backups"))
+    line.backups.push_back(require(store::BackupId::parse(id.get_ref<const std::string&>())));
+  return line;
+}
+
+SetAsideLine read_record(const store::ServerLayout& layout, unsigned number) {
+  const auto path = layout.line_record(number);
+  const auto damaged = [&path](const char* why) {
+    return Corruption(fmt::format(
+        "{}: cannot be understood ({}), and only it tells which backups belong to the WAL beside it; "
+        "bring it back from another copy of the repository",
+        path.native(), why));
+  };
+  try {
+    return parse(number, io::as_text(io::read_whole_file(path, kMaxBytes)));
+  } catch (const Json::exception& error) {
+    throw damaged(error.what());
+  } catch (const std::invalid_argument& error) {
+    throw damaged(error.what());
+  }
+}
+
+/// The numbers of the lines that have a record, sorted; also of one whose WAL was not moved yet.
+std::vector<unsigned> recorded_numbers(const store::ServerLayout& layout) {
+  std::vector<unsigned> numbers;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(layout.lines(), error), end; !error && at != end;
+       at.increment(error)) {
+    const auto number = postgres::parse_number<unsigned>(at->path().filename().native());
+    if (number && *number > 0 && is_there(layout.line_record(*number))) numbers.push_back(*number);
+  }
+  if (error && error != std::errc::no_such_file_or_directory)
+    throw StorageError(error.value(), layout.lines(), "list");
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+bool was_moved(const store::ServerLayout& layout, unsigned number) {
+  return is_there(layout.of_line(number).wal());
+}
+
+}  // namespace
+
+std::vector<SetAsideLine> read_set_aside_lines(const store::ServerLayout& layout) {
+  std::vector<SetAsideLine> lines;
+  for (const auto number : recorded_numbers(layout))
+    if (was_moved(layout, number)) lines.push_back(read_record(layout, number));
+  return lines;
+}
+
+std::optional<unsigned> line_of(std::span<const SetAsideLine> lines, const store::BackupId& backup) {
+  const auto has_it = [&backup](const SetAsideLine& line) {
+    return std::ranges::find(line.backups, backup) != line.backups.end();
+  };
+  const auto found = std::ranges::find_if(lines, has_it);
+  return found == lines.end() ? std::nullopt : std::optional(found->number);
+}
+
+store::ServerLayout layout_of_backup(const store::ServerLayout& layout, std::span<const SetAsideLine> lines,
+                                     const store::BackupId& backup) {
+  const auto line = line_of(lines, backup);
+  return line ? layout.of_line(*line) : layout;
+}
+
+void sort_by_line(std::span<const SetAsideLine> lines, std::vector<store::BackupRecord>& backups) {
+  constexpr auto kCurrent = std::numeric_limits<unsigned>::max();
+  std::ranges::stable_sort(backups, {},
+                           [&](const auto& backup) { return line_of(lines, backup.id).value_or(kCurrent); });
+}
+
+void keep_only_own(const store::ServerLayout& layout, std::vector<store::BackupRecord>& backups) {
+  const auto lines = read_set_aside_lines(layout);
+  std::erase_if(backups, [&](const auto& backup) { return line_of(lines, backup.id) != layout.line(); });
+}
+
+SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string& why) {
+  finish_setting_aside(layout);
+  const auto identity = read_identity(layout);
+  const auto wal = identity ? read_continuity(WalArchive(layout, *identity, 1)) : WalContinuity();
+  if (wal.ranges.empty())
+    throw Refused(fmt::format("{}: there is no WAL that could be set aside", layout.wal().native()));
+  auto backups = store::list_backup_records(layout).backups;
+  keep_only_own(layout, backups);
+
+  SetAsideLine line{.at = io::now(), .why = why, .end = wal.end, .backups = {}};
+  const auto numbers = recorded_numbers(layout);
+  line.number = numbers.empty() ? 1 : numbers.back() + 1;
+  for (const auto& backup : backups) line.backups.push_back(backup.id);
+  const auto record = layout.line_record(line.number);
+  io::make_directories(record.parent_path());
+  io::write_file_durably(record, io::as_bytes(format(line)));
+  finish_setting_aside(layout);
+  return line;
+}
+
+void finish_setting_aside(const store::ServerLayout& layout) {
+  const auto numbers = recorded_numbers(layout);
+  if (numbers.empty()) return;
+  const auto last = numbers.back();
+  const auto aside = layout.of_line(last);
+  if (!was_moved(layout, last)) {
+    // Where the WAL that was received last ended is that of the line that is no more.
+    io::remove_file(layout.stream_state());
+    // The WAL last: when it has gone, the line counts, and what the events say must have gone with it.
+    if (is_there(layout.event_journal()) && !is_there(aside.event_journal()))
+      io::rename_durably(layout.event_journal(), aside.event_journal());
+    io::rename_durably(layout.wal(), aside.wal());
+  }
+  layout.make();
+  if (is_there(layout.event_journal())) return;
+  const auto line = read_record(layout, last);
+  EventJournal(layout).append(
+      {io::now(),
+       EventKind::line_begun,
+       fmt::format("what was held{} was set aside as line {}: {}",
+                   line.end ? fmt::format(", up to {} of timeline {},", line.end->lsn.to_string(),
+                                          line.end->timeline.to_string())
+                            : "",
+                   last, line.why),
+       {}});
+}
+
+}  // namespace pgkeep::catalog

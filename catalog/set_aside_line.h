@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "catalog/io/units.h"
+#include "catalog/postgres/timeline.h"
+#include "catalog/store/backup_record.h"
+
+namespace pgkeep::catalog {
+
+/// One history of a server's WAL that was set aside because the server went on with another: its WAL is kept
+/// under ServerLayout::of_line(), and the backups that were taken on it are recovered with that WAL alone.
+///
+///     lines/<number>/line.json: {"format":1,"set_aside":RFC 3339,"why":…,"timeline":number or null,
+///                                "end":LSN or null,"backups":[id, …]}
+///     lines/<number>/wal, lines/<number>/events.jsonl: as those of the current line
+///
+/// Numbers begin with 1 and rise. The record is written first, and durable before anything is moved; the line
+/// counts from the moment on when its wal folder is there. What a kill leaves in between,
+/// finish_setting_aside() completes.
+struct SetAsideLine {
+  unsigned number = 0;
+  io::TimePoint at;
+  std::string why;
+  std::optional<postgres::WalPosition> end;  // of the newest WAL that was held
+  std::vector<store::BackupId> backups;      // that belong to it, also those that were deleted since
+};
+
+/// All that count, by number. Throws Corruption for a record that cannot be read: which backups are whose is
+/// not known then.
+std::vector<SetAsideLine> read_set_aside_lines(const store::ServerLayout& layout);
+
+/// Which line a backup belongs to; nothing: the current one.
+std::optional<unsigned> line_of(std::span<const SetAsideLine> lines, const store::BackupId& backup);
+
+/// The layout with the WAL that a backup is recovered with: that of its line.
+store::ServerLayout layout_of_backup(const store::ServerLayout& layout, std::span<const SetAsideLine> lines,
+                                     const store::BackupId& backup);
+
+/// Stable: those of lines that were set aside first, by number, and those of the current line last.
+void sort_by_line(std::span<const SetAsideLine> lines, std::vector<store::BackupRecord>& backups);
+
+/// Leaves only the backups of the layout's own line.
+void keep_only_own(const store::ServerLayout& layout, std::vector<store::BackupRecord>& backups);
+
+/// Sets the current line aside; the next WAL that is received begins a new one. The caller holds the server's
+/// receiver_lock() and writer_lock(). Durable when it returns. Throws Refused when there is no WAL.
+SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string& why);
+
+/// Completes what a kill has left of set_line_aside(). The caller holds the receiver_lock(). Cheap when there
+/// is nothing to do.
+void finish_setting_aside(const store::ServerLayout& layout);
+
+}  // namespace pgkeep::catalog
