@@ -95,11 +95,12 @@ void PartialSegment::refuse_conflict(io::ByteView bytes) const {
     file_.read_exactly_at(there, written_ - segment_.begin(size_) + done);
     const auto conflict = first_conflict(there, bytes.subspan(done, there.size()));
     if (!conflict) continue;
-    throw Corruption(fmt::format(
-        "{}: the server now sends other bytes at {} of timeline {} than it did before: it was "
-        "restored, rewound, or is another branch of the cluster. What was received is kept and "
-        "nothing was overwritten. If the server is right, move this file away; else correct the "
-        "conninfo, or keep that server under a new name",
+    throw OtherWal(fmt::format(
+        "{}: the server now sends other bytes at {} of timeline {} than it did before: it was put back to an "
+        "earlier state, or is another branch of the cluster. What was received is kept and nothing was "
+        "overwritten. If it is the right server, `pgkeep new-line` sets aside what is held and begins with a "
+        "new "
+        "backup. If not, correct the conninfo, then `pgkeep new-line --keep`",
         file_.path().native(), (written_ + (done + *conflict)).to_string(), segment_.timeline.to_string()));
   }
 }

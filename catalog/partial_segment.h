@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/units.h"
 #include "catalog/postgres/wal_segment.h"
@@ -10,6 +11,12 @@
 #include "catalog/store/layout.h"
 
 namespace pgkeep::catalog {
+
+/// The server sends other bytes than it did before at the same position: two histories of one timeline.
+class OtherWal : public Corruption {
+ public:
+  using Corruption::Corruption;
+};
 
 /// The WAL segment being received: wal/streaming/<24 hex>.partial, plain bytes, as long as the segment from
 /// the start (zeroes past what came), so that a position in the file is a position in the segment.

@@ -208,7 +208,9 @@ void WalArchive::require_same(const PartialSegment& partial, SegmentFileReader& 
       const auto& segment = partial.segment();
       throw Corruption(fmt::format(
           "{}: differs at {} from the same segment in the archive ({}): two branches of the cluster have "
-          "written timeline {}. Both files are kept; move away the one that is not wanted",
+          "written timeline {}. Both files are kept. If the server is right, `pgkeep new-line` sets aside "
+          "what is "
+          "held and begins with a new backup",
           partial.file().path().native(),
           (segment.begin(identity_.wal_segment_size) + offset + *conflict).to_string(),
           layout_.archived(segment, identity_.wal_segment_size).native(), segment.timeline.to_string()));

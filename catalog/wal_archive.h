@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct WalInventory {
   std::vector<postgres::WalSegment> segments;  // complete ones, sorted
   std::vector<postgres::WalSegment> partials;  // sorted
   std::map<postgres::TimelineId, postgres::TimelineHistory> histories;
+  /// Timelines with segments of which none came by the stream, as far as is known. What is pushed says
+  /// nothing of where the server is.
+  std::set<postgres::TimelineId> only_pushed;
   /// Complete segments joined to ranges, sorted by timeline and position.
   std::vector<WalRange> ranges(postgres::WalSegmentSize size) const;
 };
@@ -124,6 +128,7 @@ class WalArchive {
   void remove_archived(PartialSegment& partial) const;
   bool has_successor(const postgres::WalSegment& segment) const;
   void require_same(const PartialSegment& partial, SegmentFileReader& archived) const;
+  bool came_by_stream(const postgres::WalSegment& segment) const;
   postgres::Lsn held_to(const postgres::WalSegment& segment) const;
 
   store::ServerLayout layout_;

@@ -213,8 +213,8 @@ void WalConflicts::require_replaceable(const WalConflict& conflict, const Staged
   if (!at) return;
   throw Refused(fmt::format(
       "{}: differs at {} from what was received of that segment ({}), which the server was told is safe; "
-      "nothing was changed. If the pushed one is right nevertheless, stop receiving and move that file away "
-      "first",
+      "nothing was changed. If the pushed one is right nevertheless, what was received is another history: "
+      "`pgkeep new-line` sets it aside and begins with a new backup",
       conflict.name, (segment->begin(size) + *at).to_string(),
       archive_->layout().partial(*segment, size).native()));
 }
@@ -256,6 +256,13 @@ std::optional<SegmentFileHeader> WalConflicts::put_in_place(const std::string& n
       break;  // above
   }
   return std::nullopt;
+}
+
+void WalConflicts::replace_history(postgres::TimelineId timeline, const std::string& content) {
+  io::MemorySource source(io::as_bytes(content));
+  const auto replacement = StagedFile::receive(archive_->layout(), source, kMaxSmallWalFile);
+  put_former_aside(timeline.history_file(), replacement);  // safe beside before its place is taken
+  archive_->replace_history(timeline, content);
 }
 
 std::optional<SegmentFileHeader> WalConflicts::keep_pushed(const WalConflict& conflict) {

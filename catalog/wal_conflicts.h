@@ -66,6 +66,10 @@ class WalConflicts {
   /// when it is the history of a timeline of which WAL is here; nothing was changed then.
   std::optional<SegmentFileHeader> keep_pushed(const WalConflict& conflict);
 
+  /// Puts another history in the place of the stored one, which is kept aside if there is room; durable
+  /// before it returns. For one that turned out to be that of another branch before any WAL stood on it.
+  void replace_history(postgres::TimelineId timeline, const std::string& content);
+
  private:
   struct Copy {
     std::string name;

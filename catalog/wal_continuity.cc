@@ -225,20 +225,27 @@ std::optional<std::uint64_t> oldest_number(const WalInventory& wal, const Timeli
   return oldest;
 }
 
+/// True when the line ends on the timeline before the switch point that its server knows: asked for that
+/// timeline, it would send what is not of the line.
+bool is_cut_short(const TimelineHistory& line, TimelineId timeline) {
+  return line.end_of(timeline) != line.switch_point_of(timeline);
+}
+
 /// On which timeline a segment has to be asked for. That of a partial, so that what is here of the timeline
 /// comes to its end; but what is archived of one that was left in this segment is not received again.
 TimelineId timeline_to_ask(const WalInventory& wal, const TimelineHistory& line, std::uint64_t number,
                            WalSegmentSize size) {
   const WalSegment segment{line.timeline(), number};
   auto timeline = line.timeline_at(segment.begin(size));
-  while (std::ranges::binary_search(wal.segments, WalSegment{timeline, number})) {
-    const auto left = line.end_of(timeline);
-    if (!left) break;
+  while (const auto left = line.end_of(timeline)) {
+    const bool left_inside = *left < segment.end(size);
+    const bool archived = std::ranges::binary_search(wal.segments, WalSegment{timeline, number});
+    if (!archived && !(left_inside && is_cut_short(line, timeline))) break;
     timeline = line.timeline_at(*left);
   }
   for (const auto& partial : wal.partials) {
     if (partial.number == number && line.contains(partial.timeline) &&
-        partial.begin(size) < end_on(line, partial.timeline))
+        !is_cut_short(line, partial.timeline) && partial.begin(size) < end_on(line, partial.timeline))
       timeline = std::max(timeline, partial.timeline);
   }
   return timeline;
@@ -267,9 +274,8 @@ WalContinuity examine_continuity(const WalInventory& wal, std::span<const Partia
   const auto newest = newest_timeline(wal);
   if (!newest) return found;
   found.gaps = find_gaps(known_line(wal, *newest), found.ranges, events, size);
-  if (!found.ranges.empty() && found.ranges.back().timeline == *newest) {
-    found.end = {*newest, found.ranges.back().end};
-  }
+  for (const auto& range : found.ranges)
+    if (range.timeline == *newest) found.end = {*newest, range.end};
   return found;
 }
 
@@ -283,9 +289,19 @@ WalContinuity read_continuity(const WalArchive& archive) {
 
 std::optional<TimelineId> newest_timeline(const WalInventory& wal) {
   std::optional<TimelineId> newest;
-  if (!wal.segments.empty()) newest = wal.segments.back().timeline;
-  if (!wal.partials.empty()) newest = std::max(newest, std::optional(wal.partials.back().timeline));
+  if (!wal.partials.empty()) newest = wal.partials.back().timeline;
+  for (auto at = wal.segments.rbegin(); at != wal.segments.rend(); ++at) {
+    if (!wal.only_pushed.contains(at->timeline)) return std::max(newest, std::optional(at->timeline));
+  }
   return newest;
+}
+
+bool is_borne_out(const WalInventory& wal, TimelineId timeline) {
+  const auto stands_on_it = [&](const WalSegment& segment) {
+    if (wal.only_pushed.contains(segment.timeline)) return false;
+    return segment.timeline == timeline || known_line(wal, segment.timeline).contains(timeline);
+  };
+  return std::ranges::any_of(wal.partials, stands_on_it) || std::ranges::any_of(wal.segments, stands_on_it);
 }
 
 std::optional<ResumePoint> find_resume_point(const WalInventory& wal, const TimelineHistory& line,
@@ -306,6 +322,10 @@ std::optional<ResumePoint> find_resume_point(const WalInventory& wal, const Time
   const auto timeline = timeline_to_ask(wal, line, number, size);
   ResumePoint point{{timeline, WalSegment{timeline, number}.begin(size)}, std::nullopt};
   if (next != complete.end()) point.until = WalSegment{timeline, *next}.begin(size);
+  if (is_cut_short(line, timeline)) {
+    const auto last = begin_of_segment(line.end_of(timeline).value(), size);
+    point.until = std::min(point.until.value_or(last), last);
+  }
   return point;
 }
 

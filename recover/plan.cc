@@ -246,7 +246,7 @@ void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHisto
     plan.remarks.push_back(fmt::format("{}, behind the target: later WAL cannot be reached from this backup",
                                        what_is_missing(wal, facts)));
   }
-  for (const auto& [ancestor, end] : line.ancestors()) {
+  for (const auto& [ancestor, end, switch_point] : line.ancestors()) {
     const auto behind = last_behind(ancestor, end, facts);
     if (!behind) continue;
     plan.remarks.push_back(fmt::format(

@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <map>
 
+#include "catalog/wal_continuity.h"
+
 namespace pgkeep::recover {
 namespace {
 
 using postgres::Lsn;
 using postgres::TimelineHistory;
 using postgres::WalSegment;
+
+/// The end of what is held is known but for zeroes at its end, and a timeline may be left after a page
+/// header.
+constexpr std::uint64_t kUnknownTailBytes = 8192;
 
 /// A file of a segment, and up to where its bytes are those of the line.
 struct Candidate {
@@ -47,6 +53,16 @@ Candidates files_of_line(const TimelineHistory& line, const RecoveryFacts& facts
   return candidates;
 }
 
+/// The timeline that the line ends on went at least so far: servers left it there whose WAL is here.
+Lsn known_end(const TimelineHistory& line, const RecoveryFacts& facts) {
+  Lsn end;
+  for (const auto& [timeline, history] : facts.wal.histories) {
+    const auto left = history.switch_point_of(line.timeline());
+    if (left && catalog::is_borne_out(facts.wal, timeline)) end = std::max(end, *left);
+  }
+  return end;
+}
+
 }  // namespace
 
 WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn start) {
@@ -73,7 +89,7 @@ WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn 
 
   const auto missing = WalSegment::holding(found.end, size);
   const bool more_behind = candidates.upper_bound(missing.number) != candidates.end();
-  if (more_behind) found.missing = missing;
+  if (more_behind || known_end(line, facts) > found.end.lsn + kUnknownTailBytes) found.missing = missing;
   found.incomplete = candidates.contains(missing.number);
   return found;
 }

@@ -81,6 +81,9 @@ void WalSession::run() {
     // Durable before anything else is tried: it must not be accepted once it has passed what is held.
     if (found.range()) events_.report(catalog::EventKind::rolled_back, found.what(), found.range());
     throw;
+  } catch (const catalog::OtherWal& found) {
+    events_.report(catalog::EventKind::rolled_back, found.what());
+    throw;
   }
 }
 
@@ -137,9 +140,8 @@ void WalSession::take_line() {
     if (!node_.standby) events_.report(catalog::EventKind::split_brain, refused.what());
     throw;
   }
-  adopt_histories(node_.connection, line, intake_);
-  const auto newest = catalog::newest_timeline(intake_.archive().inventory());
-  if (newest) report_branch_left(peer, line.history, *newest, intake_.archive(), events_);
+  adopt_histories(node_.connection, line, intake_, events_);
+  report_branches_left(peer, line.history, intake_.archive(), events_);
   line_ = line.history;
 }
 
@@ -178,23 +180,17 @@ StreamStart WalSession::switch_timeline(const StreamStart& start, const StreamEn
   }
   const auto history = timeline_history(node_.connection, next.timeline);
   const auto line = postgres::TimelineHistory::parse(next.timeline, history.content);
-  if (line.end_of(from) != next.lsn) {
+  if (line.switch_point_of(from) != next.lsn) {
     throw ProtocolError(fmt::format(
         "{}: timeline {} is said to go on at {} of timeline {}, but {} says otherwise", peer,
         from.to_string(), next.lsn.to_string(), next.timeline.to_string(), next.timeline.history_file()));
   }
-  // Also when it can be seen here: only store_history() makes sure that it is durable before anything of the
-  // timeline is.
-  intake_.store_history(next.timeline, history.content);
-  const auto& archive = intake_.archive();
-  report_branch_left(peer, line, from, archive, events_);
+  // Also when it can be seen here: only this makes sure that it is durable before anything of the timeline
+  // is.
+  adopt_history(peer, next.timeline, history.content, intake_, events_);
+  if (next.timeline > line_->timeline()) report_branches_left(peer, line, intake_.archive(), events_);
   observer_->timeline_switched(from, next.timeline, next.lsn);
-  const auto segment = postgres::WalSegment::holding(next, archive.identity().wal_segment_size);
-  // What was reported on the old timeline may lie behind the fork, and the server must not hear less now.
-  return {{next.timeline, segment.begin(archive.identity().wal_segment_size)},
-          std::max({next.lsn, archive.partial_end(segment), start.report_from,
-                    end.received_to.value_or(postgres::Lsn()), slot_.restart_lsn.value_or(postgres::Lsn())}),
-          {}};
+  return start_after_switch(next, intake_.archive());
 }
 
 StreamStart WalSession::after_refusal(const StreamStart& start, const ServerError& error) {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/wal_conflicts.h"
 #include "streaming/cut_record.h"
 
 namespace pgkeep::streaming {
@@ -13,9 +14,20 @@ namespace {
 
 constexpr postgres::TimelineId kFirstTimeline{1};
 constexpr std::string_view kNoSuchFile = "58P01";
-constexpr std::string_view kKeepApart =
-    "What is here stays as it is, and nothing of that server was stored. If it is an old primary or was "
-    "restored to an earlier state, correct the conninfo; to keep it nevertheless, give it a new server name";
+
+std::string server_name(const catalog::WalArchive& archive) {
+  return archive.layout().root().filename().native();
+}
+
+std::string keep_apart(const catalog::WalArchive& archive) {
+  return fmt::format(
+      "What is here stays as it is, and nothing of that server was stored. If it is an old primary, correct "
+      "the "
+      "conninfo. If it was restored to an earlier state and is the right one, `pgkeep new-line {}` sets "
+      "aside what "
+      "is held and begins with a new backup; to keep both, give it a new server name",
+      server_name(archive));
+}
 
 /// The last segment of a timeline of which something is here, complete or not.
 std::optional<postgres::WalSegment> last_segment(const catalog::WalInventory& wal,
@@ -34,8 +46,45 @@ postgres::Lsn end_of_held(const catalog::WalArchive& archive, const postgres::Wa
                               : archive.partial_end(segment);
 }
 
-/// The end of what the stream brought of a timeline. What was pushed tells nothing of the server. A segment that
-/// was archived after a crash does not say that it came with the stream; then this is too early.
+/// What of a timeline of our own line `line` does not take up: from where it left that timeline, or from its
+/// beginning, to the end of what is held of it. What our line had left itself was told of then. Nothing when
+/// there is no whole record in it.
+std::optional<catalog::WalRange> part_left(const postgres::TimelineHistory& ours,
+                                           const postgres::TimelineHistory& line,
+                                           postgres::TimelineId timeline, const catalog::WalInventory& wal,
+                                           const catalog::WalArchive& archive) {
+  if (timeline == line.timeline()) return std::nullopt;
+  const auto last = last_segment(wal, timeline);
+  if (!last) return std::nullopt;
+  auto begin = postgres::Lsn();
+  for (const auto& ancestor : ours.ancestors())
+    if (ancestor.timeline < timeline) begin = ancestor.switch_point;
+  if (const auto left = line.end_of(timeline)) begin = std::max(begin, *left);
+  auto end = end_of_held(archive, *last);
+  if (const auto left = ours.end_of(timeline)) end = std::min(end, *left);
+  if (end <= begin || only_a_cut_record_follows(archive, {timeline, begin}, *last)) return std::nullopt;
+  return catalog::WalRange{timeline, begin, end};
+}
+
+void report_left(const std::string& peer, const postgres::TimelineHistory& line,
+                 const catalog::WalRange& left, EventReporter& events) {
+  const auto timeline = left.timeline.to_string();
+  const auto next = line.next_after(left.timeline);
+  const auto how = next ? fmt::format("left timeline {} at {} for timeline {}", timeline,
+                                      line.end_of(left.timeline)->to_string(), next->to_string())
+                        : fmt::format("is on timeline {}, which does not come from timeline {}",
+                                      line.timeline().to_string(), timeline);
+  events.report(
+      catalog::EventKind::branch_left,
+      fmt::format("{} {}, but WAL of timeline {} was received up to {}: what lies between is not on the "
+                  "server, and commits that it acknowledged may be among it. `pgkeep recover` with "
+                  "--target-tli {} reaches it",
+                  peer, how, timeline, left.end.to_string(), timeline),
+      left);
+}
+
+/// The end of what the stream brought of a timeline. What was pushed tells nothing of the server. A segment
+/// that was archived after a crash does not say that it came with the stream; then this is too early.
 std::optional<postgres::Lsn> end_of_streamed(const catalog::WalArchive& archive,
                                              postgres::TimelineId timeline) {
   const auto size = archive.identity().wal_segment_size;
@@ -82,19 +131,14 @@ void require_on_line(const std::string& peer, const ServerLine& line, const cata
   const auto newest = catalog::newest_timeline(wal);
   if (newest && *newest > timeline) {
     throw OtherBranch(fmt::format("{} is on timeline {}, but WAL of timeline {} was received already. {}",
-                                  peer, timeline.to_string(), newest->to_string(), kKeepApart));
-  }
-  if (newest && !line.history.contains(*newest)) {
-    throw OtherBranch(
-        fmt::format("{} is on timeline {}, which does not come from timeline {}, of which WAL was "
-                    "received: that is another branch. {}",
-                    peer, timeline.to_string(), newest->to_string(), kKeepApart));
+                                  peer, timeline.to_string(), newest->to_string(), keep_apart(archive)));
   }
   const auto refuse_history = [&](postgres::TimelineId of) {
+    if (!catalog::is_borne_out(wal, of)) return;  // it gives way
     throw OtherBranch(
         fmt::format("{}: {} has another history of timeline {}: two branches of the cluster took "
                     "that number. {}",
-                    archive.layout().history(of).native(), peer, of.to_string(), kKeepApart));
+                    archive.layout().history(of).native(), peer, of.to_string(), keep_apart(archive)));
   };
   const auto known = archive.read_history(timeline);
   if (known && known != line.content) refuse_history(timeline);
@@ -103,10 +147,31 @@ void require_on_line(const std::string& peer, const ServerLine& line, const cata
   }
 }
 
-void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& intake) {
+void adopt_history(const std::string& peer, postgres::TimelineId timeline, const std::string& content,
+                   WalIntake& intake, EventReporter& events) {
+  auto& archive = intake.archive();
+  const auto known = archive.read_history(timeline);
+  if (known && *known != content && !catalog::is_borne_out(archive.inventory(), timeline)) {
+    catalog::WalConflicts(archive).replace_history(timeline, content);
+    events.report(
+        catalog::EventKind::conflict,
+        fmt::format("{}: {} has another history of timeline {} than the one that was stored, and no WAL had "
+                    "borne that one out: the server's is stored, the other is kept aside "
+                    "(`pgkeep wal-conflicts {}`)",
+                    archive.layout().history(timeline).native(), peer, timeline.to_string(),
+                    server_name(archive)));
+  }
+  intake.store_history(timeline, content);
+}
+
+void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& intake,
+                     EventReporter& events) {
+  const auto& archive = intake.archive();
   std::vector<std::pair<postgres::TimelineId, std::string>> missing;
   for (const auto& ancestor : line.history.ancestors()) {
-    if (ancestor.timeline == kFirstTimeline || intake.archive().read_history(ancestor.timeline)) continue;
+    if (ancestor.timeline == kFirstTimeline) continue;
+    const auto known = archive.history(ancestor.timeline);
+    if (known && known->agrees_with(line.history)) continue;
     try {
       missing.emplace_back(ancestor.timeline, timeline_history(connection, ancestor.timeline).content);
     } catch (const ServerError& error) {
@@ -120,27 +185,29 @@ void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& 
         fmt::format("{}: its {} contradicts its {}; nothing was stored. Compare the two in its pg_wal",
                     connection.peer(), timeline.history_file(), line.history.timeline().history_file()));
   }
-  if (line.content) intake.store_history(line.history.timeline(), *line.content);
-  for (const auto& [timeline, content] : missing) intake.store_history(timeline, content);
+  const auto& peer = connection.peer();
+  if (line.content) adopt_history(peer, line.history.timeline(), *line.content, intake, events);
+  for (const auto& [timeline, content] : missing) adopt_history(peer, timeline, content, intake, events);
 }
 
-void report_branch_left(const std::string& peer, const postgres::TimelineHistory& line,
-                        postgres::TimelineId timeline, const catalog::WalArchive& archive,
-                        EventReporter& events) {
-  const auto fork = line.end_of(timeline);
-  const auto last = last_segment(archive.inventory(), timeline);
-  if (!fork || !last) return;
-  const auto end = end_of_held(archive, *last);
-  if (end <= *fork || only_a_cut_record_follows(archive, {timeline, *fork}, *last)) return;
-  events.report(
-      catalog::EventKind::branch_left,
-      fmt::format(
-          "{} left timeline {} at {} for timeline {}, but WAL of timeline {} was received up to {}: what "
-          "lies between is not on the server, and commits that it acknowledged may be among it. "
-          "`pgkeep recover` with --target-tli {} reaches it",
-          peer, timeline.to_string(), fork->to_string(), line.timeline().to_string(), timeline.to_string(),
-          end.to_string(), timeline.to_string()),
-      catalog::WalRange{timeline, *fork, end});
+void report_branches_left(const std::string& peer, const postgres::TimelineHistory& line,
+                          const catalog::WalArchive& archive, EventReporter& events) {
+  const auto wal = archive.inventory();
+  const auto newest = catalog::newest_timeline(wal);
+  if (!newest) return;
+  const auto ours = archive.history(*newest).value_or(postgres::TimelineHistory(*newest));
+  std::vector<postgres::TimelineId> timelines{*newest};
+  for (const auto& ancestor : ours.ancestors()) timelines.push_back(ancestor.timeline);
+  for (const auto timeline : timelines) {
+    if (const auto left = part_left(ours, line, timeline, wal, archive))
+      report_left(peer, line, *left, events);
+  }
+}
+
+StreamStart start_after_switch(const postgres::WalPosition& next, const catalog::WalArchive& archive) {
+  const auto size = archive.identity().wal_segment_size;
+  const auto segment = postgres::WalSegment::holding(next, size);
+  return {{next.timeline, segment.begin(size)}, std::max(next.lsn, archive.partial_end(segment)), {}};
 }
 
 void require_decided(const store::ServerLayout& layout) {
@@ -153,13 +220,14 @@ void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
                              const catalog::WalArchive& archive) {
   const auto end = end_of_streamed(archive, primary.timeline);
   if (!end || *end <= primary.position) return;
-  const auto name = archive.layout().root().filename().native();
+  const auto name = server_name(archive);
   throw RolledBack(
-      fmt::format("{} had written less of timeline {} than was received from it, which ends at {}: it was put "
-                  "back to an earlier state. Nothing of it is stored, also when it comes past that. If it is "
-                  "the right server, `pgkeep new-line {}` sets aside what is held and begins with a new backup. "
-                  "If not, correct the conninfo, then `pgkeep new-line {} --keep`",
-                  peer, primary.timeline.to_string(), end->to_string(), name, name),
+      fmt::format(
+          "{} had written less of timeline {} than was received from it, which ends at {}: it was put "
+          "back to an earlier state. Nothing of it is stored, also when it comes past that. If it is "
+          "the right server, `pgkeep new-line {}` sets aside what is held and begins with a new backup. "
+          "If not, correct the conninfo, then `pgkeep new-line {} --keep`",
+          peer, primary.timeline.to_string(), end->to_string(), name, name),
       catalog::WalRange{primary.timeline, primary.position, *end});
 }
 
@@ -184,13 +252,15 @@ StreamStart choose_start(const std::string& peer, const SystemInfo& system,
                          std::span<const catalog::Event> events) {
   const auto size = archive.identity().wal_segment_size;
   const auto wal = archive.inventory();
-  const auto kept_from = slot.restart_lsn.value_or(postgres::Lsn());
+  // A slot that stands after the server's own position came from another history.
+  const auto kept_from = std::min(slot.restart_lsn.value_or(postgres::Lsn()), system.position);
   if (const auto resumed = catalog::find_resume_point(wal, line, size, events)) {
     const auto& position = resumed->position;
     require_segment_before(archive, line, position);
     if (position.timeline == system.timeline && position.lsn > system.position) {
       throw ServerBehind(fmt::format(
-          "{} is only at {} of timeline {}, but WAL was received up to {} before; waiting for it to come there",
+          "{} is only at {} of timeline {}, but WAL was received up to {} before; waiting for it to come "
+          "there",
           peer, system.position.to_string(), system.timeline.to_string(), position.lsn.to_string()));
     }
     // Which position was reported last is not known, but it lies in what is held, and the slot is not before.

@@ -24,10 +24,10 @@ class OtherBranch : public Refused {
   using Refused::Refused;
 };
 
-/// The server has another history of one of its timelines than was received of it: its storage was put back to
-/// an earlier state, or a second server was promoted to the same timeline. Nothing of it may be stored, also when
-/// it has passed what is held later, until somebody decides (`pgkeep new-line`). WalSession records it as the
-/// event `rolled_back`, unless there is no range: then it says again what was recorded.
+/// The server has another history of one of its timelines than was received of it: its storage was put back
+/// to an earlier state, or a second server was promoted to the same timeline. Nothing of it may be stored,
+/// also when it has passed what is held later, until somebody decides (`pgkeep new-line`). WalSession records
+/// it as the event `rolled_back`, unless there is no range: then it says again what was recorded.
 class RolledBack : public Refused {
  public:
   explicit RolledBack(const std::string& what, std::optional<catalog::WalRange> range = {})
@@ -46,34 +46,45 @@ struct ServerLine {
 };
 ServerLine ask_line(Connection& connection, const SystemInfo& system);
 
-/// Throws OtherBranch unless the newest timeline with WAL here is on the server's line, the history file of
-/// the server's timeline, if it is here, is the server's, and those of its ancestors that are here tell the
-/// same of where timelines were left. The message says nothing that changes from one attempt to the next.
+/// Throws OtherBranch when WAL of a higher timeline than the server's came by the stream, or when a history
+/// here contradicts the server's line, unless it is one that nothing has borne out (catalog::is_borne_out()).
+/// A server on a higher timeline is followed wherever it left the line that is held: it says so itself. The
+/// message says nothing that changes from one attempt to the next.
 void require_on_line(const std::string& peer, const ServerLine& line, const catalog::WalArchive& archive);
 
 /// Stores the history of the server's timeline and those of its ancestors that the archive lacks, durably.
+/// One that contradicts the server's and was borne out by nothing is kept aside as a conflict, and gives way.
 /// Throws ProtocolError when that of an ancestor contradicts the line.
-void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& intake);
+void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& intake,
+                     EventReporter& events);
 
-/// When the server's line left `timeline` before the end of what is held of it, and whole records lie behind
-/// the fork: an event that says so. What lies there stays.
-void report_branch_left(const std::string& peer, const postgres::TimelineHistory& line,
-                        postgres::TimelineId timeline, const catalog::WalArchive& archive,
-                        EventReporter& events);
+/// Stores the history of a timeline as a server tells it; see adopt_histories().
+void adopt_history(const std::string& peer, postgres::TimelineId timeline, const std::string& content,
+                   WalIntake& intake, EventReporter& events);
+
+/// Where the server's line left the one that is held, before the end of what is held of it, and whole records
+/// lie after that: an event for each such timeline. What lies there stays.
+void report_branches_left(const std::string& peer, const postgres::TimelineHistory& line,
+                          const catalog::WalArchive& archive, EventReporter& events);
+
+/// Where to go on when a server ended the timeline and it goes on at `next`: at the first byte of that
+/// segment. What was reported before on the old timeline may lie after the fork, where the new one has other
+/// WAL: nothing of that counts any more.
+StreamStart start_after_switch(const postgres::WalPosition& next, const catalog::WalArchive& archive);
 
 /// Throws RolledBack when one was recorded and nobody has decided about it yet.
 void require_decided(const store::ServerLayout& layout);
 
-/// Throws RolledBack when a primary's position lies before what was received of its own timeline by the stream.
-/// A primary sends nothing that it has not flushed, so it never comes to be there by itself. `primary` must have
-/// been asked for after all of that was received.
+/// Throws RolledBack when a primary's position lies before what was received of its own timeline by the
+/// stream. A primary sends nothing that it has not flushed, so it never comes to be there by itself.
+/// `primary` must have been asked for after all of that was received.
 void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
                              const catalog::WalArchive& archive);
 
 /// Where to go on: after what is on disk (catalog::find_resume_point); when nothing of the line is, at
 /// `begin_at`, else where the slot holds WAL back, else at the server's position, rounded down to a segment.
-/// Throws ServerBehind when the server, a standby, has not come that far; Corruption when the last archived segment
-/// before it cannot be read or is another cluster's.
+/// Throws ServerBehind when the server, a standby, has not come that far; Corruption when the last archived
+/// segment before it cannot be read or is another cluster's.
 StreamStart choose_start(const std::string& peer, const SystemInfo& system,
                          const postgres::TimelineHistory& line, const SlotPosition& slot,
                          std::optional<postgres::Lsn> begin_at, const catalog::WalArchive& archive,

@@ -80,12 +80,13 @@ TimelineHistory TimelineHistory::parse(TimelineId timeline, std::string_view con
       refuse(timeline, number,
              fmt::format("ancestor {} is not below the timeline itself", parent->to_string()));
     }
-    if (!history.ancestors_.empty()) {
-      const auto& last = history.ancestors_.back();
-      if (*parent <= last.timeline) refuse(timeline, number, "the timelines do not rise");
-      if (*end < last.end) refuse(timeline, number, "the switch point lies before the one above");
-    }
-    history.ancestors_.push_back({*parent, *end});
+    if (!history.ancestors_.empty() && *parent <= history.ancestors_.back().timeline)
+      refuse(timeline, number, "the timelines do not rise");
+    history.ancestors_.push_back({*parent, *end, *end});
+  }
+  for (auto i = history.ancestors_.size(); i > 1; --i) {
+    auto& ancestor = history.ancestors_[i - 2];
+    ancestor.end = std::min(ancestor.end, history.ancestors_[i - 1].end);
   }
   // Who has a history file has a parent: one without is a file whose content was lost.
   if (history.ancestors_.empty() && timeline > TimelineId(1))
@@ -118,11 +119,22 @@ std::optional<Lsn> TimelineHistory::end_of(TimelineId ancestor) const {
   return found->end;
 }
 
+std::optional<Lsn> TimelineHistory::switch_point_of(TimelineId ancestor) const {
+  const auto found = std::ranges::find(ancestors_, ancestor, &Ancestor::timeline);
+  if (found == ancestors_.end()) return std::nullopt;
+  return found->switch_point;
+}
+
+std::optional<TimelineId> TimelineHistory::next_after(TimelineId ancestor) const {
+  const auto end = end_of(ancestor);
+  return end ? std::optional(timeline_at(*end)) : std::nullopt;
+}
+
 bool TimelineHistory::agrees_with(const TimelineHistory& other) const {
   const auto& [shorter, longer] =
       ancestors_.size() <= other.ancestors_.size() ? std::tie(*this, other) : std::tie(other, *this);
   const auto same = [](const Ancestor& a, const Ancestor& b) {
-    return a.timeline == b.timeline && a.end == b.end;
+    return a.timeline == b.timeline && a.switch_point == b.switch_point;
   };
   const auto common = shorter.ancestors_.size();
   if (!std::equal(shorter.ancestors_.begin(), shorter.ancestors_.end(), longer.ancestors_.begin(), same))

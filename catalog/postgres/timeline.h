@@ -53,13 +53,19 @@ struct WalPosition {
 ///     parentTLI TAB X/X TAB reason
 ///
 /// is one line an ancestor, oldest first; lines that are blank or begin with '#' say nothing.
-/// Timeline 1 has no file and no ancestors. Always holds: timelines strictly rise, and so do the switch
-/// points never fall.
+/// Timeline 1 has no file and no ancestors. Always holds: timelines strictly rise.
+///
+/// Switch points may fall: a server that was recovered along timeline 2 to a point before 2 had left 1 goes
+/// on as timeline 3, with "1 0/3020C98" and "2 0/3020BC8". As in PostgreSQL, an entry covers what lies from
+/// the switch point of the one before to its own, and the newest entry that covers a position counts. So an
+/// ancestor ends, for this line, at the lowest of its own and all later switch points.
 class TimelineHistory {
  public:
   struct Ancestor {
     TimelineId timeline;
-    Lsn end;  // where the next one begins
+    Lsn end;           // what lies there and after it is not of this line
+    Lsn switch_point;  // as the file has it: where the server that wrote it left the timeline; not before
+                       // `end`
   };
   /// A timeline without ancestors.
   explicit TimelineHistory(TimelineId timeline) : timeline_(timeline) {}
@@ -76,8 +82,13 @@ class TimelineHistory {
   TimelineId timeline_at(Lsn lsn) const;
   /// Where this timeline begins: the end of its direct parent, 0/0 for one without.
   Lsn begin() const;
-  /// Where `ancestor` was left; nothing for the timeline itself or one that is no ancestor.
+  /// Where the line left `ancestor` for good (Ancestor::end); nothing for the timeline itself or one that is
+  /// no ancestor.
   std::optional<Lsn> end_of(TimelineId ancestor) const;
+  /// Ancestor::switch_point: what a server says of where that timeline ended.
+  std::optional<Lsn> switch_point_of(TimelineId ancestor) const;
+  /// The timeline that the line is on after `ancestor`, at its end; nothing like end_of().
+  std::optional<TimelineId> next_after(TimelineId ancestor) const;
   /// True when one of the two is the beginning of the other, or both are the same: neither knows a timeline
   /// or a switch point that contradicts the other. Two branches that took the same number do not agree, nor
   /// do two that left the same timeline.

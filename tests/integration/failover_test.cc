@@ -195,6 +195,32 @@ TEST_P(Failover, APromotedStandbyThatIsBehindIsFollowedAndTheRestStays) {
             "1400");
 }
 
+// The standby that is promoted has less of the segment than pgkeep, which is connected to it already.
+TEST_P(Failover, CommitsDoNotWaitForWalThatTheNewPrimaryNeverHad) {
+  auto first = PostgresCluster::create(GetParam());
+  auto second = PostgresCluster::standby_of(first);
+  BackupHost host;
+  host.add_server("main", conninfo_of(first, second), {{"longest_retry", "1s"}});
+  auto receiver = host.receive_wal(first);
+  add_rows(first, 1, 10);
+  wait_until_replayed(second, first.current_lsn());
+  second.execute("ALTER SYSTEM SET primary_conninfo = ''");
+  second.execute("SELECT pg_reload_conf()");
+  wait_until([&] { return second.value("SELECT count(*) FROM pg_stat_wal_receiver") == "0"; },
+             "the standby receives no more");
+  add_rows(first, 11, 5000);
+  wait_until_flushed(first);
+  first.stop(Shutdown::immediate);
+  wait_until_streaming(second);
+  second.promote();
+  second.wait_until_recovered();
+  second.execute("INSERT INTO rows VALUES (0, 'after')");
+  wait_until_flushed(second);  // as a commit would, if pgkeep were its synchronous standby
+  EXPECT_EQ(count_rows(second), "11");
+  end_in_order(receiver);
+  EXPECT_THAT(events(host), Contains("branch_left"));
+}
+
 TEST_P(Failover, ACleanSwitchoverLeavesNoSlotOnTheStandby) {
   auto first = PostgresCluster::create(GetParam(), {.settings = {{"wal_keep_size", "512MB"}}});
   auto second = PostgresCluster::standby_of(first);

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/integration/two_hosts.h"
 #include "tests/integration/versions.h"
 #include "tests/support/backup_host.h"
 #include "tests/support/wait_until.h"
@@ -60,6 +61,91 @@ TEST_P(ReceiveAfterRecovery, GoesOnWithTheRecoveredServerThoughTheLastRecordWasC
   wait_until_flushed(recovered);
   again.signal(SIGTERM);
   EXPECT_EQ(again.wait().exit_code, 0);
+}
+
+// ---------------------------------------------------------------------------- to an earlier point
+
+/// A server that is recovered to an earlier point and takes the place of the one before, more than once.
+class RecoveredAgain : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override { PGKEEP_NEEDS_POSTGRES(GetParam()); }
+
+  /// Writes rows of its own as the server of `host`, all of which arrive.
+  static void serves(const BackupHost& host, const PostgresCluster& server, int first, int last) {
+    auto receiver = host.receive_wal(server);
+    add_rows(server, first, last);
+    wait_until_flushed(server);
+    end_in_order(receiver);
+  }
+  /// Recovered so far; timeline 0: the newest.
+  PostgresCluster recover_to(BackupHost& host, const std::string& lsn, int timeline,
+                             const std::string& directory) const {
+    std::vector<std::string> options{"--target-lsn", lsn, "--target-action", "promote"};
+    if (timeline != 0) options.insert(options.end(), {"--target-tli", std::to_string(timeline)});
+    auto recovered = recover_and_start(host, GetParam(), "oldest", directory, options);
+    host.set_conninfo("main", recovered.conninfo());
+    return recovered;
+  }
+  static std::string timeline_of(const PostgresCluster& cluster) {
+    cluster.execute("CHECKPOINT");
+    return cluster.value("SELECT timeline_id FROM pg_control_checkpoint()");
+  }
+};
+PGKEEP_FOR_VERSIONS(RecoveredAgain, 13, 18);
+
+TEST_P(RecoveredAgain, TheSecondRecoveryFromOneBackupIsFollowed) {
+  auto source = PostgresCluster::create(GetParam());
+  BackupHost host(source);
+  auto receiver = host.receive_wal(source);
+  host.backup();
+  add_rows(source, 1, 10);
+  const auto too_early = source.current_lsn();
+  add_rows(source, 11, 20);
+  const auto right = source.current_lsn();
+  add_rows(source, 21, 30);
+  wait_until_flushed(source);
+  source.stop();
+  end_in_order(receiver);
+  {
+    auto first = recover_to(host, too_early, 0, "first");
+    serves(host, first, 101, 110);
+    first.stop();
+  }
+  auto second = recover_to(host, right, 1, "second");
+  EXPECT_EQ(timeline_of(second), "3");
+  serves(host, second, 201, 210);
+  EXPECT_THAT(events(host), testing::Contains("branch_left"));
+  EXPECT_THAT(events(host), testing::Not(testing::Contains("split_brain")));
+  const auto recovered = recover_and_start(host, GetParam(), "latest", "recovered");
+  EXPECT_EQ(recovered.value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM rows WHERE id % 10 = 0"),
+            "10 20 210");
+}
+
+// Timeline 2 leaves 1, and then 3 leaves 2 before that: the switch points fall.
+TEST_P(RecoveredAgain, ToBeforeAnEarlierSwitchItIsFollowedAndBackedUp) {
+  auto source = PostgresCluster::create(GetParam());
+  BackupHost host(source);
+  auto receiver = host.receive_wal(source);
+  host.backup();
+  add_rows(source, 1, 10);
+  const auto early = source.current_lsn();
+  add_rows(source, 11, 20);
+  wait_until_flushed(source);
+  source.stop();
+  end_in_order(receiver);
+  {
+    auto promoted = recover_and_start(host, GetParam(), "latest", "promoted");
+    host.set_conninfo("main", promoted.conninfo());
+    serves(host, promoted, 21, 30);
+    promoted.stop();
+  }
+  auto restored = recover_to(host, early, 0, "restored");
+  EXPECT_EQ(timeline_of(restored), "3");
+  serves(host, restored, 101, 110);
+  EXPECT_EQ(host.json({"list-wal", "main"}).at(0).at("gaps").size(), 0u);
+  EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), "oldest", "from_before")), "20");
+  host.backup();
+  EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), "latest", "from_after")), "20");
 }
 
 }  // namespace

@@ -205,7 +205,9 @@ TEST_F(PushedWalTest, RefusesATimelineThatLeavesAStreamThatWasBrokenOffAShortWhi
 }
 
 TEST_F(PushedWalTest, RefusesATimelineThatLeavesWhatWasReceivedBeforeTheReceiverWasStartedAgain) {
-  push(five_);
+  auto received = PartialSegment::open(layout_, five_, size_);
+  received.write(test::sample_wal(five_), io::now());
+  archive_.store_segment(received, postgres::TimelineHistory(kOne));
   StreamState stream;
   stream.phase = StreamPhase::connecting;
   stream.started = io::now();

@@ -227,6 +227,21 @@ TEST(WalContinuityTest, LosesNothingOfALineBehindWhereItLeftTheTimeline) {
   EXPECT_EQ(found.gaps[1].event, std::nullopt);
 }
 
+// Timeline 3 comes from 2, to a point before 2 had left 1.
+TEST(WalContinuityTest, SeesNoHoleWhereTheSwitchPointsFall) {
+  const auto found = Held()
+                         .segments(kOne, 3, 4)
+                         .partial(kOne, 5.75)
+                         .segments(kTwo, 5, 6)
+                         .partial(kThree, 5.625)
+                         .history(kTwo, history_line(kOne, 5.5))
+                         .history(kThree, history_line(kOne, 5.5) + history_line(kTwo, 5.25))
+                         .examined();
+  EXPECT_THAT(found.joints, ElementsAre(is_joint(kOne, kTwo, 5.5), is_joint(kTwo, kThree, 5.25)));
+  EXPECT_THAT(found.gaps, IsEmpty());
+  EXPECT_EQ(found.end, place(kThree, 5.625));
+}
+
 TEST(WalContinuityTest, CountsAWholePartialToItsEndBehindAWalSwitch) {
   const test::TempDirectory directory;
   const store::ServerLayout layout(directory / "main");
@@ -244,6 +259,40 @@ TEST(NewestTimelineTest, IsTheHighestThatHasWal) {
   EXPECT_EQ(newest_timeline(Held().segments(kOne, 3, 9).segments(kTwo, 5, 5).wal), kTwo);
   EXPECT_EQ(newest_timeline(Held().segments(kOne, 3, 9).partial(kThree, 5.5).wal), kThree);
   EXPECT_EQ(newest_timeline(Held().history(kTwo, kTwoLeavesAtFiveAndAHalf).segments(kOne, 3, 9).wal), kOne);
+}
+
+TEST(NewestTimelineTest, IsNotOneOfWhichWalWasOnlyPushed) {
+  Held held;
+  held.segments(kOne, 3, 9).segments(kThree, 5, 5);
+  held.wal.only_pushed = {kThree};
+  EXPECT_EQ(newest_timeline(held.wal), kOne);
+  EXPECT_EQ(held.partial(kTwo, 5.5).examined().end, place(kTwo, 5.5));
+}
+
+TEST(NewestTimelineTest, IsReadFromWhatTheFilesSay) {
+  const test::TempDirectory directory;
+  const store::ServerLayout layout(directory / "main");
+  layout.make();
+  WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, kSize, 8192}, 1);
+  archive.store_history(kTwo, kTwoLeavesAtFiveAndAHalf);
+  const WalSegment streamed{kOne, 5};
+  auto partial = PartialSegment::open(layout, streamed, kSize);
+  partial.write(test::sample_wal(streamed), io::now());
+  archive.store_segment(partial, TimelineHistory(kOne));
+  const WalSegment pushed{kTwo, 6};
+  io::write_file_durably(directory / "pushed", test::sample_wal(pushed));
+  archive.add_segment(io::File::open_to_read(directory / "pushed"), pushed, archive.history(kTwo).value());
+  EXPECT_THAT(archive.inventory().only_pushed, ElementsAre(kTwo));
+  EXPECT_EQ(newest_timeline(archive.inventory()), kOne);
+}
+
+TEST(BorneOutTest, AHistoryIsByWalOfItsTimelineOrOfOneThatComesFromIt) {
+  Held held;
+  held.segments(kOne, 3, 9).history(kTwo, kTwoLeavesAtFiveAndAHalf);
+  EXPECT_FALSE(is_borne_out(held.wal, kTwo));
+  held.history(kThree, history_line(kOne, 5.5) + history_line(kTwo, 6.5)).partial(kThree, 6.75);
+  EXPECT_TRUE(is_borne_out(held.wal, kTwo));
+  EXPECT_TRUE(is_borne_out(held.wal, kThree));
 }
 
 // ---------------------------------------------------------------------------------------- going on
@@ -367,6 +416,24 @@ const std::vector<ResumeRow> kRows{
      place(kTwo, 5),
      {}},
 };
+
+// A server asked for timeline 1 would send what lies after 4.25, too, and may have no file of timeline 2.
+TEST(ResumePointTest, AsksForNothingOfATimelineThatIsCutShort) {
+  Held held;
+  held.segments(kOne, 3, 3)
+      .history(kTwo, history_line(kOne, 5.5))
+      .history(kThree, history_line(kOne, 5.5) + history_line(kTwo, 4.25));
+  const auto in_fork = held.resume(kThree).value();
+  EXPECT_EQ(in_fork.position, (WalPosition{kThree, at(4)}));
+  EXPECT_EQ(in_fork.until, std::nullopt);
+  EXPECT_EQ(Held(held).partial(kOne, 4.5).resume(kThree)->position, (WalPosition{kThree, at(4)}));
+
+  Held before;
+  before.partial(kOne, 2.5).history(kThree, history_line(kOne, 5.5) + history_line(kTwo, 4.25));
+  const auto earlier = before.resume(kThree).value();
+  EXPECT_EQ(earlier.position, (WalPosition{kOne, at(2)}));
+  EXPECT_EQ(earlier.until, at(4));
+}
 
 INSTANTIATE_TEST_SUITE_P(Table, ResumePointTest, testing::ValuesIn(kRows));
 

@@ -98,9 +98,47 @@ TEST(TimelineHistoryTest, RefusesAnAncestorThatIsNotBelowTheTimeline) {
   EXPECT_THAT(refusal(1, "1\t0/10\tx\n"), HasSubstr("ancestor 1 is not below"));
 }
 
-TEST(TimelineHistoryTest, RefusesSwitchPointsThatFall) {
-  EXPECT_THAT(refusal(3, "1\t0/20\tx\n2\t0/1F\tx\n"),
-              AllOf(HasSubstr("line 2"), HasSubstr("before the one above")));
+// What PostgreSQL wrote on a recovery along timeline 2 to a point before it had left timeline 1.
+TEST(TimelineHistoryTest, EndsAnAncestorAtTheLowestSwitchPointFromItsOwnOn) {
+  const auto history = TimelineHistory::parse(tli(4), "1\t0/3020C98\tx\n2\t0/3020BC8\tx\n3\t0/4000000\tx\n");
+  EXPECT_EQ(history.end_of(tli(1)), Lsn(0x302'0BC8));
+  EXPECT_EQ(history.switch_point_of(tli(1)), Lsn(0x302'0C98));
+  EXPECT_EQ(history.end_of(tli(2)), Lsn(0x302'0BC8));
+  EXPECT_EQ(history.timeline_at(Lsn(0x302'0BC7)), tli(1));
+  EXPECT_EQ(history.timeline_at(Lsn(0x302'0BC8)), tli(3));
+  EXPECT_EQ(history.timeline_at(Lsn(0x302'0C98)), tli(3));
+  EXPECT_EQ(history.next_after(tli(1)), tli(3));
+  EXPECT_FALSE(history.contains(WalPosition{tli(1), Lsn(0x302'0C00)}));
+  EXPECT_FALSE(history.contains(WalPosition{tli(2), Lsn(0x302'0D00)}));
+  EXPECT_TRUE(history.agrees_with(TimelineHistory::parse(tli(2), "1\t0/3020C98\tx\n")));
+}
+
+/// PostgreSQL's tliOfPointInHistory(): the newest entry that covers the position.
+TimelineId found_by_postgres(const TimelineHistory& history, Lsn lsn) {
+  auto found = history.timeline();
+  Lsn begin;
+  for (const auto& ancestor : history.ancestors()) {
+    if (begin <= lsn && lsn < ancestor.switch_point) found = ancestor.timeline;
+    begin = ancestor.switch_point;
+  }
+  return begin <= lsn ? history.timeline() : found;
+}
+
+TEST(TimelineHistoryTest, FindsTheTimelineOfAnyPositionThatPostgresFinds) {
+  std::uint32_t state = 1;
+  const auto random = [&state](std::uint32_t below) {
+    state = state * 1664525 + 1013904223;
+    return (state >> 16) % below;
+  };
+  for (int round = 0; round < 2000; ++round) {
+    std::string content;
+    const auto last = 2 + random(5);
+    for (std::uint32_t ancestor = 1; ancestor < last; ++ancestor)
+      content += std::to_string(ancestor) + "\t0/" + std::to_string(1 + random(8)) + "\tx\n";
+    const auto history = TimelineHistory::parse(tli(last), content);
+    for (std::uint64_t lsn = 0; lsn < 10; ++lsn)
+      ASSERT_EQ(history.timeline_at(Lsn(lsn)), found_by_postgres(history, Lsn(lsn))) << content << lsn;
+  }
 }
 
 TEST(TimelineHistoryTest, RefusesWhatIsNoTimelineOrLsn) {

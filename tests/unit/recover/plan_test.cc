@@ -219,6 +219,25 @@ TEST(PlanTest, FollowsTheNewestTimelineThoughTheOneItLeftHasMoreWal) {
   EXPECT_EQ(rest.wal_end.lsn, lsn("0/1500000"));
 }
 
+// What lies between is held in timeline 2's file alone, and PostgreSQL would end before the restore point.
+TEST(PlanTest, RefusesToFollowAParentToItsEndWhereItsWalIsMissing) {
+  const auto facts = Repository()
+                         .backup(3, 4, 10)
+                         .wal(3, 4)
+                         .wal(6, 8, 2)
+                         .history(2, "1\t0/680000\tno recovery target specified\n")
+                         .facts;
+  const RecoveryTarget target{.where = TargetName{"before"}, .timeline = postgres::TimelineId(1)};
+  EXPECT_THAT([&] { make_plan(request(target), facts); },
+              ThrowsMessage<Refused>(HasSubstr("WAL segment 000000010000000000000005 is missing")));
+  EXPECT_NO_THROW(make_plan(request({.where = Immediate{}, .timeline = postgres::TimelineId(1)}), facts));
+}
+
+TEST(PlanTest, RefusesNothingOfAParentForWhatAPushedHistoryClaims) {
+  const auto facts = Repository().backup(3, 4, 10).wal(3, 5).history(2, "1\t0/980000\tpushed\n").facts;
+  EXPECT_EQ(make_plan(request(), facts).timeline, postgres::TimelineId(1));
+}
+
 TEST(PlanTest, FollowsTheTimelineOfTheNewestWal) {
   const auto plan = make_plan(request(), promoted().facts);
   EXPECT_EQ(plan.timeline, postgres::TimelineId(2));

@@ -171,6 +171,23 @@ TEST_F(WalStartTest, ReportsWhatLiesOnTheServersLineOnly) {
   EXPECT_EQ(start(line_two().history, Lsn(9 * kMiB)).report_from, Lsn(0x580000));
 }
 
+TEST_F(WalStartTest, AfterASwitchNothingCountsThatWasReportedAfterTheFork) {
+  received({kOne, 5}, kMiB - 100);
+  archive_.store_history(kTwo, kHistoryTwo);
+  const WalPosition fork{kTwo, Lsn(0x580000)};
+  const auto found = start_after_switch(fork, archive_);
+  EXPECT_EQ(found.position, (WalPosition{kTwo, Lsn(5 * kMiB)}));
+  EXPECT_EQ(found.report_from, fork.lsn);
+  received({kTwo, 5}, kMiB - 200);  // from a stream that broke off
+  EXPECT_EQ(start_after_switch(fork, archive_).report_from, Lsn(6 * kMiB - 200));
+}
+
+TEST_F(WalStartTest, ASlotThatStandsAfterTheServerHoldsNothingBack) {
+  archived({kOne, 5});
+  EXPECT_EQ(start(TimelineHistory(kOne), Lsn(6 * kMiB + 9), {Lsn(8 * kMiB), kOne}).report_from,
+            Lsn(6 * kMiB + 9));
+}
+
 // --------------------------------------------------------------------------------------- branches
 
 TEST_F(WalStartTest, TakesALineThatLeftOursBeforeItsEnd) {
@@ -189,19 +206,46 @@ TEST_F(WalStartTest, RefusesALowerTimeline) {
       ThrowsMessage<OtherBranch>(HasSubstr("WAL of timeline 2 was received already")));
 }
 
-TEST_F(WalStartTest, RefusesALineThatDoesNotComeFromOurs) {
+// The second point-in-time recovery from one backup: timelines 2 and 3 both leave 1.
+TEST_F(WalStartTest, FollowsANewerTimelineThatComesFromAnAncestorAndTellsWhatItLeft) {
   archive_.store_history(kTwo, kHistoryTwo);
-  received({kTwo, 6}, 100);
-  const std::string content = "1\t0/590000\tpromoted\n";
-  EXPECT_THAT(
-      [&] {
-        require_on_line(kPeer, {TimelineHistory::parse(kThree, content), content}, archive_);
-      },
-      ThrowsMessage<OtherBranch>(HasSubstr("does not come from timeline 2")));
+  archived({kOne, 5});
+  received({kTwo, 6}, 1000);
+  const std::string content = "1\t0/540000\trestored again\n";
+  const ServerLine line{TimelineHistory::parse(kThree, content), content};
+  EXPECT_NO_THROW(require_on_line(kPeer, line, archive_));
+  for (int i = 0; i < 2; ++i) report_branches_left(kPeer, line.history, archive_, events_);
+  const auto events = events_.all();
+  ASSERT_THAT(events, SizeIs(2));
+  EXPECT_EQ(events[0].range, (catalog::WalRange{kTwo, Lsn(0x580000), Lsn(6 * kMiB + 1000)}));
+  EXPECT_THAT(events[0].cause, HasSubstr("is on timeline 3, which does not come from timeline 2"));
+  EXPECT_EQ(events[1].range, (catalog::WalRange{kOne, Lsn(0x540000), Lsn(0x580000)}));
+  EXPECT_THAT(events[1].cause, HasSubstr("left timeline 1 at 0/540000 for timeline 3"));
+}
+
+TEST_F(WalStartTest, FollowsAServerThatWasRestoredToBeforeAnEarlierSwitch) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  archived({kOne, 4});
+  received({kTwo, 5}, kMiB / 2 + 100);
+  const auto content = std::string(kHistoryTwo) + "2\t0/540000\trestored\n";
+  const ServerLine line{TimelineHistory::parse(kThree, content), content};
+  EXPECT_NO_THROW(require_on_line(kPeer, line, archive_));
+  archive_.store_history(kThree, content);
+  EXPECT_EQ(start(line.history, Lsn(9 * kMiB)).position, (WalPosition{kThree, Lsn(5 * kMiB)}));
+}
+
+TEST_F(WalStartTest, AServerIsNotHeldAgainstAHistoryThatOnlyWasPushed) {
+  archived({kOne, 4});
+  archive_.store_history(kTwo, "1\t0/590000\tpushed\n");
+  archive_.store_history(TimelineId(9), "1\t0/590000\tpushed\n");
+  pushed({TimelineId(9), 6});
+  EXPECT_NO_THROW(require_on_line(kPeer, line_two(), archive_));
+  EXPECT_NO_THROW(require_on_line(kPeer, {TimelineHistory(kOne), std::nullopt}, archive_));
 }
 
 TEST_F(WalStartTest, RefusesAnotherBranchThatTookTheSameNumber) {
   archive_.store_history(kTwo, kHistoryTwo);
+  received({kTwo, 5}, 100);
   const std::string content = "1\t0/590000\tpromoted\n";
   EXPECT_THAT(
       [&] {
@@ -231,7 +275,7 @@ TEST_F(WalStartTest, TakesALineWhoseParentIsOurs) {
 TEST_F(WalStartTest, TellsOnceOfABranchThatWasLeft) {
   archived({kOne, 5});
   received({kOne, 6}, 1000);
-  for (int i = 0; i < 2; ++i) report_branch_left(kPeer, line_two().history, kOne, archive_, events_);
+  for (int i = 0; i < 2; ++i) report_branches_left(kPeer, line_two().history, archive_, events_);
   const auto events = events_.all();
   ASSERT_THAT(events, SizeIs(1));
   EXPECT_EQ(events[0].kind, EventKind::branch_left);
@@ -242,7 +286,7 @@ TEST_F(WalStartTest, TellsOnceOfABranchThatWasLeft) {
 TEST_F(WalStartTest, TellsNothingWhenAllOfATimelineIsOnTheLine) {
   archived({kOne, 4});
   received({kOne, 5}, 1000);
-  report_branch_left(kPeer, line_two().history, kOne, archive_, events_);
+  report_branches_left(kPeer, line_two().history, archive_, events_);
   EXPECT_THAT(events_.all(), IsEmpty());
 }
 
