@@ -13,9 +13,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 11> kKinds{
-    "gap",         "slot_created", "slot_dropped", "slot_lost", "slot_given_up", "branch_left",
-    "split_brain", "conflict",     "rolled_back",  "line_kept", "line_begun"};
+constexpr std::array<std::string_view, 13> kKinds{
+    "gap",      "slot_created", "slot_dropped", "slot_lost",   "slot_given_up", "branch_left", "split_brain",
+    "conflict", "rolled_back",  "unproved",     "minimal_wal", "line_kept",     "line_begun"};
 
 std::string format_line(const Event& event) {
   Json line;
@@ -72,7 +72,8 @@ bool is_tried_again(EventKind kind) {
 bool repeats_one_of(const std::vector<Event>& known, const Event& event) {
   int looked_at = 0;
   for (auto at = known.rbegin(); at != known.rend() && looked_at < EventJournal::kRemembered; ++at) {
-    if (event.kind == EventKind::rolled_back && is_decision(at->kind)) return false;  // it was wrong, or again
+    if (event.kind == EventKind::rolled_back && is_decision(at->kind))
+      return false;  // it was wrong, or again
     if (at->kind != event.kind) continue;
     if (at->cause == event.cause && at->range == event.range) return true;
     ++looked_at;

@@ -24,10 +24,12 @@ enum class EventKind : std::uint8_t {
                   // line
   split_brain,    // a server claims a timeline that was left: nothing of it is stored
   conflict,       // WAL was pushed that differs from what is stored
-  rolled_back,    // a server has another history of its timeline than was received: `range` is not on it. No WAL
-                  // is received until somebody decides (see undecided_rollback())
-  line_kept,      // decided: what is held is the right history, and the server was the wrong one
-  line_begun,     // decided: what was held is set aside, and this journal is that of a new line
+  rolled_back,    // a server has another history of its timeline than was received: `range` is not on it. No
+                // WAL is received until somebody decides (see undecided_rollback())
+  unproved,     // a server went on where its history could not be compared with what is held
+  minimal_wal,  // the WAL of `range` was written with wal_level = minimal: no recovery passes it
+  line_kept,    // decided: what is held is the right history, and the server was the wrong one
+  line_begun,   // decided: what was held is set aside, and this journal is that of a new line
 };
 std::string_view to_string(EventKind kind);
 std::optional<EventKind> parse_event_kind(std::string_view text);

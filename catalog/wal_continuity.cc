@@ -192,6 +192,15 @@ std::vector<WalGap> find_gaps(const TimelineHistory& line, std::span<const WalRa
   return gaps;
 }
 
+/// What is held, but was written with wal_level = minimal, is as good as missing for a recovery.
+void add_minimal_wal(const TimelineHistory& line, std::span<const Event> events, std::vector<WalGap>& gaps) {
+  for (const auto& event : events) {
+    if (event.kind == EventKind::minimal_wal && event.range && is_on(line, *event.range))
+      gaps.push_back({*event.range, event});
+  }
+  std::ranges::sort(gaps, {}, [](const WalGap& gap) { return gap.range.begin; });
+}
+
 TimelineHistory known_line(const WalInventory& wal, TimelineId timeline) {
   const auto known = wal.histories.find(timeline);
   return known == wal.histories.end() ? TimelineHistory(timeline) : known->second;
@@ -273,7 +282,9 @@ WalContinuity examine_continuity(const WalInventory& wal, std::span<const Partia
   found.joints = find_joints(wal, found.ranges);
   const auto newest = newest_timeline(wal);
   if (!newest) return found;
-  found.gaps = find_gaps(known_line(wal, *newest), found.ranges, events, size);
+  const auto line = known_line(wal, *newest);
+  found.gaps = find_gaps(line, found.ranges, events, size);
+  add_minimal_wal(line, events, found.gaps);
   for (const auto& range : found.ranges)
     if (range.timeline == *newest) found.end = {*newest, range.end};
   return found;

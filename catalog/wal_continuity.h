@@ -10,10 +10,11 @@
 
 namespace pgkeep::catalog {
 
-/// WAL that is missing between two stretches of one line of timelines.
+/// WAL that is missing between two stretches of one line of timelines, or that no recovery passes.
 struct WalGap {
   WalRange range;
-  std::optional<Event> event;  // that it was found to be lost, and why; nothing: it may still come
+  /// That it was found to be lost, and why; nothing: it may still come. minimal_wal: it is held.
+  std::optional<Event> event;
 };
 
 /// Where one timeline goes on on the next.

@@ -33,6 +33,11 @@ std::optional<postgres::Lsn> first_missing(const WalFacts& wal, const postgres::
       goes_on = true;
     }
   }
+  for (const auto& gap : wal.gaps) {
+    if (gap.event && gap.event->kind == catalog::EventKind::minimal_wal &&
+        line.contains(gap.range.timeline) && gap.range.begin >= from.lsn)
+      at = std::min(at, gap.range.begin);
+  }
   return at < wal.received->lsn ? std::optional(at) : std::nullopt;
 }
 

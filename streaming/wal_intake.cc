@@ -1,8 +1,11 @@
 #include "streaming/wal_intake.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "streaming/wal_copy.h"
 
 namespace pgkeep::streaming {
 namespace {
@@ -30,49 +33,12 @@ struct AtEnd {
   ~AtEnd() { deed(); }
 };
 
-/// The row that ends a timeline: where which one goes on.
-postgres::WalPosition parse_next_timeline(const Connection& connection, const Rows& answer) {
-  if (answer.rows.size() == 1 && answer.rows[0].size() >= 2 && answer.rows[0][0] && answer.rows[0][1]) {
-    const auto timeline = postgres::TimelineId::parse_decimal(*answer.rows[0][0]);
-    const auto lsn = postgres::Lsn::parse(*answer.rows[0][1]);
-    if (timeline && lsn) return {*timeline, *lsn};
-  }
-  throw ProtocolError(
-      fmt::format("{}: the server ended the timeline without saying where it goes on", connection.peer()));
-}
-
-/// After the server ended the COPY. Nothing when it did not end the timeline.
-std::optional<postgres::WalPosition> read_end(Connection& connection) {
-  std::optional<postgres::WalPosition> next;
-  auto result = connection.next_result();
-  if (result.kind == Connection::Next::copy_in) {  // its half is closed, ours is not
-    connection.copy_end();
-    result = connection.next_result();
-  }
-  for (; result.kind != Connection::Next::done; result = connection.next_result()) {
-    if (result.kind == Connection::Next::rows) next = parse_next_timeline(connection, result.rows);
-    // Without the row before it: the server shuts down, and closes the connection now.
-    if (result.kind == Connection::Next::command_ok && !next) return std::nullopt;
-  }
-  return next;
-}
-
-/// Ends the COPY from our side; what the server sent meanwhile is not wanted.
-void end_copy(Connection& connection) {
-  connection.copy_end();
-  io::ByteView ignored;
-  while (connection.copy_receive(ignored) == CopyState::data) {
-  }
-  while (connection.next_result().kind != Connection::Next::done) {
-  }
-}
-
 /// After stop: the last report, and the stream's end as the protocol wants it, but only for so long.
 void say_goodbye(Connection& connection, WalStream& stream) {
   connection.allow_goodbye(kGoodbyeTime);
   try {
     stream.flush_and_report();
-    end_copy(connection);
+    end_wal_copy(connection);
   } catch (const ConnectionLost&) {
     // All that was received is flushed; the server will hear it from the next connection.
   } catch (const ServerError&) {
@@ -90,6 +56,7 @@ WalIntake::WalIntake(catalog::WalArchive archive, const WalReceiverSettings& set
       progress_(std::move(progress)),
       archive_(std::move(archive)),
       index_(archive_.layout(), [&observer](const std::string& what) { observer.warning(what); }),
+      events_(archive_.layout(), observer),
       archiver_(archive_, workers.archive,
                 [this](const catalog::SegmentFileHeader& segment) { archived(segment); }) {}
 
@@ -102,13 +69,41 @@ WalIntake WalIntake::for_another_host() {
   return {archive_, settings_, *observer_, *workers_, tell_also_of_ours};
 }
 
+/// PostgreSQL replays no WAL that was written without what replay needs. The server's next setting ends it.
+void WalIntake::report_minimal_wal(const catalog::SegmentFileHeader& segment) {
+  const auto& settings = segment.notes.parameters;
+  for (auto at = settings.begin(); at != settings.end(); ++at) {
+    if (at->wal_level != postgres::WalLevel::minimal) continue;
+    const auto next = std::find_if(at, settings.end(), [](const postgres::WalParameters& later) {
+      return later.wal_level != postgres::WalLevel::minimal;
+    });
+    const auto end = next != settings.end() ? next->begin : segment.segment.end(segment.size);
+    events_.report(
+        catalog::EventKind::minimal_wal,
+        fmt::format("the server ran with wal_level = minimal from {} of timeline {} on: no recovery "
+                    "from an older backup passes that",
+                    at->begin.to_string(), segment.segment.timeline.to_string()),
+        catalog::WalRange{segment.segment.timeline, at->begin, end});
+    return;
+  }
+}
+
 void WalIntake::archived(const catalog::SegmentFileHeader& segment) {
+  report_minimal_wal(segment);
   index_.segment_archived(segment);
   observer_->segment_archived(segment);
 }
 
 void WalIntake::finish_interrupted() {
   for (const auto& segment : archive_.finish_interrupted()) archived(segment);
+  // What a crash between the archiving of a segment and its event has left out.
+  const auto held = archive_.inventory().segments;
+  if (held.empty()) return;
+  try {
+    if (const auto newest = archive_.open_segment(held.back())) report_minimal_wal(newest->header());
+  } catch (const Corruption&) {
+    // Whoever needs that segment says so.
+  }
 }
 
 void WalIntake::store_history(postgres::TimelineId timeline, const std::string& content) {
@@ -126,27 +121,8 @@ StreamEnd WalIntake::receive(Connection& connection, const std::string* slot, co
                     "that WAL cannot be checked. Copy {} into the server's pg_wal",
                     timeline.to_string(), connection.peer(), timeline.history_file()));
   }
-  connection.send(fmt::format("START_REPLICATION {}PHYSICAL {} TIMELINE {}",
-                              slot != nullptr ? fmt::format("SLOT {} ", quote_identifier(*slot)) : "",
-                              start.position.lsn.to_string(), timeline.to_string()));
-  auto answer = connection.next_result();
-  if (answer.kind == Connection::Next::rows) {  // nothing is left of this timeline
-    const auto next = parse_next_timeline(connection, answer.rows);
-    while (connection.next_result().kind != Connection::Next::done) {
-    }
-    // So a server answers only when the start is exactly where that timeline was left.
-    if (next.timeline <= timeline || next.lsn != start.position.lsn) {
-      throw ProtocolError(
-          fmt::format("{}: says that nothing is left of timeline {} at {}, since it goes on at {} of "
-                      "timeline {}",
-                      connection.peer(), timeline.to_string(), start.position.lsn.to_string(),
-                      next.lsn.to_string(), next.timeline.to_string()));
-    }
+  if (const auto next = start_wal_copy(connection, slot, start.position))
     return {StreamEnd::Why::timeline_ended, next, {}};
-  }
-  if (answer.kind != Connection::Next::copy_both) {
-    throw ProtocolError(fmt::format("{}: START_REPLICATION began no stream", connection.peer()));
-  }
   observer_->streaming_from(start.position);
   at_.received = start.position;
   return receive_copy(connection, start, *line, stop);
@@ -175,12 +151,12 @@ StreamEnd WalIntake::receive_copy(Connection& connection, const StreamStart& sta
       return {StreamEnd::Why::stop_asked, {}, received_to()};
     case WalStream::End::reached:
       finish_timeline(stream);
-      end_copy(connection);
+      end_wal_copy(connection);
       return {StreamEnd::Why::reached, {}, received_to()};
     case WalStream::End::by_server:
       break;
   }
-  const auto next = read_end(connection);
+  const auto next = read_end_of_wal_copy(connection);
   if (!next) throw ConnectionLost(fmt::format("{} ended the stream: it is shutting down", connection.peer()));
   if (next->timeline <= timeline || next->lsn > stream.writer().written()) {
     throw ProtocolError(

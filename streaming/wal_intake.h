@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <string>
 
+#include "streaming/event_reporter.h"
 #include "streaming/replication.h"
 #include "streaming/segment_archiver.h"
 #include "streaming/wal_index.h"
@@ -60,6 +61,7 @@ class WalIntake {
 
  private:
   void archived(const catalog::SegmentFileHeader& segment);
+  void report_minimal_wal(const catalog::SegmentFileHeader& segment);
   StreamEnd receive_copy(Connection& connection, const StreamStart& start,
                          const postgres::TimelineHistory& line, const std::stop_token& stop);
   void tell(const StreamStart& start, const WalStream::Progress& now);
@@ -72,6 +74,7 @@ class WalIntake {
   WalProgress at_;
   catalog::WalArchive archive_;
   WalIndex index_;
+  EventReporter events_;
   SegmentArchiver archiver_;  // last: its tasks use the others
 };
 

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/postgres/wal_record.h"
+#include "streaming/wal_proof.h"
 
 namespace pgkeep::streaming {
 namespace {
@@ -14,6 +16,9 @@ constexpr std::string_view kNotInThatState = "55000";
 // A timeline on which nothing was written is rare, two are a very unlucky day.
 constexpr int kMostSwitchesWithoutWal = 8;
 constexpr int kMostRefusalsWithoutWal = 2;
+/// A segment's first page header and that of a record, with its CRC.
+constexpr std::uint64_t kEnoughToCompare =
+    postgres::kWalLongPageHeaderBytes + postgres::kWalRecordHeaderBytes;
 
 }  // namespace
 
@@ -156,10 +161,28 @@ void WalSession::require_not_put_back() {
   if (!node_.standby) require_not_rolled_back(node_.connection.peer(), node_.system, intake_.archive());
 }
 
+/// That the server has the history that is held: one that was put back may have come past its end again. What
+/// is held of the segment itself is compared while it is received again.
+void WalSession::prove_history(const postgres::WalPosition& position) {
+  const auto& archive = intake_.archive();
+  const auto segment = postgres::WalSegment::holding(position, archive.identity().wal_segment_size);
+  if (archive.partial_end(segment) >= position.lsn + kEnoughToCompare) return;
+  if (prove_same_history(node_.connection, *line_, position, archive) != HistoryProof::not_available) return;
+  events_.report(
+      catalog::EventKind::unproved,
+      fmt::format(
+          "{} does not have the WAL before {} of timeline {} any more, with which it could have been "
+          "compared: that it has the history that is held is known from its next record alone, which has "
+          "to name the last one here",
+          node_.connection.peer(), position.lsn.to_string(), position.timeline.to_string()));
+}
+
 StreamStart WalSession::next_start() {
   require_not_put_back();
-  return choose_start(node_.connection.peer(), node_.system, *line_, slot_, begin_at_, intake_.archive(),
-                      events_.all());
+  auto start = choose_start(node_.connection.peer(), node_.system, *line_, slot_, begin_at_,
+                            intake_.archive(), events_.all());
+  prove_history(start.position);
+  return start;
 }
 
 void WalSession::note_progress(const StreamStart& start) {

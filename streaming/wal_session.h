@@ -30,6 +30,7 @@ class WalSession {
   void take_line();
   void refresh();
   void require_not_put_back();
+  void prove_history(const postgres::WalPosition& position);
   void warn_of_blind_start();
   StreamStart next_start();
   StreamStart switch_timeline(const StreamStart& start, const StreamEnd& end);

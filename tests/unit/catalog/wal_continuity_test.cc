@@ -158,6 +158,13 @@ TEST(WalContinuityTest, KnowsAGapBehindWhichNothingHasComeYet) {
   EXPECT_THAT(found.gaps, ElementsAre(is_gap(range(kOne, 6.5, 9), true)));
 }
 
+TEST(WalContinuityTest, TakesWalOfWalLevelMinimalForAGapThoughItIsHeld) {
+  auto minimal = gap(kOne, 4, 4.5);
+  minimal.kind = EventKind::minimal_wal;
+  const auto found = Held().segments(kOne, 3, 5).segments(kOne, 8, 9).lost(minimal).examined();
+  EXPECT_THAT(found.gaps, ElementsAre(is_gap(range(kOne, 4, 4.5), true), is_gap(range(kOne, 6, 8), false)));
+}
+
 TEST(WalContinuityTest, JoinsATimelineToTheOneItCameFrom) {
   const auto found = Held()
                          .segments(kOne, 3, 4)
