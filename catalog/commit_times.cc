@@ -78,7 +78,9 @@ postgres::WalRecordWalker::Handlers WalContentsReader::handlers() {
             found_.notes.parameters.push_back(parameters);
           },
       .tablespace =
-          [this](const postgres::TablespaceChange& change) { found_.notes.tablespaces.push_back(change); }};
+          [this](const postgres::TablespaceChange& change) { found_.notes.tablespaces.push_back(change); },
+      .checkpoint =
+          [this](const postgres::WalCheckpoint& checkpoint) { found_.checkpoints.push_back(checkpoint); }};
 }
 
 WalContentsReader::WalContentsReader(postgres::Lsn begin, postgres::WalSegmentSize size)

@@ -46,6 +46,7 @@ struct WalContents {
   CommitTimes commits;
   std::vector<RestorePoint> restore_points;
   WalNotes notes;
+  std::vector<postgres::WalCheckpoint> checkpoints{};
 };
 
 /// Reads the records of one segment, or of one after the other, while they go by.

@@ -150,6 +150,7 @@ class Verification {
                   io::ByteVector& buffer);
   void check_label(store::BackupReader& backup);
   void check_control(store::BackupReader& backup);
+  void check_checkpoint(store::BackupReader& backup);
   void mark_damaged();
 
   const store::Repository* repository_;
@@ -205,6 +206,7 @@ VerificationReport Verification::run() {
       attempt("", [&] { check_files(*backup); });
       attempt(kLabel, [&] { check_label(*backup); });
       attempt(kControl, [&] { check_control(*backup); });
+      attempt(kLabel, [&] { check_checkpoint(*backup); });
     }
     attempt("", [&] {
       const auto own = layout_of_backup(layout_, read_set_aside_lines(layout_), record->id);
@@ -366,6 +368,14 @@ void Verification::check_control(store::BackupReader& backup) {
   if (control.system == record.system) return;
   throw Corruption(fmt::format("is of system {}, the backup's record of {}", control.system.to_string(),
                                record.system.to_string()));
+}
+
+/// Damage of the two files is told by their own checks.
+void Verification::check_checkpoint(store::BackupReader& backup) {
+  const auto label = backup.read_small_file(kLabel, kMaxSmallFileBytes);
+  verify_checkpoint(layout_, backup.record(), postgres::BackupLabel::parse(io::as_text(label)),
+                    postgres::ControlFile::decode(backup.read_small_file(kControl, kMaxSmallFileBytes)),
+                    findings_);
 }
 
 void Verification::mark_damaged() {

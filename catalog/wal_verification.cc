@@ -7,8 +7,11 @@
 
 #include <fmt/format.h>
 
+#include "catalog/backup_checkpoint.h"
+#include "catalog/commit_times.h"
 #include "catalog/io/error.h"
 #include "catalog/postgres/wal_page.h"
+#include "catalog/received_records.h"
 #include "catalog/work_queue.h"
 
 namespace pgkeep::catalog {
@@ -22,6 +25,22 @@ using Needs = std::map<postgres::WalSegment, postgres::Lsn>;
 void need(Needs& needs, const postgres::WalSegment& segment, postgres::Lsn until) {
   auto& known = needs[segment];
   known = std::max(known, until);
+}
+
+/// Pages, records, and that they continue the segment before it. Throws Corruption.
+void verify_segment(const WalArchive& archive, SegmentFileReader& file, postgres::WalSegmentChecker pages) {
+  const auto& header = file.header();
+  const auto before = archive.carry_into(header.segment);
+  std::optional<WalContentsReader> records;
+  before ? records.emplace(*before, header.size)
+         : records.emplace(header.segment.begin(header.size), header.size);
+  io::ByteVector buffer(kReadBytes);
+  while (const auto n = file.read(buffer)) {
+    pages.feed(io::ByteView(buffer).first(n));
+    records->feed(io::ByteView(buffer).first(n));
+  }
+  pages.finish();
+  if (records->records().defect()) throw Corruption(*records->records().defect());
 }
 
 class WalVerification {
@@ -89,10 +108,7 @@ class WalVerification {
     auto file = archive_->open_segment(segment);
     if (!file) return false;
     ++segments_;
-    auto pages = checker(segment);
-    io::ByteVector buffer(kReadBytes);
-    while (const auto n = file->read(buffer)) pages.feed(io::ByteView(buffer).first(n));
-    pages.finish();
+    verify_segment(*archive_, *file, checker(segment));
     return true;
   }
 
@@ -113,6 +129,8 @@ class WalVerification {
         offset += piece.size();
         left -= piece.size();
       }
+      const auto records = check_received_records(*archive_, segment, until);
+      if (records.damage) throw Corruption(*records.damage);
       return true;
     } catch (const StorageError& error) {
       if (error.cause() == ENOENT) return false;
@@ -198,6 +216,19 @@ std::vector<NeededSegment> needed_wal(const store::BackupRecord& record,
   std::vector<NeededSegment> sorted;
   for (const auto& [segment, until] : needs) sorted.push_back({segment, until});
   return sorted;
+}
+
+void verify_checkpoint(const store::ServerLayout& layout, const store::BackupRecord& record,
+                       const postgres::BackupLabel& label, const postgres::ControlFile& control,
+                       io::Guarded<std::vector<Finding>>& findings) {
+  const auto identity = read_identity(layout);
+  if (!identity || mismatch(*identity, record)) return;  // verify_wal() tells of it
+  const WalArchive archive(layout, *identity, io::kMinCompressionLevel);
+  const auto line = archive.history(record.end.timeline);
+  auto problem = line ? checkpoint_problem(archive, *line, label, control) : std::nullopt;
+  if (problem)
+    findings.with(
+        [&](auto& all) { all.push_back({.path = "backup_label", .message = *std::move(problem)}); });
 }
 
 std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupRecord& record, unsigned jobs,

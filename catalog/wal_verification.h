@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "catalog/io/guarded.h"
+#include "catalog/postgres/backup_label.h"
+#include "catalog/postgres/control_file.h"
 #include "catalog/verification.h"
 
 namespace pgkeep::catalog {
@@ -27,5 +29,10 @@ std::vector<NeededSegment> needed_wal(const store::BackupRecord& record,
 std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupRecord& record, unsigned jobs,
                          io::Guarded<std::vector<Finding>>& findings,
                          const std::function<void(std::uint64_t done, std::uint64_t total)>& tick);
+
+/// Adds to `findings` why the held WAL is not of the backup's history (see checkpoint_problem()).
+void verify_checkpoint(const store::ServerLayout& layout, const store::BackupRecord& record,
+                       const postgres::BackupLabel& label, const postgres::ControlFile& control,
+                       io::Guarded<std::vector<Finding>>& findings);
 
 }  // namespace pgkeep::catalog

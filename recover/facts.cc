@@ -7,9 +7,11 @@
 #include <fmt/format.h>
 
 #include "catalog/commit_times.h"
+#include "catalog/event_journal.h"
 #include "catalog/identity.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/received_records.h"
 #include "catalog/set_aside_line.h"
 #include "recover/plan.h"
 #include "recover/plan_time.h"
@@ -131,6 +133,24 @@ void add_last_commits(const catalog::WalArchive& archive, RecoveryFacts& facts) 
   }
 }
 
+constexpr std::string_view kRanWithMinimal = "the server ran with wal_level = minimal from there on";
+
+void add_barriers(const catalog::WalArchive& archive, RecoveryFacts& facts) {
+  for (const auto& [segment, end] : facts.partial_ends) {
+    const auto records = catalog::check_received_records(archive, segment, end);
+    if (records.damage) facts.barriers.push_back({{segment.timeline, records.end}, *records.damage});
+    const auto contents = catalog::read_wal_contents(archive, segment, records.end);
+    if (!contents) continue;
+    for (const auto& settings : contents->notes.parameters)
+      if (settings.wal_level == postgres::WalLevel::minimal)
+        facts.barriers.push_back({{segment.timeline, settings.begin}, std::string(kRanWithMinimal)});
+  }
+  for (const auto& event : catalog::EventJournal(archive.layout()).read()) {
+    if (event.kind != catalog::EventKind::minimal_wal || !event.range) continue;
+    facts.barriers.push_back({{event.range->timeline, event.range->begin}, std::string(kRanWithMinimal)});
+  }
+}
+
 }  // namespace
 
 void add_commit_times(const store::ServerLayout& layout, const RecoveryRequest& request,
@@ -173,6 +193,7 @@ RecoveryFacts gather_facts(const store::ServerLayout& layout) {
   facts.damaged_backups = std::move(listing.damaged);
   facts.wal_segment_size = identity->wal_segment_size;
   read_wal(archive, facts);
+  add_barriers(archive, facts);
   for (const auto& segment : newest_segments(facts.wal)) {
     if (const auto time = last_time(archive, segment)) facts.last_times.emplace(segment, *time);
   }

@@ -111,9 +111,29 @@ std::string what_is_missing(const WalLine& wal, const RecoveryFacts& facts) {
                      wal.incomplete ? "incomplete" : "missing");
 }
 
+[[noreturn]] void refuse_barrier(const RecoveryRequest& request, const BackupRecord& backup,
+                                 const WalLine& wal, const RecoveryFacts& facts) {
+  const auto newer =
+      std::ranges::find_if(facts.backups, [&](const auto& b) { return b.start.lsn > wal.end.lsn; });
+  throw Refused(fmt::format(
+      "{} cannot be reached from backup {}: {}, so that no replay passes {} of timeline {}. --target-lsn "
+      "before "
+      "that, a time before it, and --target-immediate can be reached{}",
+      request.target.describe(), backup.id.to_string(), wal.barrier->why, wal.end.lsn.to_string(),
+      wal.end.timeline.to_string(),
+      newer == facts.backups.end() ? std::string()
+                                   : fmt::format("; backup {} was taken after it", newer->id.to_string())));
+}
+
 void require_consistency(const BackupRecord& backup, const WalLine& wal, const RecoveryFacts& facts) {
   const auto have = wal.ends_in_partial() ? wal.end.lsn + kUnknownTailBytes : wal.end.lsn;
-  if (backup.end.lsn <= have) return;
+  if (backup.end.lsn <= (wal.barrier != nullptr ? wal.end.lsn : have)) return;
+  if (wal.barrier != nullptr) {
+    throw Refused(fmt::format(
+        "backup {} cannot be made consistent: {}, and no replay passes that; WAL up to {} is needed. Choose "
+        "another backup",
+        backup.id.to_string(), wal.barrier->why, backup.end.lsn.to_string()));
+  }
   throw Refused(
       fmt::format("backup {} cannot be made consistent: {}; the archive has its WAL up to {}, and {} is "
                   "needed. Choose another backup, or bring the segment back",
@@ -162,6 +182,9 @@ void require_sent_time(const RecoveryRequest& request, const WalLine& wal, const
 std::uint64_t last_for_time(const RecoveryRequest& request, const BackupRecord& backup, const WalLine& wal,
                             const RecoveryFacts& facts, io::TimePoint time) {
   const auto found = find_time(request.target, wal, facts);
+  if (wal.barrier != nullptr &&
+      (!found.segment || *found.segment >= WalSegment::holding(wal.end, facts.wal_segment_size).number))
+    refuse_barrier(request, backup, wal, facts);
   if (found.segment) {
     // When it ended may have come from another clock than the commits did.
     if (*found.segment >= WalSegment::ending(backup.end, facts.wal_segment_size).number)
@@ -193,6 +216,7 @@ std::uint64_t last_needed(const RecoveryRequest& request, const BackupRecord& ba
   if (const auto* target = target_as<TargetLsn>(request)) {
     // PostgreSQL stops at a record that begins at the target or behind it, so that one must be there.
     if (wal.end.lsn <= target->lsn) {
+      if (wal.barrier != nullptr) refuse_barrier(request, backup, wal, facts);
       if (wal.missing) refuse_hole(request, backup, wal, facts);
       refuse_past_end(request, "ends at " + wal.end.lsn.to_string());
     }
@@ -201,6 +225,7 @@ std::uint64_t last_needed(const RecoveryRequest& request, const BackupRecord& ba
   }
   if (const auto* target = target_as<TargetTime>(request))
     return last_for_time(request, backup, wal, facts, target->time);
+  if (wal.barrier != nullptr) refuse_barrier(request, backup, wal, facts);
   if (wal.missing) refuse_hole(request, backup, wal, facts);
   return kEverything;
 }

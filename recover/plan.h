@@ -81,12 +81,19 @@ struct RecoveryPlan {
   std::string describe() const;  // for --dry-run, lines of text
 };
 
+/// A place in the WAL that no replay passes, whatever follows it.
+struct WalBarrier {
+  postgres::WalPosition at;
+  std::string why;  // a clause
+};
+
 /// The facts a plan is made from: what the repository holds. Made by gather_facts(), or by a test.
 struct RecoveryFacts {
   std::vector<store::BackupRecord> backups;  // oldest first
   catalog::WalInventory wal;
   postgres::WalSegmentSize wal_segment_size;
   std::map<postgres::WalSegment, postgres::Lsn> partial_ends;
+  std::vector<WalBarrier> barriers;
   /// Of each timeline's newest segment: no byte of it was sent later. Where known.
   std::map<postgres::WalSegment, io::TimePoint> last_times;
   /// For a target time: see add_commit_times().

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/received_records.h"
 #include "catalog/stored_wal.h"
 #include "catalog/wal_tail.h"
 
@@ -139,6 +140,13 @@ WalAnswer deliver_unfinished(const catalog::WalArchive& archive, const io::File&
     return WalAnswer::delivered;
   }
   if (is_empty(partial)) return WalAnswer::not_there;
+  // Replay would end at the damage, open, and leave out what follows.
+  const auto records = catalog::check_received_records(
+      archive, segment, segment.begin(size) + catalog::received_bytes(partial));
+  if (records.damage) {
+    throw Corruption(fmt::format("{}. Recover without --get-wal to a target before {}", *records.damage,
+                                 records.end.to_string()));
+  }
   deliver_partial(partial, segment, trusted_end(known, segment, size), size, out);
   return WalAnswer::delivered;
 }

@@ -63,12 +63,23 @@ Lsn known_end(const TimelineHistory& line, const RecoveryFacts& facts) {
   return end;
 }
 
+/// The first one on the line after `start`; null when there is none.
+const WalBarrier* first_barrier(const TimelineHistory& line, const RecoveryFacts& facts, Lsn start) {
+  const WalBarrier* first = nullptr;
+  for (const auto& barrier : facts.barriers) {
+    if (!line.contains(barrier.at) || barrier.at.lsn < start) continue;
+    if (first == nullptr || barrier.at.lsn < first->at.lsn) first = &barrier;
+  }
+  return first;
+}
+
 }  // namespace
 
 WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn start) {
   const auto size = facts.wal_segment_size;
   auto number = start.value() / size.bytes();
   const auto candidates = files_of_line(line, facts, number);
+  const auto* barrier = first_barrier(line, facts, start);
 
   WalLine found;
   found.end.lsn = Lsn(number * size.bytes());
@@ -84,6 +95,12 @@ WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn 
       found.files.back().fork = left;
     found.end.lsn = best->end;
     if (best->end < Lsn((number + 1) * size.bytes())) break;
+    if (barrier != nullptr && barrier->at.lsn < best->end) break;
+  }
+  if (barrier != nullptr && barrier->at.lsn <= found.end.lsn) {
+    found.end = barrier->at;
+    found.barrier = barrier;
+    return found;
   }
   found.end.timeline = line.timeline_at(found.end.lsn);
 

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "catalog/backup_checkpoint.h"
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "catalog/manifest_meaning.h"
@@ -132,6 +133,8 @@ class BackupRun {
   void describe_server(Connection& connection, const SystemInfo& system,
                        const catalog::ServerIdentity& identity, store::BackupRecord& record) const;
   void describe_content(const BackupSink& sink, ServerFacts& facts, store::BackupRecord& record) const;
+  void require_own_wal(const BackupSink& sink, const store::BackupRecord& record,
+                       const catalog::ServerIdentity& identity) const;
   void describe_tablespaces(const BackupSink& sink, const ServerFacts& facts,
                             store::BackupRecord& record) const;
   postgres::ManifestSummary compare_manifest(store::BackupWriter& writer) const;
@@ -244,6 +247,7 @@ store::BackupRecord BackupRun::take() {
   }
   writer.prepare(record);
   wal.wait_until_kept(record.start, record.end, record.from_standby);
+  require_own_wal(sink, record, identity);
   writer.commit(record);
   return record;
 }
@@ -309,6 +313,23 @@ void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts,
         "{} is {}, outside of the data directory, and not in the backup: keep a copy of it", name, path));
   }
   describe_tablespaces(sink, facts, record);
+}
+
+/// WAL of another history can have come under the same names: from a server that was put back, say.
+void BackupRun::require_own_wal(const BackupSink& sink, const store::BackupRecord& record,
+                                const catalog::ServerIdentity& identity) const {
+  const catalog::WalArchive archive(layout_, identity, kOnlyRead);
+  const auto line = archive.history(record.end.timeline);
+  if (!line) return;
+  const auto problem = catalog::checkpoint_problem(
+      archive, *line, postgres::BackupLabel::parse(sink.small_file("backup_label")),
+      postgres::ControlFile::decode(io::as_bytes(sink.small_file("global/pg_control"))));
+  if (!problem) return;
+  throw Refused(
+      fmt::format("{}; nothing of this backup is kept. `pgkeep status {}` shows where the WAL comes from, "
+                  "and the runbook "
+                  "\"A server was put back\" what to do",
+                  *problem, job_.server));
 }
 
 void BackupRun::describe_tablespaces(const BackupSink& sink, const ServerFacts& facts,

@@ -8,6 +8,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/hashing.h"
+#include "catalog/postgres/wal_record.h"
 
 namespace pgkeep::postgres {
 
@@ -93,6 +94,8 @@ ControlFile ControlFile::decode(io::ByteView bytes) {
   control.catalog_version = u32(kCatalogVersionAt);
   control.state = u32(kStateAt);
   control.checkpoint = Lsn(u64(kCheckpointAt));
+  const auto content = bytes.subspan(kRedoAt, kCheckpointBytes);
+  control.checkpoint_content.assign(content.begin(), content.end());
   control.redo = Lsn(u64(kRedoAt));
   control.timeline = TimelineId(u32(kTimelineAt));
   control.min_recovery_point = Lsn(u64(kMinRecoveryPointAt));

@@ -13,7 +13,8 @@ struct ControlFile {
   SystemIdentifier system;
   std::uint32_t control_version = 0;  // 1300, 1700 or 1800
   std::uint32_t catalog_version = 0;
-  std::uint32_t state = 0;  // 6 in production, 5 in archive recovery, 1 shut down …
+  std::uint32_t state = 0;            // 6 in production, 5 in archive recovery, 1 shut down …
+  io::ByteVector checkpoint_content;  // of the checkpoint's record, kCheckpointBytes
   Lsn checkpoint;
   Lsn redo;
   TimelineId timeline;

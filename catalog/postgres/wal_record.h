@@ -20,4 +20,7 @@ inline constexpr std::uint64_t kWalRecordAlignment = 8;
 inline constexpr std::uint64_t kWalPageHeaderBytes = 24;
 inline constexpr std::uint64_t kWalLongPageHeaderBytes = 40;
 
+/// Of a checkpoint, as its record and pg_control have it (pg_control.h, CheckPoint; 13 to 18).
+inline constexpr std::size_t kCheckpointBytes = 88;
+
 }  // namespace pgkeep::postgres

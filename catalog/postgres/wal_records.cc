@@ -22,6 +22,8 @@ constexpr std::uint16_t kReplacesRecord = 0x0008;
 // Resource managers and their records (rmgrlist.h, xact.h, pg_control.h).
 constexpr std::uint8_t kGeneral = 0;
 constexpr std::uint8_t kGeneralMask = 0xF0;
+constexpr std::uint8_t kShutdownCheckpoint = 0x00;
+constexpr std::uint8_t kOnlineCheckpoint = 0x10;
 constexpr std::uint8_t kSwitch = 0x40;
 constexpr std::uint8_t kParameterChange = 0x60;
 constexpr std::uint8_t kRestorePoint = 0x70;
@@ -47,6 +49,8 @@ constexpr std::size_t kNameBytes = 64;
 /// xlog_internal.h, xl_parameter_change: six numbers of 32 bits (and two flags that say nothing here).
 constexpr std::size_t kParameterBytes = 24;
 constexpr std::size_t kOidBytes = 4;
+/// pg_control.h, CheckPoint: u64 redo, u32 timeline, and much that is the server's own affair.
+constexpr std::size_t kCheckpointTimelineAt = 8;
 
 // PostgreSQL's clock, in microseconds around the year 2000: the years 1900 to 9999.
 constexpr std::int64_t kEarliest = -3'155'760'000'000'000;
@@ -301,6 +305,7 @@ std::optional<io::ByteView> WalRecordWalker::data_of(io::ByteView head, std::siz
 
 void WalRecordWalker::hand_out_general(std::uint8_t info, io::ByteView head) {
   if (info == kRestorePoint) return hand_out_moment(WalMoment::Kind::restore_point, head);
+  if (info == kShutdownCheckpoint || info == kOnlineCheckpoint) return hand_out_checkpoint(head);
   if (info != kParameterChange) return;
   const auto data = data_of(head, kParameterBytes);
   if (!data || !handlers_.parameters) return;
@@ -314,6 +319,16 @@ void WalRecordWalker::hand_out_general(std::uint8_t info, io::ByteView head) {
                         .max_prepared_transactions = number(3),
                         .max_locks_per_transaction = number(4),
                         .wal_level = static_cast<WalLevel>(number(5))});
+}
+
+void WalRecordWalker::hand_out_checkpoint(io::ByteView head) {
+  const auto data = data_of(head, kCheckpointBytes);
+  if (!data || !handlers_.checkpoint) return;
+  handlers_.checkpoint(
+      {.begin = record_,
+       .redo = Lsn(io::load_le<std::uint64_t>(data->data())),
+       .timeline = TimelineId(io::load_le<std::uint32_t>(data->data() + kCheckpointTimelineAt)),
+       .content = {data->begin(), data->end()}});
 }
 
 void WalRecordWalker::hand_out_moment(WalMoment::Kind kind, io::ByteView head) {

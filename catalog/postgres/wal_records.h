@@ -50,6 +50,14 @@ struct TablespaceChange {
   bool operator==(const TablespaceChange&) const = default;
 };
 
+/// A checkpoint (XLOG_CHECKPOINT_SHUTDOWN, XLOG_CHECKPOINT_ONLINE).
+struct WalCheckpoint {
+  Lsn begin;  // of the record
+  Lsn redo;   // where replay from it begins
+  TimelineId timeline;
+  io::ByteVector content;  // all of it (pg_control.h, CheckPoint), as pg_control has it of the last one
+};
+
 /// Where the records stand at the end of a stretch of WAL: what the bytes that follow have to continue. From
 /// one segment to the next it proves that the second was written after the first by the same server.
 struct WalCarry {
@@ -81,6 +89,7 @@ class WalRecordWalker {
     std::function<void(const WalMoment&)> moment{};
     std::function<void(const WalParameters&)> parameters{};
     std::function<void(const TablespaceChange&)> tablespace{};
+    std::function<void(const WalCheckpoint&)> checkpoint{};
   };
   /// `begin` is the first byte of a page.
   WalRecordWalker(Lsn begin, WalSegmentSize size, Handlers handlers);
@@ -122,6 +131,7 @@ class WalRecordWalker {
   bool follows_the_one_before(io::ByteView header);
   void hand_out(io::ByteView head);
   void hand_out_general(std::uint8_t info, io::ByteView head);
+  void hand_out_checkpoint(io::ByteView head);
   void hand_out_moment(WalMoment::Kind kind, io::ByteView head);
   void hand_out_tablespace(std::uint8_t info, io::ByteView head);
   std::optional<io::ByteView> data_of(io::ByteView head, std::size_t least);

@@ -82,6 +82,31 @@ inline io::ByteVector sample_wal(const postgres::WalSegment& segment, std::uint8
   return wal;
 }
 
+/// Puts a checkpoint at `at`, in a page that is not the last, from which replay begins at `redo`.
+inline void put_sample_checkpoint(io::ByteVector& wal, const postgres::WalSegment& segment, postgres::Lsn at,
+                                  const postgres::WalPosition& redo) {
+  const auto begin = segment.begin(sample_segment_size());
+  const auto checkpoint = at - begin;
+  const auto page = checkpoint / postgres::kWalBlockBytes * postgres::kWalBlockBytes;
+  const auto first = page + sample_header_bytes(page);
+  const auto after = checkpoint + 120;  // 24 for the header, 2 before the content of 88, aligned
+  const auto next = page + postgres::kWalBlockBytes;
+  const auto before = io::load_le<std::uint64_t>(wal.data() + first + postgres::kWalRecordPreviousAt);
+  auto* content = wal.data() + checkpoint + postgres::kWalRecordHeaderBytes;
+  content[0] = std::byte{255};
+  content[1] = static_cast<std::byte>(postgres::kCheckpointBytes);
+  io::store_le(content + 2, redo.lsn.value());
+  io::store_le(content + 10, redo.timeline.value());
+  const bool alone = checkpoint == first;
+  if (!alone) seal_sample_record(wal, first, checkpoint, before, 10, 0);
+  seal_sample_record(wal, checkpoint,
+                     checkpoint + postgres::kWalRecordHeaderBytes + 2 + postgres::kCheckpointBytes,
+                     alone ? before : begin.value() + first, 0, 0x10);
+  seal_sample_record(wal, after, next, begin.value() + checkpoint, 10, 0);
+  seal_sample_record(wal, next + postgres::kWalPageHeaderBytes, next + postgres::kWalBlockBytes,
+                     begin.value() + after, 10, 0);
+}
+
 /// The same up to `used`, which ends with the record of a WAL switch; zeroes from there on.
 inline io::ByteVector sample_wal_with_switch(const postgres::WalSegment& segment, std::size_t used) {
   auto wal = sample_wal(segment);

@@ -114,8 +114,15 @@ VerificationReport VerificationTest::verify(const store::BackupRecord& record, u
   return verify_backup(repository_, layout_, record.id, jobs, progress_, stop_.get_token());
 }
 
-void VerificationTest::received(const postgres::WalSegment& segment, std::size_t length) {
+io::ByteVector VerificationTest::wal_of(const postgres::WalSegment& segment) {
   auto wal = test::sample_wal(segment);
+  if (segment.number == kStart.lsn.value() / test::kSampleSegmentBytes)
+    test::put_sample_checkpoint(wal, segment, kStart.lsn, kStart);
+  return wal;
+}
+
+void VerificationTest::received(const postgres::WalSegment& segment, std::size_t length) {
+  auto wal = wal_of(segment);
   std::fill(wal.begin() + static_cast<std::ptrdiff_t>(length), wal.end(), std::byte{0});
   io::write_file_durably(layout_.partial(segment, size_), wal);
 }

@@ -65,6 +65,8 @@ class VerificationTest : public testing::Test {
   VerificationReport verify(const store::BackupRecord& record, unsigned jobs = 2);
   VerificationReport verify_newest() { return verify(newest_.value()); }
 
+  /// Sound WAL, with the checkpoint that a backup begins at.
+  static io::ByteVector wal_of(const postgres::WalSegment& segment);
   void received(const postgres::WalSegment& segment, std::size_t length);
   void archived(const postgres::WalSegment& segment);
   std::filesystem::path archived_path(std::uint64_t number) const {

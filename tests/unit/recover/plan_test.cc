@@ -95,6 +95,33 @@ TEST(PlanTest, LaysDownAllThatConsistencyTakesForAnImmediateTarget) {
   EXPECT_EQ(wal_of(make_plan(request({.where = Immediate{}}), two_backups().facts)), "1:8 1:9");
 }
 
+/// No replay passes the middle of segment 10.
+Repository with_barrier() {
+  auto repository = two_backups();
+  repository.facts.barriers.push_back({{postgres::TimelineId(1), lsn("0/A80000")}, "it is damaged there"});
+  return repository;
+}
+
+TEST(PlanTest, RefusesWhatLiesPastWalThatNoReplayPasses) {
+  for (const auto& target : {RecoveryTarget{}, to_lsn("0/A80000"), to_name()}) {
+    EXPECT_THAT([&] { make_plan(with_backup(10, target), with_barrier().facts); },
+                ThrowsMessage<Refused>(AllOf(HasSubstr("it is damaged there"), HasSubstr("0/A80000"))))
+        << target.describe();
+  }
+}
+
+TEST(PlanTest, ReachesWhatLiesBeforeWalThatNoReplayPasses) {
+  EXPECT_EQ(make_plan(with_backup(10, to_lsn("0/A7FFF8")), with_barrier().facts).wal_end.lsn,
+            lsn("0/A80000"));
+  EXPECT_NO_THROW(make_plan(with_backup(10, {.where = Immediate{}}), with_barrier().facts));
+}
+
+TEST(PlanTest, IsNotConcernedByWhatNoReplayPassesBeforeTheBackup) {
+  auto repository = two_backups();
+  repository.facts.barriers.push_back({{postgres::TimelineId(1), lsn("0/37FFF8")}, "it is damaged there"});
+  EXPECT_NO_THROW(make_plan(with_backup(10, {}), repository.facts));
+}
+
 TEST(PlanTest, LaysDownWalBehindAnLsnForTheRecordThatStartsThere) {
   Repository repository;
   repository.backup(3, 4, 10).wal(3, 60);

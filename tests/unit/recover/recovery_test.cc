@@ -86,7 +86,7 @@ TEST_F(RecoveryTest, LaysDownWalAndHistories) {
   const auto size = test::sample_segment_size();
   for (const std::uint64_t number : {5, 6}) {
     const postgres::WalSegment segment{catalog::kOne, number};
-    EXPECT_EQ(recovered("pg_wal/" + segment.name(size)), test::sample_wal(segment));
+    EXPECT_EQ(recovered("pg_wal/" + segment.name(size)), wal_of(segment));
   }
   const auto last = recovered("pg_wal/" + postgres::WalSegment{catalog::kOne, 7}.name(size));
   EXPECT_EQ(last.size(), size.bytes());

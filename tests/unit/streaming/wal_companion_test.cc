@@ -55,8 +55,8 @@ class WalCompanionTest : public testing::Test {
     io::write_file_durably(layout_.partial(segment, size_), wal);
   }
   void archived(const WalSegment& segment) {
-    received(segment, kMiB);
     auto partial = catalog::PartialSegment::open(layout_, segment, size_);
+    partial.write(test::sample_wal(segment), io::now());
     archive_.store_segment(partial, archive_.history(segment.timeline).value());
   }
   void lost(Lsn begin, Lsn end, TimelineId timeline = kOne) {

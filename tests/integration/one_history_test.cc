@@ -1,0 +1,112 @@
+// What is kept is one history of one server: WAL of another one, or damaged, is never joined to it.
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "catalog/postgres/lsn.h"
+#include "tests/integration/versions.h"
+#include "tests/support/backup_host.h"
+#include "tests/support/wait_until.h"
+
+namespace pgkeep::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+class OneHistory : public ::testing::TestWithParam<int> {
+ protected:
+  static void stop(Process& receiver) {
+    receiver.signal(SIGTERM);
+    EXPECT_EQ(receiver.wait().exit_code, 0);
+  }
+  /// Rows, each in a segment of its own.
+  static void write_segments(const PostgresCluster& server, int count, const char* text) {
+    for (int i = 0; i < count; ++i) {
+      server.execute(fmt::format("INSERT INTO rows VALUES ('{}')", text));
+      server.execute("SELECT pg_switch_wal()");
+    }
+  }
+  static void copy(const fs::path& from, const fs::path& to) {
+    ASSERT_EQ(std::system(fmt::format("cp -a '{}' '{}'", from.native(), to.native()).c_str()), 0);
+  }
+  static fs::path newest_partial(const BackupHost& host) {
+    fs::path newest;
+    for (const auto& entry : fs::directory_iterator(host.repository() / "main" / "wal" / "streaming"))
+      newest = std::max(newest, entry.path());
+    return newest;
+  }
+};
+PGKEEP_FOR_VERSIONS(OneHistory, 13, 18);
+
+TEST_P(OneHistory, IsNotGoneOnWithByAServerThatWasPutBackAndHasComePastItsEnd) {
+  PGKEEP_NEEDS_POSTGRES(GetParam());
+  auto server = PostgresCluster::create(GetParam(), {.initdb = {"--wal-segsize=1"}});
+  server.append_to_conf("wal_keep_size = 512MB");  // it still has what is compared
+  server.restart();
+  BackupHost host(server);
+  server.execute("CREATE TABLE rows (text text)");
+  {
+    auto receiver = host.receive_wal(server);
+    host.backup();
+    stop(receiver);
+  }
+  server.stop();
+  const fs::path snapshot = server.data_directory().native() + ".snapshot";
+  copy(server.data_directory(), snapshot);
+  server.start();
+  {
+    auto receiver = host.receive_wal(server);
+    write_segments(server, 3, "old");
+    wait_until_flushed(server);
+    server.stop(Shutdown::immediate);
+    stop(receiver);
+  }
+  fs::remove_all(server.data_directory());
+  fs::rename(snapshot, server.data_directory());
+  server.start();
+  write_segments(server, 6, "new");
+
+  for (int attempt = 0; attempt < 2; ++attempt) {  // what was found once is not forgotten
+    const auto refused = host.pgkeep({"receive-wal", "main"});
+    EXPECT_NE(refused.exit_code, 0);
+    EXPECT_THAT(refused.err, AllOf(HasSubstr("has other WAL at"), HasSubstr("pgkeep new-line main")));
+  }
+  EXPECT_THAT(host.pgkeep({"list-wal", "main", "--events"}).out, HasSubstr("rolled_back"));
+  EXPECT_EQ(host.pgkeep({"check", "main"}).exit_code, 1);
+}
+
+TEST_P(OneHistory, IsNotRecoveredPastADamagedRecord) {
+  PGKEEP_NEEDS_POSTGRES(GetParam());
+  auto server = PostgresCluster::create(GetParam());
+  BackupHost host(server);
+  server.execute("CREATE TABLE rows (id int)");
+  auto receiver = host.receive_wal(server);
+  host.backup();
+  server.execute("INSERT INTO rows SELECT generate_series(1, 3000)");
+  const auto middle = postgres::Lsn::parse(server.current_lsn()).value();
+  server.execute("INSERT INTO rows SELECT generate_series(1, 3000)");
+  wait_until_flushed(server);
+  stop(receiver);
+
+  const auto partial = newest_partial(host);
+  {
+    std::fstream file(partial, std::ios::in | std::ios::out | std::ios::binary);
+    const auto at = static_cast<std::streamoff>(middle.value() % fs::file_size(partial) + 500);
+    file.seekg(at);
+    const auto byte = static_cast<char>(file.get() ^ 4);
+    file.seekp(at);
+    file.put(byte);
+  }
+  const auto refused = host.pgkeep({"recover", "main", "latest", host.scratch("recovered")});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr(partial.filename().native()), HasSubstr("no replay passes")));
+  EXPECT_FALSE(fs::exists(host.scratch("recovered") / "global" / "pg_control"));
+}
+
+}  // namespace
+}  // namespace pgkeep::test
