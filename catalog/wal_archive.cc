@@ -87,6 +87,7 @@ SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
     require_same(partial, *archived);
     header = archived->header();
   } else {
+    header.streamed = true;
     header.first_time = partial.first_time();
     header.last_time = partial.last_time();
     header = write(partial.file(), header);

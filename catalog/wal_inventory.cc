@@ -73,7 +73,7 @@ WalInventory WalArchive::inventory() const {
 bool WalArchive::came_by_stream(const postgres::WalSegment& segment) const {
   try {
     const auto file = open_segment(segment);
-    return file && file->header().last_time.has_value();
+    return file && file->header().streamed;
   } catch (const Corruption&) {
     return true;
   }

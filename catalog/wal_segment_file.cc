@@ -20,6 +20,7 @@ constexpr std::uint16_t kFormat = 3;
 // Flags.
 constexpr std::uint16_t kCommitsKnown = 0x0002;
 constexpr std::uint16_t kNotesComplete = 0x0004;
+constexpr std::uint16_t kStreamed = 0x0008;
 constexpr std::string_view kExtension = ".zst";
 constexpr std::size_t kCopyBytes = 256u << 10;
 
@@ -199,7 +200,8 @@ bool decode_items(io::ByteView bytes, SegmentFileHeader& header) {
 
 std::uint16_t flags_of(const SegmentFileHeader& header, bool all_notes) {
   return static_cast<std::uint16_t>((header.commits.known ? kCommitsKnown : 0) |
-                                    (header.notes.complete && all_notes ? kNotesComplete : 0));
+                                    (header.notes.complete && all_notes ? kNotesComplete : 0) |
+                                    (header.streamed ? kStreamed : 0));
 }
 
 io::ByteVector encode(const SegmentFileHeader& header) {
@@ -269,7 +271,7 @@ SegmentFileHeader read_header(const io::File& file) {
   const auto bytes = read_frame(file);
   const auto* at = bytes.data();
   const auto flags = io::load_le<std::uint16_t>(at + kFlagsAt);
-  if ((flags & ~(kCommitsKnown | kNotesComplete)) != 0)
+  if ((flags & ~(kCommitsKnown | kNotesComplete | kStreamed)) != 0)
     refuse(path, fmt::format("flags {:04X} are not known to this pgkeep", flags));
   SegmentFileHeader header;
   try {
@@ -281,6 +283,7 @@ SegmentFileHeader read_header(const io::File& file) {
                     io::load_le<std::uint64_t>(at + kNumberAt)};
   header.system = postgres::SystemIdentifier(io::load_le<std::uint64_t>(at + kSystemAt));
   header.crc32c = io::load_le<std::uint32_t>(at + kPlainCrcAt);
+  header.streamed = (flags & kStreamed) != 0;
   header.first_time = load_time(at + kFirstTimeAt);
   header.last_time = load_time(at + kLastTimeAt);
   header.commits = {.known = (flags & kCommitsKnown) != 0,

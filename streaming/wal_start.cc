@@ -83,8 +83,7 @@ void report_left(const std::string& peer, const postgres::TimelineHistory& line,
       left);
 }
 
-/// The end of what the stream brought of a timeline. What was pushed tells nothing of the server. A segment
-/// that was archived after a crash does not say that it came with the stream; then this is too early.
+/// The end of what the stream brought of a timeline. What was pushed tells nothing of the server.
 std::optional<postgres::Lsn> end_of_streamed(const catalog::WalArchive& archive,
                                              postgres::TimelineId timeline) {
   const auto size = archive.identity().wal_segment_size;
@@ -95,7 +94,7 @@ std::optional<postgres::Lsn> end_of_streamed(const catalog::WalArchive& archive,
   for (auto at = wal.segments.rbegin(); at != wal.segments.rend(); ++at) {
     if (at->timeline != timeline || (end && at->end(size) <= *end)) continue;
     const auto file = archive.open_segment(*at);
-    if (file && file->header().last_time) return at->end(size);
+    if (file && file->header().streamed) return at->end(size);
   }
   return end;
 }
