@@ -117,7 +117,9 @@ TEST_P(Backup, KeepsTheBytesOfATablespacesPath) {
   host.backup();
   source.lose();
   fs::create_directories(latin);
-  auto recovered = PostgresCluster::adopt(GetParam(), host.recover("latest", "recovered"));
+  // Root has to name a place outside the destination, also where it stays.
+  auto recovered = PostgresCluster::adopt(
+      GetParam(), host.recover("latest", "recovered", {"--tablespace", "latin:" + latin.native()}));
   give_to_postgres(latin);
   recovered.start();
   recovered.wait_until_recovered();
