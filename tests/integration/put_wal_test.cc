@@ -1,5 +1,6 @@
 // WAL that a server pushes by archive_command: the second way in, beside the stream.
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -8,6 +9,9 @@
 
 #include <gmock/gmock.h>
 
+#include "catalog/io/hashing.h"
+#include "catalog/postgres/wal_page.h"
+#include "catalog/postgres/wal_record.h"
 #include "tests/integration/versions.h"
 #include "tests/support/backup_host.h"
 #include "tests/support/database_contents.h"
@@ -224,10 +228,22 @@ class PutWalFile : public ::testing::Test {
                  producer + " | " + PGKEEP_BINARY + " -c " + host.config_file().native() + " put-wal main " +
                      name + " " + options}});
   }
-  /// Another segment of that name: one byte near its end is another.
+  /// Another segment of that name, as sound.
   static Segment forged(const BackupHost& host, const Segment& segment) {
     auto content = read_file(segment.file);
-    content[8192 + 100] = static_cast<char>(content[8192 + 100] ^ 1);
+    io::ByteVector wal(content.size());
+    std::memcpy(wal.data(), content.data(), wal.size());
+    // The first record that begins in it, of another transaction.
+    const auto continued = io::load_le<std::uint32_t>(wal.data() + 16);
+    auto* record = wal.data() + postgres::kWalLongPageHeaderBytes + (continued + 7) / 8 * 8;
+    const auto length = io::load_le<std::uint32_t>(record);
+    if (record + length > wal.data() + postgres::kWalBlockBytes)
+      throw std::runtime_error("the first record of " + segment.name + " is longer than its page");
+    record[4] ^= std::byte{1};
+    const auto payload = io::ByteView(record, length).subspan(postgres::kWalRecordHeaderBytes);
+    io::store_le(record + postgres::kWalRecordCrcAt,
+                 io::crc32c(io::ByteView(record, postgres::kWalRecordCrcAt), io::crc32c(payload)));
+    std::memcpy(content.data(), wal.data(), wal.size());
     const auto file = host.scratch("forged-" + segment.name);
     std::ofstream(file, std::ios::binary) << content;
     return {segment.name, file, sha256_of(file)};
