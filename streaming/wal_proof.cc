@@ -66,16 +66,22 @@ std::optional<io::ByteView> next_message(Connection& connection, std::chrono::st
   }
 }
 
-/// What the server has there, as many bytes or up to where it ends the timeline.
+/// The server ended what was asked for, because it shuts down, say: that proves nothing about its history.
+[[noreturn]] void refuse_short_answer(const Connection& connection) {
+  throw ConnectionLost(
+      fmt::format("{}: ended the stream before it had sent again what it sent before", connection.peer()));
+}
+
+/// What the server has there, just as many bytes.
 io::ByteVector ask_for_wal(Connection& connection, const postgres::WalPosition& from, std::size_t bytes) {
   io::ByteVector wal;
-  if (start_wal_copy(connection, nullptr, from)) return wal;
+  if (start_wal_copy(connection, nullptr, from)) refuse_short_answer(connection);
   const auto by = std::chrono::steady_clock::now() + kAnswerTime;
   while (wal.size() < bytes) {
     const auto message = next_message(connection, by);
     if (!message) {
-      read_end_of_wal_copy(connection);
-      return wal;
+      read_end_of_wal_copy(connection);  // throws what the server ended it with
+      refuse_short_answer(connection);
     }
     const auto parsed = parse_wal_message(*message);
     if (const auto* data = std::get_if<WalData>(&parsed)) {
