@@ -77,10 +77,10 @@ SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
   try {
     header = validate(partial.file(), partial.segment(), history);
   } catch (const Corruption& error) {
-    throw Corruption(fmt::format(
-        "{}: {}; it was not archived. Move it and the later files in that folder away, and the server is "
-        "asked for them again",
-        partial.file().path().native(), error.what()));
+    throw Corruption(
+        fmt::format("{}: {}; it was not archived. `pgkeep new-line {}` sets aside what is held and begins "
+                    "with a new backup",
+                    partial.file().path().native(), error.what(), layout_.root().filename().native()));
   }
   const auto alone = lock();
   if (auto archived = open_segment(partial.segment())) {
