@@ -8,13 +8,18 @@ namespace pgkeep::test {
 namespace {
 
 unsigned seed() {
-  const char* text = std::getenv("PGKEEP_SEED");
-  const auto seed = text == nullptr ? 20'261'120u : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
+  const auto seed = seed_of_environment().value_or(20'261'120u);
   std::printf("PGKEEP_SEED=%u\n", seed);
   return seed;
 }
 
 }  // namespace
+
+std::optional<unsigned> seed_of_environment() {
+  const char* text = std::getenv("PGKEEP_SEED");
+  if (text == nullptr) return std::nullopt;
+  return static_cast<unsigned>(std::strtoul(text, nullptr, 10));
+}
 
 int rounds_of_chance() {
   const char* text = std::getenv("PGKEEP_KILLS");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <random>
 
 namespace pgkeep::test {
@@ -9,11 +10,16 @@ namespace pgkeep::test {
 /// makes a longer night of it.
 int rounds_of_chance();
 
+/// PGKEEP_SEED of the environment.
+std::optional<unsigned> seed_of_environment();
+
 /// What happens at random in a test. The seed is the same in every run unless PGKEEP_SEED says otherwise, and
 /// is printed.
 class Chance {
  public:
   Chance();
+  /// The test chooses the seed.
+  explicit Chance(unsigned seed) : random_(seed) {}
 
   /// From `least` to `most`, both included.
   int number(int least, int most);
