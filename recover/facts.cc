@@ -135,7 +135,7 @@ void add_last_commits(const catalog::WalArchive& archive, RecoveryFacts& facts) 
 
 constexpr std::string_view kRanWithMinimal = "the server ran with wal_level = minimal from there on";
 
-void add_barriers(const catalog::WalArchive& archive, RecoveryFacts& facts) {
+void add_barriers_and_lost_wal(const catalog::WalArchive& archive, RecoveryFacts& facts) {
   for (const auto& [segment, end] : facts.partial_ends) {
     const auto records = catalog::check_received_records(archive, segment, end);
     if (records.damage) facts.barriers.push_back({{segment.timeline, records.end}, *records.damage});
@@ -146,6 +146,7 @@ void add_barriers(const catalog::WalArchive& archive, RecoveryFacts& facts) {
         facts.barriers.push_back({{segment.timeline, settings.begin}, std::string(kRanWithMinimal)});
   }
   for (const auto& event : catalog::EventJournal(archive.layout()).read()) {
+    if (event.kind == catalog::EventKind::gap && event.range) facts.lost.push_back(*event.range);
     if (event.kind != catalog::EventKind::minimal_wal || !event.range) continue;
     facts.barriers.push_back({{event.range->timeline, event.range->begin}, std::string(kRanWithMinimal)});
   }
@@ -193,7 +194,7 @@ RecoveryFacts gather_facts(const store::ServerLayout& layout) {
   facts.damaged_backups = std::move(listing.damaged);
   facts.wal_segment_size = identity->wal_segment_size;
   read_wal(archive, facts);
-  add_barriers(archive, facts);
+  add_barriers_and_lost_wal(archive, facts);
   for (const auto& segment : newest_segments(facts.wal)) {
     if (const auto time = last_time(archive, segment)) facts.last_times.emplace(segment, *time);
   }

@@ -94,6 +94,8 @@ struct RecoveryFacts {
   postgres::WalSegmentSize wal_segment_size;
   std::map<postgres::WalSegment, postgres::Lsn> partial_ends;
   std::vector<WalBarrier> barriers;
+  std::vector<catalog::WalRange>
+      lost{};  // that cannot be had any more; something of it may be held after all
   /// Of each timeline's newest segment: no byte of it was sent later. Where known.
   std::map<postgres::WalSegment, io::TimePoint> last_times;
   /// For a target time: see add_commit_times().

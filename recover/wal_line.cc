@@ -53,9 +53,14 @@ Candidates files_of_line(const TimelineHistory& line, const RecoveryFacts& facts
   return candidates;
 }
 
-/// The timeline that the line ends on went at least so far: servers left it there whose WAL is here.
+/// The line went at least so far: servers left it there whose WAL is here, or WAL of it was lost up to there,
+/// after which nothing came yet.
 Lsn known_end(const TimelineHistory& line, const RecoveryFacts& facts) {
   Lsn end;
+  for (const auto& lost : facts.lost) {
+    if (line.contains(lost.timeline))
+      end = std::max(end, std::min(lost.end, line.end_of(lost.timeline).value_or(lost.end)));
+  }
   for (const auto& [timeline, history] : facts.wal.histories) {
     const auto left = history.switch_point_of(line.timeline());
     if (left && catalog::is_borne_out(facts.wal, timeline)) end = std::max(end, *left);

@@ -173,6 +173,23 @@ TEST(PlanTest, RefusesAHoleBeforeTheTarget) {
   }
 }
 
+TEST(PlanTest, RefusesLostWalAfterWhichNothingCameYet) {
+  auto repository = Repository().backup(3, 4, 10).wal(3, 5).partial(6, "0/640000");
+  repository.facts.lost.push_back({postgres::TimelineId(1), lsn("0/640000"), lsn("0/900000")});
+  EXPECT_THAT([&] { make_plan(request(), repository.facts); },
+              ThrowsMessage<Refused>(
+                  AllOf(HasSubstr("000000010000000000000006 is incomplete"), HasSubstr("0/640000"))));
+  repository.facts.backups.clear();
+  repository.backup(9, 9, 20).wal(9, 9);
+  EXPECT_NO_THROW(make_plan(request(), repository.facts));
+}
+
+TEST(PlanTest, PassesLostWalThatIsNotOfTheLine) {
+  auto repository = Repository().backup(3, 4, 10).wal(3, 5).history(2, "1\t0/600000\tx\n").wal(6, 6, 2);
+  repository.facts.lost.push_back({postgres::TimelineId(1), lsn("0/640000"), lsn("0/900000")});
+  EXPECT_NO_THROW(make_plan(request(), repository.facts));
+}
+
 TEST(PlanTest, SaysWhenASegmentIsThereButIncomplete) {
   const auto facts = Repository().backup(3, 4, 10).wal(3, 5).partial(6, "0/640000").wal(7, 9).facts;
   EXPECT_THAT([&] { make_plan(request(), facts); },
