@@ -269,7 +269,7 @@ StreamStart choose_start(const std::string& peer, const SystemInfo& system,
   postgres::WalPosition from{system.timeline, system.position};
   if (begin_at) {
     from = {line.timeline_at(*begin_at), *begin_at};
-  } else if (slot.restart_lsn) {
+  } else if (slot.restart_lsn && *slot.restart_lsn <= system.position) {
     // Before 15 a slot has no timeline, and 13 and 14 let it lie on an ancestor as well.
     from = {slot.timeline.value_or(line.timeline_at(*slot.restart_lsn)), *slot.restart_lsn};
   }

@@ -112,6 +112,12 @@ TEST_F(WalStartTest, WithoutWalAndSlotBeginsWhereTheServerIs) {
   EXPECT_EQ(start(TimelineHistory(kOne), Lsn(9 * kMiB + 7)).position, (WalPosition{kOne, Lsn(9 * kMiB)}));
 }
 
+TEST_F(WalStartTest, WithoutWalBeginsWhereTheServerIsThatHasLostWhatItsSlotHasSeen) {
+  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB + 7), {Lsn(11 * kMiB), kOne});
+  EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(9 * kMiB)}));
+  EXPECT_EQ(found.report_from, Lsn(9 * kMiB + 7));
+}
+
 TEST_F(WalStartTest, WithoutWalBeginsWhereItWasToldThatTheServersBegins) {
   const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB), {Lsn(4 * kMiB), kOne}, Lsn(7 * kMiB));
   EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(7 * kMiB)}));
