@@ -234,12 +234,6 @@ std::optional<std::uint64_t> oldest_number(const WalInventory& wal, const Timeli
   return oldest;
 }
 
-/// True when the line ends on the timeline before the switch point that its server knows: asked for that
-/// timeline, it would send what is not of the line.
-bool is_cut_short(const TimelineHistory& line, TimelineId timeline) {
-  return line.end_of(timeline) != line.switch_point_of(timeline);
-}
-
 /// On which timeline a segment has to be asked for. That of a partial, so that what is here of the timeline
 /// comes to its end; but what is archived of one that was left in this segment is not received again.
 TimelineId timeline_to_ask(const WalInventory& wal, const TimelineHistory& line, std::uint64_t number,
@@ -296,6 +290,10 @@ WalContinuity read_continuity(const WalArchive& archive) {
   for (const auto& partial : wal.partials) ends.push_back({partial, end_of_partial(archive, partial)});
   const auto events = EventJournal(archive.layout()).read();
   return examine_continuity(wal, ends, archive.identity().wal_segment_size, events);
+}
+
+bool is_cut_short(const TimelineHistory& line, TimelineId timeline) {
+  return line.end_of(timeline) != line.switch_point_of(timeline);
 }
 
 std::optional<TimelineId> newest_timeline(const WalInventory& wal) {

@@ -51,6 +51,10 @@ std::optional<postgres::TimelineId> newest_timeline(const WalInventory& wal);
 /// of one that comes from it. Only then is that history the word of a server whose WAL is here.
 bool is_borne_out(const WalInventory& wal, postgres::TimelineId timeline);
 
+/// True when a line ends on the timeline before the switch point that its server knows (switch points may
+/// fall): asked for that timeline, the server would send what is not of the line.
+bool is_cut_short(const postgres::TimelineHistory& line, postgres::TimelineId timeline);
+
 /// Where receiving has to go on along the line of a server: the first byte that is not held, behind the
 /// oldest WAL of that line that is, and behind every gap that is known to be lost (`events`). Always the
 /// first byte of a segment: that of a partial, whose bytes are received again. Nothing when nothing of the

@@ -213,7 +213,7 @@ StreamStart WalSession::switch_timeline(const StreamStart& start, const StreamEn
   adopt_history(peer, next.timeline, history.content, intake_, events_);
   if (next.timeline > line_->timeline()) report_branches_left(peer, line, intake_.archive(), events_);
   observer_->timeline_switched(from, next.timeline, next.lsn);
-  return start_after_switch(next, intake_.archive());
+  return start_after_switch(next, line_->contains(next.timeline) ? *line_ : line, intake_.archive());
 }
 
 StreamStart WalSession::after_refusal(const StreamStart& start, const ServerError& error) {

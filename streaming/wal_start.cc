@@ -203,10 +203,21 @@ void report_branches_left(const std::string& peer, const postgres::TimelineHisto
   }
 }
 
-StreamStart start_after_switch(const postgres::WalPosition& next, const catalog::WalArchive& archive) {
+StreamStart start_after_switch(const postgres::WalPosition& next, const postgres::TimelineHistory& line,
+                               const catalog::WalArchive& archive) {
   const auto size = archive.identity().wal_segment_size;
-  const auto segment = postgres::WalSegment::holding(next, size);
-  return {{next.timeline, segment.begin(size)}, std::max(next.lsn, archive.partial_end(segment)), {}};
+  auto segment = postgres::WalSegment::holding(next, size);
+  std::optional<postgres::Lsn> stop_at;
+  while (catalog::is_cut_short(line, segment.timeline)) {
+    const auto left = line.end_of(segment.timeline).value();
+    if (left >= segment.end(size)) {
+      stop_at = postgres::WalSegment::holding({segment.timeline, left}, size).begin(size);
+      break;
+    }
+    // The next timeline's file of this segment begins with a copy of what is of the line.
+    segment.timeline = line.timeline_at(left);
+  }
+  return {{segment.timeline, segment.begin(size)}, std::max(next.lsn, archive.partial_end(segment)), stop_at};
 }
 
 void require_decided(const store::ServerLayout& layout) {

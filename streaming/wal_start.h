@@ -67,10 +67,12 @@ void adopt_history(const std::string& peer, postgres::TimelineId timeline, const
 void report_branches_left(const std::string& peer, const postgres::TimelineHistory& line,
                           const catalog::WalArchive& archive, EventReporter& events);
 
-/// Where to go on when a server ended the timeline and it goes on at `next`: at the first byte of that
-/// segment. What was reported before on the old timeline may lie after the fork, where the new one has other
-/// WAL: nothing of that counts any more.
-StreamStart start_after_switch(const postgres::WalPosition& next, const catalog::WalArchive& archive);
+/// Where to go on along `line` when its server ended a timeline and it goes on at `next`: at the first byte
+/// of that segment. What was reported before on the old timeline may lie after the fork, where the new one
+/// has other WAL: nothing of that counts any more. A timeline that the line leaves before the server says so
+/// is asked for up to the segment where it does, or not at all.
+StreamStart start_after_switch(const postgres::WalPosition& next, const postgres::TimelineHistory& line,
+                               const catalog::WalArchive& archive);
 
 /// Throws RolledBack when one was recorded and nobody has decided about it yet.
 void require_decided(const store::ServerLayout& layout);

@@ -181,11 +181,29 @@ TEST_F(WalStartTest, AfterASwitchNothingCountsThatWasReportedAfterTheFork) {
   received({kOne, 5}, kMiB - 100);
   archive_.store_history(kTwo, kHistoryTwo);
   const WalPosition fork{kTwo, Lsn(0x580000)};
-  const auto found = start_after_switch(fork, archive_);
+  const auto found = start_after_switch(fork, line_two().history, archive_);
   EXPECT_EQ(found.position, (WalPosition{kTwo, Lsn(5 * kMiB)}));
   EXPECT_EQ(found.report_from, fork.lsn);
   received({kTwo, 5}, kMiB - 200);  // from a stream that broke off
-  EXPECT_EQ(start_after_switch(fork, archive_).report_from, Lsn(6 * kMiB - 200));
+  EXPECT_EQ(start_after_switch(fork, line_two().history, archive_).report_from, Lsn(6 * kMiB - 200));
+}
+
+TEST_F(WalStartTest, AfterASwitchATimelineThatTheLineLeavesInThatSegmentIsPassed) {
+  const auto line = TimelineHistory::parse(TimelineId(4), "1\t0/580000\tx\n2\t0/980000\tx\n3\t0/590000\tx\n");
+  const auto found = start_after_switch({kTwo, Lsn(0x580000)}, line, archive_);
+  EXPECT_EQ(found.position, (WalPosition{TimelineId(4), Lsn(5 * kMiB)}));
+  EXPECT_EQ(found.report_from, Lsn(0x580000));
+  EXPECT_EQ(found.stop_at, std::nullopt);
+}
+
+TEST_F(WalStartTest, AfterASwitchATimelineIsReceivedOnlyUpToWhereTheLineLeavesIt) {
+  const auto line = TimelineHistory::parse(kThree, "1\t0/580000\tx\n2\t0/980000\tx\n");
+  const auto early =
+      TimelineHistory::parse(TimelineId(4), "1\t0/580000\tx\n2\t0/980000\tx\n3\t0/790000\tx\n");
+  const WalPosition next{kTwo, Lsn(0x580000)};
+  EXPECT_EQ(start_after_switch(next, line, archive_).stop_at, std::nullopt);
+  EXPECT_EQ(start_after_switch(next, early, archive_).position, (WalPosition{kTwo, Lsn(5 * kMiB)}));
+  EXPECT_EQ(start_after_switch(next, early, archive_).stop_at, Lsn(7 * kMiB));
 }
 
 TEST_F(WalStartTest, ASlotThatStandsAfterTheServerHoldsNothingBack) {
