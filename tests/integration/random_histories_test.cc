@@ -1,5 +1,6 @@
 // Whatever happens to servers at random, a recovery gives what one server really had, with all that was
 // acknowledged, or is refused; and each refusal has a way out.
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -33,6 +34,11 @@ void copy_files(const fs::path& from, const fs::path& to) {
 
 std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
+}
+
+std::string in_one_line(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  return text;
 }
 
 std::string last_line(const std::string& text) {
@@ -152,6 +158,7 @@ class Story {
   void follow_current(const std::string& known_refusal = {});
   std::optional<std::string> refusal(const std::string& known);
   void find_a_way_out(const std::string& refusal);
+  void begin_new_line();
   std::optional<std::vector<int>> recover(const std::string& backup);
   void check_latest();
   void check_a_backup();
@@ -240,7 +247,7 @@ void Story::work() {
 Outcome Story::command(const std::vector<std::string>& arguments) {
   const auto outcome = host_.pgkeep(arguments);
   tell("pgkeep {}: exit code {}{}", fmt::join(arguments, " "), outcome.exit_code,
-       outcome.exit_code == 0 ? "" : ": " + first_line(outcome.err));
+       outcome.exit_code == 0 ? "" : ": " + in_one_line(outcome.err));
   EXPECT_TRUE(outcome.exit_code == 0 || !outcome.err.empty()) << "a refusal without its reason";
   EXPECT_LT(outcome.exit_code, 126) << outcome.text();
   return outcome;
@@ -513,14 +520,26 @@ void Story::find_a_way_out(const std::string& refusal) {
   }
   const auto old_line = acknowledged_;
   const auto backups = host_.backup_ids();
-  // The daemon may be taking a backup, for a gap.
-  wait_until([&] { return command({"new-line", "main"}).exit_code == 0; }, "a new line is begun");
+  begin_new_line();
   acknowledged_.clear();
   receiver_.start();
   follow_current(refusal);
   if (backups.empty()) return;
   if (const auto ids = recover(backups.back()))
     expect_all(old_line, *ids, "was acknowledged on the line that was set aside");
+}
+
+void Story::begin_new_line() {
+  // The daemon may be taking a backup, for a gap.
+  Outcome outcome;
+  wait_until(
+      [&] {
+        outcome = command({"new-line", "main"});
+        return outcome.exit_code == 0 || outcome.err.find("has no backup yet") != std::string::npos;
+      },
+      "a new line is begun");
+  if (outcome.exit_code != 0)
+    wait_until([&] { return command({"backup", "main"}).exit_code == 0; }, "it gets its backup");
 }
 
 /// The rows of a recovery; nothing when it was refused.
