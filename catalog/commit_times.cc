@@ -65,14 +65,7 @@ void CommitTimes::add(io::TimePoint time) {
 
 postgres::WalRecordWalker::Handlers WalContentsReader::handlers() {
   return {
-      .moment =
-          [this](const postgres::WalMoment& moment) {
-            if (moment.kind == postgres::WalMoment::Kind::restore_point) {
-              found_.restore_points.push_back({std::string(moment.name), moment.time, moment.begin});
-            } else {
-              found_.commits.add(moment.time);
-            }
-          },
+      .moment = [this](const postgres::WalMoment& moment) { note(moment); },
       .parameters =
           [this](const postgres::WalParameters& parameters) {
             found_.notes.parameters.push_back(parameters);
@@ -81,6 +74,22 @@ postgres::WalRecordWalker::Handlers WalContentsReader::handlers() {
           [this](const postgres::TablespaceChange& change) { found_.notes.tablespaces.push_back(change); },
       .checkpoint =
           [this](const postgres::WalCheckpoint& checkpoint) { found_.checkpoints.push_back(checkpoint); }};
+}
+
+void WalContentsReader::note(const postgres::WalMoment& moment) {
+  using Kind = postgres::WalMoment::Kind;
+  found_.last_moment = moment.begin;
+  switch (moment.kind) {
+    case Kind::commit:
+    case Kind::abort:
+      found_.commits.add(moment.time);
+      break;
+    case Kind::restore_point:
+      found_.restore_points.push_back({std::string(moment.name), moment.time, moment.begin});
+      break;
+    case Kind::end_of_recovery:
+      break;
+  }
 }
 
 WalContentsReader::WalContentsReader(postgres::Lsn begin, postgres::WalSegmentSize size)

@@ -47,6 +47,7 @@ struct WalContents {
   std::vector<RestorePoint> restore_points;
   WalNotes notes;
   std::vector<postgres::WalCheckpoint> checkpoints{};
+  std::optional<postgres::Lsn> last_moment{};  // where the last record begins that is a postgres::WalMoment
 };
 
 /// Reads the records of one segment, or of one after the other, while they go by.
@@ -64,6 +65,7 @@ class WalContentsReader {
 
  private:
   postgres::WalRecordWalker::Handlers handlers();
+  void note(const postgres::WalMoment& moment);
 
   WalContents found_;
   postgres::WalRecordWalker walker_;

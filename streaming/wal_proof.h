@@ -9,18 +9,18 @@ namespace pgkeep::streaming {
 
 /// What is known of whether a server has the history that is held, where its stream goes on.
 enum class HistoryProof {
-  same,           // it has the last records before that position, byte for byte
+  same,           // it has what is held before that position, byte for byte, from a time on
   nothing_held,   // nothing is held before it that could be compared
-  not_available,  // it does not have that WAL any more, or what is held of it cannot be read
+  not_available,  // it does not have all of that WAL any more, or what is held of it cannot be read
 };
 
-/// Asks a server again for the last records before `position`, the begin of a segment on `line`, and compares
-/// them with the archived segment that ends there. They, and not its last page, since a WAL switch leaves
-/// zeroes there. A server that was put back to an earlier state and has come past `position` since has
-/// others: it throws RolledBack then. The server must have come to `position`.
+/// Asks a server again for what is held before `position`, the begin of a segment on `line`, and compares: the
+/// strong witness (streaming/held_witness.h), else the weak one, which still finds most servers that were put
+/// back to an earlier state and have come past `position` since. RolledBack is thrown when they differ. The
+/// server must have come to `position`.
 ///
-/// Costs one command, 64 KiB of WAL at most, and reading the archived segment. Throws ConnectionLost when the
-/// server does not answer in time.
+/// Costs a command or two, and mostly WAL of a few pages, since transactions end all the time; during a long
+/// one what it has written, 1 GiB at most. Throws ConnectionLost when the server is silent.
 HistoryProof prove_same_history(Connection& connection, const postgres::TimelineHistory& line,
                                 const postgres::WalPosition& position, const catalog::WalArchive& archive);
 

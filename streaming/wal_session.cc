@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "catalog/postgres/wal_record.h"
+#include "streaming/held_witness.h"
 #include "streaming/wal_proof.h"
 
 namespace pgkeep::streaming {
@@ -16,9 +16,6 @@ constexpr std::string_view kNotInThatState = "55000";
 // A timeline on which nothing was written is rare, two are a very unlucky day.
 constexpr int kMostSwitchesWithoutWal = 8;
 constexpr int kMostRefusalsWithoutWal = 2;
-/// A segment's first page header and that of a record, with its CRC.
-constexpr std::uint64_t kEnoughToCompare =
-    postgres::kWalLongPageHeaderBytes + postgres::kWalRecordHeaderBytes;
 
 }  // namespace
 
@@ -166,14 +163,14 @@ void WalSession::require_not_put_back() {
 void WalSession::prove_history(const postgres::WalPosition& position) {
   const auto& archive = intake_.archive();
   const auto segment = postgres::WalSegment::holding(position, archive.identity().wal_segment_size);
-  if (archive.partial_end(segment) >= position.lsn + kEnoughToCompare) return;
+  if (partial_is_witness(archive, segment)) return;
   if (prove_same_history(node_.connection, *line_, position, archive) != HistoryProof::not_available) return;
   events_.report(
       catalog::EventKind::unproved,
       fmt::format(
-          "{} does not have the WAL before {} of timeline {} any more, with which it could have been "
-          "compared: that it has the history that is held is known from its next record alone, which has "
-          "to name the last one here",
+          "{} does not have all the WAL before {} of timeline {} any more with which it could have been "
+          "compared: that it has the history that is held is known from its last records there, if it "
+          "has them, and from its next one, which has to name the last one here",
           node_.connection.peer(), position.lsn.to_string(), position.timeline.to_string()));
 }
 

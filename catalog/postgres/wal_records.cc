@@ -27,6 +27,7 @@ constexpr std::uint8_t kOnlineCheckpoint = 0x10;
 constexpr std::uint8_t kSwitch = 0x40;
 constexpr std::uint8_t kParameterChange = 0x60;
 constexpr std::uint8_t kRestorePoint = 0x70;
+constexpr std::uint8_t kEndOfRecovery = 0x90;
 constexpr std::uint8_t kTransactions = 1;
 constexpr std::uint8_t kTransactionMask = 0x70;
 constexpr std::uint8_t kCommit = 0x00;
@@ -305,6 +306,7 @@ std::optional<io::ByteView> WalRecordWalker::data_of(io::ByteView head, std::siz
 
 void WalRecordWalker::hand_out_general(std::uint8_t info, io::ByteView head) {
   if (info == kRestorePoint) return hand_out_moment(WalMoment::Kind::restore_point, head);
+  if (info == kEndOfRecovery) return hand_out_moment(WalMoment::Kind::end_of_recovery, head);
   if (info == kShutdownCheckpoint || info == kOnlineCheckpoint) return hand_out_checkpoint(head);
   if (info != kParameterChange) return;
   const auto data = data_of(head, kParameterBytes);

@@ -16,9 +16,9 @@
 
 namespace pgkeep::postgres {
 
-/// A record that says what the time was on the server that wrote it.
+/// A record that says what the time was on the server that wrote it, in microseconds.
 struct WalMoment {
-  enum class Kind { commit, abort, restore_point };  // of prepared transactions too
+  enum class Kind { commit, abort, restore_point, end_of_recovery };  // of prepared transactions too
   Kind kind = Kind::commit;
   Lsn begin;  // of the record
   io::TimePoint time;

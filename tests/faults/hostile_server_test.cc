@@ -25,7 +25,7 @@ class HostileServer : public ::testing::TestWithParam<const char*> {
     Behaviour good;
     good.stream = [](FakeSession& session) {
       send_wal(session, kBegin, sample_wal(kFive));
-      send_wal(session, kSixBegin, io::ByteView(sample_wal(kFive.next())).first(kOfSix));
+      send_wal(session, kSixBegin, io::ByteView(sample_six()).first(kOfSix));
       say_goodbye(session);
     };
     peer_.behaves(good);
@@ -157,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(By, HostileServer, ::testing::Values("receive-wal", "se
 // ------------------------------------------------------------------------------------ in the stream
 
 TEST_P(HostileServer, CannotSendWalToAnotherPlace) {
-  const auto wal = sample_wal(kFive.next());
+  const auto wal = sample_six();
   for (const auto start : {kSixBegin + 8192, kBegin, std::uint64_t{0}, 100 * kBytes}) {
     refuses(sends(wal_message(start, io::ByteView(wal).first(8192))), "none of it was kept");
   }
@@ -168,7 +168,7 @@ TEST_P(HostileServer, CannotSendWalPastTheLastPosition) {
 }
 
 TEST_P(HostileServer, CannotSendOtherBytesThanBefore) {
-  refuses(sends(wal_message(kSixBegin, sample_wal(kFive.next(), 1))), "other bytes");
+  refuses(sends(wal_message(kSixBegin, sample_six(1))), "other bytes");
 }
 
 TEST_P(HostileServer, CannotSendMessagesOfAnUnknownKind) {
@@ -204,7 +204,7 @@ TEST_P(HostileServer, CannotHaveASegmentOfAnotherClusterArchived) {
   bad.stream = [](FakeSession& session) {
     auto other = sample_wal(kFive.next().next());
     io::store_le(other.data() + 24, kSampleSystem.value() + 1);
-    send_wal(session, kSixBegin, sample_wal(kFive.next()));
+    send_wal(session, kSixBegin, sample_six());
     send_wal(session, kSixBegin + kBytes, other);
     session.wait_for_hangup();
   };

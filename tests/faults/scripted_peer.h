@@ -20,6 +20,14 @@ inline constexpr auto kBytes = kSampleSegmentBytes;
 inline constexpr std::uint64_t kBegin = 5 * kBytes;
 inline constexpr std::uint64_t kSixBegin = 6 * kBytes;
 inline constexpr std::size_t kOfSix = 16384;  // what is received of segment 6
+
+/// With a commit in what is received of it: then it is known again when it comes once more.
+inline io::ByteVector sample_six(std::uint8_t salt = 0) {
+  auto wal = sample_wal(kFive.next(), salt);
+  put_sample_commit(wal, kFive.next(), postgres::Lsn(kSixBegin + 1000), 817'000'000'000'000);
+  return wal;
+}
+
 inline constexpr const char* kFiveArchived = "wal/00000001/00000000/000000010000000000000005.zst";
 inline constexpr const char* kSixArchived = "wal/00000001/00000000/000000010000000000000006.zst";
 
@@ -125,7 +133,7 @@ class Neighbour {
     good.stream = [this](FakeSession& session) {
       send_wal(session, kBegin, sample_wal(kFive));
       goes_on_.wait(false);
-      send_wal(session, kSixBegin, sample_wal(kFive.next()));
+      send_wal(session, kSixBegin, sample_six());
       say_goodbye(session);
     };
     peer_.behaves(good);

@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -78,6 +79,53 @@ TEST_P(OneHistory, IsNotGoneOnWithByAServerThatWasPutBackAndHasComePastItsEnd) {
   }
   EXPECT_THAT(host.pgkeep({"list-wal", "main", "--events"}).out, HasSubstr("rolled_back"));
   EXPECT_EQ(host.pgkeep({"check", "main"}).exit_code, 1);
+}
+
+// The same work, done again, gives the same bytes at the same positions, but for what it does first.
+TEST_P(OneHistory, IsNotGoneOnWithByAServerThatWasPutBackAndHasDoneTheSameWorkAgain) {
+  PGKEEP_NEEDS_POSTGRES(GetParam());
+  auto server = PostgresCluster::create(GetParam(), {.initdb = {"--wal-segsize=1"},
+                                                     .settings = {{"autovacuum", "off"},
+                                                                  {"checkpoint_timeout", "1h"},
+                                                                  {"wal_keep_size", "512MB"}}});
+  BackupHost host(server);
+  server.execute("CREATE TABLE rows (text text)");
+  {
+    auto receiver = host.receive_wal(server);
+    host.backup();
+    stop(receiver);
+  }
+  server.stop();
+  const fs::path snapshot = server.data_directory().native() + ".snapshot";
+  copy(server.data_directory(), snapshot);
+  const auto work = [](const char* first) {
+    return fmt::format("BEGIN; INSERT INTO rows VALUES ('{}'); INSERT INTO rows SELECT repeat('x', 1000) "
+                       "FROM generate_series(1, 3500); SELECT pg_switch_wal();",
+                       first);
+  };
+  server.start();
+  {
+    auto receiver = host.receive_wal(server);
+    const std::jthread session([&] {  // which does not come to its end
+      EXPECT_ANY_THROW(server.execute(work("old") + "SELECT pg_sleep(3600)"));
+    });
+    wait_until(
+        [&] {
+          return server.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "1";
+        },
+        "the work is done");
+    wait_until_flushed(server);
+    server.stop(Shutdown::immediate);
+    stop(receiver);
+  }
+  fs::remove_all(server.data_directory());
+  fs::rename(snapshot, server.data_directory());
+  server.start();
+  server.execute(work("new") + "COMMIT");
+
+  const auto refused = host.pgkeep({"receive-wal", "main"});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("has other WAL at"), HasSubstr("pgkeep new-line main")));
 }
 
 TEST_P(OneHistory, IsNotRecoveredPastADamagedRecord) {

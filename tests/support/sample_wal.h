@@ -82,29 +82,47 @@ inline io::ByteVector sample_wal(const postgres::WalSegment& segment, std::uint8
   return wal;
 }
 
-/// Puts a checkpoint at `at`, in a page that is not the last, from which replay begins at `redo`.
-inline void put_sample_checkpoint(io::ByteVector& wal, const postgres::WalSegment& segment, postgres::Lsn at,
-                                  const postgres::WalPosition& redo) {
+/// Puts a record with that main data at `at`, in a page that is not the last.
+inline void put_sample_record(io::ByteVector& wal, const postgres::WalSegment& segment, postgres::Lsn at,
+                              io::ByteView data, std::uint8_t manager, std::uint8_t info) {
   const auto begin = segment.begin(sample_segment_size());
-  const auto checkpoint = at - begin;
-  const auto page = checkpoint / postgres::kWalBlockBytes * postgres::kWalBlockBytes;
+  const auto record = at - begin;
+  const auto page = record / postgres::kWalBlockBytes * postgres::kWalBlockBytes;
   const auto first = page + sample_header_bytes(page);
-  const auto after = checkpoint + 120;  // 24 for the header, 2 before the content of 88, aligned
+  const auto end = record + postgres::kWalRecordHeaderBytes + 2 + data.size();
+  const auto after = (end + postgres::kWalRecordAlignment - 1) / postgres::kWalRecordAlignment *
+                     postgres::kWalRecordAlignment;
   const auto next = page + postgres::kWalBlockBytes;
   const auto before = io::load_le<std::uint64_t>(wal.data() + first + postgres::kWalRecordPreviousAt);
-  auto* content = wal.data() + checkpoint + postgres::kWalRecordHeaderBytes;
+  auto* content = wal.data() + record + postgres::kWalRecordHeaderBytes;
   content[0] = std::byte{255};
-  content[1] = static_cast<std::byte>(postgres::kCheckpointBytes);
-  io::store_le(content + 2, redo.lsn.value());
-  io::store_le(content + 10, redo.timeline.value());
-  const bool alone = checkpoint == first;
-  if (!alone) seal_sample_record(wal, first, checkpoint, before, 10, 0);
-  seal_sample_record(wal, checkpoint,
-                     checkpoint + postgres::kWalRecordHeaderBytes + 2 + postgres::kCheckpointBytes,
-                     alone ? before : begin.value() + first, 0, 0x10);
-  seal_sample_record(wal, after, next, begin.value() + checkpoint, 10, 0);
+  content[1] = static_cast<std::byte>(data.size());
+  std::ranges::copy(data, content + 2);
+  const bool alone = record == first;
+  if (!alone) seal_sample_record(wal, first, record, before, 10, 0);
+  seal_sample_record(wal, record, end, alone ? before : begin.value() + first, manager, info);
+  seal_sample_record(wal, after, next, begin.value() + record, 10, 0);
   seal_sample_record(wal, next + postgres::kWalPageHeaderBytes, next + postgres::kWalBlockBytes,
                      begin.value() + after, 10, 0);
+}
+
+/// Puts a checkpoint there, from which replay begins at `redo`.
+inline void put_sample_checkpoint(io::ByteVector& wal, const postgres::WalSegment& segment, postgres::Lsn at,
+                                  const postgres::WalPosition& redo) {
+  const auto content_at = at - segment.begin(sample_segment_size()) + postgres::kWalRecordHeaderBytes + 2;
+  io::ByteVector content(wal.begin() + static_cast<std::ptrdiff_t>(content_at),
+                         wal.begin() + static_cast<std::ptrdiff_t>(content_at + postgres::kCheckpointBytes));
+  io::store_le(content.data(), redo.lsn.value());
+  io::store_le(content.data() + 8, redo.timeline.value());
+  put_sample_record(wal, segment, at, content, 0, 0x10);
+}
+
+/// Puts a commit there, at that time of PostgreSQL's clock.
+inline void put_sample_commit(io::ByteVector& wal, const postgres::WalSegment& segment, postgres::Lsn at,
+                              std::uint64_t time) {
+  io::ByteVector data(8);
+  io::store_le(data.data(), time);
+  put_sample_record(wal, segment, at, data, 1, 0);
 }
 
 /// The same up to `used`, which ends with the record of a WAL switch; zeroes from there on.

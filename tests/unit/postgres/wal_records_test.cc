@@ -26,13 +26,25 @@ constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 const Lsn kBegin(5 * kMiB);
 const io::TimePoint kNoon = io::parse_rfc3339("2026-11-20T12:00:00Z").value();
 
+const char* name_of(WalMoment::Kind kind) {
+  switch (kind) {
+    case WalMoment::Kind::commit:
+      return "commit";
+    case WalMoment::Kind::abort:
+      return "abort";
+    case WalMoment::Kind::restore_point:
+      return "restore point";
+    case WalMoment::Kind::end_of_recovery:
+      return "end of recovery";
+  }
+  return nullptr;
+}
+
 /// Walks in pieces of that many bytes; "commit 0/E00028 2026-11-20T04:49:59.159579Z", a line each.
 struct Walk {
   Walk(Lsn begin, io::ByteView bytes, std::size_t piece = 100'000) {
     WalRecordWalker walker(begin, WalSegmentSize(kMiB), {.moment = [this](const WalMoment& moment) {
-                             const auto kind = moment.kind == WalMoment::Kind::commit  ? "commit"
-                                               : moment.kind == WalMoment::Kind::abort ? "abort"
-                                                                                       : "restore point";
+                             const auto* kind = name_of(moment.kind);
                              found.push_back(fmt::format("{} {} {}{}{}", kind, moment.begin.to_string(),
                                                          io::format_rfc3339(moment.time),
                                                          moment.name.empty() ? "" : " ", moment.name));

@@ -17,69 +17,116 @@ using postgres::TimelineHistory;
 using postgres::TimelineId;
 using test::FakeServer;
 using test::FakeSession;
+using testing::ElementsAre;
 
 constexpr TimelineId kOne(1);
 constexpr postgres::WalSegment kFive{kOne, 5};
+constexpr postgres::WalSegment kSix{kOne, 6};
+constexpr Lsn kCommit(0x5F8018);  // at the begin of the fourth page from the end of segment 5
+constexpr std::uint64_t kNoon = 817'000'000'000'000;
 
-/// Segment 5 is archived, and a server is asked whether it has the same.
+/// Segment 5, with a commit, and 6 without one are archived, and a server is asked whether it has the same.
 class WalProofTest : public testing::Test {
  protected:
   WalProofTest() {
     layout_.make();
-    auto partial = catalog::PartialSegment::open(layout_, kFive, size_);
-    partial.write(test::sample_wal(kFive), io::now());
-    archive_.store_segment(partial, TimelineHistory(kOne));
+    for (const auto& segment : {kFive, kSix}) {
+      auto partial = catalog::PartialSegment::open(layout_, segment, size_);
+      partial.write(wal_of(segment), io::now());
+      archive_.store_segment(partial, TimelineHistory(kOne));
+    }
   }
-  /// `answer` is what comes after the command.
-  HistoryProof prove(const std::function<void(FakeSession&)>& answer) {
+  static io::ByteVector wal_of(const postgres::WalSegment& segment, std::uint64_t time = kNoon) {
+    auto wal = test::sample_wal(segment);
+    if (segment == kFive) test::put_sample_commit(wal, kFive, kCommit, time);
+    return wal;
+  }
+  /// Whether a server that has these two can go on behind segment `last`. `answer` is what comes after each
+  /// command.
+  HistoryProof prove(const std::function<void(FakeSession&, const std::string&)>& answer,
+                     const postgres::WalSegment& last = kFive) {
     FakeServer server([&](FakeSession& session) {
       session.read_startup();
       session.welcome();
-      EXPECT_EQ(session.read_query(), "START_REPLICATION PHYSICAL 0/5FE000 TIMELINE 1");
-      answer(session);
+      for (auto query = session.read_query(); !query.empty(); query = session.read_query()) {
+        asked_.push_back(query);
+        answer(session, query);
+      }
     });
     auto connection = Connection::open({server.conninfo()}, ConnectionKind::physical, {});
-    return prove_same_history(connection, TimelineHistory(kOne), {kOne, kFive.end(size_)}, archive_);
+    return prove_same_history(connection, TimelineHistory(kOne), {kOne, last.end(size_)}, archive_);
   }
-  /// Sends the last page, and what follows it.
-  static void send_last_page(FakeSession& session, io::ByteView segment) {
-    session.copy_both();
-    const auto page = segment.last(postgres::kWalBlockBytes);
-    session.copy_data(io::as_text(test::wal_message(Lsn(0x5FE000), page)));
-    session.read_message();  // the end of the COPY
-    session.copy_done();
-    session.complete("COPY 0");
+  /// A server with this segment 5, and this segment 6, sends what it was asked for.
+  auto server_with(const io::ByteVector& five, const io::ByteVector& six = {}) {
+    auto wal = five;
+    wal.insert(wal.end(), six.begin(), six.end());
+    return [this, wal](FakeSession& session, const std::string& query) {
+      const auto begin = kFive.begin(size_);
+      const auto from = Lsn::parse(query.substr(query.find("0/"), 8)).value();
+      session.copy_both();
+      for (auto rest = io::ByteView(wal).subspan(from - begin); !rest.empty();) {
+        const auto piece = rest.first(std::min<std::size_t>(rest.size(), 100'000));
+        session.copy_data(io::as_text(test::wal_message(
+            begin + static_cast<std::uint64_t>(rest.data() - wal.data()), piece)));
+        rest = rest.subspan(piece.size());
+      }
+      session.read_message();  // the end of the COPY
+      session.copy_done();
+      session.complete("COPY 0");
+      session.ready();
+    };
+  }
+  static void refuse_removed(FakeSession& session) {
+    session.copy_both();  // it looks for the file only then
+    session.error("58P01", "requested WAL segment has already been removed");
     session.ready();
-    session.wait_for_hangup();
   }
 
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = test::sample_segment_size();
   catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  std::vector<std::string> asked_;
 };
 
-TEST_F(WalProofTest, IsThatTheServerHasTheLastRecordsThatAreHeld) {
-  EXPECT_EQ(prove([](auto& session) { send_last_page(session, test::sample_wal(kFive)); }),
-            HistoryProof::same);
+TEST_F(WalProofTest, IsThatTheServerHasAllFromTheLastCommitOn) {
+  EXPECT_EQ(prove(server_with(wal_of(kFive))), HistoryProof::same);
+  EXPECT_THAT(asked_, ElementsAre("START_REPLICATION PHYSICAL 0/5F8000 TIMELINE 1"));
 }
 
-TEST_F(WalProofTest, FailsWhenTheServerHasOtherRecordsThere) {
-  EXPECT_THROW(prove([](auto& session) { send_last_page(session, test::sample_wal(kFive, 1)); }), RolledBack);
+TEST_F(WalProofTest, GoesBackOverSegmentsToTheLastCommit) {
+  EXPECT_EQ(prove(server_with(wal_of(kFive), wal_of(kSix)), kSix), HistoryProof::same);
+  EXPECT_THAT(asked_, ElementsAre("START_REPLICATION PHYSICAL 0/5F8000 TIMELINE 1"));
+}
+
+// A server that was put back and does the same work again writes the same bytes, but for the times.
+TEST_F(WalProofTest, FailsWhenOnlyTheTimeOfTheLastCommitDiffers) {
+  EXPECT_THROW(prove(server_with(wal_of(kFive, kNoon + 1), wal_of(kSix)), kSix), RolledBack);
+}
+
+TEST_F(WalProofTest, FailsWhenTheServerHasOtherRecordsBehindTheLastCommit) {
+  EXPECT_THROW(prove(server_with(wal_of(kFive), test::sample_wal(kSix, 1)), kSix), RolledBack);
 }
 
 TEST_F(WalProofTest, IsNotToBeHadFromAServerThatHasRemovedThatWal) {
-  EXPECT_EQ(prove([](auto& session) {
-              session.copy_both();  // it looks for the file only then
-              session.error("58P01", "requested WAL segment has already been removed");
-              session.ready();
-              session.wait_for_hangup();
-            }),
+  EXPECT_EQ(prove([](FakeSession& session, const std::string&) { refuse_removed(session); }),
             HistoryProof::not_available);
+  EXPECT_THAT(asked_, ElementsAre("START_REPLICATION PHYSICAL 0/5F8000 TIMELINE 1",
+                                  "START_REPLICATION PHYSICAL 0/5FE000 TIMELINE 1"));
+}
+
+TEST_F(WalProofTest, FailsByTheLastRecordsAloneWhenTheServerHasOnlyThese) {
+  const auto has_only_six = [&](const io::ByteVector& six) {
+    return [this, answer = server_with(wal_of(kFive), six)](FakeSession& session, const std::string& query) {
+      query.find("0/5") != std::string::npos ? refuse_removed(session) : answer(session, query);
+    };
+  };
+  EXPECT_EQ(prove(has_only_six(wal_of(kSix)), kSix), HistoryProof::not_available);
+  EXPECT_THROW(prove(has_only_six(test::sample_wal(kSix, 1)), kSix), RolledBack);
 }
 
 TEST_F(WalProofTest, IsAskedForAgainWhenTheServerEndsBeforeItHasAnswered) {
-  EXPECT_THROW(prove([](auto& session) {
+  EXPECT_THROW(prove([](FakeSession& session, const std::string&) {
                  session.copy_both();
                  session.copy_done();  // as one does that shuts down
                  session.complete("COPY 0");
