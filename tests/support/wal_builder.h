@@ -23,7 +23,7 @@ class WalBuilder {
 
   /// Where the next record will begin. Each of these returns where the one that it wrote does.
   postgres::Lsn position() {
-    while (wal_.size() % postgres::kWalRecordAlignment != 0) wal_.push_back(std::byte{0});
+    align();
     if (wal_.size() % postgres::kWalBlockBytes == 0) begin_page(0);
     return begin_ + wal_.size();
   }
@@ -57,17 +57,36 @@ class WalBuilder {
   void fill_to(postgres::Lsn end) {
     constexpr std::uint64_t kStep = 4000;
     while (position() + 2 * kStep < end) other(kStep);
-    auto rest = end - position();
+    other(static_cast<std::uint32_t>(room_to(end)));
+  }
+  /// The length of a record that ends there; less than a record's header when none can.
+  std::uint64_t room_to(postgres::Lsn end) {
+    auto room = end - position();
     for (auto page = position().value() / postgres::kWalBlockBytes + 1;
-         page <= end.value() / postgres::kWalBlockBytes; ++page) {
-      rest -= header_bytes(page * postgres::kWalBlockBytes);
+         page * postgres::kWalBlockBytes < end.value(); ++page) {
+      room -= header_bytes(page * postgres::kWalBlockBytes);
     }
-    other(static_cast<std::uint32_t>(rest));
+    return room;
   }
   postgres::Lsn switch_wal() {
     const auto at = add(0, 0x40, {});
     wal_.resize((wal_.size() + kSampleSegmentBytes - 1) / kSampleSegmentBytes * kSampleSegmentBytes);
     return at;
+  }
+  /// As a server has flushed it: up to where the next record can begin, without the header of a page that
+  /// nothing is in yet.
+  io::ByteView written() {
+    align();
+    return wal_;
+  }
+  io::ByteView bytes() const { return wal_; }
+  postgres::Lsn begin() const { return begin_; }
+  /// The pages that begin from now on are those of another timeline.
+  void go_on_as(postgres::TimelineId timeline) { timeline_ = timeline; }
+  /// Takes back what was written after the record that begins at `last` and ends before `end`.
+  void cut(postgres::Lsn last, postgres::Lsn end) {
+    last_ = last;
+    wal_.resize(end - begin_);
   }
   /// All of it, filled up with zeroes to whole segments.
   io::ByteVector segments() const {
@@ -83,6 +102,9 @@ class WalBuilder {
   }
 
  private:
+  void align() {
+    while (wal_.size() % postgres::kWalRecordAlignment != 0) wal_.push_back(std::byte{0});
+  }
   static std::uint64_t header_bytes(std::uint64_t page) {
     return page % kSampleSegmentBytes == 0 ? postgres::kWalLongPageHeaderBytes
                                            : postgres::kWalPageHeaderBytes;

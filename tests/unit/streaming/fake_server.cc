@@ -104,6 +104,12 @@ std::string FakeSession::read_query() {
   return message->second.substr(0, message->second.size() - 1);
 }
 
+bool FakeSession::has_message() const {
+  char type = 0;
+  const auto seen = ::recv(socket_.get(), &type, 1, MSG_PEEK | MSG_DONTWAIT);
+  return seen >= 0 || errno != EAGAIN;
+}
+
 void FakeSession::wait_for_hangup() {
   while (read_message()) {
   }
@@ -168,8 +174,10 @@ void FakeSession::copy_done() {
   send('c', {});
 }
 
-FakeServer::FakeServer(std::function<void(FakeSession&)> script)
-    : script_(std::move(script)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+FakeServer::FakeServer(std::function<void(FakeSession&)> script, Connections connections)
+    : script_(std::move(script)),
+      connections_(connections),
+      listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -191,18 +199,27 @@ std::string FakeServer::conninfo() const {
   return fmt::format("host=127.0.0.1 port={} user=pgkeep sslmode=disable gssencmode=disable", port_);
 }
 
+void FakeServer::play(FakeSession session) const {
+  try {
+    script_(session);
+  } catch (const ClientGone&) {
+  } catch (const std::exception& failure) {
+    ADD_FAILURE() << failure.what();
+  }
+}
+
 void FakeServer::serve() {
+  std::vector<std::jthread> players;
   for (;;) {
     io::UniqueFd socket(::accept(listener_.get(), nullptr, nullptr));
     if (!socket) return;
     const int on = 1;  // each message on its way at once
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     FakeSession session(std::move(socket));
-    try {
-      script_(session);
-    } catch (const ClientGone&) {
-    } catch (const std::exception& failure) {
-      ADD_FAILURE() << failure.what();
+    if (connections_ == Connections::one_by_one) {
+      play(std::move(session));
+    } else {
+      players.emplace_back([this, mine = std::move(session)]() mutable { play(std::move(mine)); });
     }
   }
 }

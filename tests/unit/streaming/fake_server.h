@@ -28,6 +28,8 @@ class FakeSession {
   std::string read_query();
   /// A message of any type and its body; nothing when the client has hung up.
   std::optional<std::pair<char, std::string>> read_message();
+  /// Whether something has come that was not read yet, or the client has hung up.
+  bool has_message() const;
   void wait_for_hangup();
 
   void rows(const std::vector<std::string>& columns, const std::vector<std::vector<Cell>>& rows);
@@ -52,10 +54,13 @@ class FakeSession {
 };
 
 /// The server's side of the wire, played by a script: for what a real server does not do on demand. Listens
-/// on loopback; the script runs once for each connection, one after the other, on a thread of its own.
+/// on loopback; the script runs once for each connection, on a thread of its own, one after the other or all
+/// at once.
 class FakeServer {
  public:
-  explicit FakeServer(std::function<void(FakeSession&)> script);
+  enum class Connections { one_by_one, at_once };
+  explicit FakeServer(std::function<void(FakeSession&)> script,
+                      Connections connections = Connections::one_by_one);
   ~FakeServer();
   FakeServer(const FakeServer&) = delete;
   FakeServer& operator=(const FakeServer&) = delete;
@@ -65,7 +70,9 @@ class FakeServer {
 
  private:
   void serve();
+  void play(FakeSession session) const;
   std::function<void(FakeSession&)> script_;
+  Connections connections_;
   io::UniqueFd listener_;
   int port_ = 0;
   std::jthread thread_;
