@@ -2,23 +2,18 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <map>
 
 #include <fmt/format.h>
 
 #include "catalog/backup_checkpoint.h"
-#include "catalog/commit_times.h"
 #include "catalog/io/error.h"
-#include "catalog/postgres/wal_page.h"
-#include "catalog/received_records.h"
+#include "catalog/stored_segment_check.h"
 #include "catalog/work_queue.h"
 
 namespace pgkeep::catalog {
 
 namespace {
-
-constexpr std::size_t kReadBytes = 256u << 10;
 
 using Needs = std::map<postgres::WalSegment, postgres::Lsn>;
 
@@ -27,27 +22,11 @@ void need(Needs& needs, const postgres::WalSegment& segment, postgres::Lsn until
   known = std::max(known, until);
 }
 
-/// Pages, records, and that they continue the segment before it. Throws Corruption.
-void verify_segment(const WalArchive& archive, SegmentFileReader& file, postgres::WalSegmentChecker pages) {
-  const auto& header = file.header();
-  const auto before = archive.carry_into(header.segment);
-  std::optional<WalContentsReader> records;
-  before ? records.emplace(*before, header.size)
-         : records.emplace(header.segment.begin(header.size), header.size);
-  io::ByteVector buffer(kReadBytes);
-  while (const auto n = file.read(buffer)) {
-    pages.feed(io::ByteView(buffer).first(n));
-    records->feed(io::ByteView(buffer).first(n));
-  }
-  pages.finish();
-  if (records->records().defect()) throw Corruption(*records->records().defect());
-}
-
 class WalVerification {
  public:
   WalVerification(const WalArchive& archive, postgres::TimelineHistory line,
                   io::Guarded<std::vector<Finding>>& findings)
-      : archive_(&archive), line_(std::move(line)), findings_(&findings) {}
+      : segments_(archive), line_(std::move(line)), findings_(&findings) {}
 
   void check(const NeededSegment& needed) {
     try {
@@ -58,11 +37,12 @@ class WalVerification {
     done_bytes_ += size().bytes();
   }
 
-  std::uint64_t segments() const { return segments_; }
+  std::uint64_t segments() const { return segments_.read(); }
   std::uint64_t done_bytes() const { return done_bytes_; }
 
  private:
-  postgres::WalSegmentSize size() const { return archive_->identity().wal_segment_size; }
+  const WalArchive& archive() const { return segments_.archive(); }
+  postgres::WalSegmentSize size() const { return archive().identity().wal_segment_size; }
   std::string name(const postgres::WalSegment& segment) const { return segment.name(size()); }
   void add(std::string message) {
     findings_->with([&](auto& all) { all.push_back({.path = "", .message = std::move(message)}); });
@@ -88,60 +68,15 @@ class WalVerification {
   bool find_and_check(const NeededSegment& needed) {
     return std::ranges::any_of(candidates(needed), [&](const postgres::WalSegment& file) {
       // Again at the end: the partial may just have become the archived one.
-      return check_archived(file) || check_partial(file, needed.until) || check_archived(file);
+      return segments_.check_archived(file) || segments_.check_partial(file, needed.until) ||
+             segments_.check_archived(file);
     });
-  }
-
-  postgres::WalSegmentChecker checker(const postgres::WalSegment& segment) const {
-    const auto history = archive_->history(segment.timeline);
-    if (!history) {
-      throw Corruption(fmt::format(
-          "{} is missing, and recovery does not find its way to this timeline without it; fetch it from "
-          "the server's pg_wal or from another copy of the archive",
-          archive_->layout().history(segment.timeline).native()));
-    }
-    const auto& identity = archive_->identity();
-    return {segment, identity.wal_segment_size, identity.system, identity.major_version, *history};
-  }
-
-  bool check_archived(const postgres::WalSegment& segment) {
-    auto file = archive_->open_segment(segment);
-    if (!file) return false;
-    ++segments_;
-    verify_segment(*archive_, *file, checker(segment));
-    return true;
-  }
-
-  bool check_partial(const postgres::WalSegment& segment, postgres::Lsn until) {
-    if (archive_->partial_end(segment) < until) return false;
-    try {
-      const auto file = io::File::open_to_read(archive_->layout().partial(segment, size()));
-      ++segments_;
-      auto pages = checker(segment);
-      // No further than the page that holds the end: behind it the file is being written.
-      const auto used = until - segment.begin(size());
-      auto left = (used + postgres::kWalBlockBytes - 1) / postgres::kWalBlockBytes * postgres::kWalBlockBytes;
-      io::ByteVector buffer(kReadBytes);
-      for (std::uint64_t offset = 0; left > 0;) {
-        const auto piece = io::ByteSpan(buffer).first(std::min<std::uint64_t>(left, buffer.size()));
-        file.read_exactly_at(piece, offset);
-        pages.feed(piece);
-        offset += piece.size();
-        left -= piece.size();
-      }
-      const auto records = check_received_records(*archive_, segment, until);
-      if (records.damage) throw Corruption(*records.damage);
-      return true;
-    } catch (const StorageError& error) {
-      if (error.cause() == ENOENT) return false;
-      throw;
-    }
   }
 
   void report_missing(const NeededSegment& needed) {
     postgres::Lsn held;
     for (const auto& file : candidates(needed)) {
-      const auto end = archive_->partial_end(file);
+      const auto end = archive().partial_end(file);
       if (end > file.begin(size())) held = std::max(held, end);
     }
     if (held == postgres::Lsn()) {
@@ -157,10 +92,9 @@ class WalVerification {
     }
   }
 
-  const WalArchive* archive_;
+  StoredSegmentCheck segments_;
   postgres::TimelineHistory line_;
   io::Guarded<std::vector<Finding>>* findings_;
-  std::atomic<std::uint64_t> segments_{0};
   std::atomic<std::uint64_t> done_bytes_{0};
 };
 

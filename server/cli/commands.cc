@@ -26,6 +26,7 @@
 #include "server/cli/status.h"
 #include "server/cli/switch_wal.h"
 #include "server/cli/verify_backup.h"
+#include "server/cli/verify_wal.h"
 #include "server/cli/wal_conflicts.h"
 
 namespace pgkeep::server {
@@ -36,7 +37,7 @@ constexpr std::array kCommands{
     kGetWal,       kListBackups,    kListFiles,  kListServers, kListWal,   kNewLine,
     kPutWal,       kRebuildCatalog, kReceiveWal, kRecover,     kReload,    kReplicationStatus,
     kServe,        kShowBackup,     kShowServer, kStatus,      kSwitchWal, kVerifyBackup,
-    kWalConflicts,
+    kVerifyWal,    kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 

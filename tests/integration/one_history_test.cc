@@ -150,6 +150,9 @@ TEST_P(OneHistory, IsNotRecoveredPastADamagedRecord) {
     file.seekp(at);
     file.put(byte);
   }
+  const auto verified = host.pgkeep({"verify-wal", "main"});
+  EXPECT_EQ(verified.exit_code, 1);
+  EXPECT_THAT(verified.out, HasSubstr(partial.filename().native()));
   const auto refused = host.pgkeep({"recover", "main", "latest", host.scratch("recovered")});
   EXPECT_NE(refused.exit_code, 0);
   EXPECT_THAT(refused.err, AllOf(HasSubstr(partial.filename().native()), HasSubstr("no replay passes")));

@@ -72,6 +72,9 @@ TEST_P(PutBack, StaysRefusedUntilANewLineIsBegunAndTheOldOneStaysRecoverable) {
   EXPECT_EQ(listed[0].at("line"), 1);
   EXPECT_TRUE(listed[1].at("line").is_null());
   EXPECT_EQ(host.json({"verify-backup", "main", "all"}).size(), 2u);
+  const auto wal = host.json({"verify-wal", "main"}).at("lines");
+  ASSERT_EQ(wal.size(), 2u);
+  for (const auto& line : wal) EXPECT_GT(line.at("segments").get<int>(), 0) << line;
   EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), old_backup, "old")), "20");
   EXPECT_EQ(contents(recover_and_start(host, GetParam(), "latest", "new")), contents(server));
 }

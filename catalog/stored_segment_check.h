@@ -1,0 +1,33 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "catalog/postgres/wal_page.h"
+#include "catalog/wal_archive.h"
+
+namespace pgkeep::catalog {
+
+/// Reads segments back as they are stored: every page and every record, and that they continue the archived
+/// segment before them. Several threads may use one; borrows the archive.
+class StoredSegmentCheck {
+ public:
+  explicit StoredSegmentCheck(const WalArchive& archive) : archive_(&archive) {}
+
+  const WalArchive& archive() const noexcept { return *archive_; }
+  /// False when it is not archived. Throws Corruption: what is wrong with it.
+  bool check_archived(const postgres::WalSegment& segment);
+  /// False when there is no partial with bytes up to `until`. Throws Corruption. Behind `until` it may be
+  /// written meanwhile.
+  bool check_partial(const postgres::WalSegment& segment, postgres::Lsn until);
+  /// How many were read.
+  std::uint64_t read() const noexcept { return read_; }
+
+ private:
+  postgres::WalSegmentChecker pages_of(const postgres::WalSegment& segment) const;
+
+  const WalArchive* archive_;
+  std::atomic<std::uint64_t> read_{0};
+};
+
+}  // namespace pgkeep::catalog

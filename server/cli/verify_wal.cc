@@ -1,0 +1,86 @@
+#include "server/cli/verify_wal.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "catalog/set_aside_line.h"
+#include "catalog/whole_wal_verification.h"
+#include "server/console_progress.h"
+#include "server/fleet.h"
+#include "server/recorded_run.h"
+
+namespace pgkeep::server {
+namespace {
+
+constexpr std::uint64_t kMostJobs = 64;
+
+std::string whose(const std::string& server, const store::ServerLayout& line) {
+  return line.line() ? fmt::format("{}, line {}", server, *line.line()) : server;
+}
+
+void print(const std::string& whose, const catalog::WalVerificationReport& report, Output& out) {
+  if (report.good()) {
+    out.report(fmt::format("the WAL of {} is good: {} in {}", whose, io::format_bytes(report.bytes),
+                           counted(report.segments, "segment")));
+    return;
+  }
+  out.fact(fmt::format("the WAL of {} is DAMAGED:", whose));
+  for (const auto& finding : report.findings) out.fact("  " + finding);
+}
+
+Json json_of(const store::ServerLayout& line, const catalog::WalVerificationReport& report) {
+  return {{"line", line.line() ? Json(*line.line()) : Json()},
+          {"good", report.good()},
+          {"segments", report.segments},
+          {"bytes", report.bytes},
+          {"findings", report.findings}};
+}
+
+/// The current line last, as in every list of lines.
+std::vector<store::ServerLayout> lines_of(const store::ServerLayout& layout) {
+  std::vector<store::ServerLayout> lines;
+  for (const auto& line : catalog::read_set_aside_lines(layout)) lines.push_back(layout.of_line(line.number));
+  lines.push_back(layout);
+  return lines;
+}
+
+}  // namespace
+
+Exit run_verify_wal(const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  const auto& server = fleet.server(invocation.arguments.required("SERVER"));
+  const auto layout = fleet.layout(server);
+  const auto jobs = invocation.arguments.number("--jobs", 1, kMostJobs)
+                        .value_or(std::max(1U, std::thread::hardware_concurrency()));
+  auto lines = Json::array();
+  std::size_t findings = 0;
+  try {
+    record_run(layout, "verify-wal", "", invocation.out, [&] {
+      std::uint64_t bytes = 0;
+      for (const auto& line : lines_of(layout)) {
+        ConsoleProgress progress(invocation.out);
+        const auto report = catalog::verify_whole_wal(line, static_cast<unsigned>(jobs), progress,
+                                                      invocation.stop);
+        progress.clear();
+        print(whose(server.name, line), report, invocation.out);
+        lines.push_back(json_of(line, report));
+        findings += report.findings.size();
+        bytes += report.bytes;
+      }
+      // The journal counts damage as a failed verification.
+      if (findings > 0) throw Corruption(fmt::format("{} in the WAL", counted(findings, "finding")));
+      return Json{{"bytes", bytes}};
+    });
+  } catch (const Corruption&) {
+    if (findings == 0) throw;
+  }
+  invocation.out.data({{"server", server.name}, {"lines", std::move(lines)}});
+  if (findings == 0) return Exit::ok;
+  invocation.out.error(fmt::format("the WAL of {} is damaged in {}", server.name, counted(findings, "place")),
+                       Exit::failed);
+  return Exit::failed;
+}
+
+}  // namespace pgkeep::server
