@@ -8,6 +8,7 @@
 #include "catalog/io/units.h"
 #include "server/fleet.h"
 #include "server/live_facts.h"
+#include "server/server_settings.h"
 #include "server/sql_answers.h"
 
 namespace pgkeep::server {
@@ -62,6 +63,7 @@ Closed close_segment(streaming::Connection& sql, const ServerConfig& server, boo
                 [&] {
                   sql.answer_within(std::chrono::seconds::zero());  // a full buffer takes its time
                   sql.query("CHECKPOINT");
+                  sql.answer_within(query_connection(server).answer_within);
                 });
   const auto end = switch_wal(sql, server.name);
   // It lies in the closed segment, or at the start of the next when there was nothing to close; the position
