@@ -99,6 +99,23 @@ std::optional<postgres::Lsn> end_of_streamed(const catalog::WalArchive& archive,
   return end;
 }
 
+/// At the first byte of the segment, up to where the line leaves its timeline, when that is before the point
+/// that the server names (catalog::is_cut_short()). Where the line does so within the segment, the next
+/// timeline's file of it begins with a copy of what is of the line.
+StreamStart start_of_segment(postgres::WalSegment segment, const postgres::TimelineHistory& line,
+                             postgres::WalSegmentSize size) {
+  std::optional<postgres::Lsn> stop_at;
+  while (catalog::is_cut_short(line, segment.timeline)) {
+    const auto left = line.end_of(segment.timeline).value();
+    if (left >= segment.end(size)) {
+      stop_at = postgres::WalSegment::holding({segment.timeline, left}, size).begin(size);
+      break;
+    }
+    segment.timeline = line.timeline_at(left);
+  }
+  return {{segment.timeline, segment.begin(size)}, {}, stop_at};
+}
+
 /// Going on behind a file that is no segment would leave a hole that nobody fills.
 void require_segment_before(const catalog::WalArchive& archive, const postgres::TimelineHistory& line,
                             const postgres::WalPosition& position) {
@@ -206,18 +223,10 @@ void report_branches_left(const std::string& peer, const postgres::TimelineHisto
 StreamStart start_after_switch(const postgres::WalPosition& next, const postgres::TimelineHistory& line,
                                const catalog::WalArchive& archive) {
   const auto size = archive.identity().wal_segment_size;
-  auto segment = postgres::WalSegment::holding(next, size);
-  std::optional<postgres::Lsn> stop_at;
-  while (catalog::is_cut_short(line, segment.timeline)) {
-    const auto left = line.end_of(segment.timeline).value();
-    if (left >= segment.end(size)) {
-      stop_at = postgres::WalSegment::holding({segment.timeline, left}, size).begin(size);
-      break;
-    }
-    // The next timeline's file of this segment begins with a copy of what is of the line.
-    segment.timeline = line.timeline_at(left);
-  }
-  return {{segment.timeline, segment.begin(size)}, std::max(next.lsn, archive.partial_end(segment)), stop_at};
+  auto start = start_of_segment(postgres::WalSegment::holding(next, size), line, size);
+  const auto segment = postgres::WalSegment::holding(start.position, size);
+  start.report_from = std::max(next.lsn, archive.partial_end(segment));
+  return start;
 }
 
 void require_decided(const store::ServerLayout& layout) {
@@ -284,8 +293,9 @@ StreamStart choose_start(const std::string& peer, const SystemInfo& system,
     // Before 15 a slot has no timeline, and 13 and 14 let it lie on an ancestor as well.
     from = {slot.timeline.value_or(line.timeline_at(*slot.restart_lsn)), *slot.restart_lsn};
   }
-  const auto begin = postgres::WalSegment::holding(from, size).begin(size);
-  return {{from.timeline, begin}, std::max(from.lsn, kept_from), {}};
+  auto start = start_of_segment(postgres::WalSegment::holding(from, size), line, size);
+  start.report_from = std::max(from.lsn, kept_from);
+  return start;
 }
 
 }  // namespace pgkeep::streaming

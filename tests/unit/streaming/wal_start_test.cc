@@ -118,6 +118,15 @@ TEST_F(WalStartTest, WithoutWalBeginsWhereTheServerIsThatHasLostWhatItsSlotHasSe
   EXPECT_EQ(found.report_from, Lsn(9 * kMiB + 7));
 }
 
+TEST_F(WalStartTest, WithoutWalPassesATimelineThatTheLineLeavesBeforeTheServerSaysSo) {
+  const auto line = TimelineHistory::parse(kThree, "1\t0/980000\tx\n2\t0/790000\tx\n");
+  EXPECT_EQ(start(line, Lsn(9 * kMiB), {Lsn(7 * kMiB + 5), kOne}).position,
+            (WalPosition{kThree, Lsn(7 * kMiB)}));
+  const auto found = start(line, Lsn(9 * kMiB), {Lsn(5 * kMiB + 5), kOne});
+  EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(5 * kMiB)}));
+  EXPECT_EQ(found.stop_at, Lsn(7 * kMiB));
+}
+
 TEST_F(WalStartTest, WithoutWalBeginsWhereItWasToldThatTheServersBegins) {
   const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB), {Lsn(4 * kMiB), kOne}, Lsn(7 * kMiB));
   EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(7 * kMiB)}));
