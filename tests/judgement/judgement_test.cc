@@ -20,7 +20,7 @@
 namespace pgkeep::test {
 namespace {
 
-constexpr unsigned kFirstSeed = 600;
+constexpr unsigned kFirstSeed = 1;
 constexpr unsigned kHistories = 1000;
 constexpr int kStepsOfAHistory = 9;
 constexpr std::size_t kMostTold = 3;

@@ -40,6 +40,7 @@ void Story::happen() {
       {snapshots_.empty() ? 0 : 4, &Story::put_back},
       {2, &Story::fail_over},
       {2, &Story::fork},
+      {3, &Story::do_it_again},
       {other_ ? 3 : 0, &Story::other_takes_over},
       {acknowledged_.empty() ? 0 : 3, &Story::go_back_in_time},
       {1, &Story::lose_wal},
@@ -69,7 +70,7 @@ Work Story::some_work() {
   if (kind <= 6) return {Work::Kind::row, static_cast<std::uint32_t>(chance_.number(8, 20'000))};
   if (kind == 7) return {Work::Kind::row, static_cast<std::uint32_t>(chance_.number(60'000, 400'000))};
   if (kind == 8) return {Work::Kind::wal_switch};
-  return {Work::Kind::plain, static_cast<std::uint32_t>(chance_.number(8, 2'000))};
+  return {Work::Kind::plain, static_cast<std::uint32_t>(chance_.number(8, kind == 9 ? 2'000 : 40'000))};
 }
 
 void Story::work(ModelServer& server, int records) {
@@ -79,13 +80,24 @@ void Story::work(ModelServer& server, int records) {
   }
 }
 
+std::vector<Work> Story::some_works(int number) {
+  std::vector<Work> works;
+  for (; number > 0; --number) works.push_back(some_work());
+  return works;
+}
+
 /// What differs from the history before need not be in what was written last.
 void Story::work_again() {
   for (const auto& work : work_) current_.work(work);
+  weak_witness_ = true;
   tell("{} does the same work again, up to {}", current_.name(), current_.end().to_string());
 }
 
 void Story::end_segment(ModelServer& server) {
+  if (chance_.coin()) {
+    work_.push_back({Work::Kind::plain, 40'000});
+    server.work(work_.back());
+  }
   work_.push_back({chance_.coin() ? Work::Kind::wal_switch : Work::Kind::fill_segment});
   server.work(work_.back());
 }
@@ -120,25 +132,34 @@ void Story::take_backup() {
   back_up(3);
 }
 
-void Story::back_up(int ways_out_left) {
+BaseBackup Story::base_backup(ModelServer& server, const std::vector<Work>& meanwhile) {
   BaseBackup backup;
-  backup.before = current_.records();
-  backup.start = {current_.timeline(), current_.position()};
-  work(current_, chance_.number(0, 2));
-  backup.checkpoint = current_.checkpoint(backup.start.lsn);
-  work(current_, chance_.number(0, 3));
-  current_.end_backup(backup.start.lsn);
-  backup.end = {current_.timeline(), current_.end()};
-  backup.records = current_.records().size();
+  backup.before = server.records();
+  backup.start = {server.timeline(), server.position()};
+  backup.checkpoint = server.checkpoint(backup.start.lsn);
+  for (const auto& work : meanwhile) server.work(work);
+  server.end_backup(backup.start.lsn);
+  backup.end = {server.timeline(), server.end()};
+  backup.records = server.records().size();
+  return backup;
+}
+
+void Story::back_up(int ways_out_left) {
+  const auto backup = base_backup(current_, some_works(chance_.number(0, 3)));
   current_.work({Work::Kind::wal_switch});
   tell("{} is backed up, from {} to {}", current_.name(), backup.start.lsn.to_string(),
        backup.end.lsn.to_string());
   if (!follow_current(ways_out_left)) return;
   if (acknowledged_.empty() || acknowledged_.back().end < backup.end.lsn) return;
+  keep(backup);
+}
+
+void Story::keep(const BaseBackup& backup) {
   if (const auto problem = pgkeep_.keep(backup)) {
     tell("the backup is not kept: {}", *problem);
     count("backup not kept");
   } else {
+    tell("the backup is kept");
     count("backup kept");
   }
 }
@@ -213,6 +234,49 @@ void Story::fork() {
   follow_current();
 }
 
+/// What differs most is what is most alike: a server that is put back to where it was a moment ago, and
+/// writes records of the same places or ones that end with the same segment, or has removed what could be
+/// compared.
+void Story::do_it_again() {
+  const auto before = current_;
+  auto works = some_works(chance_.number(0, 3));
+  works.push_back({Work::Kind::commit});
+  if (chance_.coin())
+    works.push_back({Work::Kind::plain, static_cast<std::uint32_t>(chance_.number(8, 60'000))});
+  const bool ends_segment = chance_.number(1, 4) > 1;
+  const Work end{chance_.coin() ? Work::Kind::wal_switch : Work::Kind::fill_segment};
+  if (ends_segment) works.push_back(end);
+  base_backup(current_, works);
+  tell("{} works, up to {}", current_.name(), current_.end().to_string());
+  if (!follow_current(2) || current_.timeline() != before.timeline()) return;
+  const auto reached = current_.end();
+
+  auto again = before;
+  again.flushed = again.end();
+  again.rename(next_name());
+  const bool same_places = chance_.coin();
+  std::optional<BaseBackup> backup;
+  if (same_places) {
+    backup = base_backup(again, works);
+  } else {
+    for (const auto& work : some_works(chance_.number(1, 6))) again.work(work);
+    while (ends_segment && again.end() < reached) again.work(end);
+  }
+  tell("{} is put back to {} and does {}, up to {}: {}", current_.name(), before.end().to_string(),
+       same_places ? "the same again" : "other work", again.end().to_string(), again.name());
+  const Lsn last_segment(reached.value() / kSampleSegmentBytes * kSampleSegmentBytes);
+  if (chance_.number(1, 4) == 1 && again.end() >= last_segment) {
+    again.begin_of_kept = last_segment;
+    again.slot.reset();
+    weak_witness_ = weak_witness_ || same_places;
+    tell("{} has removed its WAL before {}", again.name(), last_segment.to_string());
+  }
+  replace_current(std::move(again), chance_.coin());
+  if (backup && chance_.coin()) keep(*backup);
+  work(current_, chance_.number(0, 4));
+  follow_current();
+}
+
 void Story::other_takes_over() {
   if (chance_.coin()) work(*other_, chance_.number(1, 8));
   tell("the conninfo leads to {} at {} of timeline {} in place of {}", other_->name(),
@@ -256,7 +320,6 @@ void Story::lose_wal() {
   if (chance_.coin()) work(current_, 2);
   tell("{} has lost the slot and removed its WAL before {}", current_.name(),
        current_.begin_of_kept.to_string());
-  gap_ = true;
   follow_current();
 }
 

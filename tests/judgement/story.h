@@ -54,6 +54,7 @@ class Story {
   void put_back();
   void fail_over();
   void fork();
+  void do_it_again();
   void other_takes_over();
   void go_back_in_time();
   void lose_wal();
@@ -62,8 +63,11 @@ class Story {
   void settle_in_the_end();
 
   // What it is made of.
+  BaseBackup base_backup(ModelServer& server, const std::vector<Work>& meanwhile);
   void back_up(int ways_out_left);
+  void keep(const BaseBackup& backup);
   Work some_work();
+  std::vector<Work> some_works(int number);
   void work(ModelServer& server, int records);
   void work_again();
   void end_segment(ModelServer& server);
@@ -94,7 +98,9 @@ class Story {
   std::vector<WrittenRecord> acknowledged_;
   postgres::TimelineId acknowledged_timeline_{1};
   std::map<unsigned, std::vector<WrittenRecord>> set_aside_;  // what was acknowledged on each line
-  bool gap_ = false;  // WAL was lost, so that a recovery may be refused
+  /// Two servers wrote records of the same places: where WAL was removed, nothing can tell them apart, and
+  /// all that pgkeep can do is say so.
+  bool weak_witness_ = false;
   std::vector<std::string> told_;
   std::vector<std::string> faults_;
 };

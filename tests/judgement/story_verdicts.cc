@@ -66,10 +66,20 @@ bool Story::follow_current(int ways_out_left) {
     case Followed::How::waits:
       tell("{} is waited for: {}", current_.name(), first_line(followed.reason));
       count("waited for");
+      if (ways_out_left == 3 && chance_.coin()) {
+        work(current_, 4);
+        tell("{} goes on, up to {}", current_.name(), current_.end().to_string());
+        return follow_current(ways_out_left - 1);
+      }
       break;
     case Followed::How::refused:
       tell("{} is refused: {}", current_.name(), first_line(followed.reason));
       count("refused");
+      if (ways_out_left == 3 && chance_.coin()) {
+        work(current_, 4);
+        tell("{} goes on, up to {}, and nobody decides", current_.name(), current_.end().to_string());
+        return follow_current(ways_out_left - 1);
+      }
       break;
   }
   if (followed.reason.empty()) fault("a refusal without its reason");
@@ -100,7 +110,6 @@ void Story::find_a_way_out(int ways_out_left) {
   count("set aside");
   set_aside_[line] = std::exchange(acknowledged_, {});
   acknowledged_timeline_ = TimelineId(1);
-  gap_ = false;
   if (follow_current(0)) take_backup();
 }
 
@@ -117,9 +126,13 @@ std::optional<Recovery> Story::examine(const RecoveryAnswer& answer, const std::
   count("recovery");
   const auto& recovery = *answer.recovery;
   const auto* server = known_.server_in(recovery.states.back());
-  if (server == nullptr && pgkeep_.has_unproved_wal(line)) {
-    tell("recovering {} mixes histories that could not be compared, as an event says", of);
-    count("unproved mix");
+  const bool excused = weak_witness_ && pgkeep_.has_unproved_wal(line);
+  const bool complete =
+      acknowledged.empty() ||
+      std::ranges::find(recovery.states, acknowledged.back().state) != recovery.states.end();
+  if (excused && (server == nullptr || !complete)) {
+    tell("recovering {} mixes histories that could not be told apart, as an event says", of);
+    count("mix that could not be seen");
     return std::nullopt;
   }
   if (server == nullptr) {
@@ -131,9 +144,7 @@ std::optional<Recovery> Story::examine(const RecoveryAnswer& answer, const std::
   }
   tell("recovering {} from {} gives {} at {} ({})", of, recovery.backup, *server, recovery.end.to_string(),
        recovery.stopped_by);
-  if (!acknowledged.empty() &&
-      std::ranges::find(recovery.states, acknowledged.back().state) == recovery.states.end())
-    fault("it lacks what was acknowledged, up to {}", acknowledged.back().end.to_string());
+  if (!complete) fault("it lacks what was acknowledged, up to {}", acknowledged.back().end.to_string());
   return recovery;
 }
 
@@ -161,7 +172,8 @@ void Story::settle_in_the_end() {
   const auto answer = pgkeep_.recover(std::nullopt, recover::WalMode::lay_down);
   const auto latest = examine(answer, "latest", acknowledged_, std::nullopt);
   if (!faults_.empty()) return;
-  if (!latest && !pgkeep_.has_unproved_wal(std::nullopt)) return fault("it cannot be recovered in the end");
+  if (!latest && !(weak_witness_ && pgkeep_.has_unproved_wal(std::nullopt)))
+    return fault("it cannot be recovered in the end");
   for (const auto& [line, acknowledged] : set_aside_) {
     examine(pgkeep_.recover(line, recover::WalMode::lay_down), fmt::format("line {}", line), acknowledged,
             line);
