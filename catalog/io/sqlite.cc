@@ -1,9 +1,12 @@
 #include "catalog/io/sqlite.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <new>
 #include <sqlite3.h>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,7 +17,11 @@
 namespace pgkeep::io {
 namespace {
 
-constexpr int kBusyTimeoutMs = 10'000;
+constexpr std::chrono::milliseconds kPatience{10'000};
+constexpr int kThousand = 1000;
+constexpr std::uintmax_t kLeastLength = 64u << 10;  // SQLite's own statements need some room, too
+/// A row of ours takes some twenty steps. Pages that name each other in circles would take any number.
+constexpr int kMaxThousandsOfSteps = 2'000;
 
 /// Copies what is bound. (SQLITE_TRANSIENT itself is an old-style cast.)
 // NOLINTNEXTLINE(performance-no-int-to-ptr): the number is SQLite's
@@ -53,8 +60,15 @@ int file_error(sqlite3* handle, int code) {
       throw Corruption(fmt::format("{}: cannot {}: {}", path.native(), what, reason));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      throw Busy(fmt::format("{}: cannot {}: another process has kept it locked for {} s", path.native(),
-                             what, kBusyTimeoutMs / 1000));
+      throw Busy(fmt::format("{}: cannot {}: another process keeps it locked", path.native(), what));
+    case SQLITE_INTERRUPT:
+      throw Corruption(
+          fmt::format("{}: cannot {}: no sound database takes that long; it is damaged or was "
+                      "made to harm",
+                      path.native(), what));
+    case SQLITE_TOOBIG:
+      throw Corruption(
+          fmt::format("{}: cannot {}: it has a value that is longer than the file", path.native(), what));
     default:
       throw Error(fmt::format("{}: cannot {}: {}", path.native(), what, reason));
   }
@@ -83,11 +97,40 @@ Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
   handle_.reset(handle);  // also when it failed
   if (handle == nullptr) throw std::bad_alloc();
   if (result != SQLITE_OK) fail(handle, path_, "open the database");
-  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  wait_at_most(kPatience);
   execute("PRAGMA foreign_keys = ON");
 }
 
+void Database::wait_at_most(std::chrono::milliseconds patience) {
+  sqlite3_busy_timeout(handle_.get(), static_cast<int>(patience.count()));
+}
+
+void Database::distrust() {
+  auto* handle = handle_.get();
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(path_, error);
+  if (error) throw StorageError(error.value(), path_, "read the size");
+  sqlite3_limit(
+      handle, SQLITE_LIMIT_LENGTH,
+      static_cast<int>(std::clamp<std::uintmax_t>(bytes, kLeastLength, std::numeric_limits<int>::max())));
+  for (const int option :
+       {SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_ENABLE_VIEW, SQLITE_DBCONFIG_TRUSTED_SCHEMA}) {
+    if (sqlite3_db_config(handle, option, 0, nullptr) != SQLITE_OK) fail(handle, path_, "limit the database");
+  }
+  thousands_of_steps_ = std::make_unique<int>(0);
+  sqlite3_progress_handler(
+      handle, kThousand,
+      [](void* steps) { return ++*static_cast<int*>(steps) > kMaxThousandsOfSteps ? 1 : 0; },
+      thousands_of_steps_.get());
+  execute("PRAGMA cell_size_check = ON");
+}
+
+void Database::begin_call() noexcept {
+  if (thousands_of_steps_) *thousands_of_steps_ = 0;
+}
+
 void Database::execute(const char* sql) {
+  begin_call();
   if (sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
     fail(handle_.get(), path_, fmt::format("run \"{}\"", sql));
   }
@@ -102,6 +145,7 @@ void Database::use_write_ahead_log() {
 }
 
 Statement Database::prepare(std::string_view sql) {
+  begin_call();  // the first one reads the schema
   sqlite3_stmt* handle = nullptr;
   const char* tail = nullptr;
   if (sqlite3_prepare_v2(handle_.get(), sql.data(), static_cast<int>(sql.size()), &handle, &tail) !=
@@ -151,6 +195,7 @@ Statement& Statement::bind_null(int index) {
 }
 
 bool Statement::step() {
+  database_->begin_call();
   const int result = sqlite3_step(handle_.get());
   if (result == SQLITE_ROW) return true;
   if (result == SQLITE_DONE) return false;

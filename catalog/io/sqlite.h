@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -22,9 +23,17 @@ class Statement;
 class Database {
  public:
   enum class Mode { read_only, read_write, create };
-  /// Foreign keys on, busy timeout 10 s. `create` makes the file, mode 0600, when there is none.
+  /// Foreign keys on; waits 10 s for a locked database. `create` makes the file, mode 0600, when there is
+  /// none.
   Database(const std::filesystem::path& path, Mode mode);
   const std::filesystem::path& path() const noexcept { return path_; }
+
+  /// How long a call waits while another process has the database locked, before it throws Busy.
+  void wait_at_most(std::chrono::milliseconds patience);
+  /// For a file that somebody else may have made: no value may be longer than the file, no call may take more
+  /// steps than a sound file ever needs (Corruption), and nothing that the file says is run: no view, no
+  /// trigger, no function in its schema.
+  void distrust();
 
   void execute(const char* sql);  // one or more statements without parameters or results
   /// Write-ahead logging, so that readers and a writer do not wait for each other. The log's files stay when
@@ -41,7 +50,12 @@ class Database {
   struct Close {
     void operator()(sqlite3* handle) const noexcept;
   };
+  void begin_call() noexcept;
+
   std::filesystem::path path_;
+  /// Steps of SQLite's machine within one call so far, counted in thousands; only when distrusted. Outlives
+  /// the handle, which counts here.
+  std::unique_ptr<int> thousands_of_steps_;
   std::unique_ptr<sqlite3, Close> handle_;
 };
 
