@@ -185,12 +185,12 @@ PushReceipt PushedWal::take_segment(const std::string& name, const StagedFile& p
   }
   if (offered.was_there) return had_it();
   PushReceipt receipt;
-  try {
-    ServerCatalog::open(archive_->layout()).add_segment(describe_segment(archive_->layout(), offered.header));
-  } catch (const std::exception& error) {
+  const auto trouble = note_in_index(archive_->layout(), [&](ServerCatalog& index) {
+    index.add_segment(describe_segment(archive_->layout(), offered.header));
+  });
+  if (trouble)
     receipt.warnings.push_back(
-        fmt::format("the index was not updated, but {} is archived: {}", name, error.what()));
-  }
+        fmt::format("the index was not updated, but {} is archived: {}", name, *trouble));
   return receipt;
 }
 
@@ -229,12 +229,11 @@ PushReceipt PushedWal::take_history(const std::string& name, const StagedFile& p
   archive_->store_history(timeline, content);
   if (was_there) return had_it();
   PushReceipt receipt;
-  try {
-    ServerCatalog::open(archive_->layout()).add_history(timeline, content);
-  } catch (const std::exception& error) {
+  const auto trouble =
+      note_in_index(archive_->layout(), [&](ServerCatalog& index) { index.add_history(timeline, content); });
+  if (trouble)
     receipt.warnings.push_back(
-        fmt::format("the index was not updated, but {} is stored: {}", name, error.what()));
-  }
+        fmt::format("the index was not updated, but {} is stored: {}", name, *trouble));
   return receipt;
 }
 

@@ -125,7 +125,12 @@ std::optional<io::TimePoint> time_of(const std::optional<std::int64_t>& microsec
 
 /// The columns are kSegmentColumns.
 SegmentRow read_segment(const io::Statement& row) {
-  const auto number = [&](int column) { return static_cast<std::uint64_t>(row.integer(column)); };
+  const auto number = [&](int column) {
+    if (row.integer(column) < 0) throw Corruption("a segment has a number below zero");
+    return static_cast<std::uint64_t>(row.integer(column));
+  };
+  if (number(0) == 0 || number(0) > std::numeric_limits<std::uint32_t>::max() || number(2) >= number(3))
+    throw Corruption("a segment lies where none can");
   return {.segment = {postgres::TimelineId(static_cast<std::uint32_t>(number(0))), number(1)},
           .begin = postgres::Lsn(number(2)),
           .end = postgres::Lsn(number(3)),

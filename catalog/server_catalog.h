@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,6 +37,10 @@ SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFile
 /// again. One thread a connection; several processes may write (WAL mode of SQLite). A connection that finds
 /// the index replaced by another process's rebuild() goes on with the new one.
 ///
+/// The index is a convenience, and nobody waits for it without end: a reader that cannot have it within
+/// kPatience gets Busy and reads the files, and one that only records something passes by at once
+/// (open_if_free(), note_in_index()). What was not recorded is found among the files by the next open().
+///
 /// Tables: backups (id, ended, record: backup.json as text), segments (timeline, number, begin_lsn, end_lsn,
 /// stored_bytes, first_time, last_time, commits_known, earliest_commit, latest_commit), histories (timeline,
 /// content), runs (as RunRecord), meta (schema version, how far the run journal was read). Times are Unix
@@ -43,8 +49,15 @@ SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFile
 /// Beside it: catalog.db.lock (held while the index is opened or replaced), catalog.db.new (one being made).
 class ServerCatalog {
  public:
-  /// Opens the index, making it from the files when it is missing or damaged (see opened_anew()).
+  static constexpr std::chrono::milliseconds kPatience{2000};
+
+  /// Opens the index to read it, making it from the files when it is missing or damaged (see opened_anew()).
+  /// Throws Busy when another process has held it for kPatience; so does every other call.
   static ServerCatalog open(const store::ServerLayout& layout);
+  /// Opens the index to add to it, if that can be done at once: nothing when another process holds it, or
+  /// when it would have to be made. Its rows may be damaged or behind the files. Each call throws Busy rather
+  /// than wait.
+  static std::optional<ServerCatalog> open_if_free(const store::ServerLayout& layout);
   /// Makes the index again from the files alone, beside the old one, and puts it in its place.
   static ServerCatalog rebuild(const store::ServerLayout& layout);
   /// Why the index had to be made anew, for a warning; nothing when it was there, or when there was nothing
@@ -73,11 +86,13 @@ class ServerCatalog {
   std::string dump();
 
  private:
-  ServerCatalog(const store::ServerLayout& layout, io::Database database);
+  ServerCatalog(const store::ServerLayout& layout, io::Database database, std::chrono::milliseconds patience);
+  static ServerCatalog open_as_it_is(const store::ServerLayout& layout, std::chrono::milliseconds patience);
   static ServerCatalog open_sound(const store::ServerLayout& layout);
   static ServerCatalog make_anew(const store::ServerLayout& layout);
   void create_schema();
-  void check();
+  void check_layout();
+  void check_content();
   void reconcile();
   void reconcile_backups();
   void reconcile_wal();
@@ -87,11 +102,17 @@ class ServerCatalog {
   io::Database& current();
 
   store::ServerLayout layout_;
+  std::chrono::milliseconds patience_;  // kPatience, or none for who only adds
   io::Database database_;
   dev_t device_ = 0;  // of the file that database_ has open
   ino_t inode_ = 0;
   std::optional<std::string> opened_anew_;
   std::vector<std::string> unreadable_;
 };
+
+/// Tells the index of something that is durable in its file: never waits. When another process holds the
+/// index, or there is none yet, this does nothing. Why it failed in another way, for a warning.
+std::optional<std::string> note_in_index(const store::ServerLayout& layout,
+                                         const std::function<void(ServerCatalog&)>& note);
 
 }  // namespace pgkeep::catalog

@@ -2,6 +2,7 @@
 #include <array>
 #include <cerrno>
 #include <iterator>
+#include <limits>
 #include <set>
 #include <system_error>
 
@@ -46,10 +47,21 @@ fs::path beside(const fs::path& index, std::string_view suffix) {
 }
 
 /// Held while the index is opened, looked through or replaced: nobody opens one file's log with another file.
-io::File lock_index(const store::ServerLayout& layout) {
+/// Nothing when another process still holds it after `patience`.
+std::optional<io::File> try_lock_index(const store::ServerLayout& layout,
+                                       std::chrono::milliseconds patience) {
   auto file = io::File::open_or_create(beside(layout.index(), ".lock"));
-  io::lock_alone(file);
+  if (!io::lock_alone_within(file, patience)) return std::nullopt;
   return file;
+}
+
+io::File lock_index(const store::ServerLayout& layout, std::chrono::milliseconds patience) {
+  if (auto lock = try_lock_index(layout, patience)) return std::move(*lock);
+  const auto path = beside(layout.index(), ".lock");
+  throw Busy(
+      fmt::format("{}: another process holds the index; `fuser -v {}` names it. Nothing is lost: what "
+                  "it does not get is read from the files later",
+                  path.native(), path.native()));
 }
 
 void remove_database(const fs::path& path) {
@@ -141,8 +153,10 @@ ArchiveRows read_archive(const WalArchive& archive, const std::vector<postgres::
 
 }  // namespace
 
-ServerCatalog::ServerCatalog(const store::ServerLayout& layout, io::Database database)
-    : layout_(layout), database_(std::move(database)) {
+ServerCatalog::ServerCatalog(const store::ServerLayout& layout, io::Database database,
+                             std::chrono::milliseconds patience)
+    : layout_(layout), patience_(patience), database_(std::move(database)) {
+  database_.wait_at_most(patience_);
   struct stat status {};
   if (::stat(database_.path().c_str(), &status) != 0) {
     const int cause = errno;
@@ -152,21 +166,55 @@ ServerCatalog::ServerCatalog(const store::ServerLayout& layout, io::Database dat
   inode_ = status.st_ino;
 }
 
-/// The index that is there. The caller holds the lock. Throws Corruption when it is damaged.
-ServerCatalog ServerCatalog::open_sound(const store::ServerLayout& layout) {
-  ServerCatalog catalog(layout, io::Database(layout.index(), io::Database::Mode::read_write));
-  catalog.check();
+/// The caller holds the lock. Throws Corruption when it is no index of this version.
+ServerCatalog ServerCatalog::open_as_it_is(const store::ServerLayout& layout,
+                                           std::chrono::milliseconds patience) {
+  ServerCatalog catalog(layout, io::Database(layout.index(), io::Database::Mode::read_write), patience);
+  catalog.check_layout();
   catalog.database_.use_write_ahead_log();
   // What the last moments before a power cut added is read from the files again, so no commit waits for the
   // disk.
   catalog.database_.execute("PRAGMA synchronous = NORMAL");
+  return catalog;
+}
+
+/// The index that is there. The caller holds the lock. Throws Corruption when it is damaged.
+ServerCatalog ServerCatalog::open_sound(const store::ServerLayout& layout) {
+  auto catalog = open_as_it_is(layout, kPatience);
+  catalog.check_content();
   catalog.reconcile();
   return catalog;
 }
 
+std::optional<ServerCatalog> ServerCatalog::open_if_free(const store::ServerLayout& layout) {
+  const auto lock = try_lock_index(layout, {});
+  if (!lock) return std::nullopt;
+  std::error_code error;
+  if (fs::symlink_status(layout.index(), error).type() == fs::file_type::not_found) return std::nullopt;
+  try {
+    return open_as_it_is(layout, {});
+  } catch (const Busy&) {
+    return std::nullopt;
+  } catch (const Corruption&) {
+    return std::nullopt;  // who reads it makes it again, and says so
+  }
+}
+
+std::optional<std::string> note_in_index(const store::ServerLayout& layout,
+                                         const std::function<void(ServerCatalog&)>& note) {
+  try {
+    if (auto index = ServerCatalog::open_if_free(layout)) note(*index);
+  } catch (const Busy&) {
+    return std::nullopt;
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return std::nullopt;
+}
+
 ServerCatalog ServerCatalog::open(const store::ServerLayout& layout) {
   io::make_directories(layout.root());
-  const auto lock = lock_index(layout);
+  const auto lock = lock_index(layout, kPatience);
   std::error_code error;
   const bool missing = fs::symlink_status(layout.index(), error).type() == fs::file_type::not_found;
   std::string reason = fmt::format("{}: the index is missing", layout.index().native());
@@ -184,7 +232,7 @@ ServerCatalog ServerCatalog::open(const store::ServerLayout& layout) {
 
 ServerCatalog ServerCatalog::rebuild(const store::ServerLayout& layout) {
   io::make_directories(layout.root());
-  const auto lock = lock_index(layout);
+  const auto lock = lock_index(layout, kPatience);
   return make_anew(layout);
 }
 
@@ -193,7 +241,7 @@ ServerCatalog ServerCatalog::make_anew(const store::ServerLayout& layout) {
   const auto fresh_path = beside(layout.index(), ".new");
   remove_database(fresh_path);
   {
-    ServerCatalog fresh(layout, io::Database(fresh_path, io::Database::Mode::create));
+    ServerCatalog fresh(layout, io::Database(fresh_path, io::Database::Mode::create), kPatience);
     // Nobody sees it before it is whole and on disk.
     fresh.database_.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
     fresh.create_schema();
@@ -211,9 +259,9 @@ io::Database& ServerCatalog::current() {
   struct stat status {};
   const bool there = ::stat(layout_.index().c_str(), &status) == 0;
   if (there && (status.st_dev != device_ || status.st_ino != inode_)) {
-    const auto lock = lock_index(layout_);
+    const auto lock = lock_index(layout_, patience_);
     auto opened_anew = std::move(opened_anew_);
-    *this = open_sound(layout_);
+    *this = patience_ == patience_.zero() ? open_as_it_is(layout_, patience_) : open_sound(layout_);
     opened_anew_ = std::move(opened_anew);
   }
   return database_;
@@ -226,12 +274,28 @@ void ServerCatalog::create_schema() {
   transaction.commit();
 }
 
-void ServerCatalog::check() {
+void ServerCatalog::check_content() {
+  const auto refuse = [&](std::string_view why) {
+    throw Corruption(fmt::format("{}: the index is damaged: {}", database_.path().native(), why));
+  };
+  auto pages = database_.prepare("PRAGMA quick_check(1)");
+  if (!pages.step()) refuse("nothing is known of its pages");
+  if (const auto found = pages.text(0); found != "ok") refuse(found);
+  pages.reset();
+  // SQLite keeps no checksums: a bit that flipped in a value is seen only by who reads it.
+  try {
+    backups();
+    segments();
+    runs(std::numeric_limits<std::size_t>::max());
+  } catch (const Corruption& damage) {
+    refuse(damage.what());
+  }
+}
+
+void ServerCatalog::check_layout() {
   const auto refuse = [&](std::string_view why) {
     throw Corruption(fmt::format("{}: {}", database_.path().native(), why));
   };
-  auto sound = database_.prepare("PRAGMA quick_check(1)");
-  if (!sound.step() || sound.text(0) != "ok") refuse("the index is damaged");
   std::vector<std::string> expected(kSchema.begin(), kSchema.end());
   std::vector<std::string> found;
   auto statement = database_.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL");

@@ -38,13 +38,18 @@ std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& ar
 
 StoredRecords::StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Output& out)
     : layout_(layout) {
+  const auto without_index = [&](const Error& error) {
+    out.warning(fmt::format("{}: the index cannot be opened; reading the files themselves: {}", server.name,
+                            error.what()));
+  };
   try {
     index_ = open_catalog(server, layout, out);
     return;
   } catch (const StorageError& error) {
     if (!only_not_writable(error)) throw;
-    out.warning(fmt::format("{}: the index cannot be opened; reading the files themselves: {}", server.name,
-                            error.what()));
+    without_index(error);
+  } catch (const Busy& error) {
+    without_index(error);
   }
   auto listing = store::list_backup_records(layout);
   for (const auto& damage : listing.damaged) out.warning(damage);

@@ -11,7 +11,8 @@
 namespace pgkeep::server {
 
 /// What is stored for a server, for commands that only read: out of the index, or out of the files themselves
-/// where the index cannot be opened for writing, as on a snapshot that is mounted read-only. One thread.
+/// where the index cannot be opened for writing, as on a snapshot that is mounted read-only, or another
+/// process keeps it. One thread.
 class StoredRecords {
  public:
   /// Throws NotFound when nothing was ever stored for the server; warns like open_catalog(), and when it goes

@@ -375,11 +375,10 @@ std::string details_of(const store::BackupRecord& record) {
 /// puts it in.
 void index_backup(const store::ServerLayout& layout, const store::BackupRecord& record,
                   io::ProgressObserver& observer) {
-  try {
-    catalog::ServerCatalog::open(layout).add_backup(record);
-  } catch (const Error& e) {
-    observer.warning(fmt::format("the backup is kept, but the index could not be written: {}", e.what()));
-  }
+  const auto trouble =
+      catalog::note_in_index(layout, [&](catalog::ServerCatalog& index) { index.add_backup(record); });
+  if (trouble)
+    observer.warning(fmt::format("the backup is kept, but the index could not be written: {}", *trouble));
 }
 
 struct RunEnd {

@@ -9,9 +9,9 @@
 
 namespace pgkeep::streaming {
 
-/// Tells the index what the archive got. The files are the truth and the index can be made again from them,
-/// so a failure is a warning here, never an error; the next row tries to open the index anew. Thread-safe;
-/// borrows nothing.
+/// Tells the index what the archive got. The files are the truth and the index is made again from them, so
+/// the archiver never waits for it: when another process holds it, the row is left for the next one who reads
+/// the index, without a word. Another failure is a warning, never an error. Thread-safe; borrows nothing.
 class WalIndex {
  public:
   using Warn = std::function<void(const std::string&)>;
@@ -26,7 +26,7 @@ class WalIndex {
 
   store::ServerLayout layout_;
   Warn warn_;
-  io::Guarded<std::optional<catalog::ServerCatalog>> index_;  // opened with the first row
+  io::Guarded<std::optional<catalog::ServerCatalog>> index_;  // opened with the first row that finds it free
 };
 
 }  // namespace pgkeep::streaming

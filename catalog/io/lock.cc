@@ -5,6 +5,7 @@
 #include <charconv>
 #include <fcntl.h>
 #include <string_view>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -160,6 +161,17 @@ void lock_alone(const File& file) {
     const int cause = errno;
     if (cause != EINTR) throw StorageError(cause, file.path(), "lock");
   }
+}
+
+bool lock_alone_within(const File& file, std::chrono::milliseconds patience) {
+  // The kernel has no wait with an end for these locks.
+  constexpr std::chrono::milliseconds kPause{5};
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (!try_lock(file, LockKind::alone)) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    std::this_thread::sleep_for(kPause);
+  }
+  return true;
 }
 
 }  // namespace pgkeep::io

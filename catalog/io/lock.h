@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -37,6 +38,9 @@ class File;
 /// Waits until nobody else has this file locked; held until `file`, which is open for writing, is closed. For
 /// steps that take milliseconds, where nobody has to be named.
 void lock_alone(const File& file);
+/// The same, but gives up after `patience`: false when somebody else still holds it then. With none it only
+/// tries. For what can be done without: whoever stopped while he held the lock stops nobody else.
+bool lock_alone_within(const File& file, std::chrono::milliseconds patience);
 
 enum class LockKind { shared, alone };
 /// Locks an open file until it is closed; waits for nobody. `alone` needs one that is open for writing. False

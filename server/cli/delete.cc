@@ -16,19 +16,20 @@
 namespace pgkeep::server {
 namespace {
 
-/// The index as far as there is room for its changes: deleting is the way out of a full disk, so nothing in
-/// it may need space. What is left out here is put right when the index is opened the next time.
+/// The index as far as it is free and there is room for its changes: deleting is the way out of a full disk,
+/// so nothing in it may need space, or wait for who has stopped while he held the index. What is left out
+/// here is put right when the index is opened the next time.
 class Index {
  public:
   Index(const ServerConfig& server, const store::ServerLayout& layout, Output& out)
       : layout_(layout), out_(&out) {
-    unless_full([&] { index_.emplace(open_catalog(server, layout, out)); });
+    if_possible([&] { index_.emplace(open_catalog(server, layout, out)); });
   }
 
   /// Oldest first; from the files when the index cannot be used.
   std::vector<store::BackupRecord> backups() {
     std::vector<store::BackupRecord> backups;
-    unless_full([&] {
+    if_possible([&] {
       if (index_) backups = index_->backups();
     });
     if (index_) return backups;
@@ -38,23 +39,29 @@ class Index {
   }
 
   void remove(const store::BackupId& id) {
-    unless_full([&] {
+    if_possible([&] {
       if (index_) index_->remove_backup(id);
     });
   }
 
  private:
   template <typename Step>
-  void unless_full(Step&& step) {
+  void if_possible(Step&& step) {
     try {
       step();
     } catch (const StorageError& error) {
       if (!error.out_of_space()) throw;
-      index_.reset();
-      out_->warning(fmt::format(
-          "the index cannot be changed now; going on without it, it is put right when it is opened next: {}",
-          error.what()));
+      do_without(error);
+    } catch (const Busy& error) {
+      do_without(error);
     }
+  }
+
+  void do_without(const Error& error) {
+    index_.reset();
+    out_->warning(fmt::format(
+        "the index cannot be changed now; going on without it, it is put right when it is opened next: {}",
+        error.what()));
   }
 
   store::ServerLayout layout_;

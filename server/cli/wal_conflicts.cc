@@ -106,7 +106,8 @@ const WalConflict& choose(const std::vector<WalConflict>& conflicts, const std::
       fmt::format("{}: several files were pushed as {}; name one of {}", server, name, fmt::join(ids, ", ")));
 }
 
-/// A failure is a warning: the index is put right when it is opened next.
+/// What replaced a file under a name that the index knows is not found by names: so this waits for it, a
+/// bounded time, and a failure has to be said.
 void tell_index(const ServerConfig& server, const catalog::WalArchive& archive, const std::string& name,
                 const std::optional<catalog::SegmentFileHeader>& segment, Output& out) {
   try {

@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include "catalog/io/file.h"
+#include "catalog/io/lock.h"
 #include "tests/integration/versions.h"
 #include "tests/support/backup_host.h"
 #include "tests/support/wait_until.h"
@@ -40,6 +42,10 @@ class SynchronousStandby : public ::testing::TestWithParam<int> {
   }
   static bool done(const std::future<void>& commit) {
     return commit.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
+  static bool is_archived(const BackupHost& host, const std::string& segment) {
+    return std::filesystem::exists(host.repository() / "main/wal" / segment.substr(0, 8) /
+                                   segment.substr(8, 8) / (segment + ".zst"));
   }
   static void ends_cleanly(Process& pgkeep) {
     pgkeep.signal(SIGTERM);
@@ -107,6 +113,30 @@ TEST_P(SynchronousStandby, ReportsNothingAsAppliedAndHoldsNoRowsBack) {
   EXPECT_EQ(about_stream(source, "replay_lsn IS NULL OR replay_lsn = '0/0'"), "t");
   EXPECT_EQ(about_stream(source, "backend_xmin IS NULL"), "t");
   EXPECT_EQ(source.value("SELECT xmin IS NULL FROM pg_replication_slots"), "t");
+}
+
+TEST_P(SynchronousStandby, LetsNoCommitWaitForTheIndex) {
+  const auto source = PostgresCluster::create(GetParam());
+  const BackupHost host(source);
+  source.execute("CREATE TABLE rows (id int)");
+  auto daemon = host.serve(source);
+  set_standby_names(source, "pgkeep");
+  wait_until_state(source, "sync");
+  // What somebody does who was stopped while he had the index open.
+  auto held = io::File::open_or_create(host.repository() / "main/catalog.db.lock");
+  io::lock_alone(held);
+  for (int segment = 0; segment < 5; ++segment) {
+    commit(source).get();
+    const auto full = source.value("SELECT pg_walfile_name(pg_switch_wal())");
+    wait_until([&] { return is_archived(host, full); }, full + " is archived");
+  }
+  wait_until_flushed(source);
+  // Who reads goes on too, from the files.
+  const auto listed = host.pgkeep({"list-wal", "main"});
+  EXPECT_EQ(listed.exit_code, 0) << listed.err;
+  EXPECT_THAT(listed.err, ::testing::HasSubstr("reading the files themselves"));
+  held.close();
+  EXPECT_EQ(host.pgkeep({"list-wal", "main"}).exit_code, 0);
 }
 
 TEST_P(SynchronousStandby, FrozenUntilItIsThrownOutGoesOnByItself) {

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/lock.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 
@@ -108,6 +109,12 @@ class ServerCatalogTest : public testing::Test {
     catalog_.put_run(journal_.read_lines(0).records.back());
   }
 
+  /// As a process does that has the index open and was stopped.
+  io::File hold_index() const {
+    auto file = io::File::open_or_create(layout_.index().native() + ".lock");
+    io::lock_alone(file);
+    return file;
+  }
   std::string rebuilt() { return ServerCatalog::rebuild(layout_).dump(); }
   void overwrite_index(std::uint64_t offset, std::size_t bytes) {
     auto file = io::File::open_or_create(layout_.index());
@@ -305,6 +312,71 @@ TEST_F(ServerCatalogTest, IsOpenedByManyAtOnceWhenItIsMissing) {
     for (auto& dump : dumps) threads.emplace_back([&] { dump = ServerCatalog::open(layout_).dump(); });
   }
   EXPECT_THAT(dumps, testing::Each(kept));
+}
+
+TEST_F(ServerCatalogTest, WhoOnlyAddsPassesByAnIndexThatIsHeld) {
+  const auto segment = store_segment({kOne, 4});
+  const auto add = [&](ServerCatalog& index) { index.add_segment(describe_segment(layout_, segment)); };
+  {
+    const auto held = hold_index();
+    EXPECT_FALSE(ServerCatalog::open_if_free(layout_));
+    EXPECT_EQ(note_in_index(layout_, add), std::nullopt);
+    EXPECT_EQ(catalog_.segment_count(), 0u);
+  }
+  EXPECT_EQ(note_in_index(layout_, add), std::nullopt);
+  EXPECT_EQ(catalog_.segment_count(), 1u);
+}
+
+TEST_F(ServerCatalogTest, WhatWasNotAddedIsFoundByTheNextReader) {
+  {
+    const auto held = hold_index();
+    const auto backup = commit_backup("20261120T020000Z");
+    note_in_index(layout_, [&](ServerCatalog& index) { index.add_backup(backup); });
+  }
+  EXPECT_THAT(ServerCatalog::open(layout_).backups(), SizeIs(1));
+}
+
+TEST_F(ServerCatalogTest, WhoOnlyAddsPassesByAWriterThatDoesNotEnd) {
+  io::Database other(layout_.index(), io::Database::Mode::read_write);
+  const io::Transaction unfinished(other);
+  const auto before = std::chrono::steady_clock::now();
+  const auto row = describe_segment(layout_, store_segment({kOne, 4}));
+  EXPECT_EQ(note_in_index(layout_, [&](ServerCatalog& index) { index.add_segment(row); }), std::nullopt);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, ServerCatalog::kPatience);
+}
+
+TEST_F(ServerCatalogTest, AReaderIsToldWhoseIndexIsHeld) {
+  const auto held = hold_index();
+  try {
+    ServerCatalog::open(layout_);
+    FAIL() << "it was opened";
+  } catch (const Busy& busy) {
+    EXPECT_THAT(busy.what(), HasSubstr("catalog.db.lock: another process holds the index"));
+  }
+}
+
+TEST_F(ServerCatalogTest, WhoOnlyAddsMakesNoIndex) {
+  std::filesystem::remove(layout_.index());
+  EXPECT_FALSE(ServerCatalog::open_if_free(layout_));
+  EXPECT_FALSE(std::filesystem::exists(layout_.index()));
+}
+
+TEST_F(ServerCatalogTest, IsMadeAnewWhenARowMeansNothing) {
+  take_backup("20261120T020000Z");
+  archive({kOne, 4});
+  run("backup", RunOutcome::succeeded, "", "");
+  const auto kept = catalog_.dump();
+  for (const auto* damage :
+       {"UPDATE backups SET record = replace(record, 'pgkeep_backup', 'pgkeep_bacjup')",
+        "UPDATE backups SET record = replace(record, '\"wal_segment_bytes\": 1', '\"wal_segment_bytes\": 9')",
+        "UPDATE segments SET timeline = 0", "UPDATE segments SET number = -number",
+        "UPDATE runs SET outcome = 'succeedee'"}) {
+    SCOPED_TRACE(damage);
+    io::Database(layout_.index(), io::Database::Mode::read_write).execute(damage);
+    auto opened = ServerCatalog::open(layout_);
+    EXPECT_TRUE(opened.opened_anew().has_value());
+    EXPECT_EQ(opened.dump(), kept);
+  }
 }
 
 TEST_F(ServerCatalogTest, ListsBackupsOldestFirst) {

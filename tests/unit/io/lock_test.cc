@@ -214,6 +214,29 @@ TEST_F(FileLockTest, LockAloneWaitsUntilTheOtherHasClosed) {
   EXPECT_TRUE(waited);
 }
 
+TEST_F(FileLockTest, LockAloneWithinGivesUp) {
+  auto first = File::open_or_create(path_);
+  lock_alone(first);
+  const auto second = File::open_or_create(path_);
+  EXPECT_FALSE(lock_alone_within(second, {}));
+  EXPECT_FALSE(lock_alone_within(second, std::chrono::milliseconds(20)));
+  first.close();
+  EXPECT_TRUE(lock_alone_within(second, {}));
+}
+
+TEST_F(FileLockTest, LockAloneWithinTakesWhatBecomesFreeInTime) {
+  auto first = File::open_or_create(path_);
+  lock_alone(first);
+  std::atomic<bool> taken = false;
+  std::jthread second([&] {
+    const auto file = File::open_or_create(path_);
+    taken = lock_alone_within(file, std::chrono::minutes(1));
+  });
+  first.close();
+  second.join();
+  EXPECT_TRUE(taken);
+}
+
 TEST_F(FileLockTest, AskingForTheHolderDisturbsNobody) {
   File::open_or_create(path_).close();
   std::jthread asking([&](const std::stop_token& stop) {
