@@ -104,7 +104,7 @@ bool EventJournal::append(const Event& event) {
   const auto written = parse_line(line).value();  // as it will be read: bytes may have been replaced
   io::JournalAppender appender(layout_.event_journal());
   if (is_tried_again(event.kind) && repeats_one_of(read(), written)) {
-    appender.sync();  // seen is not durable
+    appender.write_again();  // seen is not durable
     return false;
   }
   appender.append(std::move(line));

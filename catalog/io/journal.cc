@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <optional>
 #include <string_view>
+#include <unistd.h>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
@@ -20,29 +22,53 @@ bool ends_a_line(const File& file, std::uint64_t position) {
   return before[0] == std::byte{'\n'};
 }
 
+bool lies_under(const File& file, const std::filesystem::path& path) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(file.fd(), &opened) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+/// Locked, and still the file of that name: whoever held the lock before may have replaced it.
+File open_locked(const std::filesystem::path& path) {
+  while (true) {
+    auto file = File::open_or_create(path);
+    lock_alone(file);
+    if (lies_under(file, path)) return file;
+  }
+}
+
 }  // namespace
 
-JournalAppender::JournalAppender(const std::filesystem::path& path) : file_(File::open_or_create(path)) {
+JournalAppender::JournalAppender(const std::filesystem::path& path) : file_(open_locked(path)) {
   if (::fcntl(file_.fd(), F_SETFL, O_APPEND) != 0) {
     const int cause = errno;
     throw StorageError(cause, path, "open to append");
   }
-  lock_alone(file_);
 }
 
 void JournalAppender::append(std::string line) {
   const auto size = file_.size();
   if (size > 0 && !ends_a_line(file_, size)) line.insert(line.begin(), '\n');
   line += '\n';
-  file_.append(as_bytes(line));
-  file_.sync();
+  try {
+    file_.append(as_bytes(line));
+    file_.sync();
+  } catch (const StorageError&) {
+    // Nobody may act on a line that a power cut would take: the caller was told that there is none.
+    static_cast<void>(!::ftruncate(file_.fd(), static_cast<off_t>(size)));
+    throw;
+  }
   if (size == 0) sync_directory(file_.path().parent_path());
   file_.close();
 }
 
-void JournalAppender::sync() {
-  file_.sync();
-  sync_directory(file_.path().parent_path());
+void JournalAppender::write_again() {
+  ByteVector content(file_.size());
+  file_.read_exactly_at(content, 0);
+  AtomicFile again(file_.path());
+  again.write(content);
+  again.commit();  // who waits for the lock of the file that was replaced opens this one (open_locked())
 }
 
 JournalLines read_journal(const std::filesystem::path& path, std::uint64_t from) {

@@ -16,11 +16,13 @@ class JournalAppender {
  public:
   explicit JournalAppender(const std::filesystem::path& path);
   /// `line` without its newline, once: written by one write, and durable with the file's name before it
-  /// returns.
+  /// returns. A line that could not be made durable is taken back, as far as that is possible.
   void append(std::string line);
-  /// Makes what the journal has durable with the file's name, when nothing is to be added: another process
-  /// may have ended between writing what was read here and its fsync.
-  void sync();
+  /// Makes what the journal has durable with the file's name, when nothing is to be added. It is written
+  /// again for that, to a new file: another process may have ended between its write and its fsync, or have
+  /// seen that fsync fail, and the kernel tells of a failure only once. An fsync by us would succeed then,
+  /// and prove nothing.
+  void write_again();
 
  private:
   File file_;

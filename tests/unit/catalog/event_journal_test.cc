@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "catalog/io/file.h"
@@ -80,6 +81,21 @@ TEST_F(EventJournalTest, DoesNotWriteARepetitionBehindAnEventOfAnotherKind) {
   again.at += std::chrono::hours(1);
   EXPECT_FALSE(journal_.append(again));
   EXPECT_THAT(journal_.read(), SizeIs(2));
+}
+
+// The process that wrote it may have seen its fsync fail, and be believed by nobody but the kernel.
+TEST_F(EventJournalTest, WritesTheFileAgainBeforeARepetitionIsReliedOn) {
+  const auto inode = [this] {
+    struct stat status {};
+    ::stat(layout_.event_journal().c_str(), &status);
+    return status.st_ino;
+  };
+  journal_.append(gap(5, 9));
+  const auto before = inode();
+  const auto lines = content();
+  EXPECT_FALSE(journal_.append(gap(5, 9)));
+  EXPECT_NE(inode(), before);
+  EXPECT_EQ(content(), lines);
 }
 
 TEST_F(EventJournalTest, WritesNoRepetitionsOfEventsThatComeInTurns) {

@@ -1,7 +1,15 @@
 #include "catalog/io/journal.h"
 
+#include <csignal>
+#include <optional>
+#include <thread>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "catalog/io/error.h"
 #include "tests/support/temp_directory.h"
@@ -15,6 +23,11 @@ using testing::IsEmpty;
 class JournalTest : public testing::Test {
  protected:
   void append(std::string line) { JournalAppender(path_).append(std::move(line)); }
+  ino_t inode() const {
+    struct stat status {};
+    ::stat(path_.c_str(), &status);
+    return status.st_ino;
+  }
   void write_at_the_end(std::string_view text) {
     auto file = File::open_or_create(path_);
     file.write_at(as_bytes(text), file.size());
@@ -48,6 +61,45 @@ TEST_F(JournalTest, EndsALineThatWasCutBeforeTheNext) {
   EXPECT_THAT(read_journal(path_).lines, ElementsAre("one"));
   append("three");
   EXPECT_THAT(read_journal(path_).lines, ElementsAre("one", "tw", "three"));
+}
+
+TEST_F(JournalTest, WritesItsLinesAgainToAnotherFile) {
+  append("one");
+  const auto before = inode();
+  JournalAppender(path_).write_again();
+  EXPECT_NE(inode(), before);  // an fsync of the same pages would prove nothing
+  EXPECT_THAT(read_journal(path_).lines, ElementsAre("one"));
+}
+
+TEST_F(JournalTest, WhoWaitedAppendsToTheFileThatWasWrittenAgain) {
+  append("one");
+  std::optional<JournalAppender> first(path_);
+  std::jthread second([&] { append("two"); });
+  // Either it waits by now for the file that goes, or it finds the new one.
+  first->write_again();
+  first.reset();
+  second.join();
+  EXPECT_THAT(read_journal(path_).lines, ElementsAre("one", "two"));
+}
+
+TEST_F(JournalTest, TakesBackALineThatWasNotWritten) {
+  append("one");
+  const auto child = ::fork();
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{.rlim_cur = 100, .rlim_max = 100};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    try {
+      append(std::string(200, 'x'));
+    } catch (const StorageError&) {
+      ::_exit(0);
+    }
+    ::_exit(1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(std::filesystem::file_size(path_), 4u);
 }
 
 TEST_F(JournalTest, RefusesToGoOnWhereNoLineBegins) {
