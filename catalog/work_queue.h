@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "catalog/io/failure.h"
+
 namespace pgkeep::catalog {
 
 /// Items that one thread hands to several workers through a short queue, so that memory does not grow with
@@ -111,7 +113,7 @@ class WorkQueue {
     } catch (...) {
       {
         const std::scoped_lock lock(mutex_);
-        if (!failure_) failure_ = std::current_exception();
+        if (!failure_) failure_ = io::current_failure();
       }
       changed_.notify_all();
     }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/failure.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -38,7 +39,7 @@ void FileFeed::run(const std::stop_token& stop) {
     read_all(stop);
   } catch (const NotWanted&) {
   } catch (...) {
-    failure = std::current_exception();
+    failure = io::current_failure();
   }
   const std::scoped_lock lock(mutex_);
   failure_ = failure;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "catalog/io/error.h"
+#include "catalog/io/failure.h"
 
 namespace pgkeep::recover {
 
@@ -34,7 +35,7 @@ void for_each_item(unsigned count, Next&& next, const std::stop_token& stop, Wor
     } catch (...) {
       const std::scoped_lock lock(mutex);
       over = true;
-      if (!failure) failure = std::current_exception();
+      if (!failure) failure = io::current_failure();
     }
   };
   {

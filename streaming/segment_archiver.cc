@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "catalog/io/failure.h"
+
 namespace pgkeep::streaming {
 
 SegmentArchiver::SegmentArchiver(catalog::WalArchive& archive, io::WorkerPool& pool, Archived archived)
@@ -45,8 +47,8 @@ void SegmentArchiver::wait_until_idle() const {
 }
 
 void SegmentArchiver::submit_task() {
-  at_work_ = true;
   pool_->submit([this] { work(); });
+  at_work_ = true;  // the task cannot have ended yet: that takes the lock
 }
 
 void SegmentArchiver::work() {
@@ -59,7 +61,7 @@ void SegmentArchiver::work() {
     try {
       archived_(archive_->store_segment(job->segment, job->line));
     } catch (...) {  // no exception may leave a pool's thread: it is thrown where the stream runs
-      failure = std::current_exception();
+      failure = io::current_failure();
     }
     job.reset();
     lock.lock();
@@ -68,7 +70,11 @@ void SegmentArchiver::work() {
   failure_ = failure;
   // A new task, so that other servers have their turn. Without one the owner may be gone once we unlock.
   at_work_ = false;
-  if (!failure_ && !waiting_.empty()) submit_task();
+  try {
+    if (!failure_ && !waiting_.empty()) submit_task();
+  } catch (...) {
+    failure_ = io::current_failure();
+  }
   if (on_change_) on_change_();
   changed_.notify_all();
 }

@@ -8,6 +8,7 @@
 
 #include "catalog/event_journal.h"
 #include "catalog/io/error.h"
+#include "catalog/io/failure.h"
 #include "catalog/io/lock.h"
 #include "catalog/process_identity.h"
 #include "catalog/wal_continuity.h"
@@ -56,7 +57,7 @@ void WalCompanion::look_after_receiver() {
     } catch (const Busy&) {
       // Another receiver was faster: all the better.
     } catch (...) {
-      failure = std::current_exception();
+      failure = io::current_failure();
     }
     const std::scoped_lock locked(mutex_);
     failure_ = failure;

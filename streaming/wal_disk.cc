@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "catalog/io/failure.h"
+
 namespace pgkeep::streaming {
 namespace {
 
@@ -74,9 +76,9 @@ bool WalDisk::may_go_on() const {
 }
 
 void WalDisk::submit_job() {
-  at_work_ = true;
-  state_.busy_since = io::now();
   pool_->submit([this] { work(); });
+  at_work_ = true;  // the job cannot have ended yet: that takes the lock
+  state_.busy_since = io::now();
 }
 
 void WalDisk::work() {
@@ -84,14 +86,18 @@ void WalDisk::work() {
   try {
     write_what_is_there();
   } catch (...) {  // no exception may leave a pool's thread: it is thrown where the stream runs
-    failure = std::current_exception();
+    failure = io::current_failure();
   }
   const std::scoped_lock lock(mutex_);
   failure_ = failure;
   if (!failure_) state_ = {.written = writer_.written(), .flushed = writer_.flushed(), .busy_since = {}};
   // A new task, so that other streams have their turn. Without one the owner may be gone once we unlock.
   at_work_ = false;
-  if (!failure_ && may_go_on()) submit_job();
+  try {
+    if (!failure_ && may_go_on()) submit_job();
+  } catch (...) {
+    failure_ = io::current_failure();
+  }
   release_most_memory();
   news_();
   if (!at_work_) ended_.notify_all();

@@ -5,6 +5,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "catalog/io/error.h"
@@ -41,6 +42,7 @@ enum class Remedy {
 
 Remedy remedy_for(const std::exception& failure, bool locked) {
   const auto* error = dynamic_cast<const Error*>(&failure);
+  if (dynamic_cast<const std::bad_alloc*>(&failure) != nullptr) return Remedy::back_off;
   if (error == nullptr) return Remedy::wait_long;
   if (!locked && error->exit_code() == Exit::busy) return Remedy::wait_for_lock;
   if (error->retryable()) return Remedy::back_off;

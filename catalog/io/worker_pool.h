@@ -13,7 +13,7 @@ namespace pgkeep::io {
 /// work of many owners. Thread-safe.
 class WorkerPool {
  public:
-  /// Must not throw; who wants to know about failures catches them in it.
+  /// Must not throw; who wants to know about failures catches them in it (failure.h), a lack of memory too.
   using Task = std::function<void()>;
 
   /// Throws std::system_error when the system has no more threads.

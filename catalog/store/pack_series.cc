@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
+
+#include <fmt/format.h>
 
 #include "catalog/io/error.h"
 #include "catalog/store/file_table.h"
@@ -22,6 +25,16 @@ std::uint32_t highest_named_pack(const std::filesystem::path& backup) {
   }
 }
 
+/// The last number stays free, so that there always is a next one. `named_by` has `number`.
+std::uint32_t number_after(std::uint32_t number, const std::filesystem::path& named_by) {
+  if (number < std::numeric_limits<std::uint32_t>::max() - 1) return number + 1;
+  throw Refused(fmt::format(
+      "{}: names pack {}, and there are no numbers after that, so that nothing more can be stored for this "
+      "server. No repository comes so far by itself: remove what names that pack (a backup by `pgkeep "
+      "delete`), or begin with another repository",
+      named_by.native(), number));
+}
+
 }  // namespace
 
 PackSeries::PackSeries(const Repository& repository, const ServerLayout& layout, const BackupId& made_by)
@@ -34,8 +47,10 @@ ObjectRef PackSeries::add(const ObjectEntry& entry, io::ByteView frame,
   const auto kind = entry.kind == ObjectKind::delta ? PackKind::delta : PackKind::full;
   auto& pack = kind == PackKind::delta ? delta_ : full_;
   if (!pack) {
-    paths_.push_back(layout_->pack(next_number_, kind));
-    pack = std::make_unique<PackWriter>(*repository_, *layout_, next_number_++, kind, made_by_);
+    const auto number = next_number_;
+    next_number_ = number_after(number, layout_->packs());
+    paths_.push_back(layout_->pack(number, kind));
+    pack = std::make_unique<PackWriter>(*repository_, *layout_, number, kind, made_by_);
   }
   const ObjectRef ref{pack->number(), pack->add(entry, frame, digests)};
   if (pack->full()) seal(pack);
@@ -99,17 +114,21 @@ std::optional<PackName> parse_pack_name(std::string_view name) {
 
 std::uint32_t next_pack_number(const ServerLayout& layout) {
   std::uint32_t highest = 0;
+  std::filesystem::path named_by = layout.packs();
+  const auto consider = [&](std::uint32_t number, const std::filesystem::path& path) {
+    if (number <= highest) return;
+    highest = number;
+    named_by = path;
+  };
   for (const auto& entry : std::filesystem::directory_iterator(layout.packs())) {
-    if (const auto pack = parse_pack_name(entry.path().filename().native())) {
-      highest = std::max(highest, pack->number);
-    }
+    if (const auto pack = parse_pack_name(entry.path().filename().native()))
+      consider(pack->number, entry.path());
   }
-  for (const auto& entry : std::filesystem::directory_iterator(layout.backups())) {
-    highest = std::max(highest, highest_named_pack(entry.path()));
-  }
+  for (const auto& entry : std::filesystem::directory_iterator(layout.backups()))
+    consider(highest_named_pack(entry.path()), entry.path());
   const auto suspects = read_suspects(layout);
-  if (!suspects.empty()) highest = std::max(highest, suspects.rbegin()->pack);
-  return highest + 1;
+  if (!suspects.empty()) consider(suspects.rbegin()->pack, layout.suspects());
+  return number_after(highest, named_by);
 }
 
 }  // namespace pgkeep::store

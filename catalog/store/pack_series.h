@@ -54,7 +54,8 @@ class ObjectUse {
   std::map<std::uint32_t, io::ByteVector> packs_;
 };
 
-/// Above every number that a pack or a suspect of this server has.
+/// Above every number that a pack, a file table or a suspect of this server has. Throws Refused when no
+/// number is left.
 std::uint32_t next_pack_number(const ServerLayout& layout);
 /// The number and kind that a pack's file name says; nothing for other names.
 struct PackName {

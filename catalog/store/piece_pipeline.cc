@@ -1,5 +1,7 @@
 #include "catalog/store/piece_pipeline.h"
 
+#include "catalog/io/failure.h"
+
 namespace pgkeep::store {
 namespace {
 
@@ -110,7 +112,7 @@ void PiecePipeline::consume_due(std::unique_lock<std::mutex>& lock) {
 }
 
 void PiecePipeline::fail() {
-  if (!failure_) failure_ = std::current_exception();
+  if (!failure_) failure_ = io::current_failure();
   to_encode_.notify_all();
   consumed_one_.notify_all();
 }

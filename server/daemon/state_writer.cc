@@ -110,7 +110,7 @@ void StateWriter::write(const Stream& stream) {
     catalog::write_stream_state(stream.layout, stream.state);
     written_[root] = stream.state;
     failing_.erase(root);
-  } catch (const Error& failure) {
+  } catch (const std::exception& failure) {
     if (failing_.insert(root).second)
       log_->warn("the state of the stream cannot be written, tried again: {}", failure.what());
   }

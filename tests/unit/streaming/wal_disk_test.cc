@@ -85,6 +85,19 @@ TEST_F(WalDiskTest, FailsWithWhatArchivingFailsWith) {
   EXPECT_TRUE(partial_is_there(kFive));
 }
 
+TEST_F(WalDiskTest, ALackOfMemoryEndsTheStreamAndMayPass) {
+  out_of_memory_ = true;
+  server_sends(kStart, kStart + kMiB);
+  wire_.waits_until([] { return false; });
+  try {
+    run();
+    FAIL() << "the stream went on";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("not enough memory"));
+    EXPECT_TRUE(error.retryable());
+  }
+}
+
 TEST_F(WalDiskTest, MakesTheNextSegmentsFileAheadWhileWalFlows) {
   server_sends(kStart, kStart + kMiB / 2);
   wire_.waits_until([&] { return std::filesystem::exists(layout_.spare_segment()); });

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <future>
+#include <new>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -58,8 +59,10 @@ class WalStreamFixture : public testing::Test {
     wire_.sends(wal_message(from, data));
   }
   streaming::WalStream::End run(const std::stop_token& stop = {}) {
-    streaming::SegmentArchiver archiver(archive_, workers_.archive,
-                                        [this](const auto& header) { archived_.push_back(header.segment); });
+    streaming::SegmentArchiver archiver(archive_, workers_.archive, [this](const auto& header) {
+      if (out_of_memory_) throw std::bad_alloc();
+      archived_.push_back(header.segment);
+    });
     streaming::WalStream stream(wire_, layout_, size_, {kOne, kStart}, postgres::TimelineHistory(kOne),
                                 archiver, workers_, settings_,
                                 [this](const auto& progress) { progress_.push_back(progress); });
@@ -81,6 +84,7 @@ class WalStreamFixture : public testing::Test {
       .status_interval = std::chrono::hours(1), .report_from = {}, .stop_at = {}};
   std::optional<postgres::WalSegment> bad_;
   std::vector<postgres::WalSegment> archived_;
+  bool out_of_memory_ = false;  // whoever archives
   std::vector<streaming::WalStream::Progress> progress_;
   Lsn written_;
   streaming::WalWorkers workers_{1, 1};
