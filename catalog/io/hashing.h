@@ -40,8 +40,8 @@ class Sha256 {
 /// SHA-256 of all that the source still brings, in hexadecimal.
 std::string sha256_hex(ByteSource& source);
 
-/// The secret of a repository with which page digests are keyed: a database user controls what is in a page,
-/// so an unkeyed 64-bit digest could be made to collide.
+/// The secret of a repository with which page digests are made: whoever writes pages without it can only try
+/// blindly. It makes XXH3 no pseudo-random function: such a try succeeds once in 2^33 pages, not in 2^64.
 inline constexpr std::size_t kDigestKeyBytes = 192;
 using DigestKey = std::array<std::byte, kDigestKeyBytes>;
 

@@ -37,7 +37,7 @@ BackupReader::BackupReader(const Repository& repository, const ServerLayout& lay
                            bool check_table)
     : lease_(layout, id),
       record_(open_record(layout, id, check_table)),
-      files_(layout.file_table(id)),
+      files_(layout.file_table(id), record_.data_bytes),
       packs_(repository, layout) {}
 
 io::ByteVector BackupReader::read_small_file(std::string_view path, std::uint64_t limit) {

@@ -9,6 +9,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/guarded.h"
+#include "catalog/io/units.h"
 #include "catalog/store/pack_series.h"
 #include "catalog/store/piece_pipeline.h"
 
@@ -65,6 +66,7 @@ class PieceKeeper {
     use_.mark(ref);
     if (encoded.base) use_.mark(*encoded.base);
     entry_.pieces.push_back(ref);
+    entry_.piece_crcs.push_back(encoded.crc32c);
     entry_.crc32c = io::crc32c_combine(entry_.crc32c, encoded.crc32c, slot.size);
     if (encoded.healed) ++healed_;
     cost_.with([&](BackupCost& cost) {
@@ -123,10 +125,17 @@ class BackupWriter::Impl {
     path_ = path;
     left_ = size;
     piece_ = 0;
-    previous_pieces_.clear();
+    before_.reset();
+    if (size > kMaxFileBytes) {
+      throw Error(fmt::format("{}: has {}, and no more than {} can be stored of a file", path,
+                              io::format_bytes(size), io::format_bytes(kMaxFileBytes)));
+    }
+    if (path.size() > kMaxPathBytes)
+      throw Error(fmt::format("{}…: a path of {} bytes; no more than {} can be stored", path.substr(0, 100),
+                              path.size(), kMaxPathBytes));
     if (previous_ != nullptr && size != 0) {
       if (auto before = previous_->files().find(path); before && before->kind == EntryKind::file) {
-        previous_pieces_ = std::move(before->pieces);
+        before_ = std::move(before);
       }
     }
     slot_ = &pipeline_->acquire();
@@ -209,7 +218,10 @@ class BackupWriter::Impl {
   }
 
   void prepare_slot() {
-    if (piece_ < previous_pieces_.size()) slot_->previous = previous_pieces_[piece_];
+    if (before_ && piece_ < before_->pieces.size()) {
+      auto& previous = slot_->previous.emplace(PreviousPiece{.object = before_->pieces[piece_]});
+      if (piece_ < before_->piece_crcs.size()) previous.crc32c = before_->piece_crcs[piece_];
+    }
     ++piece_;
   }
 
@@ -223,7 +235,7 @@ class BackupWriter::Impl {
   std::string path_;  // the file being received
   std::uint64_t left_ = 0;
   std::size_t piece_ = 0;
-  std::vector<ObjectRef> previous_pieces_;
+  std::optional<FileEntry> before_;  // in the backup compared with
   PieceSlot* slot_ = nullptr;
 
   std::uint64_t file_count_ = 0;

@@ -30,7 +30,8 @@ ObjectEncoder::ObjectEncoder(const io::DigestKey& key, PackSet* previous, int co
   delta_bytes_.reserve(kPieceBytes);
 }
 
-void ObjectEncoder::encode(io::ByteView piece, std::optional<ObjectRef> previous, EncodedPiece& into) {
+void ObjectEncoder::encode(io::ByteView piece, const std::optional<PreviousPiece>& previous,
+                           EncodedPiece& into) {
   into.base.reset();
   into.healed = false;
   into.crc32c = io::crc32c(piece);
@@ -43,7 +44,7 @@ void ObjectEncoder::encode(io::ByteView piece, std::optional<ObjectRef> previous
     digests[page] = io::page_digest(
         piece.subspan(std::size_t{page} * kPageBytes, bytes_of_page(page, piece.size())), *key_);
   }
-  if (previous && !previous->is_zero() && reader_) {
+  if (previous && !previous->object.is_zero() && reader_) {
     try {
       if (encode_against(piece, digests, *previous, into)) return;
     } catch (const Corruption&) {
@@ -53,8 +54,9 @@ void ObjectEncoder::encode(io::ByteView piece, std::optional<ObjectRef> previous
   encode_full(piece, digests, into);
 }
 
-bool ObjectEncoder::encode_against(io::ByteView piece, const PieceDigests& digests, ObjectRef previous,
-                                   EncodedPiece& into) {
+bool ObjectEncoder::encode_against(io::ByteView piece, const PieceDigests& digests,
+                                   const PreviousPiece& before, EncodedPiece& into) {
+  const auto previous = before.object;
   const auto pack = packs_->open(previous.pack);
   const auto& entry = pack->entry(previous.object);
   const bool is_delta = entry.kind == ObjectKind::delta;
@@ -67,9 +69,9 @@ bool ObjectEncoder::encode_against(io::ByteView piece, const PieceDigests& diges
     into.healed = true;
     return encode_delta(piece, digests, base, into);
   }
-  if (entry.length == piece.size()) {
-    const auto before = reader_->digests(previous, entry.length);
-    if (std::equal(before.begin(), before.begin() + pages_in(entry.length), digests.begin())) {
+  if (entry.length == piece.size() && before.crc32c.value_or(into.crc32c) == into.crc32c) {
+    const auto stored = reader_->digests(previous, entry.length);
+    if (std::equal(stored.begin(), stored.begin() + pages_in(entry.length), digests.begin())) {
       into.outcome = PieceOutcome::reused;
       into.reused = previous;
       if (is_delta) into.base = base;
@@ -84,10 +86,20 @@ bool ObjectEncoder::encode_delta(io::ByteView piece, const PieceDigests& digests
   const auto pack = packs_->open(base.pack);
   const auto& base_entry = pack->entry(base.object);
   const auto base_digests = pack->digests(base_entry);
+  base_bytes_.resize(base_entry.length);
+  reader_->read(base, base_bytes_);
+  const auto is_unchanged = [&](std::uint32_t page) {
+    if (page >= base_digests.size() || base_digests[page] != digests[page]) return false;
+    // The base is at hand, so this costs nothing. A page may have the length of none in the base: that is
+    // cut.
+    const auto at = std::size_t{page} * kPageBytes;
+    return std::ranges::equal(piece.subspan(at, bytes_of_page(page, piece.size())),
+                              io::ByteView(base_bytes_).subspan(at, bytes_of_page(page, base_bytes_.size())));
+  };
   std::uint16_t changed = 0;
   into.digest_count = 0;
   for (std::uint32_t page = 0; page < pages_in(piece.size()); ++page) {
-    if (page < base_digests.size() && base_digests[page] == digests[page]) continue;
+    if (is_unchanged(page)) continue;
     changed = static_cast<std::uint16_t>(changed | (1u << page));
     into.digests[into.digest_count++] = digests[page];
   }
@@ -96,8 +108,6 @@ bool ObjectEncoder::encode_delta(io::ByteView piece, const PieceDigests& digests
     into.reused = base;
     return true;
   }
-  base_bytes_.resize(base_entry.length);
-  if (changed != 0) reader_->read(base, base_bytes_);
   delta_bytes_.clear();
   for (std::uint32_t page = 0; page < pages_in(piece.size()); ++page) {
     if (((changed >> page) & 1) == 0) continue;

@@ -17,11 +17,11 @@ namespace pgkeep::store {
 /// A piece of a file on its way, with what the consumer has to know of its file. Entries without bytes
 /// (folders, empty files) travel as one slot of size 0.
 struct PieceSlot {
-  io::ByteVector bytes;               // always kPieceBytes long
-  std::uint32_t size = 0;             // bytes used
-  std::optional<ObjectRef> previous;  // the same piece in the backup compared with
-  std::optional<FileEntry> begins;    // on the first piece of an entry
-  bool ends = false;                  // on the last one
+  io::ByteVector bytes;                   // always kPieceBytes long
+  std::uint32_t size = 0;                 // bytes used
+  std::optional<PreviousPiece> previous;  // the same piece in the backup compared with
+  std::optional<FileEntry> begins;        // on the first piece of an entry
+  bool ends = false;                      // on the last one
   EncodedPiece encoded;
 
   io::ByteView content() const { return io::ByteView(bytes).first(size); }

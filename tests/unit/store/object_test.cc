@@ -1,3 +1,6 @@
+#include <gmock/gmock.h>
+
+#include "catalog/io/hashing.h"
 #include "catalog/store/object_encoder.h"
 #include "tests/unit/store/store_fixture.h"
 
@@ -36,11 +39,68 @@ TEST_F(ObjectEncoderTest, TheDeltaOfARowIsAboutARow) {
   auto after = before;
   for (std::size_t i = 0; i < 100; ++i) after[3 * kPageBytes + 500 + i] = static_cast<std::byte>(i * 7);
   EncodedPiece piece;
-  encoder.encode(after, ObjectRef{1, 0}, piece);
+  encoder.encode(after, PreviousPiece{{1, 0}}, piece);
   ASSERT_EQ(piece.outcome, PieceOutcome::delta);
   EXPECT_EQ(piece.entry.changed, 1u << 3);
   EXPECT_EQ(piece.digest_count, 1u);
   EXPECT_LT(piece.frame.size(), 160u);
+}
+
+/// Two pieces with the same digests: what who writes pages may come to after billions of them. Here the pack
+/// says so of a piece that is another.
+class CollidingPiecesTest : public ObjectEncoderTest {
+ protected:
+  CollidingPiecesTest() {
+    ObjectEncoder encoder(repository_.digest_key(), nullptr, 1);
+    EncodedPiece stored;
+    EncodedPiece sent;
+    encoder.encode(before_, std::nullopt, stored);
+    encoder.encode(after_, std::nullopt, sent);
+    before_crc_ = stored.crc32c;
+    PackWriter pack(repository_, layout_, 1, PackKind::full, next_id_);
+    pack.add(stored.entry, stored.frame, std::span(sent.digests).first(sent.digest_count));
+    pack.finish();
+  }
+  EncodedPiece encode_after(std::optional<std::uint32_t> crc) {
+    PackSet packs(repository_, layout_);
+    ObjectEncoder encoder(repository_.digest_key(), &packs, 1);
+    EncodedPiece piece;
+    encoder.encode(after_, PreviousPiece{{1, 0}, crc}, piece);
+    return piece;
+  }
+
+  io::ByteVector before_ = noise(kPieceBytes, 1);
+  io::ByteVector after_ = noise(kPieceBytes, 2);
+  std::uint32_t before_crc_ = 0;
+};
+
+TEST_F(CollidingPiecesTest, AreToldApartByTheirCrc) {
+  const auto piece = encode_after(before_crc_);
+  ASSERT_EQ(piece.outcome, PieceOutcome::full);
+  EXPECT_EQ(piece.crc32c, io::crc32c(after_));
+}
+
+TEST_F(CollidingPiecesTest, AreOneWhereNoCrcWasKept) {
+  EXPECT_EQ(encode_after(std::nullopt).outcome, PieceOutcome::reused);
+}
+
+TEST_F(ObjectEncoderTest, AnUnchangedPieceIsReusedWithItsCrc) {
+  const auto before = rows(kPieceBytes, 1);
+  backup({{"f", before}});
+  PackSet packs(repository_, layout_);
+  ObjectEncoder encoder(repository_.digest_key(), &packs, 1);
+  EncodedPiece piece;
+  encoder.encode(before, PreviousPiece{{1, 0}, io::crc32c(before)}, piece);
+  EXPECT_EQ(piece.outcome, PieceOutcome::reused);
+}
+
+TEST_F(ObjectEncoderTest, ABackupKeepsTheCrcOfEachPiece) {
+  const auto content = rows(kPieceBytes + 5, 1);
+  const auto record = backup({{"f", content}});
+  const auto entry = open(record.id)->files().find("f");
+  EXPECT_THAT(entry->piece_crcs,
+              testing::ElementsAre(io::crc32c(io::ByteView(content).first(kPieceBytes)),
+                                   io::crc32c(io::ByteView(content).subspan(kPieceBytes))));
 }
 
 TEST_F(ObjectEncoderTest, DigestsDependOnTheKeyOfTheRepository) {
