@@ -222,9 +222,11 @@ PushReceipt PushedWal::take_history(const std::string& name, const StagedFile& p
   const auto timeline = postgres::parse_history_name(name).value();
   const auto content = pushed.text();
   const auto history = postgres::TimelineHistory::parse(timeline, content);  // throws unless it is one
-  if (const auto known = archive_->read_history(timeline); known && *known != content)
+  const auto known = archive_->read_history(timeline);
+  const bool damaged = known && WalArchive::is_no_history(timeline, *known);
+  if (known && !damaged && *known != content)
     return conflict(name, pushed, "is another history than the one that is stored", {});
-  const bool was_there = archive_->read_history(timeline).has_value();
+  const bool was_there = known && !damaged;
   if (!was_there) refuse_beside_live_stream(name, history);
   archive_->store_history(timeline, content);
   if (was_there) return had_it();

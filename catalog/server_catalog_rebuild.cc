@@ -351,10 +351,11 @@ void ServerCatalog::reconcile_wal() {
       const WalArchive archive(layout_, *identity, io::kMinCompressionLevel);
       inventory = archive.inventory();
       for (const auto& [timeline, history] : inventory.histories) histories.insert(timeline);
+      for (const auto& [timeline, damage] : inventory.damaged_histories) unreadable_.push_back(damage);
       missing = read_archive(archive, without(inventory.segments, known_segments),
                              without(histories, known_histories), unreadable_);
     }
-  } catch (const Corruption& damage) {  // of the identity or a history: then the names mean nothing
+  } catch (const Corruption& damage) {  // of the identity: then the names mean nothing
     unreadable_.emplace_back(damage.what());
     return;
   }

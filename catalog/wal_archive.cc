@@ -265,14 +265,14 @@ void WalArchive::store_history(postgres::TimelineId timeline, std::string_view c
   const auto path = layout_.history(timeline);
   io::make_directories(path.parent_path());
   const auto alone = lock();
-  if (const auto known = read_history(timeline)) {
-    // Seen is not durable: who renamed it may have ended before the folder was synced.
-    if (*known == content) return io::sync_directory(layout_.wal());
+  const auto known = read_history(timeline);
+  // Seen is not durable: who renamed it may have ended before the folder was synced.
+  if (known == content) return io::sync_directory(layout_.wal());
+  if (known && !is_no_history(timeline, *known)) {
     throw Corruption(fmt::format(
         "{}: the server has another history of timeline {}: two branches of the cluster took that number. "
-        "The "
-        "one here is kept and nothing of that server's was stored; correct the conninfo, or keep that server "
-        "under a new name",
+        "The one here is kept and nothing of that server's was stored; correct the conninfo, or keep that "
+        "server under a new name",
         path.native(), timeline.to_string()));
   }
   io::write_file_durably(path, io::as_bytes(content));
@@ -292,9 +292,26 @@ std::optional<std::string> WalArchive::read_history(postgres::TimelineId timelin
 
 std::optional<postgres::TimelineHistory> WalArchive::history(postgres::TimelineId timeline) const {
   if (timeline == postgres::TimelineId(1)) return postgres::TimelineHistory(timeline);
-  const auto content = read_history(timeline);
-  if (!content) return std::nullopt;
-  return postgres::TimelineHistory::parse(timeline, *content);
+  try {
+    const auto content = read_history(timeline);
+    if (!content) return std::nullopt;
+    return postgres::TimelineHistory::parse(timeline, *content);
+  } catch (const Corruption& damage) {
+    throw Corruption(
+        fmt::format("{}: the history is damaged ({}). It is stored again when the receiver asks a server of "
+                    "that timeline for it, or by `pgkeep put-wal {} {}` with the copy in the server's pg_wal",
+                    layout_.history(timeline).native(), damage.what(), layout_.root().filename().native(),
+                    timeline.history_file()));
+  }
+}
+
+bool WalArchive::is_no_history(postgres::TimelineId timeline, std::string_view content) {
+  try {
+    postgres::TimelineHistory::parse(timeline, content);
+    return false;
+  } catch (const Corruption&) {
+    return true;
+  }
 }
 
 postgres::Lsn WalArchive::partial_end(const postgres::WalSegment& segment) const {

@@ -27,6 +27,9 @@ struct WalInventory {
   std::vector<postgres::WalSegment> segments;  // complete ones, sorted
   std::vector<postgres::WalSegment> partials;  // sorted
   std::map<postgres::TimelineId, postgres::TimelineHistory> histories;
+  /// Histories that cannot be understood, and what is to be done about each. Only who needs one of these
+  /// timelines is stopped by it.
+  std::map<postgres::TimelineId, std::string> damaged_histories;
   /// Timelines with segments of which none came by the stream, as far as is known. What is pushed says
   /// nothing of where the server is.
   std::set<postgres::TimelineId> only_pushed;
@@ -80,13 +83,17 @@ class WalArchive {
   /// Nothing when the archive has no such segment.
   std::optional<SegmentFileReader> open_segment(const postgres::WalSegment& segment) const;
 
-  /// Durable before it returns. Refuses (Corruption) to replace a history by different bytes, and what is
-  /// none or larger than read_history() takes; so does replace_history().
+  /// Durable before it returns. Refuses (Corruption) to replace a history by different bytes, unless those
+  /// that are stored are none any more, and what is none or larger than read_history() takes; so does
+  /// replace_history().
   void store_history(postgres::TimelineId timeline, std::string_view content);
   /// Puts another content in the place of what is stored; durable before it returns.
   void replace_history(postgres::TimelineId timeline, std::string_view content);
   std::optional<std::string> read_history(postgres::TimelineId timeline) const;
+  /// Whether `content` is not to be understood as the history of a timeline: then it is damaged.
+  static bool is_no_history(postgres::TimelineId timeline, std::string_view content);
   /// The parsed history; that of a timeline without ancestors for timeline 1. Nothing when it is not known.
+  /// Throws Corruption, with the way out, when it cannot be understood.
   std::optional<postgres::TimelineHistory> history(postgres::TimelineId timeline) const;
 
   /// True when every byte from begin to end is held by complete segments or a partial's first bytes, along

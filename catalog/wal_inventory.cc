@@ -48,7 +48,11 @@ WalInventory WalArchive::inventory() const {
     if (path == layout_.wal_streaming()) return;
     const auto timeline = postgres::parse_history_name(path.filename().native());
     if (!timeline) return for_each_entry(path, [&](const auto& log) { for_each_entry(log, add_archived); });
-    if (auto line = history(*timeline)) found.histories.emplace(*timeline, *std::move(line));
+    try {
+      if (auto line = history(*timeline)) found.histories.emplace(*timeline, *std::move(line));
+    } catch (const Corruption& damage) {
+      found.damaged_histories.emplace(*timeline, damage.what());
+    }
   });
   for_each_entry(layout_.wal_streaming(), [&](const fs::path& path) {
     if (const auto segment = segment_of(path, kPartial, size)) found.partials.push_back(*segment);

@@ -269,6 +269,9 @@ void Recovery::prepare_wal() {
     if (!content)
       throw Corruption(fmt::format("{} was there when recovery was planned, and is not any more",
                                    timeline.history_file()));
+    // PostgreSQL looks only whether the number is taken: no timeline of the plan is damaged.
+    if (catalog::WalArchive::is_no_history(timeline, *content))
+      content = "# the archive's copy of this history is damaged\n";
     extra_.push_back(made_text("pg_wal/" + timeline.history_file(), *std::move(content)));
   }
   const auto size = archive_.identity().wal_segment_size;

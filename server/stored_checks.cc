@@ -20,7 +20,11 @@ Check check_backups(const ServerConfig& server, const store::BackupListing& list
   if (!listing.damaged.empty()) {
     check.result = Result::failed;
     check.finding = fmt::format("{}", fmt::join(listing.damaged, "; "));
-    check.hint = "the backup cannot be used; delete its folder when nothing of it is wanted";
+    check.hint = fmt::format(
+        "the backup cannot be used: bring its backup.json back from another copy of the repository, or give "
+        "it "
+        "up: `pgkeep delete {} {}`",
+        server.name, listing.damaged_ids.front().to_string());
   } else if (listing.backups.empty()) {
     check.result = Result::failed;
     check.finding = "none";
@@ -104,6 +108,17 @@ Check check_branches(const store::ServerLayout& layout) {
   return check;
 }
 
+/// Only when there is one.
+std::optional<Check> check_histories(const catalog::WalArchive& archive) {
+  const auto damaged = archive.inventory().damaged_histories;
+  if (damaged.empty()) return std::nullopt;
+  Check check{.name = "histories", .label = "timeline histories", .result = Result::failed};
+  for (const auto& [timeline, why] : damaged)
+    check.finding += fmt::format("{}{}", check.finding.empty() ? "" : "; ", why);
+  check.hint = "no recovery can follow that timeline until then; all others can";
+  return check;
+}
+
 Check check_conflicts(const ServerConfig& server, catalog::WalArchive& archive) {
   Check check{.name = "wal_conflicts", .label = "pushed WAL", .finding = "nothing that differs"};
   const auto open = catalog::WalConflicts(archive).count_open();
@@ -139,6 +154,7 @@ void check_stored(const ServerConfig& server, const store::ServerLayout& layout,
     const auto wal = read_wal_facts(archive);
     checks.push_back(check_wal_continuous(server, archive, wal, listing.backups));
     checks.push_back(check_branches(layout));
+    if (const auto damaged = check_histories(archive)) checks.push_back(*damaged);
     checks.push_back(check_conflicts(server, archive));
     if (live && wal.received) checks.push_back(check_lag(wal, *live, archive.identity().wal_segment_size));
   } catch (const Error& error) {

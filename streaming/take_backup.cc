@@ -176,6 +176,7 @@ void BackupRun::sweep() {
       observer_.note(
           fmt::format("removed {} that an unfinished backup had left", io::format_bytes(freed.bytes)));
     }
+    for (const auto& why : freed.packs_kept) observer_.warning(why);
   } catch (const Corruption& e) {
     observer_.warning(fmt::format("what unfinished backups may have left is not removed: {}", e.what()));
   }

@@ -157,7 +157,9 @@ void require_on_line(const std::string& peer, const ServerLine& line, const cata
                     archive.layout().history(of).native(), peer, of.to_string(), keep_apart(archive)));
   };
   const auto known = archive.read_history(timeline);
-  if (known && known != line.content) refuse_history(timeline);
+  // A damaged one says nothing against the server, whose copy takes its place.
+  const bool is_sound = known && !catalog::WalArchive::is_no_history(timeline, *known);
+  if (is_sound && known != line.content) refuse_history(timeline);
   for (const auto& [number, history] : wal.histories) {
     if (line.history.contains(number) && !history.agrees_with(line.history)) refuse_history(number);
   }
@@ -167,7 +169,8 @@ void adopt_history(const std::string& peer, postgres::TimelineId timeline, const
                    WalIntake& intake, EventReporter& events) {
   auto& archive = intake.archive();
   const auto known = archive.read_history(timeline);
-  if (known && *known != content && !catalog::is_borne_out(archive.inventory(), timeline)) {
+  const bool is_sound = known && !catalog::WalArchive::is_no_history(timeline, *known);
+  if (is_sound && *known != content && !catalog::is_borne_out(archive.inventory(), timeline)) {
     catalog::WalConflicts(archive).replace_history(timeline, content);
     events.report(
         catalog::EventKind::conflict,
@@ -182,12 +185,12 @@ void adopt_history(const std::string& peer, postgres::TimelineId timeline, const
 
 void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& intake,
                      EventReporter& events) {
-  const auto& archive = intake.archive();
+  const auto known = intake.archive().inventory().histories;  // without those that are damaged
   std::vector<std::pair<postgres::TimelineId, std::string>> missing;
   for (const auto& ancestor : line.history.ancestors()) {
     if (ancestor.timeline == kFirstTimeline) continue;
-    const auto known = archive.history(ancestor.timeline);
-    if (known && known->agrees_with(line.history)) continue;
+    const auto held = known.find(ancestor.timeline);
+    if (held != known.end() && held->second.agrees_with(line.history)) continue;
     try {
       missing.emplace_back(ancestor.timeline, timeline_history(connection, ancestor.timeline).content);
     } catch (const ServerError& error) {

@@ -251,6 +251,10 @@ BackupRecord BackupRecord::from_json(std::string_view text) {
     return read_record(Json::parse(text));
   } catch (const Json::exception& e) {
     throw Corruption(fmt::format("not a backup record: {}", e.what()));
+  } catch (const Corruption&) {
+    throw;
+  } catch (const Error& e) {  // of a value that is of its kind, and not possible
+    throw Corruption(fmt::format("not a backup record: {}", e.what()));
   }
 }
 
@@ -272,6 +276,7 @@ BackupListing list_backup_records(const ServerLayout& layout) {
       if (auto record = read_backup_record(layout, *id)) listing.backups.push_back(std::move(*record));
     } catch (const Error& e) {
       listing.damaged.emplace_back(e.what());
+      listing.damaged_ids.push_back(*id);
     }
   }
   if (missing && missing != std::errc::no_such_file_or_directory) {

@@ -83,10 +83,12 @@ struct BackupRecord {
 std::optional<BackupRecord> read_backup_record(const ServerLayout& layout, const BackupId& id);
 /// Of a backup that is complete but for WAL; nothing when it is not, or not only, that.
 std::optional<BackupRecord> read_waiting_record(const ServerLayout& layout, const BackupId& id);
-/// The committed backups, oldest first. A record that cannot be read is reported in `damaged` and left out.
+/// The committed backups, oldest first (is_older()). A record that cannot be read is reported in `damaged`
+/// and left out; its backup can be deleted all the same.
 struct BackupListing {
   std::vector<BackupRecord> backups;
-  std::vector<std::string> damaged;  // one message each
+  std::vector<std::string> damaged;     // one message each
+  std::vector<BackupId> damaged_ids{};  // in the same order
 };
 BackupListing list_backup_records(const ServerLayout& layout);
 

@@ -34,60 +34,66 @@ std::uint64_t sweep_folders(const ServerLayout& layout) {
   return bytes;
 }
 
-/// The packs that the committed backups need, the bases of their deltas included. SQLite does not notice
-/// every damage, so each table is held against the digest in its record before anything is unlinked on its
-/// word.
-std::set<std::uint32_t> living_packs(const ServerLayout& layout) {
-  std::set<std::uint32_t> living;
+/// What the committed backups need, the bases of their deltas included.
+struct LivingPacks {
+  std::set<std::uint32_t> numbers;
+  std::vector<std::string> unknown;  // of which backups that cannot be said, and why
+};
+
+/// SQLite does not notice every damage, so each table is held against the digest in its record before
+/// anything is unlinked on its word.
+LivingPacks living_packs(const ServerLayout& layout) {
+  LivingPacks living;
   for (const auto& entry : std::filesystem::directory_iterator(layout.backups())) {
     const auto id = BackupId::parse(entry.path().filename().native());
     if (!id) continue;
-    const auto record = read_backup_record(layout, *id);
-    if (!record) continue;
     try {
+      const auto record = read_backup_record(layout, *id);
+      if (!record) continue;
       check_file_table(layout, *record);
-      for (const auto& [pack, used] : FileTable(layout.file_table(*id)).packs()) living.insert(pack);
+      for (const auto& [pack, used] : FileTable(layout.file_table(*id)).packs()) living.numbers.insert(pack);
     } catch (const Error& e) {
-      throw Corruption(
-          fmt::format("{}; so nobody can say which packs are needed, and none is removed. Delete backup {}, "
-                      "which cannot be recovered without its file table",
-                      e.what(), id->to_string()));
+      living.unknown.push_back(fmt::format(
+          "{}; so nobody can say which packs backup {} needs, and none is removed. Bring the file "
+          "back from another copy of the repository, or give the backup up: `pgkeep delete {} {}`",
+          e.what(), id->to_string(), layout.root().filename().native(), id->to_string()));
     }
   }
   return living;
 }
 
 /// What no backup names. The living are asked for only when there is something to decide.
-std::vector<std::filesystem::path> dead_packs(const ServerLayout& layout) {
+std::vector<std::filesystem::path> dead_packs(const ServerLayout& layout, Freed& freed) {
   std::vector<std::filesystem::path> dead;
-  std::optional<std::set<std::uint32_t>> living;
+  std::optional<LivingPacks> living;
   for (const auto& entry : std::filesystem::directory_iterator(layout.packs())) {
     const auto pack = parse_pack_name(entry.path().filename().native());
-    if (pack && !living) living = living_packs(layout);
-    if (pack ? !living->contains(pack->number) : entry.path().extension() == ".tmp")
-      dead.push_back(entry.path());
+    if (!pack) {
+      if (entry.path().extension() == ".tmp") dead.push_back(entry.path());
+      continue;
+    }
+    if (!living) living = living_packs(layout);
+    if (living->unknown.empty() && !living->numbers.contains(pack->number)) dead.push_back(entry.path());
   }
+  if (living) freed.packs_kept = std::move(living->unknown);
   return dead;
 }
 
-Freed sweep_packs(const ServerLayout& layout) {
-  const auto dead = dead_packs(layout);
-  if (dead.empty()) return {};
-  Freed freed;
+void sweep_packs(const ServerLayout& layout, Freed& freed) {
+  const auto dead = dead_packs(layout, freed);
+  if (dead.empty()) return;
   for (const auto& path : dead) {
     freed.bytes += std::filesystem::file_size(path);
     io::remove_file(path);
   }
   io::sync_directory(layout.packs());
-  return freed;
 }
 
 }  // namespace
 
 Freed sweep_unfinished(const ServerLayout& layout) {
-  const auto folders = sweep_folders(layout);
-  auto freed = sweep_packs(layout);
-  freed.bytes += folders;
+  Freed freed{.bytes = sweep_folders(layout)};
+  sweep_packs(layout, freed);
   return freed;
 }
 

@@ -98,12 +98,22 @@ std::vector<store::BackupClaim> claim_all(const store::ServerLayout& layout,
   return claims;
 }
 
+/// Backups whose record is damaged are in no list, and go by their whole id.
+std::optional<store::BackupId> damaged_backup(const store::ServerLayout& layout, const std::string& wanted) {
+  const auto id = store::BackupId::parse(wanted);
+  if (!id) return std::nullopt;
+  const auto damaged = store::list_backup_records(layout).damaged_ids;
+  return std::ranges::find(damaged, *id) == damaged.end() ? std::nullopt : id;
+}
+
 /// All of them before the first is deleted: `oldest` means another one afterwards.
-std::vector<store::BackupId> choose_all(const std::vector<store::BackupRecord>& backups,
+std::vector<store::BackupId> choose_all(const store::ServerLayout& layout,
+                                        const std::vector<store::BackupRecord>& backups,
                                         const std::vector<std::string>& wanted, const std::string& server) {
   std::vector<store::BackupId> ids;
   for (const auto& text : wanted) {
-    const auto& id = choose_backup(backups, text, server).id;
+    const auto damaged = damaged_backup(layout, text);
+    const auto id = damaged ? *damaged : choose_backup(backups, text, server).id;
     if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
   }
   return ids;
@@ -117,7 +127,7 @@ Exit run_delete(const Invocation& invocation) {
   const auto layout = fleet.layout(server);
   Index index(server, layout, invocation.out);
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "delete");
-  const auto ids = choose_all(index.backups(), invocation.arguments.values("BACKUP"), server.name);
+  const auto ids = choose_all(layout, index.backups(), invocation.arguments.values("BACKUP"), server.name);
   const auto claims = claim_all(layout, ids);
   auto deleted = Json::array();
   for (const auto& claim : claims) {
@@ -129,6 +139,7 @@ Exit run_delete(const Invocation& invocation) {
       freed = store::delete_backup(layout, claim);
       return Json{{"freed_bytes", freed.bytes}};
     });
+    for (const auto& why : freed.packs_kept) invocation.out.warning(why);
     invocation.out.report(fmt::format("backup {} of {} deleted, {} freed", id.to_string(), server.name,
                                       io::format_bytes(freed.bytes)));
     deleted.push_back({{"server", server.name}, {"id", id.to_string()}, {"freed_bytes", freed.bytes}});

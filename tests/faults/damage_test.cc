@@ -163,6 +163,40 @@ TEST_F(Damage, OfASegmentIsNotDelivered) {
   write(stored, original);
 }
 
+TEST_F(Damage, OfOneBackupsRecordKeepsNothingElseFromBeingDone) {
+  const auto ids = host().backup_ids();
+  const auto record = host().repository() / "main/backups" / ids.front() / "backup.json";
+  auto flipped = read_file(record);
+  flipped[1] = static_cast<char>(flipped[1] ^ 0x20);
+  write(record, flipped);
+  const auto checked = host().pgkeep({"check", "main"});
+  EXPECT_THAT(checked.out + checked.err, HasSubstr("pgkeep delete main " + ids.front()));
+  host().recover("latest", "beside-a-damaged-record");
+  host().recover("auto", "beside-a-damaged-record-by-itself");
+  // Nobody knows which packs the damaged one needs, so all are kept while it is there.
+  host().pgkeep_or_throw({"verify-backup", "main", ids.back()});
+  host().pgkeep_or_throw({"delete", "main", ids.front()});
+  EXPECT_FALSE(fs::exists(record.parent_path()));
+  EXPECT_THAT(host().backup_ids(), ::testing::ElementsAre(ids.back()));
+  host().pgkeep_or_throw({"verify-backup", "main", ids.back()});
+}
+
+TEST_F(Damage, OfAnotherTimelinesHistoryStopsNothing) {
+  const auto history = host().repository() / "main/wal/00000007.history";
+  write(history, "1\tQ/3000000\tan experiment\n");
+  for (const auto& command : {"list-wal", "list-backups", "status"}) {
+    const auto outcome = host().pgkeep({command, "main"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
+    EXPECT_THAT(outcome.err, HasSubstr("00000007.history")) << command;
+  }
+  host().recover("latest", "beside-a-damaged-history");
+  const auto refused =
+      host().pgkeep({"recover", "main", "latest", host().scratch("along"), "--target-tli", "7"});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.err, HasSubstr("pgkeep put-wal main 00000007.history"));
+  fs::remove(history);
+}
+
 /// A page on the source's own disk that has lost a bit: the server says so at the end of the backup.
 TEST(DamageOfTheSource, IsFlaggedAndTheEarlierBackupKept) {
   PGKEEP_NEEDS_POSTGRES(18);

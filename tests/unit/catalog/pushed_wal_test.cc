@@ -168,6 +168,13 @@ TEST_F(PushedWalTest, KeepsAHistoryAsItIs) {
               ThrowsMessage<Refused>(HasSubstr("another history")));
 }
 
+TEST_F(PushedWalTest, PutsAHistoryInThePlaceOfADamagedOne) {
+  push_text("00000002.history", kHistoryTwo);
+  io::write_file_durably(layout_.history(kTwo), io::as_bytes("1\tQ/580000\n"));
+  EXPECT_EQ(push_text("00000002.history", kHistoryTwo), PushOutcome::stored);
+  EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
+}
+
 TEST_F(PushedWalTest, RefusesATimelineThatLeavesTheLiveStream) {
   StreamState stream;
   stream.phase = StreamPhase::streaming;

@@ -310,6 +310,24 @@ TEST_F(WalArchiveTest, RefusesAHistoryThatItCouldNotReadAgain) {
   EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
 }
 
+TEST_F(WalArchiveTest, ADamagedHistoryConcernsOnlyItsTimeline) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  io::write_file_durably(layout_.history(kTwo), io::as_bytes("1\tQ/580000\n"));
+  received({kOne, 5}, 1000);
+  const auto wal = archive_.inventory();
+  EXPECT_THAT(wal.partials, testing::SizeIs(1));
+  EXPECT_TRUE(wal.histories.empty());
+  EXPECT_THAT(wal.damaged_histories.at(kTwo), HasSubstr("put-wal"));
+  EXPECT_THAT([&] { archive_.history(kTwo); }, ThrowsMessage<Corruption>(HasSubstr("put-wal")));
+}
+
+TEST_F(WalArchiveTest, ASoundHistoryTakesThePlaceOfADamagedOne) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  io::write_file_durably(layout_.history(kTwo), io::as_bytes("1\tQ/580000\n"));
+  archive_.store_history(kTwo, kHistoryTwo);
+  EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
+}
+
 TEST_F(WalArchiveTest, SyncsAPartialAndNothingWhenThereIsNone) {
   const WalSegment five{kOne, 5};
   received(five, 1000);

@@ -276,6 +276,15 @@ TEST_F(WalStartTest, AServerIsNotHeldAgainstAHistoryThatOnlyWasPushed) {
   EXPECT_NO_THROW(require_on_line(kPeer, {TimelineHistory(kOne), std::nullopt}, archive_));
 }
 
+TEST_F(WalStartTest, ADamagedHistoryIsHeldAgainstNoServer) {
+  archive_.store_history(kTwo, kHistoryTwo);
+  archive_.store_history(TimelineId(7), "1\t0/580000\tan experiment\n");
+  received({kTwo, 5}, 100);
+  for (const auto timeline : {kTwo, TimelineId(7)})
+    io::write_file_durably(layout_.history(timeline), io::as_bytes("1\tQ/580000\n"));
+  EXPECT_NO_THROW(require_on_line(kPeer, line_two(), archive_));
+}
+
 TEST_F(WalStartTest, RefusesAnotherBranchThatTookTheSameNumber) {
   archive_.store_history(kTwo, kHistoryTwo);
   received({kTwo, 5}, 100);
