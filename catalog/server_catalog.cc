@@ -180,8 +180,9 @@ void ServerCatalog::put_run(const RunRecord& run) {
 
 std::vector<store::BackupRecord> ServerCatalog::backups() {
   std::vector<store::BackupRecord> backups;
-  auto row = current().prepare("SELECT record FROM backups ORDER BY id");
+  auto row = current().prepare("SELECT record FROM backups");
   while (row.step()) backups.push_back(store::BackupRecord::from_json(row.text(0)));
+  std::ranges::sort(backups, store::is_older);
   return backups;
 }
 

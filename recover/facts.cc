@@ -88,14 +88,22 @@ void read_wal(const catalog::WalArchive& archive, RecoveryFacts& facts) {
   for (const auto& [segment, end] : facts.partial_ends) facts.wal.partials.push_back(segment);
 }
 
+/// Whether any timeline has a gap: then a plan may pass by the newest backup.
+bool has_gaps(const RecoveryFacts& facts) {
+  const auto ranges = facts.wal.ranges(facts.wal_segment_size);
+  return std::ranges::adjacent_find(ranges, {}, &catalog::WalRange::timeline) != ranges.end();
+}
+
 /// The first segment of the WAL that a plan for a target time may follow; nothing when no backup will do.
 std::optional<std::uint64_t> first_number(const RecoveryRequest& request, io::TimePoint time,
                                           const RecoveryFacts& facts) {
-  const auto found = std::find_if(facts.backups.rbegin(), facts.backups.rend(), [&](const auto& backup) {
+  const auto may_do = [&](const store::BackupRecord& backup) {
     return request.backup ? backup.id == *request.backup : backup.ended <= time;
-  });
-  if (found == facts.backups.rend()) return std::nullopt;
-  return WalSegment::holding(found->start, facts.wal_segment_size).number;
+  };
+  const auto newest = std::find_if(facts.backups.rbegin(), facts.backups.rend(), may_do);
+  if (newest == facts.backups.rend()) return std::nullopt;
+  const auto& first = has_gaps(facts) ? *std::ranges::find_if(facts.backups, may_do) : *newest;
+  return WalSegment::holding(first.start, facts.wal_segment_size).number;
 }
 
 /// Nothing where they cannot be read: whoever needs that file will say why.

@@ -1,6 +1,7 @@
 #include "recover/plan.h"
 
 #include <algorithm>
+#include <exception>
 #include <limits>
 
 #include <fmt/format.h>
@@ -44,6 +45,13 @@ TimelineHistory line_of(TimelineId timeline, const RecoveryFacts& facts) {
   const auto known = facts.wal.histories.find(timeline);
   if (known != facts.wal.histories.end()) return known->second;
   if (timeline == TimelineId(1)) return TimelineHistory(timeline);
+  if (const auto damage = facts.wal.damaged_histories.find(timeline);
+      damage != facts.wal.damaged_histories.end()) {
+    throw Refused(
+        fmt::format("timeline {} cannot be followed: {}; or recover along another timeline "
+                    "(--target-tli)",
+                    timeline.to_string(), damage->second));
+  }
   std::string others = "1";
   for (const auto& [other, history] : facts.wal.histories) others += ", " + other.to_string();
   throw Refused(
@@ -73,35 +81,35 @@ std::optional<std::string> obstacle(const BackupRecord& backup, const TimelineHi
   return std::nullopt;
 }
 
-/// The newest backup that can reach the target; null when there is none.
-const BackupRecord* newest_suitable(const TimelineHistory& line, const RecoveryRequest& request,
-                                    const RecoveryFacts& facts) {
-  const auto found = std::find_if(facts.backups.rbegin(), facts.backups.rend(),
-                                  [&](const auto& backup) { return !obstacle(backup, line, request); });
-  return found == facts.backups.rend() ? nullptr : &*found;
+/// The backups that can reach the target, if WAL allows it: the newest first. Throws Refused when there is
+/// none.
+std::vector<const BackupRecord*> suitable_backups(const TimelineHistory& line, const RecoveryRequest& request,
+                                                  const RecoveryFacts& facts) {
+  std::vector<const BackupRecord*> suitable;
+  for (auto backup = facts.backups.rbegin(); backup != facts.backups.rend(); ++backup)
+    if (!obstacle(*backup, line, request)) suitable.push_back(&*backup);
+  if (!suitable.empty()) return suitable;
+  const auto& oldest = facts.backups.front();
+  throw Refused(fmt::format("no backup of {} can reach {}: the oldest, {}, {}", request.server,
+                            request.target.describe(), oldest.id.to_string(),
+                            obstacle(oldest, line, request).value_or("")));
 }
 
-const BackupRecord& choose_backup(const TimelineHistory& line, const RecoveryRequest& request,
-                                  const RecoveryFacts& facts) {
-  const auto* suitable = newest_suitable(line, request, facts);
-  if (!request.backup) {
-    if (suitable != nullptr) return *suitable;
-    const auto& oldest = facts.backups.front();
-    throw Refused(fmt::format("no backup of {} can reach {}: the oldest, {}, {}", request.server,
-                              request.target.describe(), oldest.id.to_string(),
-                              obstacle(oldest, line, request).value_or("")));
-  }
-  const auto chosen = std::ranges::find(facts.backups, *request.backup, &BackupRecord::id);
+const BackupRecord& named_backup(const TimelineHistory& line, const RecoveryRequest& request,
+                                 const RecoveryFacts& facts) {
+  const auto chosen = std::ranges::find(facts.backups, request.backup, &BackupRecord::id);
   if (chosen == facts.backups.end()) {
     throw NotFound(fmt::format("{} has no backup {}; the newest is {}", request.server,
                                request.backup->to_string(), facts.backups.back().id.to_string()));
   }
   const auto reason = obstacle(*chosen, line, request);
   if (!reason) return *chosen;
+  const auto newest = std::find_if(facts.backups.rbegin(), facts.backups.rend(),
+                                   [&](const auto& backup) { return !obstacle(backup, line, request); });
   throw Refused(fmt::format(
       "backup {} cannot reach {}: it {}; {}", chosen->id.to_string(), request.target.describe(), *reason,
-      suitable == nullptr ? std::string("no other backup can")
-                          : fmt::format("the newest that can is {}", suitable->id.to_string())));
+      newest == facts.backups.rend() ? std::string("no other backup can")
+                                     : fmt::format("the newest that can is {}", newest->id.to_string())));
 }
 
 /// "WAL segment … is missing", or "… is incomplete", of the one where the WAL ends.
@@ -279,6 +287,8 @@ void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHisto
         "recovery: --target-tli {}",
         ancestor.to_string(), end.to_string(), behind->name(facts.wal_segment_size), ancestor.to_string()));
   }
+  for (const auto& [timeline, damage] : facts.wal.damaged_histories)
+    plan.remarks.push_back("not needed for this, but damaged: " + damage);
   for (const auto& [timeline, history] : facts.wal.histories) {
     if (line.contains(timeline) || timeline < line.timeline()) continue;
     plan.remarks.push_back(fmt::format(
@@ -292,6 +302,61 @@ std::string count_of(std::uint64_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
+/// A backup with the WAL over which it reaches the target.
+struct Way {
+  const BackupRecord* backup;
+  WalLine wal;
+  std::uint64_t last;  // number of the last segment that is needed
+};
+
+/// Throws Refused when the WAL does not lead from there to the target.
+Way find_way(const BackupRecord& backup, const TimelineHistory& line, const RecoveryRequest& request,
+             const RecoveryFacts& facts) {
+  auto wal = follow_wal(line, facts, backup.start.lsn);
+  require_consistency(backup, wal, facts);
+  const auto last = last_needed(request, backup, wal, facts);
+  return {&backup, std::move(wal), last};
+}
+
+/// From the newest backup that has one. One that ends at a gap is passed by when an older one does not: gap
+/// and target may both lie before the newer backup is consistent. `passed_by` gets the reasons.
+Way find_any_way(const TimelineHistory& line, const RecoveryRequest& request, const RecoveryFacts& facts,
+                 std::vector<std::string>& passed_by) {
+  std::exception_ptr newest;
+  for (const auto* backup : suitable_backups(line, request, facts)) {
+    try {
+      return find_way(*backup, line, request, facts);
+    } catch (const Refused& refusal) {
+      if (!newest) newest = std::current_exception();
+      passed_by.emplace_back(refusal.what());
+    }
+  }
+  std::rethrow_exception(newest);  // no other is nearer
+}
+
+RecoveryPlan plan_on(const Way& way, const TimelineHistory& line, const RecoveryRequest& request,
+                     const RecoveryFacts& facts) {
+  const auto& wal = way.wal;
+  const auto& backup = *way.backup;
+  RecoveryPlan plan{.request = request, .backup = backup, .timeline = line.timeline(), .wal_end = wal.end};
+  plan.tablespaces = plan_tablespaces(request, backup);
+  plan.request.destination = normal_path(request.destination);
+  plan.data_bytes = backup.data_bytes;
+  // Those of other lines too: PostgreSQL looks at them for a number that no timeline has yet.
+  for (const auto& [known, history] : facts.wal.histories) plan.histories.push_back(known);
+  for (const auto& [known, damage] : facts.wal.damaged_histories) plan.histories.push_back(known);
+  std::ranges::sort(plan.histories);
+  std::ranges::copy_if(wal.files, std::back_inserter(plan.replayed),
+                       [&way](const PlannedWal& file) { return file.segment.number <= way.last; });
+  if (request.wal_mode == WalMode::lay_down) {
+    plan.wal = plan.replayed;
+    plan.wal_bytes = plan.wal.size() * std::uint64_t{facts.wal_segment_size.bytes()};
+  }
+  add_backup_remarks(plan, facts);
+  add_wal_remarks(plan, wal, line, facts);
+  return plan;
+}
+
 }  // namespace
 
 RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& facts) {
@@ -299,27 +364,12 @@ RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& fact
     throw NotFound(fmt::format("{} has no backup to recover from{}", request.server,
                                facts.damaged_backups.empty() ? "" : ": " + facts.damaged_backups.front()));
   }
-  const auto timeline = choose_timeline(request, facts);
-  const auto line = line_of(timeline, facts);
-  const auto& backup = choose_backup(line, request, facts);
-  const auto wal = follow_wal(line, facts, backup.start.lsn);
-  require_consistency(backup, wal, facts);
-  const auto last = last_needed(request, backup, wal, facts);
-
-  RecoveryPlan plan{.request = request, .backup = backup, .timeline = timeline, .wal_end = wal.end};
-  plan.tablespaces = plan_tablespaces(request, backup);
-  plan.request.destination = normal_path(request.destination);
-  plan.data_bytes = backup.data_bytes;
-  // Those of other lines too: PostgreSQL looks at them for a number that no timeline has yet.
-  for (const auto& [known, history] : facts.wal.histories) plan.histories.push_back(known);
-  std::ranges::copy_if(wal.files, std::back_inserter(plan.replayed),
-                       [last](const PlannedWal& file) { return file.segment.number <= last; });
-  if (request.wal_mode == WalMode::lay_down) {
-    plan.wal = plan.replayed;
-    plan.wal_bytes = plan.wal.size() * std::uint64_t{facts.wal_segment_size.bytes()};
-  }
-  add_backup_remarks(plan, facts);
-  add_wal_remarks(plan, wal, line, facts);
+  const auto line = line_of(choose_timeline(request, facts), facts);
+  if (request.backup)
+    return plan_on(find_way(named_backup(line, request, facts), line, request, facts), line, request, facts);
+  std::vector<std::string> passed_by;
+  auto plan = plan_on(find_any_way(line, request, facts, passed_by), line, request, facts);
+  for (auto& why : passed_by) plan.remarks.push_back("passed by: " + std::move(why));
   return plan;
 }
 

@@ -89,7 +89,7 @@ struct WalBarrier {
 
 /// The facts a plan is made from: what the repository holds. Made by gather_facts(), or by a test.
 struct RecoveryFacts {
-  std::vector<store::BackupRecord> backups;  // oldest first
+  std::vector<store::BackupRecord> backups;  // oldest first (store::is_older())
   catalog::WalInventory wal;
   postgres::WalSegmentSize wal_segment_size;
   std::map<postgres::WalSegment, postgres::Lsn> partial_ends;
@@ -103,10 +103,11 @@ struct RecoveryFacts {
   std::vector<std::string> damaged_backups;  // those whose record cannot be read: a message each
 };
 
-/// Chooses backup, timeline and WAL. Throws Refused with the reason and, where there is one, what would work:
-/// a hole in the WAL before the consistency point or the target (naming the first missing segment), a target
-/// before the backup's end, past the last WAL or the last commit in it, a backup not on the target's
-/// timeline. NotFound when there is no backup.
+/// Chooses backup, timeline and WAL. Where no backup is named, the newest that reaches the target over the
+/// WAL that there is, with a remark for each newer one that is passed by. Throws Refused with the reason and,
+/// where there is one, what would work: a hole in the WAL before the consistency point or the target (naming
+/// the first missing segment), a target before the backup's end, past the last WAL or the last commit in it,
+/// a backup not on the target's timeline. NotFound when there is no backup.
 RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& facts);
 
 /// Reads the facts from the files of the repository (not from the index): the WAL and the backups of the

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -258,6 +259,14 @@ BackupRecord BackupRecord::from_json(std::string_view text) {
   }
 }
 
+bool is_older(const BackupRecord& a, const BackupRecord& b) {
+  const auto place = [](const BackupRecord& backup) {
+    return std::tuple(backup.start.timeline, backup.start.lsn, backup.end.timeline, backup.end.lsn,
+                      backup.id);  // the id tells two apart that were taken with one checkpoint
+  };
+  return place(a) < place(b);
+}
+
 std::optional<BackupRecord> read_backup_record(const ServerLayout& layout, const BackupId& id) {
   return read_record(layout.record(id), id);
 }
@@ -282,7 +291,7 @@ BackupListing list_backup_records(const ServerLayout& layout) {
   if (missing && missing != std::errc::no_such_file_or_directory) {
     throw StorageError(missing.value(), layout.backups(), "list");
   }
-  std::ranges::sort(listing.backups, {}, &BackupRecord::id);
+  std::ranges::sort(listing.backups, is_older);
   return listing;
 }
 

@@ -79,6 +79,11 @@ struct BackupRecord {
   static BackupRecord from_json(std::string_view json);
 };
 
+/// Whether `a` lies before `b`: in the server's own order, by the timeline and LSN where replay begins and
+/// then by those where it may end. The clocks of servers and backup host decide nothing: they are set back,
+/// and differ. Every list of backups is in this order, so that its last is the newest.
+bool is_older(const BackupRecord& a, const BackupRecord& b);
+
 /// Nothing when the backup is not committed.
 std::optional<BackupRecord> read_backup_record(const ServerLayout& layout, const BackupId& id);
 /// Of a backup that is complete but for WAL; nothing when it is not, or not only, that.

@@ -28,7 +28,7 @@ constexpr std::string_view kConventions = R"(
 done one after the other, and the failure of one does not keep the others from their turn.
 
 **BACKUP** is an id (`20261120T020000Z`, the start in UTC), the beginning of one that fits one backup only, `latest` (`last`)
-or `oldest` (`first`).
+or `oldest` (`first`). These two go by the WAL, and not by clocks.
 
 ## Exit codes
 

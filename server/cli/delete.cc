@@ -26,7 +26,7 @@ class Index {
     if_possible([&] { index_.emplace(open_catalog(server, layout, out)); });
   }
 
-  /// Oldest first; from the files when the index cannot be used.
+  /// Oldest first (store::is_older()); from the files when the index cannot be used.
   std::vector<store::BackupRecord> backups() {
     std::vector<store::BackupRecord> backups;
     if_possible([&] {

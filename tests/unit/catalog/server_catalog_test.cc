@@ -387,6 +387,25 @@ TEST_F(ServerCatalogTest, ListsBackupsOldestFirst) {
   EXPECT_EQ(backups[0].to_json(), commit_backup("20261120T020000Z").to_json());
 }
 
+TEST_F(ServerCatalogTest, ListsBackupsByTheirWalWhateverTheClockSaid) {
+  auto late = commit_backup("20261122T020000Z");
+  auto early = commit_backup("20261123T020000Z");
+  early.start = {kOne, Lsn(1 * kMiB)};
+  catalog_.add_backup(late);
+  catalog_.add_backup(early);
+  EXPECT_EQ(catalog_.backups().back().id, late.id);
+}
+
+TEST_F(ServerCatalogTest, ADamagedHistoryIsNamedAndHidesNothingElse) {
+  store_segment({kOne, 4});
+  archive_.store_history(kTwo, kHistoryTwo);
+  io::write_file_durably(layout_.history(kTwo), io::as_bytes("1\tQ/580000\n"));
+  auto opened = ServerCatalog::open(layout_);
+  EXPECT_THAT(opened.segments(), SizeIs(1));
+  EXPECT_THAT(opened.unreadable(),
+              ElementsAre(testing::AllOf(HasSubstr("00000002.history"), HasSubstr("pgkeep put-wal main"))));
+}
+
 TEST_F(ServerCatalogTest, ListsTheNewestRunsFirst) {
   for (const auto* kind : {"backup", "delete", "recover"}) run(kind, RunOutcome::succeeded, "", "");
   const auto runs = catalog_.runs(2);

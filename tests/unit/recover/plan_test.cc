@@ -95,6 +95,38 @@ TEST(PlanTest, LaysDownAllThatConsistencyTakesForAnImmediateTarget) {
   EXPECT_EQ(wal_of(make_plan(request({.where = Immediate{}}), two_backups().facts)), "1:8 1:9");
 }
 
+TEST(PlanTest, PassesByANewerBackupThatAGapMakesUseless) {
+  Repository repository;
+  // Segment 9 is missing: the newer backup is not consistent without it, and the target lies before it.
+  repository.backup(3, 4, 10).backup(8, 9, 30).wal(3, 8).wal(10, 11);
+  const auto plan = make_plan(request({.where = Immediate{}}), repository.facts);
+  EXPECT_EQ(plan.backup.id, id_of(10));
+  EXPECT_THAT(plan.remarks, Contains(AllOf(HasSubstr("passed by: backup " + id_of(30).to_string()),
+                                           HasSubstr("segment 000000010000000000000009 is missing"))));
+  auto named = request({.where = Immediate{}});
+  named.backup = id_of(30);
+  EXPECT_THROW(make_plan(named, repository.facts), Refused);
+}
+
+TEST(PlanTest, TellsOfTheNewestBackupWhenNoneHasAWay) {
+  Repository repository;
+  repository.backup(3, 4, 10).backup(8, 9, 30).wal(3, 3).wal(8, 8).wal(10, 11);
+  EXPECT_THAT([&] { make_plan(request(), repository.facts); },
+              ThrowsMessage<Refused>(HasSubstr(id_of(30).to_string())));
+}
+
+TEST(PlanTest, IsNotConcernedByADamagedHistoryOfAnotherTimeline) {
+  auto repository = two_backups();
+  repository.facts.wal.damaged_histories.emplace(postgres::TimelineId(7), "00000007.history: is damaged");
+  const auto plan = make_plan(request(), repository.facts);
+  EXPECT_EQ(plan.timeline, postgres::TimelineId(1));
+  // The number stays taken: PostgreSQL must not begin a second timeline 7.
+  EXPECT_THAT(plan.histories, Contains(postgres::TimelineId(7)));
+  EXPECT_THAT(plan.remarks, Contains(HasSubstr("00000007.history: is damaged")));
+  EXPECT_THAT([&] { make_plan(request(on_timeline(7)), repository.facts); },
+              ThrowsMessage<Refused>(HasSubstr("00000007.history: is damaged")));
+}
+
 /// No replay passes the middle of segment 10.
 Repository with_barrier() {
   auto repository = two_backups();

@@ -38,6 +38,60 @@ BackupRecord full_record() {
   return record;
 }
 
+BackupRecord record_at(const char* id, std::uint32_t timeline, std::uint64_t start, std::uint64_t end) {
+  BackupRecord record(*BackupId::parse(id));
+  record.start = {postgres::TimelineId(timeline), postgres::Lsn(start)};
+  record.end = {postgres::TimelineId(timeline), postgres::Lsn(end)};
+  return record;
+}
+
+TEST(BackupRecordTest, IsOrderedByWalAndNotByClocks) {
+  // Each is older than the next, whatever the clock said.
+  const std::vector<BackupRecord> rows{
+      record_at("20261124T020000Z", 1, 0x100, 0x200), record_at("20261123T020000Z", 1, 0x100, 0x300),
+      record_at("20261122T020000Z", 1, 0x200, 0x250), record_at("20261121T020000Z", 2, 0x180, 0x200),
+      record_at("20261120T020000Z", 3, 0x100, 0x110), record_at("20261120T020001Z", 3, 0x100, 0x110)};
+  for (std::size_t a = 0; a < rows.size(); ++a)
+    for (std::size_t b = 0; b < rows.size(); ++b)
+      EXPECT_EQ(is_older(rows[a], rows[b]), a < b) << a << ' ' << b;
+}
+
+TEST(BackupRecordTest, AListIsOrderedByWal) {
+  const test::TempDirectory folder;
+  const ServerLayout layout(folder.path());
+  for (const auto& record :
+       {record_at("20261120T020000Z", 1, 0x300, 0x400), record_at("20261121T020000Z", 1, 0x100, 0x200)}) {
+    io::make_directories(layout.backup(record.id));
+    io::write_file_durably(layout.record(record.id), io::as_bytes(record.to_json()));
+  }
+  const auto listing = list_backup_records(layout);
+  ASSERT_EQ(listing.backups.size(), 2u);
+  EXPECT_EQ(listing.backups.back().id.to_string(), "20261120T020000Z");
+}
+
+TEST(BackupRecordTest, AValueThatCannotBeIsDamage) {
+  auto text = full_record().to_json();
+  const std::string size = "\"wal_segment_bytes\": 1048576";
+  ASSERT_NE(text.find(size), text.npos);
+  text.replace(text.find(size), size.size(), "\"wal_segment_bytes\": 1048577");
+  EXPECT_THROW(BackupRecord::from_json(text), Corruption);
+}
+
+TEST(BackupRecordTest, AnyFlippedBitIsReadOrIsDamage) {
+  const auto sound = full_record().to_json();
+  for (std::size_t at = 0; at < sound.size(); ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      auto damaged = sound;
+      damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
+      try {
+        BackupRecord::from_json(damaged);
+      } catch (const Corruption&) {
+        // Named, and passed by.
+      }
+    }
+  }
+}
+
 TEST(BackupRecordTest, ComesBackAsItWas) {
   const auto text = full_record().to_json();
   const auto back = BackupRecord::from_json(text);
@@ -50,7 +104,9 @@ TEST(BackupRecordTest, ComesBackAsItWas) {
 
 TEST(BackupRecordTest, KeepsBytesThatAreNoUtf8) {
   auto record = full_record();
-  record.label = "n\xe4" "chtlich";
+  record.label =
+      "n\xe4"
+      "chtlich";
   record.tablespaces = {{16400, "sch\xf6n", "/srv/\xff\xfe/\xc3\xa4"}, {16401, "plain", "/srv/\xef\xbf\xbd"}};
   record.configuration = {"/data/\x80", "/etc/\x81/postgresql.conf", "", "/data/\x80/pg_ident.conf"};
   const auto text = record.to_json();
