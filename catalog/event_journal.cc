@@ -4,6 +4,7 @@
 #include <array>
 #include <stdexcept>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "catalog/io/journal.h"
@@ -13,9 +14,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 13> kKinds{
+constexpr std::array<std::string_view, 14> kKinds{
     "gap",      "slot_created", "slot_dropped", "slot_lost",   "slot_given_up", "branch_left", "split_brain",
-    "conflict", "rolled_back",  "unproved",     "minimal_wal", "line_kept",     "line_begun"};
+    "conflict", "rolled_back",  "unproved",     "minimal_wal", "line_kept",     "line_begun",  "adopted"};
 
 std::string format_line(const Event& event) {
   Json line;
@@ -97,6 +98,22 @@ const Event* undecided_rollback(std::span<const Event> events) {
   for (auto at = events.rbegin(); at != events.rend() && !is_decision(at->kind); ++at)
     if (at->kind == EventKind::rolled_back) return &*at;
   return nullptr;
+}
+
+std::optional<Event> event_in(const SegmentFileHeader& segment) {
+  const auto is_minimal = [](const postgres::WalParameters& settings) {
+    return settings.wal_level == postgres::WalLevel::minimal;
+  };
+  const auto& settings = segment.notes.parameters;
+  const auto begun = std::ranges::find_if(settings, is_minimal);
+  if (begun == settings.end()) return std::nullopt;
+  const auto next = std::find_if_not(begun, settings.end(), is_minimal);
+  const auto end = next != settings.end() ? next->begin : segment.segment.end(segment.size);
+  return Event{io::now(), EventKind::minimal_wal,
+               fmt::format("the server ran with wal_level = minimal from {} of timeline {} on: no recovery "
+                           "from an older backup passes that",
+                           begun->begin.to_string(), segment.segment.timeline.to_string()),
+               WalRange{segment.segment.timeline, begun->begin, end}};
 }
 
 bool EventJournal::append(const Event& event) {

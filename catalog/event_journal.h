@@ -25,11 +25,12 @@ enum class EventKind : std::uint8_t {
   split_brain,    // a server claims a timeline that was left: nothing of it is stored
   conflict,       // WAL was pushed that differs from what is stored
   rolled_back,    // a server has another history of its timeline than was received: `range` is not on it. No
-                // WAL is received until somebody decides (see undecided_rollback())
-  unproved,     // a server went on where its history could not be compared with what is held
-  minimal_wal,  // the WAL of `range` was written with wal_level = minimal: no recovery passes it
-  line_kept,    // decided: what is held is the right history, and the server was the wrong one
-  line_begun,   // decided: what was held is set aside, and this journal is that of a new line
+                  // WAL is received until somebody decides (see undecided_rollback())
+  unproved,       // a server went on where its history could not be compared with what is held
+  minimal_wal,    // the WAL of `range` was written with wal_level = minimal: no recovery passes it
+  line_kept,      // decided: what is held is the right history, and the server was the wrong one
+  line_begun,     // decided: what was held is set aside, and this journal is that of a new line
+  adopted,        // pushed WAL was taken into the archive: `range`; proved by its neighbours, or decided
 };
 std::string_view to_string(EventKind kind);
 std::optional<EventKind> parse_event_kind(std::string_view text);
@@ -45,6 +46,10 @@ struct Event {
 /// The newest rolled_back about which nobody has decided since; null when there is none. `events`: oldest
 /// first.
 const Event* undecided_rollback(std::span<const Event> events);
+
+/// What a segment that is archived tells that has to be recorded: that the server ran with
+/// wal_level = minimal. PostgreSQL replays no such WAL; the server's next setting in the segment ends it.
+std::optional<Event> event_in(const SegmentFileHeader& segment);
 
 /// events.jsonl: an append-only journal beside runs.jsonl and written like it, one JSON object a line:
 ///

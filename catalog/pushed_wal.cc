@@ -3,19 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <filesystem>
 
 #include <fmt/format.h>
 
 #include "catalog/io/compare.h"
 #include "catalog/io/error.h"
 #include "catalog/io/hashing.h"
-#include "catalog/io/lock.h"
 #include "catalog/postgres/number.h"
 #include "catalog/postgres/wal_page.h"
 #include "catalog/server_catalog.h"
 #include "catalog/stored_wal.h"
-#include "catalog/stream_state.h"
-#include "catalog/wal_continuity.h"
+#include "catalog/wal_adoption.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -25,8 +24,10 @@ using postgres::WalSegment;
 
 constexpr std::size_t kSegmentDigits = 24;
 constexpr std::size_t kOffsetDigits = 8;
+constexpr std::string_view kBackupHistory = ".backup";
+constexpr std::string_view kLastSegment = ".partial.zst";
 
-constexpr std::array<std::string_view, 3> kOutcomes{"stored", "had_it", "settled"};
+constexpr std::array<std::string_view, 4> kOutcomes{"stored", "had_it", "settled", "waiting"};
 
 /// The first bytes of another source.
 class FirstBytes final : public io::ByteSource {
@@ -82,37 +83,6 @@ WalFileKind require_wal_file(std::string_view name, postgres::WalSegmentSize siz
                   name));
 }
 
-PushReceipt had_it() {
-  return {PushOutcome::had_it, {}};
-}
-
-/// Whether the stream goes on, or did a short while ago: one that is broken off is tried again, by this
-/// receiver or by the next, and mostly goes on where it was.
-bool is_live(const store::ServerLayout& layout, const StreamState& stream) {
-  if (stream.phase == StreamPhase::stopped) return false;
-  if (stream.phase == StreamPhase::streaming && io::FileLock::holder(layout.receiver_lock())) return true;
-  return io::now() - std::max(stream.started, stream.last_message.value_or(stream.started)) <
-         PushedWal::kLiveTime;
-}
-
-/// Where the WAL ends that was received last.
-std::optional<postgres::WalPosition> received_to(const WalArchive& archive, const StreamState& stream) {
-  if (stream.flushed) return stream.flushed;
-  // A receiver that was just started.
-  const auto known = archive.inventory();
-  const auto timeline = newest_timeline(known);
-  if (!timeline) return std::nullopt;
-  postgres::WalPosition end{*timeline, postgres::Lsn()};
-  const auto size = archive.identity().wal_segment_size;
-  for (const auto& segment : known.segments) {
-    if (segment.timeline == *timeline) end.lsn = std::max(end.lsn, segment.end(size));
-  }
-  for (const auto& segment : known.partials) {
-    if (segment.timeline == *timeline) end.lsn = std::max(end.lsn, archive.partial_end(segment));
-  }
-  return end;
-}
-
 }  // namespace
 
 std::string_view to_string(PushOutcome outcome) {
@@ -125,8 +95,10 @@ PushReceipt PushedWal::take(std::string_view name, io::ByteSource& content,
   const auto kind = require_wal_file(name, size);
   const bool is_small = kind == WalFileKind::history || kind == WalFileKind::backup_history;
   const auto expected = sha256 ? std::optional(require_sha256(*sha256)) : std::nullopt;
-  const auto pushed =
-      StagedFile::receive(archive_->layout(), content, is_small ? kMaxSmallWalFile : size.bytes());
+  const auto longest = kind == WalFileKind::history          ? kMostHistoryBytes
+                       : kind == WalFileKind::backup_history ? kMostBackupHistoryBytes
+                                                             : size.bytes();
+  const auto pushed = StagedFile::receive(archive_->layout(), content, longest);
   if (expected && pushed.sha256() != *expected) {
     throw Corruption(fmt::format(
         "{}: {} bytes came with SHA-256 {}, where {} was promised: they were cut or changed on the way. "
@@ -170,73 +142,75 @@ PushReceipt PushedWal::take_segment(const std::string& name, const StagedFile& p
   const auto size = archive_->identity().wal_segment_size;
   const auto segment = WalSegment::parse(name, size).value();
   const auto line = require_history(name, segment.timeline);
-  OfferedSegment offered;
+  SegmentFileHeader header;
   try {
-    offered = archive_->add_segment(pushed.file(), segment, line);
+    header = archive_->check_segment(pushed.file(), segment, line);
   } catch (const Corruption& error) {
     throw Corruption(fmt::format("{}: was pushed, but not stored: {}", name, error.what()));
   }
-  if (offered.differs_at) {
-    return conflict(name, pushed,
-                    fmt::format("differs at {} from {}", offered.differs_at->to_string(),
-                                offered.was_there ? "the segment in the archive"
-                                                  : "what was received of it by the stream"),
-                    range_of(segment));
+  // Until it is kept: what the stream archives meanwhile would never be compared with it.
+  auto alone = archive_->lock();
+  auto archived = archive_->open_segment(segment);
+  io::FileSource offered(pushed.file());
+  const auto differs_at = archived ? io::first_difference(*archived, offered)
+                                   : archive_->contradicts_partial(segment, offered, pushed.bytes());
+  if (differs_at) {
+    alone.close();  // taken again to keep it aside
+    return conflict(
+        name, pushed,
+        fmt::format("differs at {} from {}", (segment.begin(size) + *differs_at).to_string(),
+                    archived ? "the segment in the archive" : "what was received of it by the stream"),
+        range_of(segment));
   }
-  if (offered.was_there) return had_it();
-  PushReceipt receipt;
-  const auto trouble = note_in_index(archive_->layout(), [&](ServerCatalog& index) {
-    index.add_segment(describe_segment(archive_->layout(), offered.header));
-  });
-  if (trouble)
-    receipt.warnings.push_back(
-        fmt::format("the index was not updated, but {} is archived: {}", name, *trouble));
+  if (archived) {
+    archive_->sync_name(segment);  // seen is not durable
+    return {PushOutcome::had_it, {}};
+  }
+  const bool is_new = waiting_.keep(header, pushed, limits_);
+  alone.close();
+  PushReceipt receipt{is_new ? PushOutcome::waiting : PushOutcome::had_it, {}};
+  fill_gap(segment, receipt);
   return receipt;
 }
 
-/// A copy of the cluster that was promoted, with the archive_command of the original, would make the stream's
-/// own timeline one that was left. After a failover the stream soon goes on on the new timeline, or has
-/// nothing to say any more; until then the file waits where it comes from.
-void PushedWal::refuse_beside_live_stream(const std::string& name,
-                                          const postgres::TimelineHistory& history) const {
-  const auto& layout = archive_->layout();
-  const auto stream = read_stream_state(layout);
-  if (!stream || !is_live(layout, *stream)) return;
-  const auto received = received_to(*archive_, *stream);
-  if (!received) return;
-  const auto left = history.end_of(received->timeline);
-  if (!left || *left >= received->lsn) return;
-  // Always the same words, so that a file that is pushed again and again is one event.
-  const auto cause = fmt::format(
-      "{} was pushed, which leaves timeline {} at {}, while {} goes on on that timeline", name,
-      received->timeline.to_string(), left->to_string(), stream->peer.empty() ? "the stream" : stream->peer);
-  EventJournal(layout).append({io::now(), EventKind::split_brain, cause, {}});
-  throw Refused(fmt::format(
-      "{}. Nothing was stored. If it comes from a copy of the cluster, correct its archive_command; after a "
-      "failover, stop the old primary: the file is accepted once no WAL has come from there for {} minutes, "
-      "or as soon as the stream goes on on the new timeline",
-      cause, std::chrono::duration_cast<std::chrono::minutes>(kLiveTime).count()));
+/// The segment is durable by now: what fails here is done again by the stream, or with the next segment.
+void PushedWal::fill_gap(const WalSegment& segment, PushReceipt& receipt) {
+  EventJournal journal(archive_->layout());
+  const auto record = [&journal](const Event& event) { journal.append(event); };
+  try {
+    for (const auto& header : WalAdoption(*archive_).fill_gap_around(segment, record)) {
+      if (header.segment == segment) receipt.outcome = PushOutcome::stored;
+      if (const auto event = event_in(header)) journal.append(*event);
+      const auto trouble = note_in_index(archive_->layout(), [&](ServerCatalog& index) {
+        index.add_segment(describe_segment(archive_->layout(), header));
+      });
+      if (trouble)
+        receipt.warnings.push_back(
+            fmt::format("the index was not updated, but the segment is archived: {}", *trouble));
+    }
+  } catch (const std::exception& error) {
+    receipt.warnings.push_back(fmt::format("{} is kept, but whether it fills a gap could not be seen to: {}",
+                                           segment.name(archive_->identity().wal_segment_size),
+                                           error.what()));
+  }
 }
 
-PushReceipt PushedWal::take_history(const std::string& name, const StagedFile& pushed) {
-  const auto timeline = postgres::parse_history_name(name).value();
-  const auto content = pushed.text();
-  const auto history = postgres::TimelineHistory::parse(timeline, content);  // throws unless it is one
-  const auto known = archive_->read_history(timeline);
-  const bool damaged = known && WalArchive::is_no_history(timeline, *known);
-  if (known && !damaged && *known != content)
-    return conflict(name, pushed, "is another history than the one that is stored", {});
-  const bool was_there = known && !damaged;
-  if (!was_there) refuse_beside_live_stream(name, history);
-  archive_->store_history(timeline, content);
-  if (was_there) return had_it();
-  PushReceipt receipt;
-  const auto trouble =
-      note_in_index(archive_->layout(), [&](ServerCatalog& index) { index.add_history(timeline, content); });
-  if (trouble)
-    receipt.warnings.push_back(
-        fmt::format("the index was not updated, but {} is stored: {}", name, *trouble));
-  return receipt;
+/// For one more file whose name ends so.
+void PushedWal::require_room(const std::string& name, std::string_view ending, std::uint64_t bytes) const {
+  std::uint64_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(archive_->layout().wal())) {
+    if (!entry.path().filename().native().ends_with(ending)) continue;
+    ++files;
+    std::error_code gone;
+    const auto size = entry.file_size(gone);
+    if (!gone) bytes += size;
+  }
+  if (files < limits_.most_files && bytes <= limits_.most_bytes) return;
+  throw Refused(
+      fmt::format("{}: {} files of that kind are kept, and pushed_wal.most_files or pushed_wal.most_bytes "
+                  "allows no more. "
+                  "It was not stored, and the database keeps it",
+                  name, files));
 }
 
 PushReceipt PushedWal::take_backup_history(const std::string& name, const StagedFile& pushed) {
@@ -252,12 +226,13 @@ PushReceipt PushedWal::take_backup_history(const std::string& name, const Staged
     const auto alone = archive_->lock();
     const auto known = io::read_file_if_exists(path, kMaxSmallWalFile);
     if (!known) {
+      require_room(name, kBackupHistory, content.size());
       io::write_file_durably(path, io::as_bytes(content));
       return {};
     }
     if (io::as_text(*known) == content) {
       io::sync_directory(path.parent_path());  // seen is not durable
-      return had_it();
+      return {PushOutcome::had_it, {}};
     }
   }
   return conflict(name, pushed, "is another backup history file than the one that is stored", {});
@@ -313,7 +288,8 @@ PushReceipt PushedWal::take_partial(const std::string& name, const StagedFile& p
   };
   // Before anything is looked at: the same file may be pushed by another process now.
   auto alone = archive_->lock();
-  auto at = archive_->contradicts_partial(segment, pushed.file(), used);
+  io::FileSource before_the_fork(pushed.file());
+  auto at = archive_->contradicts_partial(segment, before_the_fork, used);
   if (auto archived = archive_->open_segment(segment); archived && !at) at = differs_from(*archived);
   auto known = open_stored_wal(*archive_, name);
   if (known && !at) at = differs_from(*known);
@@ -324,9 +300,10 @@ PushReceipt PushedWal::take_partial(const std::string& name, const StagedFile& p
         fmt::format("differs at {} from what is stored of it", (segment.begin(size) + *at).to_string()),
         range_of(segment));
   }
+  if (!known) require_room(name, kLastSegment, pushed.bytes());
   if (!known) pushed.keep_compressed(archive_->layout().pushed_partial(segment, size));
   archive_->sync_name(segment);
-  return known ? had_it() : PushReceipt{};
+  return known ? PushReceipt{PushOutcome::had_it, {}} : PushReceipt{};
 }
 
 PushReceipt PushedWal::conflict(const std::string& name, const StagedFile& pushed, const std::string& how,

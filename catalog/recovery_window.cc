@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "catalog/set_aside_line.h"
-#include "catalog/wal_continuity.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -115,11 +114,7 @@ std::optional<RecoveryWindow> read_recovery_window(ServerCatalog& index, const W
   }
   auto backups = index.backups();
   keep_only_own(archive.layout(), backups);
-  auto segments = index.segments();
-  // What was pushed of a later timeline does not make it the newest.
-  if (const auto newest = newest_timeline(wal))
-    std::erase_if(segments, [&](const SegmentRow& row) { return row.segment.timeline > *newest; });
-  return examine_recovery_window(backups, segments, partials, wal.histories,
+  return examine_recovery_window(backups, index.segments(), partials, wal.histories,
                                  archive.identity().wal_segment_size);
 }
 

@@ -75,7 +75,7 @@ SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
                                             const postgres::TimelineHistory& history) {
   SegmentFileHeader header;
   try {
-    header = validate(partial.file(), partial.segment(), history);
+    header = check_segment(partial.file(), partial.segment(), history);
   } catch (const Corruption& error) {
     throw Corruption(
         fmt::format("{}: {}; it was not archived. `pgkeep new-line {}` sets aside what is held and begins "
@@ -87,7 +87,6 @@ SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
     require_same(partial, *archived);
     header = archived->header();
   } else {
-    header.streamed = true;
     header.first_time = partial.first_time();
     header.last_time = partial.last_time();
     header = write(partial.file(), header);
@@ -96,27 +95,33 @@ SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
   return header;
 }
 
-OfferedSegment WalArchive::add_segment(const io::File& plain, const postgres::WalSegment& segment,
-                                       const postgres::TimelineHistory& history) {
-  const auto checked = validate(plain, segment, history);
+OfferedSegment WalArchive::take_in(const std::filesystem::path& segment_file,
+                                   const postgres::WalSegment& segment) {
+  const auto begin = segment.begin(identity_.wal_segment_size);
   const auto alone = lock();
   auto archived = open_segment(segment);
-  if (!archived) {
-    if (const auto at = contradicts_partial(segment, plain, plain.size()))
-      return {{}, false, segment.begin(identity_.wal_segment_size) + *at};
-    const auto header = write(plain, checked);
-    sync_name(segment);
-    return {header, false, {}};
+  if (archived && !is_there(segment_file)) return {archived->header(), true, {}};  // another moved it
+  SegmentFileReader offered(segment_file);
+  if (offered.header().segment != segment)
+    throw Corruption(fmt::format("{}: holds another segment", segment_file.native()));
+  if (archived) {
+    if (const auto at = io::first_difference(*archived, offered))
+      return {archived->header(), true, begin + *at};
+    sync_name(segment);  // seen is not durable
+    return {archived->header(), true, {}};
   }
-  io::FileSource offered(plain);
-  if (const auto at = io::first_difference(*archived, offered))
-    return {archived->header(), true, segment.begin(identity_.wal_segment_size) + *at};
-  sync_name(segment);  // seen is not durable
-  return {archived->header(), true, {}};
+  if (const auto at = contradicts_partial(segment, offered, identity_.wal_segment_size.bytes()))
+    return {{}, false, begin + *at};
+  const auto path = layout_.archived(segment, identity_.wal_segment_size);
+  io::make_directories(path.parent_path());
+  // The file itself is durable since it was written; the new name must be before anybody relies on it.
+  io::rename_durably(segment_file, path);
+  sync_name(segment);
+  return {offered.header(), false, {}};
 }
 
 std::optional<std::uint64_t> WalArchive::contradicts_partial(const postgres::WalSegment& segment,
-                                                             const io::File& plain,
+                                                             io::ByteSource& plain,
                                                              std::uint64_t bytes) const {
   const auto partial =
       if_there([&] { return io::File::open_to_read(layout_.partial(segment, identity_.wal_segment_size)); });
@@ -124,11 +129,11 @@ std::optional<std::uint64_t> WalArchive::contradicts_partial(const postgres::Wal
   io::ByteVector received(kReadBytes);
   io::ByteVector offered(kReadBytes);
   for (std::uint64_t at = 0; at < bytes;) {
-    const auto wanted = std::min<std::uint64_t>(kReadBytes, bytes - at);
-    const auto n = partial->read_at(io::ByteSpan(received).first(wanted), at);
-    if (n == 0) break;  // it was just made
-    plain.read_exactly_at(io::ByteSpan(offered).first(n), at);
-    if (const auto found = first_conflict(io::ByteView(received).first(n), io::ByteView(offered).first(n)))
+    const auto n = plain.read(io::ByteSpan(offered).first(std::min<std::uint64_t>(kReadBytes, bytes - at)));
+    const auto have = partial->read_at(io::ByteSpan(received).first(n), at);
+    if (have == 0) break;  // it was just made
+    if (const auto found =
+            first_conflict(io::ByteView(received).first(have), io::ByteView(offered).first(have)))
       return at + *found;
     at += n;
   }
@@ -137,7 +142,7 @@ std::optional<std::uint64_t> WalArchive::contradicts_partial(const postgres::Wal
 
 SegmentFileHeader WalArchive::replace_segment(const io::File& plain, const postgres::WalSegment& segment,
                                               const postgres::TimelineHistory& history) {
-  const auto checked = validate(plain, segment, history);
+  const auto checked = check_segment(plain, segment, history);
   const auto alone = lock();
   const auto header = write(plain, checked);
   sync_name(segment);
@@ -158,20 +163,8 @@ void WalArchive::remove_archived(PartialSegment& partial) const {
   partial.remove();
 }
 
-std::optional<postgres::WalCarry> WalArchive::carry_into(const postgres::WalSegment& segment) const {
-  const auto line = history(segment.timeline);
-  if (segment.number == 0 || !line) return std::nullopt;
-  const postgres::Lsn last_byte(segment.begin(identity_.wal_segment_size).value() - 1);
-  try {
-    const auto before = open_segment({line->timeline_at(last_byte), segment.number - 1});
-    return before ? before->header().carry : std::nullopt;
-  } catch (const Corruption&) {
-    return std::nullopt;  // verification tells of it; what follows it can be sound
-  }
-}
-
-SegmentFileHeader WalArchive::validate(const io::File& plain, const postgres::WalSegment& segment,
-                                       const postgres::TimelineHistory& history) const {
+SegmentFileHeader WalArchive::check_segment(const io::File& plain, const postgres::WalSegment& segment,
+                                            const postgres::TimelineHistory& history) const {
   const auto size = identity_.wal_segment_size;
   postgres::WalSegmentChecker pages(segment, size, identity_.system, identity_.major_version, history);
   const auto before = carry_into(segment);
@@ -195,6 +188,8 @@ SegmentFileHeader WalArchive::validate(const io::File& plain, const postgres::Wa
   header.commits = found.commits;
   header.notes = found.notes;
   header.carry = records.carry();
+  if (header.carry && has(segment.next()) && continues(segment.next(), *header.carry) == Joins::no)
+    throw Corruption("its records do not join those of the archived segment after it");
   return header;
 }
 

@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -30,9 +29,6 @@ struct WalInventory {
   /// Histories that cannot be understood, and what is to be done about each. Only who needs one of these
   /// timelines is stopped by it.
   std::map<postgres::TimelineId, std::string> damaged_histories;
-  /// Timelines with segments of which none came by the stream, as far as is known. What is pushed says
-  /// nothing of where the server is.
-  std::set<postgres::TimelineId> only_pushed;
   /// Complete segments joined to ranges, sorted by timeline and position.
   std::vector<WalRange> ranges(postgres::WalSegmentSize size) const;
 };
@@ -45,7 +41,12 @@ struct OfferedSegment {
   std::optional<postgres::Lsn> differs_at;
 };
 
+/// Whether the records of one segment continue those of another.
+enum class Joins : std::uint8_t { yes, no, not_known };
+
 /// The WAL of one server: complete segments (compressed, immutable), history files, and the partial segment.
+/// A segment is here because the stream brought it, because its records join those of both its neighbours, or
+/// because somebody decided for it: what was only pushed waits elsewhere (WaitingWal).
 /// Every file appears whole and durable or not at all. Files are the truth; nothing here needs the index.
 /// Threads: everything may go on in several at once, and in several processes: who adds something to the
 /// archive holds ServerLayout::archive_lock() meanwhile.
@@ -59,16 +60,20 @@ class WalArchive {
 
   bool has(const postgres::WalSegment& segment) const;
   /// Validates the complete partial (WalSegmentChecker, WalRecordWalker: every page and every record, which
-  /// have to continue the archived segment before it, and pages of zeroes only after a WAL switch),
-  /// compresses it into the archive, and removes the partial once the archived file is durable. A segment
-  /// that is there already with the same bytes is left; with different ones: Corruption, and nothing changes.
+  /// have to continue the archived segment before it and join the one after it, and pages of zeroes only
+  /// after a WAL switch), compresses it into the archive, and removes the partial once the archived file is
+  /// durable. A segment that is there already with the same bytes is left; with different ones: Corruption,
+  /// and nothing changes.
   SegmentFileHeader store_segment(PartialSegment& partial, const postgres::TimelineHistory& history);
-  /// The same for a segment that came another way than by the stream: `plain` holds just its bytes. It is
-  /// durable when this returns without differs_at. Throws Corruption when the pages are not those of this
-  /// segment. No partial is touched: the receiver's archiver finds the segment here, compares, and removes
-  /// its own.
-  OfferedSegment add_segment(const io::File& plain, const postgres::WalSegment& segment,
-                             const postgres::TimelineHistory& history);
+  /// The checks of store_segment() alone, of a segment that came another way than by the stream: `plain`
+  /// holds just its bytes. Throws Corruption like it. The header of the file that it would be.
+  SegmentFileHeader check_segment(const io::File& plain, const postgres::WalSegment& segment,
+                                  const postgres::TimelineHistory& history) const;
+  /// Takes in a segment file that lies elsewhere on the repository's disk, and whose content was checked when
+  /// it was written: it is moved here. It is durable when this returns without differs_at; then, and when it
+  /// was there already, the other place may still have it. No partial is touched: the receiver's archiver
+  /// finds the segment here, compares, and removes its own.
+  OfferedSegment take_in(const std::filesystem::path& segment_file, const postgres::WalSegment& segment);
   /// Puts another content in the place of the archived one, checked like it.
   SegmentFileHeader replace_segment(const io::File& plain, const postgres::WalSegment& segment,
                                     const postgres::TimelineHistory& history);
@@ -80,6 +85,10 @@ class WalArchive {
   /// What the records at the beginning of a segment have to continue, from the header of the archived segment
   /// before it on the line of its timeline. Nothing when that is not archived or damaged, or does not say.
   std::optional<postgres::WalCarry> carry_into(const postgres::WalSegment& segment) const;
+  /// Whether the records at the beginning of a segment, archived or still being received, continue what
+  /// `carry` tells of the one before it. not_known: it is not held or damaged, or no record ends in it. Reads
+  /// no further than the first record that does.
+  Joins continues(const postgres::WalSegment& segment, const postgres::WalCarry& carry) const;
   /// Nothing when the archive has no such segment.
   std::optional<SegmentFileReader> open_segment(const postgres::WalSegment& segment) const;
 
@@ -118,30 +127,29 @@ class WalArchive {
 
   /// The offset of the first byte of a segment's file that contradicts what was received of it so far;
   /// nothing when the partial may become the same, or when there is none. Looks at the first `bytes` alone.
-  std::optional<std::uint64_t> contradicts_partial(const postgres::WalSegment& segment, const io::File& plain,
+  std::optional<std::uint64_t> contradicts_partial(const postgres::WalSegment& segment, io::ByteSource& plain,
                                                    std::uint64_t bytes) const;
 
   /// Waits until nobody else adds to the archive; nobody does until the file is closed. Not twice in one
-  /// thread: store_segment(), add_segment(), store_history() and their like take it themselves.
+  /// thread: store_segment(), take_in(), store_history() and their like take it themselves.
   io::File lock() const;
   /// Makes the name of an archived segment durable, with the folders above it.
   void sync_name(const postgres::WalSegment& segment) const;
 
  private:
-  /// Checks pages and records, and that they continue the segment before; what it found on the way.
-  SegmentFileHeader validate(const io::File& plain, const postgres::WalSegment& segment,
-                             const postgres::TimelineHistory& history) const;
   SegmentFileHeader write(const io::File& plain, const SegmentFileHeader& header) const;
   void remove_archived(PartialSegment& partial) const;
   bool has_successor(const postgres::WalSegment& segment) const;
   void require_same(const PartialSegment& partial, SegmentFileReader& archived) const;
-  bool came_by_stream(const postgres::WalSegment& segment) const;
   postgres::Lsn held_to(const postgres::WalSegment& segment) const;
 
   store::ServerLayout layout_;
   ServerIdentity identity_;
   int compression_level_;
 };
+
+/// The same for a segment file that lies anywhere, as one that was pushed and waits.
+Joins continues(SegmentFileReader& segment, const postgres::WalCarry& carry);
 
 /// Whether a plain segment is whole: up to its last page, or to a WAL switch with zeroes behind it.
 bool is_whole(const io::File& plain, postgres::WalSegmentSize size);

@@ -2,19 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <chrono>
 #include <filesystem>
 #include <system_error>
 #include <tuple>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "catalog/io/compare.h"
 #include "catalog/io/compression.h"
 #include "catalog/io/error.h"
-#include "catalog/io/hashing.h"
 #include "catalog/stored_wal.h"
 
 namespace pgkeep::catalog {
@@ -23,9 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using postgres::WalFileKind;
 
-constexpr std::string_view kCopy = ".zst";
-constexpr std::string_view kSettled = ".settled";
-constexpr std::size_t kShownDigits = 16;
 constexpr std::uint64_t kMaxMarkBytes = 1024;
 
 bool is_there(const fs::path& path) {
@@ -33,23 +26,6 @@ bool is_there(const fs::path& path) {
   const bool there = fs::exists(path, error);
   if (error) throw StorageError(error.value(), path, "look for");
   return there;
-}
-
-struct FileFacts {
-  std::uint64_t bytes;
-  io::TimePoint changed;
-};
-
-FileFacts look_at(const fs::path& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
-    const int cause = errno;
-    throw StorageError(cause, path, "look at the file");
-  }
-  const auto since_epoch =
-      std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
-  return {static_cast<std::uint64_t>(status.st_size),
-          io::TimePoint(std::chrono::duration_cast<std::chrono::microseconds>(since_epoch))};
 }
 
 std::optional<postgres::WalOrigin> origin_in(io::ByteSource& source) {
@@ -69,34 +45,16 @@ constexpr std::uint64_t kLongest = std::uint64_t{1} << 30;
 }  // namespace
 
 std::string WalConflict::id() const {
-  return fmt::format("{}.{}", name, std::string_view(sha256).substr(0, kShownDigits));
+  return fmt::format("{}.{}", name, std::string_view(sha256).substr(0, kPushedCopyDigits));
 }
 
-std::vector<WalConflicts::Copy> WalConflicts::copies() const {
-  std::vector<Copy> found;
-  const auto directory = archive_->layout().wal_conflicts();
-  std::error_code error;
-  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
-    const auto file_name = at->path().filename().native();
-    std::string_view name = file_name;
-    const bool settled = name.ends_with(kSettled);
-    if (!settled && !name.ends_with(kCopy)) continue;
-    name.remove_suffix(settled ? kSettled.size() : kCopy.size());
-    const auto dot = name.rfind('.');
-    if (dot == name.npos || name.size() - dot - 1 != kShownDigits ||
-        !postgres::wal_file_kind(name.substr(0, dot)))
-      continue;
-    found.push_back(
-        {std::string(name.substr(0, dot)), std::string(name.substr(dot + 1)), at->path(), settled});
-  }
-  if (error && error != std::errc::no_such_file_or_directory)
-    throw StorageError(error.value(), directory, "list the directory");
-  return found;
+std::vector<PushedCopy> WalConflicts::copies() const {
+  return list_pushed_copies(archive_->layout().wal_conflicts());
 }
 
 std::size_t WalConflicts::count_open() const {
   const auto all = copies();
-  return static_cast<std::size_t>(std::ranges::count(all, false, &Copy::settled));
+  return static_cast<std::size_t>(std::ranges::count(all, false, &PushedCopy::settled));
 }
 
 /// The caller holds the archive's lock.
@@ -112,9 +70,10 @@ bool WalConflicts::keep_aside(std::string_view name, const StagedFile& pushed) {
     std::size_t kept = 0;
     std::uint64_t bytes = 0;
     for (const auto& copy : copies()) {
-      if (copy.settled) continue;
+      const auto facts = copy.settled ? std::nullopt : look_at(copy);
+      if (!facts) continue;
       ++kept;
-      bytes += look_at(copy.path).bytes;
+      bytes += facts->bytes;
     }
     if (kept >= kMostKept || bytes + pushed.bytes() > kMostBytes) return false;
   }
@@ -127,19 +86,20 @@ bool WalConflicts::is_settled(std::string_view name, std::string_view sha256) co
   return mark && io::as_text(*mark) == fmt::format("{}\n", sha256);
 }
 
-WalConflict WalConflicts::describe(const Copy& copy) const {
+std::optional<WalConflict> WalConflicts::describe(const PushedCopy& copy) const {
+  const auto facts = look_at(copy);
+  if (!facts) return std::nullopt;
   WalConflict conflict;
   conflict.name = copy.name;
   conflict.settled = copy.settled;
-  const auto facts = look_at(copy.path);
-  conflict.since = facts.changed;
+  conflict.since = facts->since;
   if (copy.settled) {
     const auto mark = io::read_whole_file(copy.path, kMaxMarkBytes);
     conflict.sha256 = std::string(io::as_text(mark).substr(0, mark.size() - (mark.empty() ? 0 : 1)));
     return conflict;
   }
   conflict.sha256 = copy.digits;  // as far as it is known before the copy is read
-  conflict.stored_bytes = facts.bytes;
+  conflict.stored_bytes = facts->bytes;
   const auto pushed = unpack(conflict);
   conflict.sha256 = pushed.sha256();
   conflict.bytes = pushed.bytes();
@@ -157,7 +117,8 @@ WalConflict WalConflicts::describe(const Copy& copy) const {
     if (is_wal && again) conflict.stored_origin = origin_in(*again);
   } else if (const auto segment =
                  postgres::WalSegment::parse(copy.name, archive_->identity().wal_segment_size)) {
-    conflict.differs_at = archive_->contradicts_partial(*segment, pushed.file(), pushed.bytes());
+    io::FileSource source(pushed.file());
+    conflict.differs_at = archive_->contradicts_partial(*segment, source, pushed.bytes());
   }
   return conflict;
 }
@@ -165,8 +126,8 @@ WalConflict WalConflicts::describe(const Copy& copy) const {
 std::vector<WalConflict> WalConflicts::list(std::string_view name) const {
   std::vector<WalConflict> found;
   for (const auto& copy : copies()) {
-    if (!name.empty() && name != copy.name && name != copy.name + "." + copy.digits) continue;
-    found.push_back(describe(copy));
+    if (!name.empty() && name != copy.name && name != copy.id()) continue;
+    if (auto conflict = describe(copy)) found.push_back(*std::move(conflict));
   }
   std::ranges::sort(found, [](const WalConflict& a, const WalConflict& b) {
     return std::tie(a.name, a.since, a.sha256) < std::tie(b.name, b.since, b.sha256);
@@ -209,7 +170,8 @@ void WalConflicts::require_replaceable(const WalConflict& conflict, const Staged
   }
   const auto segment = postgres::WalSegment::parse(conflict.name, size);
   if (!segment) return;
-  const auto at = archive_->contradicts_partial(*segment, pushed.file(), pushed.bytes());
+  io::FileSource source(pushed.file());
+  const auto at = archive_->contradicts_partial(*segment, source, pushed.bytes());
   if (!at) return;
   throw Refused(fmt::format(
       "{}: differs at {} from what was received of that segment ({}), which the server was told is safe; "

@@ -8,6 +8,7 @@
 
 #include "catalog/io/units.h"
 #include "catalog/postgres/wal_page.h"
+#include "catalog/pushed_copy.h"
 #include "catalog/staged_file.h"
 #include "catalog/wal_archive.h"
 
@@ -35,10 +36,11 @@ struct WalConflict {
   std::string id() const;
 };
 
-/// What was pushed and contradicts what is stored, kept aside under wal/conflicts until somebody decides:
+/// What was pushed and contradicts what is stored, kept aside under wal/conflicts until somebody decides,
+/// each a PushedCopy:
 ///
-///     <name>.<first 16 digits of its SHA-256>.zst      the pushed bytes, one zstd frame
-///     <name>.<first 16 digits of its SHA-256>.settled  its whole SHA-256 and a newline; no copy any more
+///     NAME.DIGITS.zst      the pushed bytes, one zstd frame
+///     NAME.DIGITS.settled  its whole SHA-256 and a newline; no copy any more
 ///
 /// At most kMostKept copies of together kMostBytes are kept, so that whoever pushes cannot fill the disk.
 /// One thread; several processes may keep aside and decide at once.
@@ -71,14 +73,9 @@ class WalConflicts {
   void replace_history(postgres::TimelineId timeline, const std::string& content);
 
  private:
-  struct Copy {
-    std::string name;
-    std::string digits;  // of the SHA-256
-    std::filesystem::path path;
-    bool settled = false;
-  };
-  std::vector<Copy> copies() const;
-  WalConflict describe(const Copy& copy) const;
+  std::vector<PushedCopy> copies() const;
+  /// Nothing when it is gone.
+  std::optional<WalConflict> describe(const PushedCopy& copy) const;
   StagedFile unpack(const WalConflict& conflict) const;
   void put_aside(std::string_view name, const StagedFile& file) const;
   void require_replaceable(const WalConflict& conflict, const StagedFile& pushed) const;

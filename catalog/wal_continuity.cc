@@ -299,18 +299,20 @@ bool is_cut_short(const TimelineHistory& line, TimelineId timeline) {
 std::optional<TimelineId> newest_timeline(const WalInventory& wal) {
   std::optional<TimelineId> newest;
   if (!wal.partials.empty()) newest = wal.partials.back().timeline;
-  for (auto at = wal.segments.rbegin(); at != wal.segments.rend(); ++at) {
-    if (!wal.only_pushed.contains(at->timeline)) return std::max(newest, std::optional(at->timeline));
-  }
+  if (!wal.segments.empty()) newest = std::max(newest, std::optional(wal.segments.back().timeline));
   return newest;
 }
 
 bool is_borne_out(const WalInventory& wal, TimelineId timeline) {
   const auto stands_on_it = [&](const WalSegment& segment) {
-    if (wal.only_pushed.contains(segment.timeline)) return false;
     return segment.timeline == timeline || known_line(wal, segment.timeline).contains(timeline);
   };
   return std::ranges::any_of(wal.partials, stands_on_it) || std::ranges::any_of(wal.segments, stands_on_it);
+}
+
+WalSegment file_on(const TimelineHistory& line, std::uint64_t number, WalSegmentSize size) {
+  const WalSegment segment{line.timeline(), number};
+  return {line.timeline_at(Lsn(segment.end(size).value() - 1)), number};
 }
 
 std::optional<ResumePoint> find_resume_point(const WalInventory& wal, const TimelineHistory& line,

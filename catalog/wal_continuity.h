@@ -42,18 +42,22 @@ WalContinuity examine_continuity(const WalInventory& wal, std::span<const Partia
 /// The same, read from the files.
 WalContinuity read_continuity(const WalArchive& archive);
 
-/// The timeline that the server was on last, as far as its WAL tells: the highest of which WAL came by the
-/// stream, not the one with the most. Once there is, no server on a lower one is received from. A history, or
-/// WAL that was pushed, makes no timeline the newest.
+/// The timeline that the server was on last, as far as its WAL tells: the highest of which there is WAL, not
+/// the one with the most. Once there is, no server on a lower one is received from. A history, or WAL that
+/// was pushed and waits, makes no timeline the newest.
 std::optional<postgres::TimelineId> newest_timeline(const WalInventory& wal);
 
-/// Whether WAL that came by the stream stands on the history of a timeline: that of the timeline itself, or
-/// of one that comes from it. Only then is that history the word of a server whose WAL is here.
+/// Whether WAL stands on the history of a timeline: that of the timeline itself, or of one that comes from
+/// it. Only then is that history the word of a server whose WAL is here.
 bool is_borne_out(const WalInventory& wal, postgres::TimelineId timeline);
 
 /// True when a line ends on the timeline before the switch point that its server knows (switch points may
 /// fall): asked for that timeline, the server would send what is not of the line.
 bool is_cut_short(const postgres::TimelineHistory& line, postgres::TimelineId timeline);
+
+/// The file in which a server on that line has the segment: it is named for the timeline of its last byte.
+postgres::WalSegment file_on(const postgres::TimelineHistory& line, std::uint64_t number,
+                             postgres::WalSegmentSize size);
 
 /// Where receiving has to go on along the line of a server: the first byte that is not held, behind the
 /// oldest WAL of that line that is, and behind every gap that is known to be lost (`events`). Always the

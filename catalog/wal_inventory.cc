@@ -45,7 +45,7 @@ WalInventory WalArchive::inventory() const {
     if (segment && path == layout_.archived(*segment, size)) found.segments.push_back(*segment);
   };
   for_each_entry(layout_.wal(), [&](const fs::path& path) {
-    if (path == layout_.wal_streaming()) return;
+    if (path == layout_.wal_streaming() || path == layout_.wal_pushed()) return;
     const auto timeline = postgres::parse_history_name(path.filename().native());
     if (!timeline) return for_each_entry(path, [&](const auto& log) { for_each_entry(log, add_archived); });
     try {
@@ -59,28 +59,7 @@ WalInventory WalArchive::inventory() const {
   });
   std::ranges::sort(found.segments);
   std::ranges::sort(found.partials);
-  // Only the stream makes partials; of complete segments the newest are asked first, and mostly one is
-  // enough.
-  std::set<postgres::TimelineId> streamed;
-  for (const auto& partial : found.partials) streamed.insert(partial.timeline);
-  for (auto at = found.segments.rbegin(); at != found.segments.rend(); ++at) {
-    if (streamed.contains(at->timeline)) continue;
-    found.only_pushed.insert(at->timeline);
-    if (!came_by_stream(*at)) continue;
-    streamed.insert(at->timeline);
-    found.only_pushed.erase(at->timeline);
-  }
   return found;
-}
-
-/// One that cannot be read may have come so: then a server on a lower timeline is not let in on its word.
-bool WalArchive::came_by_stream(const postgres::WalSegment& segment) const {
-  try {
-    const auto file = open_segment(segment);
-    return file && file->header().streamed;
-  } catch (const Corruption&) {
-    return true;
-  }
 }
 
 std::vector<WalRange> WalInventory::ranges(postgres::WalSegmentSize size) const {

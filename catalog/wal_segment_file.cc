@@ -20,7 +20,7 @@ constexpr std::uint16_t kFormat = 3;
 // Flags.
 constexpr std::uint16_t kCommitsKnown = 0x0002;
 constexpr std::uint16_t kNotesComplete = 0x0004;
-constexpr std::uint16_t kStreamed = 0x0008;
+constexpr std::uint16_t kReserved = 0x0008;  // what it said of a segment is not asked any more
 constexpr std::string_view kExtension = ".zst";
 constexpr std::size_t kCopyBytes = 256u << 10;
 
@@ -200,8 +200,7 @@ bool decode_items(io::ByteView bytes, SegmentFileHeader& header) {
 
 std::uint16_t flags_of(const SegmentFileHeader& header, bool all_notes) {
   return static_cast<std::uint16_t>((header.commits.known ? kCommitsKnown : 0) |
-                                    (header.notes.complete && all_notes ? kNotesComplete : 0) |
-                                    (header.streamed ? kStreamed : 0));
+                                    (header.notes.complete && all_notes ? kNotesComplete : 0));
 }
 
 io::ByteVector encode(const SegmentFileHeader& header) {
@@ -271,7 +270,7 @@ SegmentFileHeader read_header(const io::File& file) {
   const auto bytes = read_frame(file);
   const auto* at = bytes.data();
   const auto flags = io::load_le<std::uint16_t>(at + kFlagsAt);
-  if ((flags & ~(kCommitsKnown | kNotesComplete | kStreamed)) != 0)
+  if ((flags & ~(kCommitsKnown | kNotesComplete | kReserved)) != 0)
     refuse(path, fmt::format("flags {:04X} are not known to this pgkeep", flags));
   SegmentFileHeader header;
   try {
@@ -283,7 +282,6 @@ SegmentFileHeader read_header(const io::File& file) {
                     io::load_le<std::uint64_t>(at + kNumberAt)};
   header.system = postgres::SystemIdentifier(io::load_le<std::uint64_t>(at + kSystemAt));
   header.crc32c = io::load_le<std::uint32_t>(at + kPlainCrcAt);
-  header.streamed = (flags & kStreamed) != 0;
   header.first_time = load_time(at + kFirstTimeAt);
   header.last_time = load_time(at + kLastTimeAt);
   header.commits = {.known = (flags & kCommitsKnown) != 0,
@@ -293,7 +291,8 @@ SegmentFileHeader read_header(const io::File& file) {
   if (!decode_items(io::ByteView(bytes).subspan(kItemsAt, bytes.size() - kItemsAt - kCrcBytes), header))
     refuse(path, "the header has items that are not known to this pgkeep");
   const auto name = header.segment.name(header.size);
-  if (path.filename().native() != name + std::string(kExtension)) {
+  if (const auto file_name = path.filename().native();
+      !file_name.starts_with(name + ".") || !file_name.ends_with(kExtension)) {
     refuse(path, fmt::format("holds segment {}, which is not what its name says", name));
   }
   return header;

@@ -19,7 +19,6 @@ struct SegmentFileHeader {
   postgres::WalSegmentSize size;
   postgres::SystemIdentifier system;
   std::uint32_t crc32c = 0;  // of the plain segment
-  bool streamed = false;     // it came by the stream, and not only by a push
   // When the first and the last byte of the segment were sent, as it came with the stream; absent when that
   // is not known.
   std::optional<io::TimePoint> first_time{};
@@ -34,10 +33,11 @@ struct SegmentFileHeader {
 // segment,
 //
 //   u32 184D2A5B, u32 length of what follows, "pgkeepWL", u16 format (3), u16 flags (bit 0: encrypted, not
-//   yet; bit 1: commits.known; bit 2: notes.complete; bit 3: streamed), u32 segment size, u32 timeline, u32
-//   CRC-32C of the plain segment, u64 segment number, u64 system identifier, i64 first time, i64 last time,
-//   i64 earliest commit, i64 latest commit (Unix microseconds; INT64_MIN: none), 28 bytes salt (zeroes while
-//   not encrypted), u32 length of the items, the items, u32 CRC-32C of all of the frame before it
+//   yet; bit 1: commits.known; bit 2: notes.complete; bit 3: reserved, ignored), u32 segment size, u32
+//   timeline, u32 CRC-32C of the plain segment, u64 segment number, u64 system identifier, i64 first time,
+//   i64 last time, i64 earliest commit, i64 latest commit (Unix microseconds; INT64_MIN: none), 28 bytes salt
+//   (zeroes while not encrypted), u32 length of the items, the items, u32 CRC-32C of all of the frame before
+//   it
 //
 // and one zstd frame with content checksum that holds exactly the segment's bytes. An item: u8 kind, u16
 // length of what follows,
@@ -57,7 +57,8 @@ inline constexpr std::size_t kMostItemBytes = 64u << 10;
 SegmentFileHeader write_segment_file(const std::filesystem::path& path, SegmentFileHeader header,
                                      const io::File& plain, int compression_level);
 
-/// Reads one back. Throws Corruption (bad header, name that does not fit, bad frame, wrong length or CRC: the
+/// Reads one back. Its name begins with that of the segment: what was pushed and waits has one that goes on
+/// (PushedCopy). Throws Corruption (bad header, name that does not fit, bad frame, wrong length or CRC: the
 /// last two with the read() that brings the last byte), StorageError when there is no such file. One thread.
 class SegmentFileReader final : public io::ByteSource {
  public:

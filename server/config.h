@@ -34,6 +34,8 @@ struct ServerConfig {
 
   std::chrono::milliseconds watch_interval{};
   std::uint64_t retain_at_most = 0;  // bytes; 0: protect_primary is off
+  std::uint64_t pushed_most_bytes = 0;
+  std::uint64_t pushed_most_files = 0;
   bool operator==(const ServerConfig&) const = default;
 };
 

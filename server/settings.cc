@@ -108,6 +108,14 @@ constexpr std::array kSettings{
                         "disk: the WAL that is lost is marked as a gap, and a new base backup is taken.",
             .least = 16 * kKiB * kKiB, .most = kGiB * kKiB * kKiB, .zero = "no limit",
             .member = &ServerConfig::retain_at_most},
+    Setting{.name = "pushed_wal.most_bytes", .type = SettingType::size, .default_text = "64GiB", .sample = "64GiB",
+            .sentence = "How much disk pushed WAL may take while it waits for the stream (`put-wal`). What would go past it "
+                        "is refused, so that the database keeps it and tries again; nothing that waits is dropped.",
+            .least = kKiB * kKiB, .most = kGiB * kKiB * kKiB, .member = &ServerConfig::pushed_most_bytes},
+    Setting{.name = "pushed_wal.most_files", .type = SettingType::number, .default_text = "10000", .sample = "10000",
+            .sentence = "How many pushed segments may wait, likewise; as many backup history files and last segments of "
+                        "timelines may be kept.",
+            .least = 1, .most = 10'000'000, .member = &ServerConfig::pushed_most_files},
 };
 // clang-format on
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "catalog/postgres/wal_page.h"
+#include "catalog/waiting_wal.h"
 
 namespace pgkeep::streaming {
 namespace {
@@ -16,18 +17,11 @@ postgres::Lsn begin_of_segment(postgres::Lsn lsn, postgres::WalSegmentSize size)
   return postgres::Lsn(lsn.value() - lsn.value() % size.bytes());
 }
 
-/// The file in which a server on that line has the segment: it is named for the timeline of its last byte.
-postgres::WalSegment file_on(const postgres::TimelineHistory& line, std::uint64_t number,
-                             postgres::WalSegmentSize size) {
-  const postgres::WalSegment segment{line.timeline(), number};
-  return {line.timeline_at(postgres::Lsn(segment.end(size).value() - 1)), number};
-}
-
 /// Where the files of pg_wal begin that go on without a hole up to the server's position.
 std::optional<postgres::Lsn> begin_of_run(const WhatIsLeft& left, const postgres::TimelineHistory& line,
                                           postgres::WalSegmentSize size) {
   const auto is_there = [&](std::uint64_t number) {
-    return std::ranges::find(left.in_wal, file_on(line, number, size)) != left.in_wal.end();
+    return std::ranges::find(left.in_wal, catalog::file_on(line, number, size)) != left.in_wal.end();
   };
   const auto current = left.position.value() / size.bytes();  // behind it lie files for later use
   auto number = current;
@@ -79,7 +73,7 @@ void fetch_segments(WalIntake& intake, Node& node, const postgres::TimelineHisto
   const auto size = intake.archive().identity().wal_segment_size;
   end = std::min(end, begin_of_segment(node.system.position, size));
   while (begin < end) {
-    const auto timeline = file_on(line, begin.value() / size.bytes(), size).timeline;
+    const auto timeline = catalog::file_on(line, begin.value() / size.bytes(), size).timeline;
     const auto left = line.end_of(timeline);
     const auto stop_at = left ? std::min(end, begin_of_segment(*left, size)) : end;
     const auto result = intake.receive(node.connection, nullptr, {{timeline, begin}, kNever, stop_at}, stop);
@@ -144,7 +138,9 @@ postgres::Lsn MissingWal::settle(Node& node, const postgres::TimelineHistory& li
   const auto held = held_to(archive, line, missing);
   // A partial that ends in its last page could pass for a whole one beside its successor, and hide the gap.
   if (held > missing && *far - held < 2 * std::uint64_t{postgres::kWalBlockBytes}) *far = *far + size.bytes();
-  if (resumed) mark(node.connection.peer(), line, held, *far, error.what() + search.failures);
+  if (resumed)
+    mark(node.connection.peer(), line, held, *far,
+         error.what() + search.failures + what_waits(missing, *far));
   return *far;
 }
 
@@ -168,7 +164,7 @@ MissingWal::Search MissingWal::search_others(const Node& node, const postgres::T
                                              const std::stop_token& stop) {
   const auto& archive = intake_->archive();
   const auto size = archive.identity().wal_segment_size;
-  const auto first = file_on(line, begin.value() / size.bytes(), size);
+  const auto first = catalog::file_on(line, begin.value() / size.bytes(), size);
   Search search;
   const auto note = [&](const Error& failure) {
     search.failures += fmt::format("; {}", failure.what());
@@ -218,6 +214,17 @@ void MissingWal::fetch_from(ConnectionSettings settings, const Node& node,
     throw;
   }
   intake.wait_until_archived();
+}
+
+/// Whether the gap may close by itself; it is passed all the same.
+std::string MissingWal::what_waits(postgres::Lsn begin, postgres::Lsn end) const {
+  const auto size = intake_->archive().identity().wal_segment_size;
+  const auto waiting = catalog::WaitingWal(intake_->archive()).list();
+  const bool some = std::ranges::any_of(waiting, [&](const catalog::WaitingSegment& one) {
+    return one.segment.begin(size) >= begin && one.segment.begin(size) < end;
+  });
+  if (!some) return {};
+  return "; WAL of it was pushed, and is taken in if it joins what is archived before and after the gap";
 }
 
 void MissingWal::mark(const std::string& peer, const postgres::TimelineHistory& line, postgres::Lsn begin,

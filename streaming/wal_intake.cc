@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/wal_adoption.h"
 #include "streaming/wal_copy.h"
 
 namespace pgkeep::streaming {
@@ -69,41 +70,51 @@ WalIntake WalIntake::for_another_host() {
   return {archive_, settings_, *observer_, *workers_, tell_also_of_ours};
 }
 
-/// PostgreSQL replays no WAL that was written without what replay needs. The server's next setting ends it.
-void WalIntake::report_minimal_wal(const catalog::SegmentFileHeader& segment) {
-  const auto& settings = segment.notes.parameters;
-  for (auto at = settings.begin(); at != settings.end(); ++at) {
-    if (at->wal_level != postgres::WalLevel::minimal) continue;
-    const auto next = std::find_if(at, settings.end(), [](const postgres::WalParameters& later) {
-      return later.wal_level != postgres::WalLevel::minimal;
-    });
-    const auto end = next != settings.end() ? next->begin : segment.segment.end(segment.size);
-    events_.report(
-        catalog::EventKind::minimal_wal,
-        fmt::format("the server ran with wal_level = minimal from {} of timeline {} on: no recovery "
-                    "from an older backup passes that",
-                    at->begin.to_string(), segment.segment.timeline.to_string()),
-        catalog::WalRange{segment.segment.timeline, at->begin, end});
-    return;
-  }
+void WalIntake::report(const catalog::Event& event) {
+  events_.report(event.kind, event.cause, event.range);
 }
 
 void WalIntake::archived(const catalog::SegmentFileHeader& segment) {
-  report_minimal_wal(segment);
+  tell_of(segment);
+  take_in_pushed(segment.segment);
+}
+
+void WalIntake::tell_of(const catalog::SegmentFileHeader& segment) {
+  if (const auto event = catalog::event_in(segment)) report(*event);
   index_.segment_archived(segment);
   observer_->segment_archived(segment);
 }
 
+/// What waits for a segment that was archived just now, or for any. It is worth less than the stream:
+/// whatever is wrong with it must not stop that.
+void WalIntake::take_in_pushed(const std::optional<postgres::WalSegment>& archived) {
+  const auto record = [this](const catalog::Event& event) { report(event); };
+  const catalog::WaitingWal waiting(archive_);
+  catalog::WalAdoption adoption(archive_);
+  try {
+    archived ? waiting.settle(*archived, record) : waiting.settle_all(record);
+    for (const auto& segment :
+         archived ? adoption.fill_gap_before(*archived, record) : adoption.fill_gaps(record))
+      tell_of(segment);
+  } catch (const Error& error) {
+    observer_->warning(
+        fmt::format("WAL that was pushed could not be compared with what the stream brought, "
+                    "and waits on: {}",
+                    error.what()));
+  }
+}
+
 void WalIntake::finish_interrupted() {
   for (const auto& segment : archive_.finish_interrupted()) archived(segment);
-  // What a crash between the archiving of a segment and its event has left out.
+  // What a crash between the archiving of a segment and what belongs to it has left out.
   const auto held = archive_.inventory().segments;
-  if (held.empty()) return;
   try {
-    if (const auto newest = archive_.open_segment(held.back())) report_minimal_wal(newest->header());
+    const auto newest = held.empty() ? std::nullopt : archive_.open_segment(held.back());
+    if (const auto event = newest ? catalog::event_in(newest->header()) : std::nullopt) report(*event);
   } catch (const Corruption&) {
     // Whoever needs that segment says so.
   }
+  take_in_pushed({});
 }
 
 void WalIntake::store_history(postgres::TimelineId timeline, const std::string& content) {

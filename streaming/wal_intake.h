@@ -61,7 +61,9 @@ class WalIntake {
 
  private:
   void archived(const catalog::SegmentFileHeader& segment);
-  void report_minimal_wal(const catalog::SegmentFileHeader& segment);
+  void report(const catalog::Event& event);
+  void tell_of(const catalog::SegmentFileHeader& segment);
+  void take_in_pushed(const std::optional<postgres::WalSegment>& archived);
   StreamEnd receive_copy(Connection& connection, const StreamStart& start,
                          const postgres::TimelineHistory& line, const std::stop_token& stop);
   void tell(const StreamStart& start, const WalStream::Progress& now);

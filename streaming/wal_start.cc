@@ -83,20 +83,11 @@ void report_left(const std::string& peer, const postgres::TimelineHistory& line,
       left);
 }
 
-/// The end of what the stream brought of a timeline. What was pushed tells nothing of the server.
-std::optional<postgres::Lsn> end_of_streamed(const catalog::WalArchive& archive,
+/// The end of what is held of a timeline.
+std::optional<postgres::Lsn> end_of_timeline(const catalog::WalArchive& archive,
                                              postgres::TimelineId timeline) {
-  const auto size = archive.identity().wal_segment_size;
-  const auto wal = archive.inventory();
-  std::optional<postgres::Lsn> end;
-  for (const auto& partial : wal.partials)
-    if (partial.timeline == timeline) end = std::max(end, std::optional(archive.partial_end(partial)));
-  for (auto at = wal.segments.rbegin(); at != wal.segments.rend(); ++at) {
-    if (at->timeline != timeline || (end && at->end(size) <= *end)) continue;
-    const auto file = archive.open_segment(*at);
-    if (file && file->header().streamed) return at->end(size);
-  }
-  return end;
+  const auto last = last_segment(archive.inventory(), timeline);
+  return last ? std::optional(end_of_held(archive, *last)) : std::nullopt;
 }
 
 /// At the first byte of the segment, up to where the line leaves its timeline, when that is before the point
@@ -240,7 +231,7 @@ void require_decided(const store::ServerLayout& layout) {
 
 void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
                              const catalog::WalArchive& archive) {
-  const auto end = end_of_streamed(archive, primary.timeline);
+  const auto end = end_of_timeline(archive, primary.timeline);
   if (!end || *end <= primary.position) return;
   const auto name = server_name(archive);
   throw RolledBack(

@@ -46,7 +46,7 @@ struct ServerLine {
 };
 ServerLine ask_line(Connection& connection, const SystemInfo& system);
 
-/// Throws OtherBranch when WAL of a higher timeline than the server's came by the stream, or when a history
+/// Throws OtherBranch when WAL of a higher timeline than the server's is held, or when a history
 /// here contradicts the server's line, unless it is one that nothing has borne out (catalog::is_borne_out()).
 /// A server on a higher timeline is followed wherever it left the line that is held: it says so itself. The
 /// message says nothing that changes from one attempt to the next.
@@ -77,8 +77,8 @@ StreamStart start_after_switch(const postgres::WalPosition& next, const postgres
 /// Throws RolledBack when one was recorded and nobody has decided about it yet.
 void require_decided(const store::ServerLayout& layout);
 
-/// Throws RolledBack when a primary's position lies before what was received of its own timeline by the
-/// stream. A primary sends nothing that it has not flushed, so it never comes to be there by itself.
+/// Throws RolledBack when a primary's position lies before the end of what is held of its own timeline. A
+/// primary sends nothing that it has not flushed, so it never comes to be there by itself.
 /// `primary` must have been asked for after all of that was received.
 void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
                              const catalog::WalArchive& archive);

@@ -48,6 +48,10 @@ bool ServerLayout::is_incoming(const std::filesystem::path& path) {
   return name.starts_with(kIncoming) && name.ends_with(".tmp");
 }
 
+std::filesystem::path ServerLayout::waiting_wal(std::string_view name, std::string_view sha256) const {
+  return wal_pushed() / fmt::format("{}.{}.zst", name, sha256.substr(0, kShownDigits));
+}
+
 std::filesystem::path ServerLayout::wal_conflict(std::string_view name, std::string_view sha256) const {
   return wal_conflicts() / fmt::format("{}.{}.zst", name, sha256.substr(0, kShownDigits));
 }

@@ -66,6 +66,10 @@ class ServerLayout {
   /// What is being pushed, before it counts; `unique` is hexadecimal.
   std::filesystem::path incoming(std::string_view unique) const;
   static bool is_incoming(const std::filesystem::path& path);
+  /// Segments that were pushed and are not proved yet (catalog::WaitingWal).
+  std::filesystem::path wal_pushed() const { return wal() / "pushed"; }
+  /// wal/pushed/<name>.<first 16 digits of its SHA-256>.zst
+  std::filesystem::path waiting_wal(std::string_view name, std::string_view sha256) const;
   /// What was pushed and differs from what is stored.
   std::filesystem::path wal_conflicts() const { return wal() / "conflicts"; }
   /// wal/conflicts/<name>.<first 16 digits of its SHA-256>.zst

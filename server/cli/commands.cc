@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/cli/adopt_wal.h"
 #include "server/cli/backup.h"
 #include "server/cli/check.h"
 #include "server/cli/create_slot.h"
@@ -14,6 +15,7 @@
 #include "server/cli/list_servers.h"
 #include "server/cli/list_wal.h"
 #include "server/cli/new_line.h"
+#include "server/cli/pushed_wal.h"
 #include "server/cli/put_wal.h"
 #include "server/cli/rebuild_catalog.h"
 #include "server/cli/receive_wal.h"
@@ -33,11 +35,10 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kBackup,       kCheck,          kCreateSlot, kDelete,      kDropSlot,  kGenerateDocs,
-    kGetWal,       kListBackups,    kListFiles,  kListServers, kListWal,   kNewLine,
-    kPutWal,       kRebuildCatalog, kReceiveWal, kRecover,     kReload,    kReplicationStatus,
-    kServe,        kShowBackup,     kShowServer, kStatus,      kSwitchWal, kVerifyBackup,
-    kVerifyWal,    kWalConflicts,
+    kAdoptWal,   kBackup,         kCheck,      kCreateSlot,  kDelete,       kDropSlot,          kGenerateDocs,
+    kGetWal,     kListBackups,    kListFiles,  kListServers, kListWal,      kNewLine,           kPushedWal,
+    kPutWal,     kRebuildCatalog, kReceiveWal, kRecover,     kReload,       kReplicationStatus, kServe,
+    kShowBackup, kShowServer,     kStatus,     kSwitchWal,   kVerifyBackup, kVerifyWal,         kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 

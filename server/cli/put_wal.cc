@@ -97,7 +97,8 @@ Exit run_put_wal(const Invocation& invocation) {
   } else {
     content = std::make_unique<StandardInput>(invocation.stop);
   }
-  const auto receipt = catalog::PushedWal(archive).take(push.name, *content, push.sha256);
+  const auto receipt = catalog::PushedWal(archive, {server.pushed_most_bytes, server.pushed_most_files})
+                           .take(push.name, *content, push.sha256);
   for (const auto& warning : receipt.warnings) invocation.out.warning(warning);
   invocation.out.data({{"server", server.name},
                        {"name", push.name},

@@ -92,8 +92,10 @@ TEST_P(PutWal, TakesWhatTheDocumentedArchiveCommandPushes) {
   const auto closed = close_segment(source);
   wait_until_pushed(source, closed);
   EXPECT_EQ(source.value("SELECT failed_count FROM pg_stat_archiver"), "0") << source.log_tail();
+  // Nothing received it: it waits until somebody speaks for it.
+  EXPECT_EQ(host.pgkeep({"get-wal", "main", closed}).exit_code, 1);
+  host.pgkeep_or_throw({"adopt-wal", "main"});
   EXPECT_TRUE(host.pgkeep_or_throw({"get-wal", "main", closed}) == segment_content(source, closed));
-  // Nothing received it: what is recovered came by archive_command alone.
   EXPECT_EQ(contents(recover_and_start(host, GetParam(), "latest", "recovered")), contents(source));
   const auto backup_files = source.value(
       "SELECT string_agg(replace(name, '.done', ''), ' ') FROM pg_ls_archive_statusdir() WHERE name LIKE "
@@ -129,8 +131,9 @@ TEST_P(PutWal, TakesHistoryAndLastSegmentOfAPromotedStandby) {
   wait_until_pushed(standby, closed);
   EXPECT_THAT(host.pgkeep_or_throw({"get-wal", "main", last + ".partial"}), SizeIs(16u << 20));
   // What is only pushed makes no timeline the newest.
-  EXPECT_EQ(contents(recover_and_start(host, GetParam(), "latest", "recovered", {"--target-tli", "2"})),
-            contents(standby));
+  EXPECT_EQ(host.json({"list-wal", "main"})[0].at("ranges").back().at("timeline"), 1);
+  host.pgkeep_or_throw({"adopt-wal", "main", closed});
+  EXPECT_EQ(contents(recover_and_start(host, GetParam(), "latest", "recovered")), contents(standby));
 }
 
 TEST_P(PutWal, GoesTogetherWithTheStreamOfTheSameSegments) {
@@ -151,6 +154,7 @@ TEST_P(PutWal, GoesTogetherWithTheStreamOfTheSameSegments) {
   receiver.signal(SIGTERM);
   EXPECT_EQ(receiver.wait().exit_code, 0);
   EXPECT_THAT(host.json({"wal-conflicts", "main"}), IsEmpty());
+  EXPECT_THAT(host.json({"pushed-wal", "main"}), IsEmpty());
   EXPECT_EQ(source.value("SELECT failed_count FROM pg_stat_archiver"), "0") << source.log_tail();
   EXPECT_EQ(contents(recover_and_start(host, GetParam(), "latest", "recovered")), contents(source));
 }
@@ -181,10 +185,56 @@ TEST_P(PutWal, FillsAGapOfTheStream) {
   ASSERT_EQ(source.value("SELECT count(*) FROM pg_ls_waldir() WHERE name = '" + missing + "'"), "0");
   auto receiver = host.receive_wal(source);
   source.execute("CREATE TABLE after_the_gap AS SELECT generate_series(1, 1000) AS n");
+  close_segment(source);  // the segment after the gap is what proves the pushed ones
   wait_until_flushed(source);
+  wait_until([&] { return host.json({"list-wal", "main"})[0].at("gaps").empty(); }, "the gap is filled");
   receiver.signal(SIGTERM);
   EXPECT_EQ(receiver.wait().exit_code, 0);
-  EXPECT_THAT(receiver.err(), ::testing::Not(HasSubstr("gap")));
+  EXPECT_THAT(host.pgkeep_or_throw({"list-wal", "main", "--events"}), HasSubstr("adopted: "));
+  EXPECT_THAT(host.json({"pushed-wal", "main"}), IsEmpty());
+  EXPECT_EQ(contents(recover_and_start(host, GetParam(), "latest", "recovered")), contents(source));
+}
+
+// A copy of the host starts with the same archive_command while the server itself is idle.
+TEST_P(PutWal, WhatACopyOfTheHostPushesIsAConflictAndNothingAcknowledgedIsMissing) {
+  auto source = PostgresCluster::create(GetParam(), {.initdb = {"--wal-segsize=1"}, .settings = kArchiving});
+  const BackupHost host(source);
+  const SshServer ssh;
+  ssh.let_postgres_in();
+  push_by(documented_archive_command(host, ssh), source);
+  source.execute("CREATE TABLE t AS SELECT generate_series(1, 1000) AS n");
+  host.backup();
+  source.stop();
+  const auto copy_directory = source.make_directory("copy") / "data";
+  run_or_throw({.argv = {"cp", "-a", source.data_directory().native(), copy_directory.native()}});
+  source.start();
+  auto receiver = host.receive_wal(source);
+  wait_until_flushed(source);
+  {
+    auto copy = PostgresCluster::adopt(GetParam(), copy_directory);
+    copy.start();
+    for (int i = 0; i < 3; ++i) {
+      copy.execute("INSERT INTO t SELECT generate_series(5001, 5100)");
+      close_segment(copy);
+    }
+    // The former, unless the server has written a record meanwhile.
+    wait_until(
+        [&] {
+          return !host.json({"pushed-wal", "main"}).empty() || !host.json({"wal-conflicts", "main"}).empty();
+        },
+        "the copy has pushed");
+  }
+  std::string last;
+  for (int i = 0; i < 5; ++i) {
+    source.execute("INSERT INTO t SELECT generate_series(1001, 3000)");
+    last = close_segment(source);
+  }
+  wait_until_pushed(source, last);
+  wait_until_flushed(source);
+  wait_until([&] { return host.json({"pushed-wal", "main"}).empty(); }, "nothing waits any more");
+  receiver.signal(SIGTERM);
+  EXPECT_EQ(receiver.wait().exit_code, 0) << receiver.err();
+  EXPECT_THAT(host.json({"wal-conflicts", "main"}), ::testing::Not(IsEmpty()));
   EXPECT_EQ(contents(recover_and_start(host, GetParam(), "latest", "recovered")), contents(source));
 }
 
@@ -248,6 +298,12 @@ class PutWalFile : public ::testing::Test {
     std::ofstream(file, std::ios::binary) << content;
     return {segment.name, file, sha256_of(file)};
   }
+  /// The names of the segments that wait.
+  static std::vector<std::string> waiting(const BackupHost& host) {
+    std::vector<std::string> names;
+    for (const auto& one : host.json({"pushed-wal", "main"})) names.push_back(one.at("name"));
+    return names;
+  }
   static std::string stored(const BackupHost& host, const std::string& name) {
     return host.pgkeep_or_throw({"get-wal", "main", name});
   }
@@ -262,21 +318,58 @@ class PutWalFile : public ::testing::Test {
 TEST_F(PutWalFile, AcceptsTheSameAgainAndSaysNothing) {
   const auto source = small_segments();
   const BackupHost host(source);
-  const auto segment = segments_of(source, host, 2).back();
-  for (int times = 0; times < 2; ++times) {
+  const auto segments = segments_of(source, host, 2);
+  for (const auto& segment : {segments[0], segments[1], segments[1]}) {
     const auto outcome = put(host, segment);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
     EXPECT_EQ(outcome.out + outcome.err, "");
   }
-  EXPECT_TRUE(stored(host, segment.name) == read_file(segment.file));
+  EXPECT_THAT(waiting(host), SizeIs(2));
+  host.pgkeep_or_throw({"adopt-wal", "main"});
+  EXPECT_THAT(waiting(host), IsEmpty());
+  for (const auto& segment : segments)
+    EXPECT_TRUE(stored(host, segment.name) == read_file(segment.file)) << segment.name;
+}
+
+TEST_F(PutWalFile, WhatIsForgedWhileNothingIsReceivedIsAConflictWhenTheStreamComes) {
+  const auto source = small_segments();
+  const BackupHost host(source);
+  const auto segments = segments_of(source, host, 4);
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(put(host, forged(host, segments[i])).exit_code, 0);
+  EXPECT_THAT(waiting(host), SizeIs(3));
+  auto receiver = host.receive_wal(source);
+  source.execute("CREATE TABLE t AS SELECT generate_series(1, 1000)");
+  wait_until_flushed(source);
+  receiver.signal(SIGTERM);
+  EXPECT_EQ(receiver.wait().exit_code, 0) << receiver.err();
+  EXPECT_THAT(waiting(host), IsEmpty());
+  EXPECT_EQ(host.json({"wal-conflicts", "main"}).size(), 3u);
+  EXPECT_EQ(contents(recover_and_start(host, 18, "latest", "recovered")), contents(source));
+}
+
+TEST_F(PutWalFile, WhatGoesPastTheLimitIsRefusedAndRoomIsMadeByHand) {
+  const auto source = small_segments();
+  BackupHost host;
+  host.add_server("main", source.conninfo(), {{"pushed_wal", "{most_files: 2}"}});
+  const auto segments = segments_of(source, host, 4);
+  for (std::size_t i = 1; i < 3; ++i) EXPECT_EQ(put(host, segments[i]).exit_code, 0);
+  const auto refused = put(host, segments[3]);
+  EXPECT_EQ(refused.exit_code, 6) << refused.text();
+  EXPECT_THAT(refused.err, HasSubstr("pgkeep pushed-wal main"));
+  EXPECT_THAT(host.pgkeep({"adopt-wal", "main"}).text(), HasSubstr("nothing that waits can be taken"));
+  host.pgkeep_or_throw({"pushed-wal", "main", segments[1].name, "--delete"});
+  EXPECT_EQ(put(host, segments[3]).exit_code, 0);
+  EXPECT_THAT(waiting(host), ::testing::ElementsAre(segments[2].name, segments[3].name));
 }
 
 TEST_F(PutWalFile, RefusesAnotherOneUntilSomebodyDecides) {
   const auto source = small_segments();
   const BackupHost host(source);
-  const auto segment = segments_of(source, host, 2).back();
+  const auto segments = segments_of(source, host, 2);
+  const auto& segment = segments.back();
   const auto other = forged(host, segment);
-  EXPECT_EQ(put(host, segment).exit_code, 0);
+  for (const auto& one : segments) EXPECT_EQ(put(host, one).exit_code, 0);
+  host.pgkeep_or_throw({"adopt-wal", "main"});
   const auto refused = put(host, other);
   EXPECT_EQ(refused.exit_code, 6) << refused.text();
   EXPECT_THAT(refused.err, HasSubstr("pgkeep wal-conflicts main " + segment.name));
@@ -337,7 +430,7 @@ TEST_F(PutWalFile, IsTheForcedCommandOfAnSshKey) {
   EXPECT_EQ(host.pgkeep({"get-wal", "main", segment.name}).exit_code, 1);
   const auto outcome = ask("pgkeep -q put-wal main " + segment.name + " --sha256 " + segment.sha256);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
-  EXPECT_TRUE(stored(host, segment.name) == read_file(segment.file));
+  EXPECT_THAT(waiting(host), ::testing::ElementsAre(segment.name));
 }
 
 TEST_F(PutWalFile, WantsAServerThatIsKnown) {
@@ -364,7 +457,7 @@ TEST_F(PutWalFile, IsRefusedByAFullDiskAndTakenWhenThereIsRoom) {
   fs::remove(ballast);
   EXPECT_THAT(leftovers(host), IsEmpty());
   EXPECT_EQ(put(host, segment).exit_code, 0);
-  EXPECT_TRUE(stored(host, segment.name) == read_file(segment.file));
+  EXPECT_THAT(waiting(host), ::testing::ElementsAre(segment.name));
 }
 
 TEST_F(PutWalFile, KilledAtAnyMomentLeavesTheSegmentWholeOrNothing) {
@@ -380,15 +473,12 @@ TEST_F(PutWalFile, KilledAtAnyMomentLeavesTheSegmentWholeOrNothing) {
     std::this_thread::sleep_for(std::chrono::milliseconds(moment(dice)));
     pushing.signal(SIGKILL);
     pushing.wait();
-    const auto outcome = host.pgkeep({"get-wal", "main", segment.name});
-    if (outcome.exit_code == 0) {
-      EXPECT_TRUE(outcome.out == read_file(segment.file));
-    }
   }
-  for (const auto& segment : segments) {
-    EXPECT_EQ(put(host, segment).exit_code, 0);
-    EXPECT_TRUE(stored(host, segment.name) == read_file(segment.file));
-  }
+  for (const auto& segment : segments) EXPECT_EQ(put(host, segment).exit_code, 0);
+  EXPECT_THAT(waiting(host), SizeIs(segments.size()));
+  host.pgkeep_or_throw({"adopt-wal", "main"});
+  for (const auto& segment : segments)
+    EXPECT_TRUE(stored(host, segment.name) == read_file(segment.file)) << segment.name;
   EXPECT_THAT(leftovers(host), IsEmpty());
   EXPECT_THAT(host.json({"wal-conflicts", "main"}), IsEmpty());
 }

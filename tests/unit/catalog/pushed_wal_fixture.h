@@ -45,7 +45,7 @@ class PushedWalFixture : public testing::Test {
   catalog::PushOutcome push_bytes(const std::string& name, io::ByteView bytes,
                                   const std::optional<std::string>& sha256) {
     io::MemorySource source(bytes);
-    const auto receipt = catalog::PushedWal(archive_).take(name, source, sha256);
+    const auto receipt = catalog::PushedWal(archive_, limits_).take(name, source, sha256);
     EXPECT_TRUE(receipt.warnings.empty());
     return receipt.outcome;
   }
@@ -59,6 +59,21 @@ class PushedWalFixture : public testing::Test {
   /// As if the stream had brought it.
   void received(const postgres::WalSegment& segment, const io::ByteVector& wal) {
     io::write_file_durably(layout_.partial(segment, size_), wal);
+  }
+  /// As if the stream had brought all of it.
+  void archived(const postgres::WalSegment& segment, const io::ByteVector& wal) {
+    received(segment, wal);
+    auto partial = catalog::PartialSegment::open(layout_, segment, size_);
+    archive_.store_segment(partial, archive_.history(segment.timeline).value());
+  }
+  void archived(const postgres::WalSegment& segment, std::uint8_t salt = 0) {
+    archived(segment, sample_wal(segment, salt));
+  }
+  /// The names of the segments that wait.
+  std::vector<std::string> waiting() const {
+    std::vector<std::string> names;
+    for (const auto& one : waiting_.list()) names.push_back(one.copy.name);
+    return names;
   }
   /// Segment 5 as a standby has it that was promoted in it: behind the fork is what the file held before.
   io::ByteVector left_at_fork() const {
@@ -88,6 +103,8 @@ class PushedWalFixture : public testing::Test {
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = sample_segment_size();
   catalog::WalArchive archive_{layout_, {kSampleSystem, kSampleMajor, size_, 8192}, 1};
+  catalog::WaitingWal waiting_{archive_};
+  catalog::PushedWalLimits limits_{};
   postgres::WalSegment five_{kOne, 5};
 };
 

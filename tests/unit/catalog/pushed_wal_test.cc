@@ -19,6 +19,7 @@
 namespace pgkeep::catalog {
 namespace {
 
+using postgres::Lsn;
 using test::kBackupName;
 using test::kBackupText;
 using test::kForkTwo;
@@ -27,7 +28,7 @@ using test::kOne;
 using test::kTwo;
 using test::PushedWalFixture;
 using ::testing::AllOf;
-using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -37,11 +38,60 @@ using PushedWalTest = PushedWalFixture;
 
 // ------------------------------------------------------------------------------------------- segments
 
-TEST_F(PushedWalTest, ArchivesASegmentAndTellsTheIndex) {
-  EXPECT_EQ(push(five_), PushOutcome::stored);
-  EXPECT_TRUE(archive_.has(five_));
-  EXPECT_EQ(stored(name(five_)), test::sample_wal(five_));
-  EXPECT_THAT(ServerCatalog::open(layout_).segments(), SizeIs(1));
+TEST_F(PushedWalTest, KeepsASegmentAheadOfTheStreamWaiting) {
+  archived(five_);
+  EXPECT_EQ(push(five_.next()), PushOutcome::waiting);
+  EXPECT_FALSE(archive_.has(five_.next()));
+  EXPECT_THAT(waiting(), ElementsAre(name(five_.next())));
+}
+
+TEST_F(PushedWalTest, FillsAGapThatIsProvedOnBothSidesAndTellsTheIndex) {
+  archived(five_);
+  archived({kOne, 7});
+  EXPECT_EQ(push({kOne, 6}), PushOutcome::stored);
+  EXPECT_EQ(stored(name({kOne, 6})), test::sample_wal({kOne, 6}));
+  EXPECT_THAT(waiting(), IsEmpty());
+  EXPECT_THAT(ServerCatalog::open(layout_).segments(), SizeIs(3));
+  const auto events = EventJournal(layout_).read();
+  ASSERT_THAT(events, SizeIs(1));
+  EXPECT_EQ(events[0].kind, EventKind::adopted);
+  EXPECT_EQ(events[0].range, (WalRange{kOne, Lsn(0x600000), Lsn(0x700000)}));
+}
+
+TEST_F(PushedWalTest, RefusesASegmentThatJoinsTheOneBeforeAndNotTheOneAfter) {
+  archived(five_);
+  archived({kOne, 7}, test::sample_wal({kOne, 7}, 0, Lsn(0x600028)));
+  EXPECT_THAT(
+      [&] {
+        push({kOne, 6});
+      },
+      ThrowsMessage<Corruption>(HasSubstr("its records do not join those of the archived segment after it")));
+  EXPECT_FALSE(archive_.has({kOne, 6}));
+  EXPECT_THAT(waiting(), IsEmpty());
+}
+
+// The copy of a host starts with the same archive_command, while the server itself is idle.
+TEST_F(PushedWalTest, LetsTheServersOwnSegmentWaitBesideThatOfACopy) {
+  EXPECT_EQ(push(five_, 1), PushOutcome::waiting);
+  EXPECT_EQ(push(five_), PushOutcome::waiting);
+  EXPECT_THAT(waiting(), SizeIs(2));
+}
+
+TEST_F(PushedWalTest, RefusesWhatGoesPastALimit) {
+  limits_.most_files = 2;
+  push({kOne, 5});
+  push({kOne, 6});
+  EXPECT_THAT([&] { push({kOne, 7}); }, ThrowsMessage<Refused>(HasSubstr("pushed_wal.most_files")));
+  EXPECT_EQ(push({kOne, 6}), PushOutcome::had_it);
+  limits_ = {.most_bytes = test::kSampleSegmentBytes, .most_files = 9};
+  EXPECT_THAT([&] { push({kOne, 7}); }, ThrowsMessage<Refused>(HasSubstr("pushed_wal.most_bytes")));
+  EXPECT_THAT(waiting(), SizeIs(2));
+}
+
+TEST_F(PushedWalTest, RefusesOneCopyOfASegmentTooMany) {
+  for (std::uint8_t salt = 0; salt < WaitingWal::kMostCopies; ++salt) push(five_, salt);
+  EXPECT_THAT([&] { push(five_, WaitingWal::kMostCopies); },
+              ThrowsMessage<Refused>(HasSubstr("4 other files of that name wait")));
 }
 
 TEST_F(PushedWalTest, AcceptsTheSameSegmentAgain) {
@@ -51,9 +101,7 @@ TEST_F(PushedWalTest, AcceptsTheSameSegmentAgain) {
 }
 
 TEST_F(PushedWalTest, AcceptsWhatTheStreamHasArchived) {
-  received(five_, test::sample_wal(five_));
-  auto partial = PartialSegment::open(layout_, five_, size_);
-  archive_.store_segment(partial, postgres::TimelineHistory(kOne));
+  archived(five_);
   EXPECT_EQ(push(five_), PushOutcome::had_it);
 }
 
@@ -61,12 +109,9 @@ TEST_F(PushedWalTest, LeavesThePartialOfTheStreamForItsReceiver) {
   auto begun = test::sample_wal(five_);
   std::fill(begun.begin() + 100'000, begun.end(), std::byte{0});
   received(five_, begun);
-  EXPECT_EQ(push(five_), PushOutcome::stored);
+  EXPECT_EQ(push(five_), PushOutcome::waiting);
   EXPECT_EQ(io::read_whole_file(layout_.partial(five_, size_), begun.size()), begun);
-  // The receiver's archiver compares and removes its own.
-  received(five_, test::sample_wal(five_));
-  auto partial = PartialSegment::open(layout_, five_, size_);
-  archive_.store_segment(partial, postgres::TimelineHistory(kOne));
+  archived(five_);
   EXPECT_FALSE(std::filesystem::exists(layout_.partial(five_, size_)));
 }
 
@@ -109,7 +154,7 @@ TEST_F(PushedWalTest, WantsTheHistoryOfATimelineFirst) {
   const postgres::WalSegment other{kTwo, 6};
   EXPECT_THAT([&] { push(other); }, ThrowsMessage<Refused>(HasSubstr("push 00000002.history first")));
   push_text("00000002.history", kHistoryTwo);
-  EXPECT_EQ(push(other), PushOutcome::stored);
+  EXPECT_EQ(push(other), PushOutcome::waiting);
 }
 
 TEST_F(PushedWalTest, TakesNoOtherNames) {
@@ -129,7 +174,7 @@ TEST_F(PushedWalTest, TakesNoChecksumThatIsNone) {
   EXPECT_THROW(push_bytes(name(five_), wal, "abc"), UsageError);
   auto upper = sha256_of(wal);
   for (auto& c : upper) c = static_cast<char>(std::toupper(c));
-  EXPECT_EQ(push_bytes(name(five_), wal, upper), PushOutcome::stored);
+  EXPECT_EQ(push_bytes(name(five_), wal, upper), PushOutcome::waiting);
 }
 
 TEST_F(PushedWalTest, SweepsWhatAKilledOneLeft) {
@@ -138,8 +183,8 @@ TEST_F(PushedWalTest, SweepsWhatAKilledOneLeft) {
   EXPECT_FALSE(std::filesystem::exists(layout_.incoming("00112233")));
 }
 
-TEST_F(PushedWalTest, StoresASegmentOnceThatSeveralPushAtOnce) {
-  std::atomic<int> stored_times = 0;
+TEST_F(PushedWalTest, KeepsASegmentOnceThatSeveralPushAtOnce) {
+  std::atomic<int> kept_times = 0;
   {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 4; ++i) {
@@ -147,13 +192,13 @@ TEST_F(PushedWalTest, StoresASegmentOnceThatSeveralPushAtOnce) {
         WalArchive own(layout_, archive_.identity(), 1);
         const auto wal = test::sample_wal(five_);
         io::MemorySource source(wal);
-        if (PushedWal(own).take(name(five_), source, std::nullopt).outcome == PushOutcome::stored)
-          ++stored_times;
+        if (PushedWal(own).take(name(five_), source, std::nullopt).outcome == PushOutcome::waiting)
+          ++kept_times;
       });
     }
   }
-  EXPECT_EQ(stored_times, 1);
-  EXPECT_EQ(stored(name(five_)), test::sample_wal(five_));
+  EXPECT_EQ(kept_times, 1);
+  EXPECT_THAT(waiting(), SizeIs(1));
 }
 
 // ---------------------------------------------------------------------------------------- other files
@@ -173,6 +218,27 @@ TEST_F(PushedWalTest, PutsAHistoryInThePlaceOfADamagedOne) {
   io::write_file_durably(layout_.history(kTwo), io::as_bytes("1\tQ/580000\n"));
   EXPECT_EQ(push_text("00000002.history", kHistoryTwo), PushOutcome::stored);
   EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
+}
+
+// All are read at each connection.
+TEST_F(PushedWalTest, KeepsFewHistoriesThatNoWalHasBorneOut) {
+  const auto push_history = [&](std::uint32_t timeline) {
+    push_text(postgres::TimelineId(timeline).history_file(), kHistoryTwo);
+  };
+  for (std::uint32_t i = 0; i < PushedWal::kMostHistories; ++i) push_history(2 + i);
+  EXPECT_THAT([&] { push_history(2 + PushedWal::kMostHistories); },
+              ThrowsMessage<Refused>(HasSubstr("that no WAL has borne out")));
+  received({kTwo, 5}, test::sample_wal({kTwo, 5}));
+  push_history(2 + PushedWal::kMostHistories);
+  EXPECT_THROW(push_text("00000FFF.history", std::string(PushedWal::kMostHistoryBytes + 1, '#')), Refused);
+}
+
+TEST_F(PushedWalTest, KeepsNoMoreSmallFilesThanSegments) {
+  limits_.most_files = 1;
+  push_text(kBackupName, kBackupText);
+  EXPECT_EQ(push_text(kBackupName, kBackupText), PushOutcome::had_it);
+  EXPECT_THAT([&] { push_text("000000010000000000000005.00000030.backup", kBackupText); },
+              ThrowsMessage<Refused>(HasSubstr("pushed_wal.most_files")));
 }
 
 TEST_F(PushedWalTest, RefusesATimelineThatLeavesTheLiveStream) {
@@ -259,7 +325,7 @@ TEST_F(PushedWalTest, ComparesTheLastSegmentOfATimelineWithWhatTheStreamBrought)
 // ----------------------------------------------------------------------------------------- conflicts
 
 TEST_F(PushedWalTest, RefusesAnotherSegmentAndKeepsItAside) {
-  push(five_);
+  archived(five_);
   const auto other = test::sample_wal(five_, 1);
   for (int times = 0; times < 2; ++times) {
     EXPECT_THAT([&] { push_bytes(name(five_), other, sha256_of(other)); },
@@ -285,7 +351,7 @@ TEST_F(PushedWalTest, RefusesWhatContradictsTheStream) {
 }
 
 TEST_F(PushedWalTest, AcceptsWhatWasSettledForTheStoredOne) {
-  push(five_);
+  archived(five_);
   const auto other = test::sample_wal(five_, 1);
   EXPECT_THROW(push_bytes(name(five_), other, std::nullopt), Refused);
   WalConflicts conflicts(archive_);

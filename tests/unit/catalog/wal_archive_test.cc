@@ -153,6 +153,33 @@ TEST_F(WalArchiveTest, KeepsOutTheRestOfAnotherRecordThanWasBegunInTheSegmentBef
   EXPECT_NO_THROW(store(five.next()));
 }
 
+TEST_F(WalArchiveTest, KeepsOutASegmentThatTheArchivedOneAfterItDoesNotContinue) {
+  const WalSegment five{kOne, 5};
+  received(five.next(), test::sample_wal(five.next(), 0, Lsn(0x500028)), kMiB);
+  store(five.next());
+  received(five, kMiB);
+  EXPECT_THAT([&] { store(five); },
+              ThrowsMessage<Corruption>(HasSubstr("do not join those of the archived")));
+  EXPECT_FALSE(archive_.has(five));
+  EXPECT_TRUE(partial_is_there(five));
+}
+
+TEST_F(WalArchiveTest, KnowsWhetherWhatIsHeldContinuesASegment) {
+  const WalSegment five{kOne, 5};
+  archived(five);
+  const auto carry = archive_.open_segment(five)->header().carry.value();
+  EXPECT_EQ(archive_.continues(five.next(), carry), Joins::not_known);
+  received(five.next(), 100);  // a part of its first record
+  EXPECT_EQ(archive_.continues(five.next(), carry), Joins::not_known);
+  received(five.next(), 100'000);
+  EXPECT_EQ(archive_.continues(five.next(), carry), Joins::yes);
+  received(five.next(), test::sample_wal(five.next(), 0, Lsn(0x500028)), 100'000);
+  EXPECT_EQ(archive_.continues(five.next(), carry), Joins::no);
+  archived(five.next());
+  EXPECT_EQ(archive_.continues(five.next(), carry), Joins::yes);
+  EXPECT_EQ(archive_.continues(five, carry), Joins::not_known);  // it does not begin there
+}
+
 TEST_F(WalArchiveTest, ArchivesWhatFollowsADamagedSegment) {
   const WalSegment five{kOne, 5};
   received(five, kMiB);

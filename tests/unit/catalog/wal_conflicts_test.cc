@@ -23,7 +23,7 @@ class WalConflictsTest : public test::PushedWalFixture {
  protected:
   /// Segment 5 is stored, and another one was pushed.
   WalConflict contested() {
-    push(five_);
+    archived(five_);
     EXPECT_THROW(push(five_, 1), Refused);
     return conflicts_.list(name(five_)).at(0);
   }
@@ -93,7 +93,7 @@ TEST_F(WalConflictsTest, IsNotSettledAgainstWhatIsBeingReceived) {
 
 TEST_F(WalConflictsTest, ReplacesNoHistoryThatWalFollows) {
   push_text("00000002.history", kHistoryTwo);
-  push({kTwo, 6});
+  archived({kTwo, 6});
   EXPECT_THROW(push_text("00000002.history", "1\t0/590000\tother\n"), Refused);
   EXPECT_THAT([&] { conflicts_.keep_pushed(conflicts_.list().at(0)); },
               ThrowsMessage<Refused>(HasSubstr("another branch")));

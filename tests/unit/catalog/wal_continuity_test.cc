@@ -268,31 +268,6 @@ TEST(NewestTimelineTest, IsTheHighestThatHasWal) {
   EXPECT_EQ(newest_timeline(Held().history(kTwo, kTwoLeavesAtFiveAndAHalf).segments(kOne, 3, 9).wal), kOne);
 }
 
-TEST(NewestTimelineTest, IsNotOneOfWhichWalWasOnlyPushed) {
-  Held held;
-  held.segments(kOne, 3, 9).segments(kThree, 5, 5);
-  held.wal.only_pushed = {kThree};
-  EXPECT_EQ(newest_timeline(held.wal), kOne);
-  EXPECT_EQ(held.partial(kTwo, 5.5).examined().end, place(kTwo, 5.5));
-}
-
-TEST(NewestTimelineTest, IsReadFromWhatTheFilesSay) {
-  const test::TempDirectory directory;
-  const store::ServerLayout layout(directory / "main");
-  layout.make();
-  WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, kSize, 8192}, 1);
-  archive.store_history(kTwo, kTwoLeavesAtFiveAndAHalf);
-  const WalSegment streamed{kOne, 5};
-  auto partial = PartialSegment::open(layout, streamed, kSize);
-  partial.write(test::sample_wal(streamed), io::now());
-  archive.store_segment(partial, TimelineHistory(kOne));
-  const WalSegment pushed{kTwo, 6};
-  io::write_file_durably(directory / "pushed", test::sample_wal(pushed));
-  archive.add_segment(io::File::open_to_read(directory / "pushed"), pushed, archive.history(kTwo).value());
-  EXPECT_THAT(archive.inventory().only_pushed, ElementsAre(kTwo));
-  EXPECT_EQ(newest_timeline(archive.inventory()), kOne);
-}
-
 TEST(BorneOutTest, AHistoryIsByWalOfItsTimelineOrOfOneThatComesFromIt) {
   Held held;
   held.segments(kOne, 3, 9).history(kTwo, kTwoLeavesAtFiveAndAHalf);

@@ -28,7 +28,6 @@ class WalSegmentFileTest : public testing::Test {
     const SegmentFileHeader header{.segment = segment_,
                                    .size = size_,
                                    .system = test::kSampleSystem,
-                                   .streamed = true,
                                    .first_time = io::TimePoint(5us),
                                    .last_time = std::nullopt,
                                    .commits = {.known = true, .earliest = io::TimePoint(-3us), .latest = {}}};
@@ -78,7 +77,6 @@ TEST_F(WalSegmentFileTest, GivesBackWhatWasWritten) {
   EXPECT_EQ(reader.header().system, test::kSampleSystem);
   EXPECT_EQ(reader.header().crc32c, io::crc32c(content_));
   EXPECT_EQ(written.crc32c, io::crc32c(content_));
-  EXPECT_TRUE(reader.header().streamed);
   EXPECT_EQ(reader.header().first_time, io::TimePoint(5us));
   EXPECT_EQ(reader.header().last_time, std::nullopt);
   EXPECT_EQ(reader.header().commits, written.commits);

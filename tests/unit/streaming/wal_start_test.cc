@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "catalog/pushed_wal.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 
@@ -54,11 +55,9 @@ class WalStartTest : public testing::Test {
     archive_.store_segment(partial, archive_.history(segment.timeline).value());
   }
   void pushed(const WalSegment& segment) {
-    received(segment, kMiB);
-    const auto path = layout_.partial(segment, size_);
-    const auto whole = directory_ / "pushed";
-    std::filesystem::rename(path, whole);
-    archive_.add_segment(io::File::open_to_read(whole), segment, archive_.history(segment.timeline).value());
+    const auto wal = test::sample_wal(segment);
+    io::MemorySource source(wal);
+    catalog::PushedWal(archive_).take(segment.name(size_), source, std::nullopt);
   }
   StreamStart start(const TimelineHistory& line, Lsn server_position, const SlotPosition& slot = {},
                     std::optional<Lsn> begin_at = {}) {
@@ -153,6 +152,14 @@ TEST_F(WalStartTest, RefusesAPrimaryThatHasLessThanWasReceivedOfItsTimeline) {
   EXPECT_EQ(refused(kOne, Lsn(6 * kMiB + 999)), (catalog::WalRange{kOne, Lsn(6 * kMiB + 999), end}));
   EXPECT_EQ(refused(kOne, end), std::nullopt);
   EXPECT_EQ(refused(kTwo, Lsn(5 * kMiB)), std::nullopt);  // it left our timeline: another question
+}
+
+TEST_F(WalStartTest, PassesOverNothingThatWasPushed) {
+  archived({kOne, 5});
+  pushed({kOne, 6});
+  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB));
+  EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(6 * kMiB)}));
+  EXPECT_EQ(found.report_from, Lsn(6 * kMiB));
 }
 
 TEST_F(WalStartTest, APrimaryIsNotHeldAgainstWhatWasPushed) {

@@ -1,0 +1,154 @@
+#include "catalog/waiting_wal.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "catalog/io/compare.h"
+#include "catalog/io/error.h"
+#include "catalog/wal_conflicts.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using postgres::WalSegment;
+
+/// It is written on the way in, and mostly goes soon.
+constexpr int kCompressionLevel = 3;
+constexpr std::size_t kReadBytes = 256u << 10;
+
+std::string server_name(const WalArchive& archive) {
+  return archive.layout().root().filename().native();
+}
+
+/// Throws Corruption when either is damaged.
+std::optional<postgres::Lsn> first_difference(SegmentFileReader& archived, const PushedCopy& copy) {
+  SegmentFileReader waiting(copy.path);
+  const auto at = io::first_difference(archived, waiting);
+  const auto& header = archived.header();
+  return at ? std::optional(header.segment.begin(header.size) + *at) : std::nullopt;
+}
+
+bool is_sound(const PushedCopy& copy) {
+  try {
+    SegmentFileReader reader(copy.path);
+    io::ByteVector buffer(kReadBytes);
+    while (reader.read(buffer) > 0) {
+    }
+    return true;
+  } catch (const Corruption&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+std::vector<WaitingSegment> WaitingWal::list() const {
+  std::vector<WaitingSegment> found;
+  for (auto& copy : list_pushed_copies(archive_->layout().wal_pushed())) {
+    const auto segment = WalSegment::parse(copy.name, archive_->identity().wal_segment_size);
+    if (segment && !copy.settled) found.push_back({*segment, std::move(copy)});
+  }
+  std::ranges::sort(found, [](const WaitingSegment& a, const WaitingSegment& b) {
+    return std::tie(a.segment, a.copy.digits) < std::tie(b.segment, b.copy.digits);
+  });
+  return found;
+}
+
+std::vector<WaitingSegment> WaitingWal::of(const WalSegment& segment) const {
+  auto all = list();
+  std::erase_if(all, [&](const WaitingSegment& waiting) { return waiting.segment != segment; });
+  return all;
+}
+
+void WaitingWal::require_room(const SegmentFileHeader& header, const StagedFile& pushed,
+                              const PushedWalLimits& limits) const {
+  const auto name = header.segment.name(header.size);
+  const auto all = list();
+  const auto refuse = [&](const std::string& why) {
+    throw Refused(fmt::format(
+        "{}: {}. It was not stored, and the database keeps it. See why the stream does not bring what "
+        "waits: `pgkeep pushed-wal {}` lists it, and deletes what is not wanted",
+        name, why, server_name(*archive_)));
+  };
+  if (all.size() >= limits.most_files)
+    refuse(fmt::format("{} pushed files wait, and pushed_wal.most_files allows no more", all.size()));
+  std::uint64_t bytes = pushed.bytes();  // before it is compressed
+  std::size_t copies = 0;
+  for (const auto& waiting : all) {
+    if (const auto facts = look_at(waiting.copy)) bytes += facts->bytes;
+    if (waiting.segment == header.segment) ++copies;
+  }
+  if (bytes > limits.most_bytes)
+    refuse("more bytes of pushed files would wait than pushed_wal.most_bytes allows");
+  if (copies >= kMostCopies) refuse(fmt::format("{} other files of that name wait", copies));
+}
+
+bool WaitingWal::keep(const SegmentFileHeader& header, const StagedFile& pushed,
+                      const PushedWalLimits& limits) const {
+  const auto path = archive_->layout().waiting_wal(header.segment.name(header.size), pushed.sha256());
+  const auto copy = parse_pushed_copy(path);
+  if (copy && look_at(*copy)) {
+    io::sync_directory(path.parent_path());  // seen is not durable
+    return false;
+  }
+  require_room(header, pushed, limits);
+  io::make_directories(path.parent_path());
+  write_segment_file(path, header, pushed.file(), kCompressionLevel);
+  return true;
+}
+
+/// False when it stays where it is, since there is no room for another conflict.
+bool WaitingWal::put_aside(const WaitingSegment& waiting, postgres::Lsn differs_at,
+                           const Record& record) const {
+  const auto size = archive_->identity().wal_segment_size;
+  WalConflicts conflicts(*archive_);
+  SegmentFileReader content(waiting.copy.path);
+  const auto aside = StagedFile::receive(archive_->layout(), content, size.bytes());
+  if (conflicts.is_settled(waiting.copy.name, aside.sha256())) return true;
+  const bool kept = conflicts.keep_aside(waiting.copy.name, aside);
+  const auto server = server_name(*archive_);
+  record(
+      {io::now(), EventKind::conflict,
+       fmt::format("{} was pushed ahead of the stream and differs at {} from what is archived now (SHA-256 "
+                   "{}): {}",
+                   waiting.copy.name, differs_at.to_string(), aside.sha256(),
+                   kept ? fmt::format("it is kept aside (`pgkeep wal-conflicts {}`)", server)
+                        : fmt::format("so many conflicts are kept aside that it stays where it waited "
+                                      "(`pgkeep pushed-wal {}`)",
+                                      server)),
+       WalRange{waiting.segment.timeline, waiting.segment.begin(size), waiting.segment.end(size)}});
+  return kept;
+}
+
+void WaitingWal::settle(const WaitingSegment& waiting, const Record& record) const {
+  auto archived = archive_->open_segment(waiting.segment);
+  if (!archived || !look_at(waiting.copy)) return;
+  try {
+    const auto differs_at = first_difference(*archived, waiting.copy);
+    // Kept aside and recorded first: a crash in between leaves both, and the next call does it again.
+    if (differs_at && !put_aside(waiting, *differs_at, record)) return;
+  } catch (const Corruption&) {
+    // Where the archived one is damaged, which verification tells, the copy may be worth more.
+    if (is_sound(waiting.copy)) return;
+  }
+  remove(waiting);
+}
+
+void WaitingWal::settle(const WalSegment& segment, const Record& record) const {
+  for (const auto& waiting : of(segment)) settle(waiting, record);
+}
+
+void WaitingWal::settle_all(const Record& record) const {
+  for (const auto& waiting : list()) settle(waiting, record);
+}
+
+bool WaitingWal::remove(const WaitingSegment& waiting) const {
+  if (!io::remove_file(waiting.copy.path)) return false;
+  io::sync_directory(waiting.copy.path.parent_path());
+  return true;
+}
+
+}  // namespace pgkeep::catalog

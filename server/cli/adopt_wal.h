@@ -1,0 +1,47 @@
+#pragma once
+
+#include "server/cli/positionals.h"
+
+namespace pgkeep::server {
+
+Exit run_adopt_wal(const Invocation& invocation);
+
+inline constexpr std::array kAdoptWalPositionals{
+    kOneServer,
+    Positional{"NAME",
+               "the last segment to take; its timeline is the one that is followed. Without it, all that "
+               "continues the timeline that is held",
+               Arity::optional},
+};
+inline constexpr std::array kAdoptWalOptions{
+    Option{"--dry-run", "", "only say what would be taken"},
+};
+inline constexpr std::array kAdoptWalExamples{
+    Example{"adopt-wal main --dry-run", "what of the WAL that was pushed would be taken"},
+    Example{"adopt-wal main 00000002000000000000002A", "up to that segment, along timeline 2"},
+};
+inline constexpr Command kAdoptWal{
+    .name = "adopt-wal",
+    .summary = "Take pushed WAL that waits into the archive, on your word",
+    .details =
+        "WAL that `put-wal` took waits until the stream brings the same bytes, or until it fills a gap and "
+        "is "
+        "proved by the segments on both sides. This command takes it without that: when the server is gone "
+        "and what it pushed last was not received, where nothing is received at all, or for a gap of which "
+        "one side cannot be compared.\n\n"
+        "What is proved: every page and record is sound, and the records continue those that are held, "
+        "segment by segment; what the stream had begun to receive of a segment is contained in it. What is "
+        "not proved: that the server itself wrote it. A copy of the host that started with the same "
+        "archive_command, or somebody who may push, can have made it. So look at where it comes from first, "
+        "and whether the server is really gone: if it answers again and has other WAL there, it is refused "
+        "(`rolled_back`) until `pgkeep new-line` decides.\n\n"
+        "Nothing is taken while the stream runs, which brings that WAL itself, nor where several different "
+        "copies of a segment would do: `pgkeep pushed-wal` lists them, and deletes the wrong ones. What is "
+        "taken is recorded as an event (`adopted`) and among the server's runs.",
+    .positionals = kAdoptWalPositionals,
+    .options = kAdoptWalOptions,
+    .examples = kAdoptWalExamples,
+    .run = run_adopt_wal,
+};
+
+}  // namespace pgkeep::server

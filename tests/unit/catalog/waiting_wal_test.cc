@@ -1,0 +1,117 @@
+#include "catalog/waiting_wal.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "catalog/wal_conflicts.h"
+#include "tests/unit/catalog/pushed_wal_fixture.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using test::kOne;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class WaitingWalTest : public test::PushedWalFixture {
+ protected:
+  /// Of segment 5, when the stream has brought it.
+  void settle() {
+    waiting_.settle(five_, [this](const Event& event) { events_.push_back(event); });
+  }
+  std::vector<Event> events_;
+};
+
+TEST_F(WaitingWalTest, GoesOnceTheStreamHasBroughtTheSame) {
+  push(five_);
+  settle();
+  EXPECT_THAT(waiting(), SizeIs(1));  // nothing yet that it could be compared with
+  archived(five_);
+  settle();
+  EXPECT_THAT(waiting(), IsEmpty());
+  EXPECT_THAT(events_, IsEmpty());
+}
+
+TEST_F(WaitingWalTest, IsAConflictWhenTheStreamBroughtAnother) {
+  push(five_, 1);
+  archived(five_);
+  settle();
+  EXPECT_THAT(waiting(), IsEmpty());
+  EXPECT_EQ(stored(name(five_)), test::sample_wal(five_));
+  const auto conflicts = WalConflicts(archive_).list();
+  ASSERT_THAT(conflicts, SizeIs(1));
+  EXPECT_EQ(conflicts[0].sha256, sha256_of(test::sample_wal(five_, 1)));
+  ASSERT_THAT(events_, SizeIs(1));
+  EXPECT_EQ(events_[0].kind, EventKind::conflict);
+  EXPECT_THAT(events_[0].cause, HasSubstr("differs at 0/50003C"));
+}
+
+TEST_F(WaitingWalTest, EachOfSeveralCopiesIsCompared) {
+  push(five_, 1);
+  push(five_);
+  push(five_, 2);
+  archived(five_);
+  settle();
+  EXPECT_THAT(waiting(), IsEmpty());
+  EXPECT_THAT(WalConflicts(archive_).list(), SizeIs(2));
+}
+
+TEST_F(WaitingWalTest, ADifferenceThatWasDecidedAboutIsNoConflictAgain) {
+  archived(five_);
+  EXPECT_THROW(push(five_, 1), Refused);
+  WalConflicts conflicts(archive_);
+  conflicts.keep_stored(conflicts.list().at(0));
+  std::filesystem::rename(layout_.archived(five_, size_), directory_ / "archived");
+  push(five_, 1);
+  std::filesystem::rename(directory_ / "archived", layout_.archived(five_, size_));
+  settle();
+  EXPECT_THAT(waiting(), IsEmpty());
+  EXPECT_EQ(conflicts.count_open(), 0u);
+  EXPECT_THAT(events_, IsEmpty());
+}
+
+TEST_F(WaitingWalTest, StaysWhereThereIsNoRoomForAnotherConflict) {
+  push(five_, 1);
+  archived(five_);
+  io::make_directories(layout_.wal_conflicts());
+  for (std::size_t i = 0; i < WalConflicts::kMostKept; ++i)
+    io::write_file_durably(layout_.wal_conflict("00000002.history", fmt::format("{:016}", i)), {});
+  settle();
+  EXPECT_THAT(waiting(), SizeIs(1));
+  ASSERT_THAT(events_, SizeIs(1));
+  EXPECT_THAT(events_[0].cause, HasSubstr("it stays where it waited"));
+}
+
+TEST_F(WaitingWalTest, IsStillThereWhenItsConflictCouldNotBeRecorded) {
+  push(five_, 1);
+  archived(five_);
+  EXPECT_THROW(waiting_.settle(five_, [](const Event&) { throw StorageError(ENOSPC, "events", "write"); }),
+               StorageError);
+  EXPECT_THAT(waiting(), SizeIs(1));
+  settle();
+  EXPECT_THAT(waiting(), IsEmpty());
+  EXPECT_THAT(WalConflicts(archive_).list(), SizeIs(1));
+}
+
+TEST_F(WaitingWalTest, ADamagedCopyGoesAndADamagedArchiveKeepsIt) {
+  push(five_);
+  const auto copy = waiting_.list().at(0).copy;
+  archived(five_);
+  const auto sound = io::read_whole_file(layout_.archived(five_, size_), 2 * test::kSampleSegmentBytes);
+  auto damaged = sound;
+  damaged[damaged.size() / 2] ^= std::byte{1};
+  io::write_file_durably(layout_.archived(five_, size_), damaged);
+  settle();
+  EXPECT_THAT(waiting(), SizeIs(1));
+  io::write_file_durably(layout_.archived(five_, size_), sound);
+  io::write_file_durably(copy.path, damaged);
+  settle();
+  EXPECT_THAT(waiting(), IsEmpty());
+  EXPECT_THAT(events_, IsEmpty());
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog

@@ -1,0 +1,273 @@
+#include "catalog/wal_adoption.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "catalog/wal_conflicts.h"
+#include "tests/support/wal_builder.h"
+#include "tests/unit/catalog/pushed_wal_fixture.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using postgres::Lsn;
+using postgres::WalSegment;
+using test::kHistoryTwo;
+using test::kOne;
+using test::kTwo;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::ThrowsMessage;
+
+/// A segment of which the records continue none but those that begin here.
+io::ByteVector another_history(const WalSegment& segment) {
+  return test::sample_wal(segment, 3, Lsn(segment.begin(test::sample_segment_size()).value() - 999'992));
+}
+
+class WalAdoptionTest : public test::PushedWalFixture {
+ protected:
+  static WalSegment at(std::uint64_t number) { return {kOne, number}; }
+  WaitingWal::Record record() {
+    return [this](const Event& event) { events_.push_back(event); };
+  }
+  /// The numbers of the segments that were taken.
+  static std::vector<std::uint64_t> numbers(const std::vector<SegmentFileHeader>& headers) {
+    std::vector<std::uint64_t> found;
+    for (const auto& header : headers) found.push_back(header.segment.number);
+    return found;
+  }
+  std::vector<std::uint64_t> filled_before(std::uint64_t right) {
+    return numbers(adoption_.fill_gap_before(at(right), record()));
+  }
+  std::vector<std::uint64_t> offered(const std::optional<WalSegment>& last = {}) {
+    const auto offer = adoption_.offer(last ? last->timeline : kOne, last);
+    std::vector<std::uint64_t> found;
+    for (const auto& waiting : offer.segments) found.push_back(waiting.segment.number);
+    why_no_more_ = offer.ends_because;
+    return found;
+  }
+  WalAdoption adoption_{archive_};
+  std::vector<Event> events_;
+  std::string why_no_more_;
+};
+
+// --------------------------------------------------------------------------------- gaps that are proved
+
+TEST_F(WalAdoptionTest, FillsAGapWithWhatJoinsBothSides) {
+  archived(at(4));
+  for (const std::uint64_t number : {7, 5, 6}) push(at(number));
+  archived(at(8));
+  EXPECT_THAT(filled_before(8), ElementsAre(5, 6, 7));
+  for (const std::uint64_t number : {5, 6, 7})
+    EXPECT_EQ(stored(name(at(number))), test::sample_wal(at(number)));
+  EXPECT_THAT(waiting(), IsEmpty());
+  ASSERT_THAT(events_, SizeIs(1));
+  EXPECT_EQ(events_[0].kind, EventKind::adopted);
+  EXPECT_EQ(events_[0].range, (WalRange{kOne, Lsn(0x500000), Lsn(0x800000)}));
+}
+
+TEST_F(WalAdoptionTest, IsProvedByWhatIsBeingReceivedAfterTheGap) {
+  archived(at(4));
+  push(at(5));
+  auto begun = test::sample_wal(at(6));
+  std::fill(begun.begin() + 100'000, begun.end(), std::byte{0});
+  received(at(6), begun);
+  EXPECT_THAT(filled_before(6), ElementsAre(5));
+}
+
+TEST_F(WalAdoptionTest, IsNotProvedByTheFirstBytesAfterTheGap) {
+  archived(at(4));
+  push(at(5));
+  auto begun = test::sample_wal(at(6));
+  std::fill(begun.begin() + 1000, begun.end(), std::byte{0});  // of a record of 8 KiB
+  received(at(6), begun);
+  EXPECT_THAT(filled_before(6), IsEmpty());
+  EXPECT_THAT(waiting(), SizeIs(1));
+}
+
+TEST_F(WalAdoptionTest, TakesNothingThatJoinsOnOneSideAlone) {
+  archived(at(4));
+  push(at(5));
+  archived(at(6), another_history(at(6)));
+  EXPECT_THAT(filled_before(6), IsEmpty());
+
+  archived(at(10));
+  const auto other = another_history(at(11));
+  push(at(12));
+  std::filesystem::rename(layout_.archived(at(10), size_), directory_ / "ten");
+  push_bytes(name(at(11)), other, std::nullopt);  // its neighbour not being there, nothing speaks against it
+  std::filesystem::rename(directory_ / "ten", layout_.archived(at(10), size_));
+  archived(at(13));
+  EXPECT_THAT(filled_before(13), IsEmpty());
+  EXPECT_THAT(waiting(), SizeIs(3));
+  EXPECT_THAT(events_, IsEmpty());
+}
+
+TEST_F(WalAdoptionTest, TakesNoPartOfAGapThatDoesNotWaitWhole) {
+  archived(at(4));
+  push(at(5));
+  push(at(7));
+  archived(at(8));
+  EXPECT_THAT(filled_before(8), IsEmpty());
+  EXPECT_FALSE(archive_.has(at(5)));
+}
+
+TEST_F(WalAdoptionTest, TakesNoneOfTwoThatJoinBothSides) {
+  archived(at(4));
+  push(at(5));
+  push(at(5), 1);
+  push(at(6));
+  archived(at(7));
+  EXPECT_THAT(filled_before(7), IsEmpty());
+  EXPECT_THAT(waiting(), SizeIs(3));
+}
+
+TEST_F(WalAdoptionTest, OfTwoTakesTheOneThatJoinsAndMakesAConflictOfTheOther) {
+  archived(at(3));
+  archived(at(6));
+  push_bytes(name(at(5)), another_history(at(5)), std::nullopt);
+  push(at(5));
+  archived(at(4));
+  EXPECT_THAT(filled_before(6), ElementsAre(5));
+  EXPECT_EQ(stored(name(at(5))), test::sample_wal(at(5)));
+  EXPECT_THAT(waiting(), IsEmpty());
+  EXPECT_THAT(WalConflicts(archive_).list(), SizeIs(1));
+}
+
+TEST_F(WalAdoptionTest, APartialThatWasReceivedWinsOverWhatWaits) {
+  archived(at(4));
+  push(at(5));
+  auto begun = test::sample_wal(at(5), 1);
+  std::fill(begun.begin() + 100'000, begun.end(), std::byte{0});
+  received(at(5), begun);
+  archived(at(6));
+  EXPECT_THAT(filled_before(6), IsEmpty());
+  EXPECT_THAT(offered(), IsEmpty());
+}
+
+TEST_F(WalAdoptionTest, JoinsARecordThatGoesOnFromOneSegmentToTheNext) {
+  test::WalBuilder server(at(4).begin(size_));
+  while (server.position() < at(8).begin(size_)) server.other(6000);
+  const auto part = [&](std::uint64_t number) { return server.segment(number - 4); };
+  archived(at(4), part(4));
+  push_bytes(name(at(5)), part(5), std::nullopt);
+  push_bytes(name(at(6)), part(6), std::nullopt);
+  archived(at(7), part(7));
+  EXPECT_THAT(filled_before(7), ElementsAre(5, 6));
+}
+
+TEST_F(WalAdoptionTest, AClonesWalThatWentOnByItselfDoesNotFillAGap) {
+  test::WalBuilder server(at(4).begin(size_));
+  while (server.position() < at(5).begin(size_)) server.other(6000);
+  auto clone = server;
+  while (server.position() < at(8).begin(size_)) server.other(6000);
+  while (clone.position() < at(8).begin(size_)) clone.other(5000);
+  archived(at(4), server.segment(0));
+  push_bytes(name(at(5)), clone.segment(1), std::nullopt);
+  push_bytes(name(at(6)), clone.segment(2), std::nullopt);
+  archived(at(7), server.segment(3));
+  EXPECT_THAT(filled_before(7), IsEmpty());
+  push_bytes(name(at(6)), server.segment(2), std::nullopt);
+  push_bytes(name(at(5)), server.segment(1), std::nullopt);
+  EXPECT_EQ(stored(name(at(5))), server.segment(1));
+  EXPECT_EQ(stored(name(at(6))), server.segment(2));
+  EXPECT_THAT(WalConflicts(archive_).list(), SizeIs(2));
+}
+
+// What a server had before the first contact.
+TEST_F(WalAdoptionTest, TakesWhatLiesBeforeAllThatIsHeldWhenItJoinsThat) {
+  push(at(4));
+  push(at(5));
+  archived(at(6));
+  archived(at(8));
+  push(at(7), 1);
+  EXPECT_THAT(filled_before(6), ElementsAre(4, 5));
+  push_bytes(name(at(3)), another_history(at(3)), std::nullopt);
+  EXPECT_TRUE(archive_.has(at(3)));  // what is before it is not known
+  EXPECT_THAT([&] { push_bytes(name(at(2)), test::sample_wal(at(2), 0), std::nullopt); },
+              ThrowsMessage<Corruption>(HasSubstr("do not join")));
+}
+
+TEST_F(WalAdoptionTest, FindsEveryGap) {
+  for (const std::uint64_t number : {4, 6, 8}) archived(at(number));
+  for (const std::uint64_t number : {5, 7}) {
+    const auto path = layout_.archived(at(number + 1), size_);
+    std::filesystem::rename(path, directory_ / "aside");  // else pushing fills it
+    push(at(number));
+    std::filesystem::rename(directory_ / "aside", path);
+  }
+  EXPECT_THAT(numbers(adoption_.fill_gaps(record())), ElementsAre(5, 7));
+}
+
+TEST_F(WalAdoptionTest, IsNotInTheArchiveWithoutATrace) {
+  archived(at(4));
+  push(at(5));
+  archived(at(6));
+  EXPECT_THROW(adoption_.fill_gap_before(
+                   at(6), [](const Event&) { throw StorageError(ENOSPC, "events.jsonl", "write"); }),
+               StorageError);
+  EXPECT_FALSE(archive_.has(at(5)));
+  EXPECT_THAT(filled_before(6), ElementsAre(5));
+}
+
+// --------------------------------------------------------------------------------- an operator's word
+
+TEST_F(WalAdoptionTest, OffersWhatContinuesTheEndOfTheWal) {
+  archived(at(4));
+  for (const std::uint64_t number : {5, 6, 8}) push(at(number));
+  EXPECT_THAT(offered(), ElementsAre(5, 6));
+  EXPECT_THAT(why_no_more_, HasSubstr("the segment before 000000010000000000000008 is missing"));
+  EXPECT_THAT(offered(at(5)), ElementsAre(5));
+  adoption_.take(adoption_.offer(kOne, {}), "somebody said so", record());
+  EXPECT_TRUE(archive_.has(at(6)));
+  EXPECT_THAT(waiting(), ElementsAre(name(at(8))));
+  ASSERT_THAT(events_, SizeIs(1));
+  EXPECT_THAT(events_[0].cause, HasSubstr("somebody said so"));
+}
+
+TEST_F(WalAdoptionTest, OffersTheWholeOfASegmentThatWasBeingReceived) {
+  auto begun = test::sample_wal(at(4));
+  std::fill(begun.begin() + 100'000, begun.end(), std::byte{0});
+  received(at(4), begun);
+  push(at(4));
+  push(at(5));
+  EXPECT_THAT(offered(), ElementsAre(4, 5));
+}
+
+TEST_F(WalAdoptionTest, OffersNothingThatDoesNotContinueOrIsNotTheOnlyOne) {
+  archived(at(4));
+  push(at(5));
+  push(at(5), 1);
+  EXPECT_THAT(offered(), IsEmpty());
+  EXPECT_THAT(why_no_more_, HasSubstr("2 different copies of 000000010000000000000005"));
+  waiting_.remove(waiting_.list().at(0));
+  EXPECT_THAT(offered(), ElementsAre(5));
+  push_bytes(name(at(6)), another_history(at(6)), std::nullopt);
+  EXPECT_THAT(offered(), ElementsAre(5));
+  EXPECT_THAT(why_no_more_, HasSubstr("000000010000000000000006 does not continue"));
+}
+
+TEST_F(WalAdoptionTest, OffersNothingIntoAGapThatDoesNotJoinItsEnd) {
+  archived(at(4));
+  push(at(5));
+  archived(at(6), another_history(at(6)));
+  EXPECT_THAT(offered(), IsEmpty());
+  EXPECT_THAT(why_no_more_, HasSubstr("do not join those of the segment after it"));
+}
+
+TEST_F(WalAdoptionTest, FollowsATimelineThatIsNamed) {
+  archived(at(4));
+  push_text("00000002.history", kHistoryTwo);
+  push({kTwo, 5});
+  push({kTwo, 6});
+  EXPECT_THAT(offered(), IsEmpty());
+  EXPECT_THAT(offered(WalSegment{kTwo, 6}), ElementsAre(5, 6));
+  EXPECT_THAT([&] { adoption_.offer(postgres::TimelineId(3), {}); },
+              ThrowsMessage<Refused>(HasSubstr("push 00000003.history first")));
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog
