@@ -13,6 +13,7 @@
 #include "catalog/io/file.h"
 #include "catalog/received_records.h"
 #include "catalog/set_aside_line.h"
+#include "catalog/waiting_wal.h"
 #include "recover/plan.h"
 #include "recover/plan_time.h"
 #include "recover/wal_delivery.h"
@@ -194,7 +195,7 @@ RecoveryFacts gather_facts(const store::ServerLayout& layout) {
         fmt::format("{}: nothing is kept of this server yet (no identity.json)", layout.root().native()));
   }
   auto listing = store::list_backup_records(layout);
-  const catalog::WalArchive archive(layout, *identity, io::kMinCompressionLevel);
+  catalog::WalArchive archive(layout, *identity, io::kMinCompressionLevel);
 
   RecoveryFacts facts;
   facts.backups = std::move(listing.backups);
@@ -202,6 +203,7 @@ RecoveryFacts gather_facts(const store::ServerLayout& layout) {
   facts.damaged_backups = std::move(listing.damaged);
   facts.wal_segment_size = identity->wal_segment_size;
   read_wal(archive, facts);
+  for (const auto& waiting : catalog::WaitingWal(archive).list()) facts.waiting.push_back(waiting.segment);
   add_barriers_and_lost_wal(archive, facts);
   for (const auto& segment : newest_segments(facts.wal)) {
     if (const auto time = last_time(archive, segment)) facts.last_times.emplace(segment, *time);

@@ -115,8 +115,10 @@ const BackupRecord& named_backup(const TimelineHistory& line, const RecoveryRequ
 /// "WAL segment … is missing", or "… is incomplete", of the one where the WAL ends.
 std::string what_is_missing(const WalLine& wal, const RecoveryFacts& facts) {
   const auto segment = wal.missing.value_or(WalSegment::holding(wal.end, facts.wal_segment_size));
-  return fmt::format("WAL segment {} is {}", segment.name(facts.wal_segment_size),
-                     wal.incomplete ? "incomplete" : "missing");
+  const bool waits = std::ranges::find(facts.waiting, segment) != facts.waiting.end();
+  return fmt::format("WAL segment {} is {}{}", segment.name(facts.wal_segment_size),
+                     wal.incomplete ? "incomplete" : "missing",
+                     waits ? " (one that was pushed waits: `pgkeep adopt-wal` takes it on your word)" : "");
 }
 
 [[noreturn]] void refuse_barrier(const RecoveryRequest& request, const BackupRecord& backup,
@@ -268,8 +270,26 @@ std::optional<WalSegment> last_behind(TimelineId timeline, postgres::Lsn left, c
   return last;
 }
 
+/// What was pushed and could make the recovery go further.
+void add_waiting_remark(RecoveryPlan& plan, const WalLine& wal, const TimelineHistory& line,
+                        const RecoveryFacts& facts) {
+  const auto size = facts.wal_segment_size;
+  const auto ends_in = WalSegment::holding(wal.end, size).number;
+  const auto may_follow = [&](const WalSegment& segment) {
+    return segment.number >= ends_in && catalog::file_on(line, segment.number, size) == segment;
+  };
+  const auto first = std::ranges::find_if(facts.waiting, may_follow);
+  if (first == facts.waiting.end()) return;
+  plan.remarks.push_back(
+      fmt::format("pushed WAL waits after that, from segment {} on, and is in no recovery: nothing has "
+                  "proved that it is of "
+                  "this history. `pgkeep adopt-wal {}` takes it on your word",
+                  first->name(size), plan.request.server));
+}
+
 void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHistory& line,
                      const RecoveryFacts& facts) {
+  add_waiting_remark(plan, wal, line, facts);
   if (wal.missing && target_as<TargetTime>(plan.request) != nullptr) {
     plan.remarks.push_back(fmt::format(
         "{}, and there is WAL behind it: should the target lie there, PostgreSQL stops, saying that recovery "

@@ -96,6 +96,7 @@ struct RecoveryFacts {
   std::vector<WalBarrier> barriers;
   std::vector<catalog::WalRange>
       lost{};  // that cannot be had any more; something of it may be held after all
+  std::vector<postgres::WalSegment> waiting{};  // pushed, not proved: in no plan
   /// Of each timeline's newest segment: no byte of it was sent later. Where known.
   std::map<postgres::WalSegment, io::TimePoint> last_times;
   /// For a target time: see add_commit_times().

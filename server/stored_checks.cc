@@ -15,6 +15,9 @@ namespace {
 
 using Result = Check::Result;
 
+/// What a stream that runs has not brought by then, it will not bring soon.
+constexpr std::chrono::hours kStreamBringsItIn{1};
+
 Check check_backups(const ServerConfig& server, const store::BackupListing& listing) {
   Check check{.name = "backups", .label = "backups"};
   if (!listing.damaged.empty()) {
@@ -122,7 +125,19 @@ std::optional<Check> check_histories(const catalog::WalArchive& archive) {
 Check check_conflicts(const ServerConfig& server, catalog::WalArchive& archive) {
   Check check{.name = "wal_conflicts", .label = "pushed WAL", .finding = "nothing that differs"};
   const auto open = catalog::WalConflicts(archive).count_open();
-  if (open == 0) return check;
+  if (open == 0) {
+    const auto waiting = read_waiting_facts(archive);
+    if (!waiting.oldest || io::now() - *waiting.oldest < kStreamBringsItIn) return check;
+    check.result = Result::advice;
+    check.finding = fmt::format("{} that the stream has not brought, the oldest since {}, {} to {}",
+                                counted(waiting.files, "segment"), io::format_time(*waiting.oldest),
+                                waiting.first, waiting.last);
+    check.hint = fmt::format(
+        "no recovery takes them before `pgkeep adopt-wal {}` does; `pgkeep pushed-wal {}` "
+        "lists them",
+        server.name, server.name);
+    return check;
+  }
   check.result = Result::failed;
   check.finding = fmt::format("{} differ from what is stored under the same name", counted(open, "file"));
   check.hint = fmt::format("`pgkeep wal-conflicts {}` shows and settles them", server.name);

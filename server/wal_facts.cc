@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "catalog/waiting_wal.h"
+
 namespace pgkeep::server {
 
 WalFacts read_wal_facts(const catalog::WalArchive& archive) {
@@ -16,6 +18,19 @@ WalFacts read_wal_facts(const catalog::WalArchive& archive) {
   facts.received = continuity.end;
   if (!inventory.segments.empty()) facts.newest_segment = inventory.segments.back();
   if (!inventory.partials.empty()) facts.partial = inventory.partials.back();
+  return facts;
+}
+
+WaitingFacts read_waiting_facts(catalog::WalArchive& archive) {
+  WaitingFacts facts;
+  for (const auto& waiting : catalog::WaitingWal(archive).list()) {
+    const auto file = look_at(waiting.copy);
+    if (!file) continue;
+    if (facts.files++ == 0) facts.first = waiting.copy.name;
+    facts.last = waiting.copy.name;
+    facts.bytes += file->bytes;
+    facts.oldest = facts.oldest ? std::min(*facts.oldest, file->since) : file->since;
+  }
   return facts;
 }
 

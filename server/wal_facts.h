@@ -11,6 +11,15 @@
 
 namespace pgkeep::server {
 
+/// Segments that were pushed and wait (catalog::WaitingWal).
+struct WaitingFacts {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;  // on disk
+  std::optional<io::TimePoint> oldest;
+  std::string first;  // by name
+  std::string last;
+};
+
 /// The WAL that is stored for a server, from the files. See catalog::WalContinuity.
 struct WalFacts {
   std::uint64_t segments = 0;
@@ -22,6 +31,7 @@ struct WalFacts {
   std::optional<postgres::WalPosition> received;       // the end of what is stored, on the newest timeline
 };
 WalFacts read_wal_facts(const catalog::WalArchive& archive);
+WaitingFacts read_waiting_facts(catalog::WalArchive& archive);
 
 /// Where WAL is missing that a recovery from `from` to the end of what is stored needs, `line` being the
 /// history of that end's timeline: the first byte that is not there. Nothing when nothing is missing, or when

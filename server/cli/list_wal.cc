@@ -57,6 +57,13 @@ std::string describe(const WalGap& gap) {
                 : "it may still come");
 }
 
+std::string describe(const WaitingFacts& waiting, const std::string& server) {
+  return fmt::format(
+      "pushed, and not proved: {} ({}), {} to {}; in no recovery before the stream brings it or "
+      "`pgkeep adopt-wal {}` takes it",
+      counted(waiting.files, "file"), io::format_bytes(waiting.bytes), waiting.first, waiting.last, server);
+}
+
 std::string describe(const WalJoint& joint) {
   return fmt::format("timeline {} goes on on timeline {} at {}", joint.from.to_string(), joint.to.to_string(),
                      joint.at.to_string());
@@ -155,7 +162,7 @@ std::string describe(const catalog::SetAsideLine& line) {
 
 Json list(const ServerConfig& server, const store::ServerLayout& layout, const Invocation& invocation) {
   auto& out = invocation.out;
-  const auto archive = open_archive(server, layout);
+  auto archive = open_archive(server, layout);
   const auto size = archive.identity().wal_segment_size;
   const auto wal = read_wal_facts(archive);
   StoredRecords records(server, layout, out);
@@ -167,6 +174,9 @@ Json list(const ServerConfig& server, const store::ServerLayout& layout, const I
                            : std::string("no WAL")));
   print_ranges(wal, segments, out);
   auto json = wal_json(server, wal, segments);
+  const auto waiting = read_waiting_facts(archive);
+  if (waiting.files > 0) out.fact("  " + describe(waiting, server.name));
+  json["waiting"] = {{"files", waiting.files}, {"stored_bytes", waiting.bytes}};
   json["lines"] = Json::array();
   for (const auto& line : catalog::read_set_aside_lines(layout)) {
     out.fact("  " + describe(line));
@@ -203,6 +213,7 @@ Exit run_list_wal(const Invocation& invocation) {
                       {"ranges", Json::array()},
                       {"joints", Json::array()},
                       {"gaps", Json::array()},
+                      {"waiting", {{"files", 0}, {"stored_bytes", 0}}},
                       {"lines", Json::array()}});
     }
     return Exit::ok;

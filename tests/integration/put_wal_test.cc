@@ -94,6 +94,8 @@ TEST_P(PutWal, TakesWhatTheDocumentedArchiveCommandPushes) {
   EXPECT_EQ(source.value("SELECT failed_count FROM pg_stat_archiver"), "0") << source.log_tail();
   // Nothing received it: it waits until somebody speaks for it.
   EXPECT_EQ(host.pgkeep({"get-wal", "main", closed}).exit_code, 1);
+  EXPECT_THAT(host.pgkeep_or_throw({"recover", "main", "latest", host.scratch("none"), "--dry-run"}),
+              HasSubstr("pgkeep adopt-wal main"));
   host.pgkeep_or_throw({"adopt-wal", "main"});
   EXPECT_TRUE(host.pgkeep_or_throw({"get-wal", "main", closed}) == segment_content(source, closed));
   EXPECT_EQ(contents(recover_and_start(host, GetParam(), "latest", "recovered")), contents(source));

@@ -314,6 +314,23 @@ TEST(PlanTest, RefusesNothingOfAParentForWhatAPushedHistoryClaims) {
   EXPECT_EQ(make_plan(request(), facts).timeline, postgres::TimelineId(1));
 }
 
+TEST(PlanTest, SaysThatWhatIsMissingWasPushedAndWaits) {
+  auto repository = Repository().backup(3, 4, 10).wal(3, 4).wal(6, 7);
+  repository.facts.waiting = {{postgres::TimelineId(1), 5}};
+  EXPECT_THAT([&] { make_plan(request(), repository.facts); },
+              ThrowsMessage<Refused>(HasSubstr("is missing (one that was pushed waits: `pgkeep adopt-wal`")));
+}
+
+TEST(PlanTest, RemarksThatPushedWalWaitsAfterItsEnd) {
+  auto repository = Repository().backup(3, 4, 10).wal(3, 5);
+  repository.facts.waiting = {{postgres::TimelineId(1), 2}, {postgres::TimelineId(2), 6}};
+  EXPECT_THAT(make_plan(request(), repository.facts).remarks, IsEmpty());
+  repository.facts.waiting.push_back({postgres::TimelineId(1), 6});
+  const auto plan = make_plan(request(), repository.facts);
+  EXPECT_EQ(wal_of(plan), "1:3 1:4 1:5");
+  EXPECT_THAT(plan.remarks, ElementsAre(HasSubstr("from segment 000000010000000000000006 on")));
+}
+
 TEST(PlanTest, FollowsTheTimelineOfTheNewestWal) {
   const auto plan = make_plan(request(), promoted().facts);
   EXPECT_EQ(plan.timeline, postgres::TimelineId(2));
