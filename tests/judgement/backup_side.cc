@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <stop_token>
 #include <thread>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -119,7 +120,7 @@ Followed BackupSide::follow(ModelServer& server, const Sending& sending) {
     followed = {Followed::How::refused, refusal.what()};
   }
   if (hangs) throw std::logic_error(fmt::format("the receiver of {} hangs", server.name()));
-  followed.flushed = walsender_.end();
+  std::tie(followed.flushed, followed.sent_wal) = walsender_.end();
   followed.takes_its_wal = observer.takes_wal_of_timeline();
   return followed;
 }

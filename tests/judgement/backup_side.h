@@ -19,7 +19,8 @@ namespace pgkeep::test {
 struct Followed {
   enum class How { to_its_end, refused, waits } how;
   std::string reason{};        // unless it was followed to its end
-  postgres::Lsn flushed{};     // the highest position that was reported, when WAL was sent
+  postgres::Lsn flushed{};     // the highest position that was reported
+  bool sent_wal = false;       // by the stream, and not as an answer to a question
   bool takes_its_wal = false;  // the stream of its own timeline was begun
 };
 

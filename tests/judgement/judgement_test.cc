@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <malloc.h>
 #include <mutex>
 #include <set>
 #include <string>
@@ -90,6 +91,9 @@ TEST(Judgement, AcceptsNothingThatNoServerHadAndLosesNothingThatWasAcknowledged)
 
 /// What is kept in memory is synced at once: thousands of histories on a disk would take hours.
 int main(int count, char** arguments) {
+  // Servers are copied all the time: what is freed is not given back to the system each time.
+  ::mallopt(M_MMAP_THRESHOLD, 256 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
   ::testing::InitGoogleTest(&count, arguments);
   if (std::getenv("TMPDIR") == nullptr && std::filesystem::is_directory("/dev/shm"))
     ::setenv("TMPDIR", "/dev/shm", 1);

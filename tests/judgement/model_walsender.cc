@@ -45,7 +45,6 @@ struct ModelWalsender::Stream {
   std::optional<Lsn> ends_at{};          // of a timeline that the server has left
   std::optional<TimelineId> follower{};  // and the one that comes then
   bool asked = false;                    // to report, since all was sent
-  bool sent_any = false;
 };
 
 void ModelWalsender::serve(ModelServer& server, const Sending& sending, std::function<void()> caught_up) {
@@ -54,14 +53,15 @@ void ModelWalsender::serve(ModelServer& server, const Sending& sending, std::fun
   sending_ = sending;
   sent_ = 0;
   reported_ = Lsn();
+  streamed_any_ = false;
   caught_up_ = std::move(caught_up);
 }
 
-Lsn ModelWalsender::end() {
+std::pair<Lsn, bool> ModelWalsender::end() {
   std::unique_lock lock(mutex_);
   all_gone_.wait(lock, [this] { return connections_ == 0; });
   server_ = nullptr;
-  return reported_;
+  return {reported_, streamed_any_};
 }
 
 Lsn ModelWalsender::flushed() {
@@ -230,6 +230,7 @@ bool ModelWalsender::send_piece(FakeSession& session, Stream& stream) {
   {
     const std::scoped_lock lock(mutex_);
     sent_ += until - stream.next;
+    streamed_any_ = streamed_any_ || stream.by_slot;
     if (sending_.cut_after && sent_ > *sending_.cut_after) {
       sending_.cut_after.reset();
       return false;
@@ -240,7 +241,6 @@ bool ModelWalsender::send_piece(FakeSession& session, Stream& stream) {
                     std::string(io::as_text(wal)));
   stream.next = until;
   stream.asked = false;
-  stream.sent_any = true;
   return true;
 }
 
@@ -262,7 +262,7 @@ void ModelWalsender::take_status(const std::string& body, const Stream& stream) 
   std::function<void()> caught_up;
   {
     const std::scoped_lock lock(mutex_);
-    if (stream.sent_any) reported_ = std::max(reported_, flush);
+    reported_ = std::max(reported_, flush);
     if (server_->slot) server_->slot = std::max(*server_->slot, flush);
     if (stream.timeline != server_->timeline() || written < sending_.flushed) return;
     if (sending_.flushed < sending_.flushed_then) {

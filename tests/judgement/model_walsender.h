@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "tests/judgement/model_server.h"
 #include "tests/unit/streaming/fake_server.h"
@@ -34,8 +35,8 @@ class ModelWalsender {
   /// called when all of it was received.
   void serve(ModelServer& server, const Sending& sending, std::function<void()> caught_up);
   /// Waits until no connection is left. Returns the highest position that was reported as flushed since
-  /// serve(); where a stream began does not count, since nothing need be held before it.
-  postgres::Lsn end();
+  /// serve(), and whether a stream sent any WAL.
+  std::pair<postgres::Lsn, bool> end();
 
  private:
   struct Stream;
@@ -58,6 +59,7 @@ class ModelWalsender {
   Sending sending_;
   std::uint64_t sent_ = 0;
   postgres::Lsn reported_;
+  bool streamed_any_ = false;
   std::function<void()> caught_up_;
   int connections_ = 0;
   std::condition_variable all_gone_;

@@ -245,8 +245,8 @@ void Story::do_it_again() {
     works.push_back({Work::Kind::plain, static_cast<std::uint32_t>(chance_.number(8, 60'000))});
   const bool ends_segment = chance_.number(1, 4) > 1;
   const Work end{chance_.coin() ? Work::Kind::wal_switch : Work::Kind::fill_segment};
-  if (ends_segment) works.push_back(end);
   base_backup(current_, works);
+  if (ends_segment) current_.work(end);
   tell("{} works, up to {}", current_.name(), current_.end().to_string());
   if (!follow_current(2) || current_.timeline() != before.timeline()) return;
   const auto reached = current_.end();
@@ -258,6 +258,7 @@ void Story::do_it_again() {
   std::optional<BaseBackup> backup;
   if (same_places) {
     backup = base_backup(again, works);
+    if (ends_segment) again.work(end);
   } else {
     for (const auto& work : some_works(chance_.number(1, 6))) again.work(work);
     while (ends_segment && again.end() < reached) again.work(end);

@@ -43,12 +43,16 @@ Followed Story::follow(const Sending& sending) {
 }
 
 void Story::note_acknowledged(const Followed& followed) {
+  const auto known = acknowledged_timeline_;
   if (followed.takes_its_wal && current_.timeline() > acknowledged_timeline_) {
     // It is another line's, which left that of the server before: what it does not have is left there.
     acknowledged_.resize(same_records(acknowledged_, current_.records()));
     acknowledged_timeline_ = current_.timeline();
   }
   if (followed.flushed == Lsn()) return;
+  // Where a stream begins is reported too. Of a line that is taken where its WAL was removed nothing is held
+  // yet; and what could not be compared shows with the next record.
+  if (!followed.sent_wal && (known != current_.timeline() || pgkeep_.has_unproved_wal(std::nullopt))) return;
   acknowledged_timeline_ = current_.timeline();
   acknowledged_ = current_.records_until(followed.flushed);
   tell("pgkeep has acknowledged {} of {}", followed.flushed.to_string(), current_.name());
