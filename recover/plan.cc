@@ -354,6 +354,21 @@ Way find_any_way(const TimelineHistory& line, const RecoveryRequest& request, co
   std::rethrow_exception(newest);  // no other is nearer
 }
 
+/// On demand a partial is handed out whole, as long as no WAL of the timeline that left it has come by the
+/// stream: who asks does not say along which one it recovers.
+void require_forks_by_get_wal(const RecoveryPlan& plan, const RecoveryFacts& facts) {
+  if (plan.request.wal_mode != WalMode::get_wal || catalog::is_borne_out(facts.wal, plan.timeline)) return;
+  for (const auto& file : plan.replayed) {
+    if (!file.partial || !file.fork) continue;
+    throw Refused(fmt::format(
+        "timeline {} leaves timeline {} at {}, within a segment that is still being received, and "
+        "none of its own WAL has come by the stream: --get-wal would hand out what timeline {} "
+        "wrote after that. Recover without --get-wal",
+        plan.timeline.to_string(), file.segment.timeline.to_string(), file.fork->to_string(),
+        file.segment.timeline.to_string()));
+  }
+}
+
 RecoveryPlan plan_on(const Way& way, const TimelineHistory& line, const RecoveryRequest& request,
                      const RecoveryFacts& facts) {
   const auto& wal = way.wal;
@@ -368,6 +383,7 @@ RecoveryPlan plan_on(const Way& way, const TimelineHistory& line, const Recovery
   std::ranges::sort(plan.histories);
   std::ranges::copy_if(wal.files, std::back_inserter(plan.replayed),
                        [&way](const PlannedWal& file) { return file.segment.number <= way.last; });
+  require_forks_by_get_wal(plan, facts);
   if (request.wal_mode == WalMode::lay_down) {
     plan.wal = plan.replayed;
     plan.wal_bytes = plan.wal.size() * std::uint64_t{facts.wal_segment_size.bytes()};

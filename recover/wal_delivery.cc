@@ -11,6 +11,7 @@
 #include "catalog/io/error.h"
 #include "catalog/received_records.h"
 #include "catalog/stored_wal.h"
+#include "catalog/wal_continuity.h"
 #include "catalog/wal_tail.h"
 
 namespace pgkeep::recover {
@@ -50,13 +51,15 @@ class BlankingSink final : public io::ByteSink {
 
 /// Up to where the partial may be read without doubt. On a timeline whose successor left it inside this
 /// segment, and of which we do not have this segment, PostgreSQL may ask for the older file in place of the
-/// newer one: then it must not see what the older timeline wrote behind the fork.
+/// newer one: then it must not see what the older timeline wrote behind the fork. A history that was only
+/// pushed, by a copy of the server that was promoted, say, takes nothing away from what the server sent.
 Lsn trusted_end(const catalog::WalInventory& known, const WalSegment& segment,
                 postgres::WalSegmentSize size) {
   auto end = segment.end(size);
   for (const auto& [timeline, history] : known.histories) {
     const auto fork = history.end_of(segment.timeline);
     if (!fork || *fork <= segment.begin(size) || *fork >= end) continue;
+    if (!catalog::is_borne_out(known, timeline)) continue;
     const WalSegment successor{timeline, segment.number};
     const bool have_it = std::ranges::binary_search(known.segments, successor) ||
                          std::ranges::binary_search(known.partials, successor);

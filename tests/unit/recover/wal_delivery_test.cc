@@ -148,9 +148,16 @@ TEST_F(WalDeliveryTest, DeliversTheOldTimelinesEndWhenTheNewOneHasTheSegment) {
   EXPECT_EQ(asked({kOne, 6}), test::sample_wal({kOne, 6}));
 }
 
+TEST_F(WalDeliveryTest, LosesNothingToAHistoryThatNoWalOfTheServerStandsOn) {
+  received({kOne, 6}, kBytes - 100);
+  archive_.store_history(kTwo, kHistoryTwo);  // pushed by a copy that was promoted
+  EXPECT_EQ(asked({kOne, 6}), first_bytes({kOne, 6}, kBytes - 100));
+}
+
 TEST_F(WalDeliveryTest, CutsTheOldTimelineAtTheForkWhenTheNewOneLacksTheSegment) {
   archive_.store_history(kTwo, kHistoryTwo);
   received({kOne, 6}, kBytes);
+  received({kTwo, 7}, 1000);
   EXPECT_EQ(asked({kOne, 6}), first_bytes({kOne, 6}, kBytes / 2));
 }
 
