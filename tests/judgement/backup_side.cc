@@ -18,6 +18,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/lock.h"
+#include "catalog/pushed_wal.h"
 #include "catalog/set_aside_line.h"
 #include "recover/wal_delivery.h"
 #include "streaming/wal_receiver.h"
@@ -41,6 +42,20 @@ class ByteVectorSink final : public io::ByteSink {
 
  private:
   io::ByteVector* bytes_;
+};
+
+class ByteViewSource final : public io::ByteSource {
+ public:
+  explicit ByteViewSource(io::ByteView bytes) : left_(bytes) {}
+  std::size_t read(io::ByteSpan into) override {
+    const auto piece = left_.first(std::min(into.size(), left_.size()));
+    std::ranges::copy(piece, into.begin());
+    left_ = left_.subspan(piece.size());
+    return piece.size();
+  }
+
+ private:
+  io::ByteView left_;
 };
 
 /// Ends a receiver that finds no server to stay with.
@@ -123,6 +138,16 @@ Followed BackupSide::follow(ModelServer& server, const Sending& sending) {
   std::tie(followed.flushed, followed.sent_wal) = walsender_.end();
   followed.takes_its_wal = observer.takes_wal_of_timeline();
   return followed;
+}
+
+std::string BackupSide::push(const std::string& name, io::ByteView content) {
+  ByteViewSource source(content);
+  auto own = archive(layout_);
+  try {
+    return std::string(to_string(catalog::PushedWal(own).take(name, source, {}).outcome));
+  } catch (const Error& refusal) {
+    return fmt::format("refused: {}", refusal.what());
+  }
 }
 
 std::optional<std::string> BackupSide::keep(const BaseBackup& backup) {

@@ -54,6 +54,8 @@ class BackupSide {
   explicit BackupSide(streaming::WalWorkers& workers) : workers_(&workers) {}
 
   Followed follow(ModelServer& server, const Sending& sending);
+  /// What put-wal says.
+  std::string push(const std::string& name, io::ByteView content);
   /// Keeps a backup whose WAL is held. Returns why not.
   std::optional<std::string> keep(const BaseBackup& backup);
   /// `new-line`: returns the number of the line that is set aside.

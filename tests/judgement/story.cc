@@ -2,6 +2,7 @@
 #include "tests/judgement/story.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace pgkeep::test {
@@ -44,6 +45,8 @@ void Story::happen() {
       {other_ ? 3 : 0, &Story::other_takes_over},
       {acknowledged_.empty() ? 0 : 3, &Story::go_back_in_time},
       {1, &Story::lose_wal},
+      {2, &Story::push_ahead},
+      {3, &Story::push_from_a_clone},
       {1, &Story::check_latest},
       {1, &Story::check_a_backup},
   };
@@ -117,6 +120,20 @@ void Story::replace_current(ModelServer server, bool keep_old) {
   other_.reset();
   std::swap(current_, server);
   if (keep_old) other_.emplace(std::move(server));
+}
+
+void Story::push(const ModelServer& from, const postgres::WalSegment& segment) {
+  const auto name = segment.name(sample_segment_size());
+  const auto answer = pgkeep_.push(name, from.segment_file(segment.number));
+  tell("{} pushes {}: {}", from.name(), name, answer);
+  count("pushed: " + answer.substr(0, answer.find(':')));
+}
+
+void Story::push_history(const ModelServer& from, TimelineId timeline) {
+  if (const auto content = from.history_file(timeline)) {
+    const auto answer = pgkeep_.push(timeline.history_file(), io::as_bytes(*content));
+    tell("{} pushes {}: {}", from.name(), timeline.history_file(), answer);
+  }
 }
 
 // ------------------------------------------------------------------------------------------- what happens
@@ -311,17 +328,51 @@ void Story::go_back_in_time() {
 }
 
 void Story::lose_wal() {
+  const bool pushes = chance_.coin();
   current_.slot.reset();
   work(current_, chance_.number(0, 3));
   for (int i = chance_.number(1, 3); i > 0; --i) {
     work(current_, 1);
     current_.work({Work::Kind::wal_switch});
   }
+  const auto segments = current_.complete_segments();
   current_.begin_of_kept = Lsn(current_.end().value() / kSampleSegmentBytes * kSampleSegmentBytes);
+  for (const auto& segment : std::span(segments).last(std::min<std::size_t>(segments.size(), 4)))
+    if (pushes) push(current_, segment);
   if (chance_.coin()) work(current_, 2);
   tell("{} has lost the slot and removed its WAL before {}", current_.name(),
        current_.begin_of_kept.to_string());
   follow_current();
+}
+
+void Story::push_ahead() {
+  work(current_, chance_.number(1, 4));
+  end_segment(current_);
+  work(current_, chance_.number(0, 2));
+  push_history(current_, current_.timeline());
+  const auto segments = current_.complete_segments();
+  const auto pushed = std::min<std::size_t>(segments.size(), static_cast<std::size_t>(chance_.number(1, 3)));
+  for (const auto& segment : std::span(segments).last(pushed))
+    if (chance_.number(1, 4) > 1) push(current_, segment);
+  if (chance_.number(1, 3) > 1) follow_current();
+}
+
+/// What comes from there has the names of the server's own WAL, and is another history.
+void Story::push_from_a_clone() {
+  const auto& origin = snapshots_.empty() || chance_.coin() ? current_ : snapshots_.back();
+  auto clone = standby_of(origin);
+  const auto begun = clone.end();
+  tell("{} is a copy of {} at {}, and has its archive_command", clone.name(), origin.name(),
+       begun.to_string());
+  if (chance_.number(1, 3) == 1) clone.promote(TimelineId(clone.timeline().value() + 1));
+  work(clone, chance_.number(1, 6));
+  for (int i = chance_.number(1, 2); i > 0; --i) end_segment(clone);
+  push_history(clone, clone.timeline());
+  for (const auto& segment : clone.complete_segments()) {
+    if (segment.end(sample_segment_size()) > begun && chance_.number(1, 4) > 1) push(clone, segment);
+  }
+  if (chance_.coin()) check_latest();
+  if (chance_.coin()) follow_current();
 }
 
 }  // namespace pgkeep::test

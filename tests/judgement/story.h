@@ -58,6 +58,8 @@ class Story {
   void other_takes_over();
   void go_back_in_time();
   void lose_wal();
+  void push_ahead();
+  void push_from_a_clone();
   void check_latest();
   void check_a_backup();
   void settle_in_the_end();
@@ -74,6 +76,8 @@ class Story {
   std::string next_name();
   ModelServer standby_of(const ModelServer& primary);
   void replace_current(ModelServer server, bool keep_old);
+  void push(const ModelServer& from, const postgres::WalSegment& segment);
+  void push_history(const ModelServer& from, postgres::TimelineId timeline);
 
   // What is asked of pgkeep.
   Sending some_sending(bool to_the_end);
