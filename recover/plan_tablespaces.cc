@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/shown_text.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -105,9 +106,9 @@ std::vector<PlannedTablespace> plan_tablespaces(const RecoveryRequest& request,
       place.named = true;
     } else if (breaks_lines(tablespace.location)) {
       throw Refused(fmt::format(
-          "tablespace {} ({}) was at {:?}: pgkeep writes to no path with a line break; put it elsewhere with "
+          "tablespace {} ({}) was at {}: pgkeep writes to no path with a line break; put it elsewhere with "
           "--tablespace {}:DIRECTORY",
-          tablespace.name, tablespace.oid, tablespace.location, tablespace.oid));
+          tablespace.name, tablespace.oid, io::in_quotes(tablespace.location), tablespace.oid));
     }
     if (!is_in_place(tablespace)) {
       require_usable(place.location, fmt::format("--tablespace {}", tablespace.oid));

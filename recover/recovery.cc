@@ -15,6 +15,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/hashing.h"
+#include "catalog/io/shown_text.h"
 #include "catalog/postgres/control_file.h"
 #include "catalog/postgres/tablespace_map.h"
 #include "catalog/wal_archive.h"
@@ -234,9 +235,9 @@ void Recovery::prepare_tablespace_map() {
     // Records of before paths were kept as bytes have a damaged one.
     if (planned->original != entry.path && planned->location == normal_path(planned->original)) {
       throw Refused(fmt::format(
-          "tablespace {}: it was at {:?}, and the backup's record says {:?}; say where it is to go with "
+          "tablespace {}: it was at {}, and the backup's record says {}; say where it is to go with "
           "--tablespace {}:DIRECTORY",
-          entry.oid, entry.path, planned->original, entry.oid));
+          entry.oid, io::in_quotes(entry.path), io::in_quotes(planned->original), entry.oid));
     }
     entry.path = planned->location;
     relocated = true;

@@ -9,6 +9,7 @@
 #include "catalog/backup_checkpoint.h"
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
+#include "catalog/io/shown_text.h"
 #include "catalog/manifest_meaning.h"
 #include "catalog/postgres/backup_label.h"
 #include "catalog/postgres/control_file.h"
@@ -345,9 +346,10 @@ void BackupRun::describe_tablespaces(const BackupSink& sink, const ServerFacts& 
     // empty.
     if (mapped != map.end() && mapped->path != location) {
       throw Refused(fmt::format(
-          "tablespace {} ({}) lies at {:?}, but PostgreSQL {} looked for it at {:?} and sent nothing of it; "
+          "tablespace {} ({}) lies at {}, but PostgreSQL {} looked for it at {} and sent nothing of it; "
           "nothing of this backup is kept. Move what is in it to a tablespace whose path has no line break",
-          facts.tablespace_name(oid), oid, mapped->path, record.major_version, location));
+          facts.tablespace_name(oid), oid, io::in_quotes(mapped->path), record.major_version,
+          io::in_quotes(location)));
     }
     record.tablespaces.push_back({oid, facts.tablespace_name(oid), location});
   }

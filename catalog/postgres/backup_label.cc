@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/shown_text.h"
 #include "catalog/postgres/number.h"
 #include "catalog/postgres/wal_segment.h"
 
@@ -44,13 +45,13 @@ class Items {
 
   Lsn get_lsn(std::string_view key) const {
     const auto lsn = Lsn::parse(get(key));
-    if (!lsn) refuse(key, fmt::format("{:?} is not an LSN", get(key)));
+    if (!lsn) refuse(key, fmt::format("{} is not an LSN", io::in_quotes(get(key))));
     return *lsn;
   }
 
   TimelineId get_timeline(std::string_view key) const {
     const auto timeline = TimelineId::parse_decimal(get(key));
-    if (!timeline) refuse(key, fmt::format("{:?} is not a timeline", get(key)));
+    if (!timeline) refuse(key, fmt::format("{} is not a timeline", io::in_quotes(get(key))));
     return *timeline;
   }
 
@@ -88,11 +89,12 @@ Lsn parse_start(std::string_view value, TimelineId timeline) {
   const auto file = value.find(kFile);
   if (file == std::string_view::npos || !value.ends_with(')')) refuse(kStart, "names no WAL file");
   const auto lsn = Lsn::parse(value.substr(0, file));
-  if (!lsn) refuse(kStart, fmt::format("{:?} is not an LSN", value.substr(0, file)));
+  if (!lsn) refuse(kStart, fmt::format("{} is not an LSN", io::in_quotes(value.substr(0, file))));
 
   auto name = value.substr(file + kFile.size());
   name.remove_suffix(1);
-  if (wal_file_kind(name) != WalFileKind::segment) refuse(kStart, fmt::format("{:?} is no WAL file", name));
+  if (wal_file_kind(name) != WalFileKind::segment)
+    refuse(kStart, fmt::format("{} is no WAL file", io::in_quotes(name)));
   // Without the segment size only timeline and log can be compared.
   if (!name.starts_with(fmt::format("{}{:08X}", timeline.to_hex(), lsn->value() >> 32))) {
     refuse(kStart,
@@ -111,7 +113,7 @@ BackupLabel BackupLabel::parse(std::string_view content) {
   label.checkpoint = items.get_lsn(kCheckpoint);
   if (label.checkpoint < label.start.lsn) refuse(kCheckpoint, "lies before the start of replay");
   if (items.get(kMethod) != "streamed")
-    refuse(kMethod, fmt::format("{:?} is not \"streamed\"", items.get(kMethod)));
+    refuse(kMethod, fmt::format("{} is not \"streamed\"", io::in_quotes(items.get(kMethod))));
   label.from_standby = items.get(kFrom) == "standby";  // else "primary", or "master" up to 13
   label.label = items.get(kLabel);
   if (items.find(kIncrementalLsn) || items.find(kIncrementalTimeline)) {

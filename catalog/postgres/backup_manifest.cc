@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
+#include "catalog/io/shown_text.h"
 #include "catalog/postgres/manifest_text.h"
 
 namespace pgkeep::postgres {
@@ -61,9 +62,9 @@ class SeenItems {
   /// The index of the name; throws through `text` when it is unknown or came before.
   std::size_t add(std::string_view name, const ManifestText& text) {
     const auto found = std::ranges::find(names_, name);
-    if (found == names_.end()) text.refuse(fmt::format("unknown item {:?}", name));
+    if (found == names_.end()) text.refuse(fmt::format("unknown item {}", io::in_quotes(name)));
     const auto index = static_cast<std::size_t>(found - names_.begin());
-    if (has(index)) text.refuse(fmt::format("item {:?} a second time", name));
+    if (has(index)) text.refuse(fmt::format("item {} a second time", io::in_quotes(name)));
     bits_ |= 1u << index;
     return index;
   }
@@ -151,7 +152,7 @@ bool ManifestHandler::string(std::string& value) {
     string_in_file(value);
   } else if (place_ == Place::range && item_ != kTimeline) {
     const auto lsn = Lsn::parse(value);
-    if (!lsn) text_->refuse(fmt::format("{:?} is not an LSN", value));
+    if (!lsn) text_->refuse(fmt::format("{} is not an LSN", io::in_quotes(value)));
     (item_ == kStart ? range_.start : range_.end) = *lsn;
   } else {
     refuse_value();
@@ -258,7 +259,7 @@ void ManifestHandler::end_file() {
     text_->refuse("a file must have one of \"Path\" and \"Encoded-Path\"");
   }
   if (!stays_inside(file_.path))
-    text_->refuse(fmt::format("{:?} leads out of the data directory", file_.path));
+    text_->refuse(fmt::format("{} leads out of the data directory", io::in_quotes(file_.path)));
   file_items_.require(kSize, *text_);
   if (file_items_.has(kAlgorithm) != file_items_.has(kChecksum)) {
     text_->refuse("a checksum without its algorithm, or an algorithm without its checksum");
@@ -267,10 +268,11 @@ void ManifestHandler::end_file() {
     const auto algorithm =
         std::ranges::find(kChecksumAlgorithms, file_.checksum_algorithm, &ChecksumAlgorithm::name);
     if (algorithm == kChecksumAlgorithms.end()) {
-      text_->refuse(fmt::format("unknown checksum algorithm {:?}", file_.checksum_algorithm));
+      text_->refuse(fmt::format("unknown checksum algorithm {}", io::in_quotes(file_.checksum_algorithm)));
     }
     if (file_.checksum.size() != 2 * algorithm->digest_bytes || !is_hex(file_.checksum)) {
-      text_->refuse(fmt::format("{:?} is not a checksum by {}", file_.checksum, algorithm->name));
+      text_->refuse(
+          fmt::format("{} is not a checksum by {}", io::in_quotes(file_.checksum), algorithm->name));
     }
   }
   ++summary_.file_count;

@@ -2,33 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "catalog/io/shown_text.h"
 #include "catalog/postgres/backup_manifest.h"
 
 namespace pgkeep::postgres {
 
 namespace {
 
-/// Bytes of the UTF-8 character that `text` begins with, 0 when it begins with none. As strict as
-/// PostgreSQL's pg_utf8_islegal: no overlong forms, no surrogates, nothing past U+10FFFF.
-std::size_t utf8_length(std::string_view text) {
-  const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const auto first = at(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((at(i) & 0xC0u) != 0x80u) return 0;
-  }
-  const auto second = at(1);
-  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
-  const bool surrogate = first == 0xED && second > 0x9F;
-  const bool too_large = first == 0xF4 && second > 0x8F;
-  return overlong || surrogate || too_large ? 0 : length;
-}
-
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
-    const auto length = utf8_length(text);
+    const auto length = io::utf8_length(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }

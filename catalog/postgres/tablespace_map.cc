@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/shown_text.h"
 #include "catalog/postgres/number.h"
 
 namespace pgkeep::postgres {
@@ -29,16 +30,17 @@ bool ends_line(char c) {
 
 [[noreturn]] void refuse_for_13(const TablespaceMapEntry& entry) {
   throw Error(
-      fmt::format("tablespace {}: PostgreSQL 13 cannot read the path {:?} from a tablespace_map; choose one "
+      fmt::format("tablespace {}: PostgreSQL 13 cannot read the path {} from a tablespace_map; choose one "
                   "without backslashes",
-                  entry.oid, entry.path));
+                  entry.oid, io::in_quotes(entry.path)));
 }
 
 TablespaceMapEntry parse_line(std::string_view line, std::size_t number) {
   const auto blank = line.find(' ');
   if (blank == std::string_view::npos) refuse(number, "no blank between OID and path");
   const auto oid = parse_number<std::uint32_t>(line.substr(0, blank));
-  if (!oid || *oid == 0) refuse(number, fmt::format("{:?} is not an OID", line.substr(0, blank)));
+  if (!oid || *oid == 0)
+    refuse(number, fmt::format("{} is not an OID", io::in_quotes(line.substr(0, blank))));
   const auto path = line.substr(blank + 1);
   if (path.empty() || path.front() != '/') refuse(number, "the path is not absolute");
   if (path.find('\0') != std::string_view::npos) refuse(number, "a zero byte in the path");

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/shown_text.h"
 #include "catalog/postgres/number.h"
 
 namespace pgkeep::postgres {
@@ -69,10 +70,10 @@ TimelineHistory TimelineHistory::parse(TimelineId timeline, std::string_view con
     const auto parent_text = take_word(line);
     if (parent_text.empty() || parent_text.front() == '#') continue;
     const auto parent = TimelineId::parse_decimal(parent_text);
-    if (!parent) refuse(timeline, number, fmt::format("{:?} is not a timeline", parent_text));
+    if (!parent) refuse(timeline, number, fmt::format("{} is not a timeline", io::in_quotes(parent_text)));
     const auto end_text = take_word(line);
     const auto end = Lsn::parse(end_text);
-    if (!end) refuse(timeline, number, fmt::format("{:?} is not an LSN", end_text));
+    if (!end) refuse(timeline, number, fmt::format("{} is not an LSN", io::in_quotes(end_text)));
     // A file cut inside the LSN would otherwise name an earlier one.
     if (line.empty() && newline == std::string_view::npos) refuse(timeline, number, "the line is cut short");
 
