@@ -55,6 +55,7 @@ int file_error(sqlite3* handle, int code) {
     case SQLITE_READONLY:
     case SQLITE_PERM:
       throw StorageError(file_error(handle, code), path, fmt::format("{} ({})", what, reason));
+    case SQLITE_ERROR:  // our own SQL is right: it does not fit the file, or the file's format is not known
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       throw Corruption(fmt::format("{}: cannot {}: {}", path.native(), what, reason));

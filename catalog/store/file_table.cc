@@ -91,8 +91,20 @@ auto naming(const std::filesystem::path& path, Read&& read) {
   }
 }
 
+/// A file that says that it has a write-ahead log makes SQLite look for one, and make one, beside it: reading
+/// would write, and as root leave files that the owner cannot remove.
+void require_no_log(const std::filesystem::path& path) {
+  constexpr std::uint64_t kReadVersionAt = 19;  // SQLite's database header: 1 is a rollback journal
+  const auto file = io::File::open_to_read(path);
+  io::ByteVector version(1);
+  if (file.read_at(version, kReadVersionAt) == 1 && version[0] != std::byte{1})
+    throw Corruption(
+        fmt::format("{}: it is no file table: it says that it has a write-ahead log", path.native()));
+}
+
 /// SQLite's database with the limits that a file from anywhere needs.
 io::Database open_distrusted(const std::filesystem::path& path) {
+  require_no_log(path);
   io::Database database(path, io::Database::Mode::read_only);
   database.distrust();
   return database;
@@ -260,6 +272,7 @@ void FileTable::for_each(const std::function<void(FileEntry&&)>& visit) {
 }
 
 std::optional<FileEntry> FileTable::find(std::string_view path) {
+  find_.reset();  // an entry that was damaged has left it in the middle
   find_.bind_blob(1, io::as_bytes(path));
   std::optional<FileEntry> entry;
   if (find_.step()) entry = read(find_);

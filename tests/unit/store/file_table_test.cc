@@ -190,6 +190,33 @@ TEST_F(CraftedFileTableTest, PagesThatComeTwiceEndIt) {
   EXPECT_THAT(refusal(), testing::HasSubstr("packs come twice"));
 }
 
+TEST_F(CraftedFileTableTest, OneDamagedEntrySaysNothingOfTheNext) {
+  change("UPDATE files SET mode = 65535 WHERE path = x'61'");
+  FileTable table(path_, kDataBytes);
+  EXPECT_THROW(table.find("a"), Corruption);
+  EXPECT_TRUE(table.find("b"));
+  EXPECT_FALSE(table.find("c"));
+}
+
+TEST_F(CraftedFileTableTest, AFormatThatSqliteDoesNotKnowIsDamage) {
+  constexpr std::uint64_t kSchemaFormatAt = 47;
+  auto file = io::File::open_to_change(path_);
+  file.write_at(io::ByteVector{std::byte{9}}, kSchemaFormatAt);
+  file.close();
+  EXPECT_THAT(refusal(), testing::HasSubstr("unsupported file format"));
+}
+
+/// SQLite would make a write-ahead log beside it.
+TEST_F(CraftedFileTableTest, ReadingMakesNoFile) {
+  constexpr std::uint64_t kVersionsAt = 18;
+  auto file = io::File::open_to_change(path_);
+  file.write_at(io::ByteVector{std::byte{2}, std::byte{2}}, kVersionsAt);
+  file.close();
+  EXPECT_THAT(refusal(), testing::HasSubstr(path_.native()));
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+    EXPECT_EQ(entry.path(), path_);
+}
+
 TEST_F(CraftedFileTableTest, AnyFlippedByteEndsInAnAnswer) {
   const auto sound = io::read_whole_file(path_, 1 << 20);
   auto file = io::File::open_to_change(path_);
