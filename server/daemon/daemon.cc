@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 
 #include "catalog/io/error.h"
-#include "server/daemon/report_json.h"
+#include "server/daemon/control_answer.h"
 #include "server/stop_signals.h"
 #include "server/version.h"
 
@@ -77,8 +77,11 @@ Exit Daemon::run(const std::stop_token& stop) {
   const auto begun = apply(config);
   log_->info("pgkeep {} serves {} with {}: {}", kVersion, repository_.root().native(), config.file.native(),
              counted(begun.added.size(), "server"));
+  const ControlQuestions questions{.report = [this] { return report(); },
+                                   .reload = [this] { return reload(); }};
   control_.emplace(
-      repository_, [this](const std::string& request) { return answer(request); }, log_);
+      repository_, [questions](const std::string& request) { return answer_control(request, questions); },
+      log_);
   notifier_.ready();
   while (!stop.stop_requested()) {
     tick();
@@ -193,25 +196,6 @@ void Daemon::reload_by_signal() {
   } catch (const std::exception&) {
     // It is in the log, and in the daemon's report.
   }
-}
-
-/// On the control server's thread.
-std::string Daemon::answer(const std::string& request) {
-  nlohmann::json answer;
-  try {
-    const auto json = nlohmann::json::parse(request, nullptr, false);
-    const auto what = json.is_object() ? json.value("do", "") : "";
-    if (what == "report") {
-      answer["report"] = to_json(report());
-    } else if (what == "reload") {
-      answer["reload"] = to_json(reload());
-    } else {
-      answer["error"] = "the request cannot be understood; is this pgkeep of another version?";
-    }
-  } catch (const std::exception& failure) {
-    answer = {{"error", failure.what()}, {"usage", dynamic_cast<const UsageError*>(&failure) != nullptr}};
-  }
-  return answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 DaemonReport Daemon::report() const {

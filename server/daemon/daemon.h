@@ -43,7 +43,6 @@ class Daemon {
   ReloadReport reload();
   void reload_by_signal();
   Config read_changed_config() const;
-  std::string answer(const std::string& request);
   DaemonReport report() const;
   std::vector<StateWriter::Stream> stream_states() const;
 

@@ -1,10 +1,11 @@
-#include <cstdlib>
 #include <filesystem>
 #include <poll.h>
 #include <variant>
 
 #include "catalog/io/error.h"
 #include "streaming/wal_stream.h"
+#include "tests/fuzz/input.h"
+#include "tests/fuzz/memory_folder.h"
 #include "tests/support/sample_wal.h"
 
 // A server that sends WAL, other messages and nonsense in any order, cut anywhere, and a stream that stores
@@ -17,17 +18,14 @@
 namespace {
 
 using namespace pgkeep;
+using fuzz::fail;
+using fuzz::Input;
 using postgres::Lsn;
 
 constexpr postgres::TimelineId kTimeline(1);
 constexpr std::uint64_t kSegmentBytes = test::kSampleSegmentBytes;
 constexpr Lsn kStart(5 * kSegmentBytes);
 constexpr std::uint64_t kSegments = 4;
-
-[[noreturn]] void fail(const char* what) {
-  std::fputs(what, stderr);
-  std::abort();
-}
 
 /// Sound WAL from kStart on, as a server would send it.
 const io::ByteVector& sound_wal() {
@@ -41,28 +39,6 @@ const io::ByteVector& sound_wal() {
   }();
   return wal;
 }
-
-/// The bytes of the input, in turn; zeroes after them.
-class Input {
- public:
-  explicit Input(io::ByteView bytes) : left_(bytes) {}
-  bool empty() const { return left_.empty(); }
-  std::uint8_t byte() {
-    if (left_.empty()) return 0;
-    const auto value = static_cast<std::uint8_t>(left_[0]);
-    left_ = left_.subspan(1);
-    return value;
-  }
-  std::uint16_t word() { return static_cast<std::uint16_t>(byte() | byte() << 8); }
-  io::ByteView bytes(std::size_t at_most) {
-    const auto taken = left_.first(std::min(at_most, left_.size()));
-    left_ = left_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  io::ByteView left_;
-};
 
 /// The server, and what it remembers of what it sent and was told.
 class Script final : public streaming::WalWire {
@@ -147,21 +123,6 @@ class Script final : public streaming::WalWire {
   Lsn flushed_;
 };
 
-/// A folder in memory where there is one, so that syncs cost nothing.
-std::filesystem::path folder() {
-  static const auto path = [] {
-    const std::filesystem::path memory = "/dev/shm";
-    auto name = ((std::filesystem::exists(memory) ? memory : std::filesystem::temp_directory_path()) /
-                 "pgkeep-fuzz-XXXXXX")
-                    .string();
-    if (::mkdtemp(name.data()) == nullptr) fail("no folder");
-    static const std::string made = name;
-    std::atexit([] { std::filesystem::remove_all(made); });
-    return std::filesystem::path(name);
-  }();
-  return path;
-}
-
 class Check {
  public:
   Check(const catalog::WalArchive& archive, const Script& script, std::size_t before)
@@ -228,13 +189,13 @@ class Check {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static streaming::WalWorkers workers(1, 1);
-  const store::ServerLayout layout(folder() / "main");
+  const store::ServerLayout layout(fuzz::memory_folder() / "main");
   std::filesystem::remove_all(layout.wal());
   layout.make();
   const auto segment_size = test::sample_segment_size();
   catalog::WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, segment_size, 8192}, 1);
 
-  Input input({reinterpret_cast<const std::byte*>(data), size});
+  Input input(data, size);
   const auto flags = input.byte();
   std::size_t before = 0;
   if ((flags & 1) != 0) {
