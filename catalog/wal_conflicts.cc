@@ -168,6 +168,12 @@ void WalConflicts::require_replaceable(const WalConflict& conflict, const Staged
         "branch of the cluster, which is to be kept under a server name of its own. Nothing was changed",
         timeline->to_string()));
   }
+  if (!segment_of_wal_file(conflict.name, size)) {
+    throw Refused(fmt::format(
+        "{}: no file of this server can have that name, so it was not pushed; nothing was changed. "
+        "See who put it into {}; `pgkeep wal-conflicts` with `--keep stored` takes it away",
+        conflict.name, archive_->layout().wal_conflicts().native()));
+  }
   const auto segment = postgres::WalSegment::parse(conflict.name, size);
   if (!segment) return;
   io::FileSource source(pushed.file());

@@ -64,8 +64,9 @@ class WalConflicts {
   /// The stored file is right: the copy goes, and the same bytes are accepted from now on.
   void keep_stored(const WalConflict& conflict);
   /// The pushed file is right: it takes the place of the stored one, which is kept aside in its stead. The
-  /// new segment's header when it is a segment. Throws Refused when the WAL being received contradicts it, or
-  /// when it is the history of a timeline of which WAL is here; nothing was changed then.
+  /// new segment's header when it is a segment. Throws Refused when the WAL being received contradicts it,
+  /// when it is the history of a timeline of which WAL is here, and when its name is that of no file of this
+  /// server; nothing was changed then.
   std::optional<SegmentFileHeader> keep_pushed(const WalConflict& conflict);
 
   /// Puts another history in the place of the stored one, which is kept aside if there is room; durable

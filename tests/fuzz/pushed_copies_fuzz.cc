@@ -1,6 +1,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,16 +69,29 @@ const io::ByteVector& segment_file(std::uint8_t salt) {
   return content;
 }
 
+constexpr std::array<std::string_view, 12> kNames{"000000010000000000000005",
+                                                  "000000010000000000000005.partial",
+                                                  "00000002.history",
+                                                  "000000010000000000000005.00000028.backup",
+                                                  "000000010000000000000007",
+                                                  "FFFFFFFF.history",
+                                                  "00000000.history",          // no timeline
+                                                  "0000000100000000FFFFFFFF",  // not with segments of 1 MiB
+                                                  "0000000100000000FFFFFFFF.partial",
+                                                  "000000010000000000000005.partial.zst",
+                                                  "..",
+                                                  ""};
+
+/// Whether docs/repository-format.md has files of that name in these folders.
+bool is_ours(const std::string& file_name) {
+  static const std::regex kOurs(
+      "([0-9A-F]{24}(\\.partial|\\.[0-9A-F]{8}\\.backup)?|[0-9A-F]{8}\\.history)"
+      "\\.[0-9a-f]{16}\\.(zst|settled)");
+  return std::regex_match(file_name, kOurs);
+}
+
 /// The name of a file in one of the folders: one that is ours, nearly ours, or any.
 std::string file_name(fuzz::Input& input) {
-  constexpr std::array<std::string_view, 8> kNames{"000000010000000000000005",
-                                                   "000000010000000000000005.partial",
-                                                   "00000002.history",
-                                                   "000000010000000000000005.00000028.backup",
-                                                   "000000010000000000000007",
-                                                   "FFFFFFFF.history",
-                                                   "..",
-                                                   ""};
   constexpr std::array<std::string_view, 6> kEnds{".zst", ".settled", ".zst.tmp", ".ZST", "", ".zst.zst"};
   const auto kind = input.byte();
   std::string name;
@@ -86,8 +100,9 @@ std::string file_name(fuzz::Input& input) {
   } else {
     name = kNames[input.byte() % kNames.size()];
     name += ".";
-    name += kind % 8 == 6 ? input.text(16)
-                          : std::string(16 - (kind % 8 == 5 ? 1 : 0), "0123456789abcdefF"[kind / 8 % 17]);
+    name += kind % 8 == 6
+                ? input.text(16)
+                : std::string(kind % 8 == 5 ? 15 + kind / 8 % 3 : 16, "0123456789abcdefF"[kind / 8 % 17]);
     name += kEnds[input.byte() % 8 % kEnds.size()];
   }
   std::ranges::replace(name, '/', '_');
@@ -192,6 +207,11 @@ class Archive {
       }
     });
   }
+  void check_understood(const fs::path& folder) const {
+    for (const auto& path : files(folder))
+      require(catalog::parse_pushed_copy(path).has_value() == is_ours(path.filename().native()),
+              "a name is understood that is not ours, or one of ours is not");
+  }
   static std::vector<fs::path> files(const fs::path& folder) {
     std::vector<fs::path> found;
     std::error_code error;
@@ -204,7 +224,12 @@ class Archive {
     if (all.empty()) return;
     const auto& from = all[input.byte() % all.size()];
     std::error_code in_the_way;
-    fs::rename(from, folder / file_name(input), in_the_way);
+    auto to = file_name(input);
+    const auto own = catalog::parse_pushed_copy(from);
+    // The same content under another of these names.
+    if (own && input.byte() % 2 == 0)
+      to = std::string(kNames[input.byte() % kNames.size()]) + "." + own->digits + ".zst";
+    fs::rename(from, folder / to, in_the_way);
   }
   static void damage_one(const fs::path& folder, fuzz::Input& input) {
     const auto all = files(folder);
@@ -216,10 +241,7 @@ class Archive {
     });
   }
   void keep_aside(fuzz::Input& input) {
-    constexpr std::array<std::string_view, 4> kNames{"000000010000000000000005", "00000002.history",
-                                                     "000000010000000000000005.partial",
-                                                     "000000010000000000000005.00000028.backup"};
-    const auto& name = kNames[input.byte() % kNames.size()];
+    const auto& name = kNames[input.byte() % (kNames.size() - 2)];  // but the last two, which are none
     attempt([&] {
       const auto bytes = input.bytes(input.byte());
       io::MemorySource source(bytes);
@@ -232,7 +254,10 @@ class Archive {
   }
   void decide(fuzz::Input& input) {
     attempt([&] {
-      const auto open = conflicts_.list();
+      auto all = catalog::list_pushed_copies(layout_.wal_conflicts());
+      if (all.empty()) return;
+      std::ranges::sort(all, {}, &catalog::PushedCopy::path);
+      const auto open = conflicts_.list(all[input.byte() % all.size()].id());
       if (open.empty()) return;
       const auto& conflict = open[input.byte() % open.size()];
       if (conflict.settled) {

@@ -105,6 +105,20 @@ TEST_F(WalConflictsTest, ReplacesNoHistoryThatWalFollows) {
   EXPECT_EQ(archive_.read_history(kTwo), "1\t0/590000\tother\n");
 }
 
+/// Of the pattern of WAL files, and still none: no timeline 0, no such segment with segments of 1 MiB.
+TEST_F(WalConflictsTest, PutsNothingInPlaceThatHasNoPlace) {
+  for (const auto* name :
+       {"00000000.history", "0000000100000000FFFFFFFF", "0000000100000000FFFFFFFF.partial"}) {
+    io::MemorySource source(io::as_bytes("anything"));
+    ASSERT_TRUE(conflicts_.keep_aside(name, StagedFile::receive(layout_, source, 100)));
+    const auto conflict = conflicts_.list(name).at(0);
+    EXPECT_THAT([&] { conflicts_.keep_pushed(conflict); },
+                ThrowsMessage<Refused>(HasSubstr("nothing was changed")));
+    conflicts_.keep_stored(conflict);
+    EXPECT_TRUE(conflicts_.is_settled(name, conflict.sha256));
+  }
+}
+
 TEST_F(WalConflictsTest, ReplacesABackupHistoryFile) {
   const auto other = std::string(kBackupText) + "LABEL: other\n";
   push_text(kBackupName, kBackupText);
