@@ -155,7 +155,10 @@ class Archive {
   }
 
   void check() {
-    for (const auto& folder : {layout_.wal_conflicts(), layout_.wal_pushed()}) check_names(folder);
+    for (const auto& folder : {layout_.wal_conflicts(), layout_.wal_pushed()}) {
+      check_names(folder);
+      check_understood(folder);
+    }
     attempt([&] {
       require(waiting_.list().size() <= copies(layout_.wal_pushed()), "more waits than lies there");
     });
