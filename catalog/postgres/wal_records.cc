@@ -123,6 +123,9 @@ WalRecordWalker::WalRecordWalker(const WalCarry& from, WalSegmentSize size, Hand
   taken_ = from.taken;
   crc_ = from.crc;
   std::ranges::copy(from.head, head_.begin());
+  // Where the head is all that was taken, it is what is checked, since it is what is understood later.
+  if (from.taken > kWalRecordHeaderBytes && from.taken == from.head.size())
+    crc_ = io::crc32c(io::ByteView(from.head).subspan(kWalRecordHeaderBytes));
 }
 
 std::optional<WalCarry> WalRecordWalker::carry() const {

@@ -361,6 +361,24 @@ TEST(WalRecordWalkerTest, GoesOnFromWhatAnotherWalkHasLeftWhereverTheSegmentEnds
   }
 }
 
+TEST(WalRecordWalkerTest, UnderstandsNothingOfACarryThatItDoesNotCheck) {
+  WalBuilder wal(kBegin);
+  wal.fill_to(Lsn(kBegin.value() + kMiB - 32));
+  wal.commit(kNoon);  // its last two bytes are in the next segment
+  const auto sound = carry_of(wal.segment(0));
+  ASSERT_TRUE(sound);
+  ASSERT_EQ(sound->head.size(), 32u);
+  for (std::size_t at = 0; at < sound->head.size(); ++at) {
+    auto carry = *sound;
+    carry.head[at] ^= std::byte{1};
+    int found = 0;
+    WalRecordWalker walker(carry, WalSegmentSize(kMiB), {.moment = [&](const WalMoment&) { ++found; }});
+    walker.feed(wal.segment(1));
+    EXPECT_NE(walker.defect(), std::nullopt) << at;
+    EXPECT_EQ(found, 0) << at;
+  }
+}
+
 TEST(WalRecordWalkerTest, RefusesASegmentThatDoesNotContinueTheOneBefore) {
   WalBuilder ours(kBegin);
   ours.fill_to(Lsn(kBegin.value() + kMiB - 48));
