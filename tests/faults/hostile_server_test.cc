@@ -269,6 +269,12 @@ TEST_P(HostileServer, CannotSayNonsenseOfItself) {
   refuses(is({system}), "IDENTIFY_SYSTEM");
 }
 
+TEST_P(HostileServer, CannotAnswerWithoutEnd) {
+  Behaviour bad;
+  bad.endless_rows = "IDENTIFY_SYSTEM";
+  refuses(bad, "the answer has more than");
+}
+
 TEST_P(HostileServer, CannotSayNonsenseOfTheSlot) {
   Behaviour bad;
   bad.slot = {"physical", "nowhere", "1"};

@@ -75,7 +75,8 @@ struct Behaviour {
   Cells history{"00000002.history", "1\t0/600000\tpromoted\n"};
   /// After CopyBoth.
   std::function<void(FakeSession&)> stream = [](FakeSession& session) { session.wait_for_hangup(); };
-  bool hangs_up = false;  // then
+  bool hangs_up = false;     // then
+  std::string endless_rows;  // the question that is answered with rows without end
 };
 
 /// Answers as a PostgreSQL 18 does.
@@ -95,6 +96,7 @@ class Peer {
     session.read_startup();
     session.welcome();
     for (auto query = session.read_query(); !query.empty(); query = session.read_query()) {
+      if (query == now.endless_rows) answer_without_end(session);
       if (!query.starts_with("START_REPLICATION")) {
         answer(session, now, query);
         continue;
@@ -104,6 +106,19 @@ class Peer {
       now.stream(session);
       if (now.hangs_up) return;
     }
+  }
+  /// Until the client hangs up, which ends the script.
+  [[noreturn]] static void answer_without_end(FakeSession& session) {
+    session.rows({"column"}, {});
+    const std::string value(8000, 'x');
+    std::string row(11, '\0');
+    row[0] = 'D';
+    auto* bytes = reinterpret_cast<std::byte*>(row.data());
+    io::store_be<std::uint32_t>(bytes + 1, static_cast<std::uint32_t>(row.size() - 1 + value.size()));
+    io::store_be<std::uint16_t>(bytes + 5, 1);
+    io::store_be<std::uint32_t>(bytes + 7, static_cast<std::uint32_t>(value.size()));
+    row += value;
+    for (;;) session.raw(row);
   }
   static void answer(FakeSession& session, const Behaviour& now, const std::string& query) {
     const auto row = [&](const Cells& cells) {
