@@ -143,12 +143,15 @@ class Story {
   void other_takes_over();
   void go_back_in_time();
   void lose_wal();
+  void push_own_wal();
+  void push_from_clone();
 
   // What it is made of.
   void commit_rows(Server& server, bool many);
   void work_again();
   void note_acknowledged();
   void replace_current(Server server, bool keep_old);
+  void push_closed_segments(const Server& server);
   PostgresCluster caught_up_standby();
   Server promoted(std::unique_ptr<PostgresCluster> cluster);
   fs::path stopped_copy();
@@ -209,6 +212,8 @@ void Story::happen() {
       {other_ ? 3 : 0, &Story::other_takes_over},
       {acknowledged_.size() > 1 ? 3 : 0, &Story::go_back_in_time},
       {1, &Story::lose_wal},
+      {2, &Story::push_own_wal},
+      {3, &Story::push_from_clone},
       {2, &Story::check_latest},
       {1, &Story::check_a_backup},
   };
@@ -462,6 +467,48 @@ void Story::lose_wal() {
   follow_current();
 }
 
+/// As its archive_command would. What is refused, a conflict say, is told with its reason.
+void Story::push_closed_segments(const Server& server) {
+  const auto open = server.cluster->value("SELECT pg_walfile_name(pg_current_wal_lsn())");
+  std::vector<fs::path> closed;
+  for (const auto& entry : fs::directory_iterator(server.cluster->data_directory() / "pg_wal")) {
+    const auto name = entry.path().filename().native();
+    // Of its own timeline: what is made ahead has later names than the one in hand.
+    if (name.size() == open.size() && name.substr(0, 8) == open.substr(0, 8) && name < open)
+      closed.push_back(entry.path());
+  }
+  std::ranges::sort(closed);
+  tell("{} pushes {} WAL segments", server.name(), closed.size());
+  for (const auto& file : closed)
+    command({"put-wal", "main", file.filename().native(), "--file", file.native(), "--no-checksum"});
+}
+
+void Story::push_own_wal() {
+  if (chance_.coin()) commit_rows(current_, false);
+  push_closed_segments(current_);
+  note_acknowledged();
+}
+
+/// A copy of the host that starts with the same archive_command, while the server is idle or goes on too.
+void Story::push_from_clone() {
+  const auto files = stopped_copy();
+  Server clone{std::make_unique<PostgresCluster>(PostgresCluster::adopt(major_, files)), nullptr};
+  clone.history = &known_.branch(*current_.history, current_.history->commits.size());
+  clone.cluster->start();
+  tell("a copy of {} starts, and is {}", current_.name(), clone.name());
+  const bool receives = chance_.coin();
+  if (!receives) receiver_.end(SIGTERM);
+  for (int i = chance_.number(1, 3); i > 0; --i) {
+    commit_rows(clone, true);
+    clone.cluster->execute("SELECT pg_switch_wal()");
+  }
+  push_closed_segments(clone);
+  clone.cluster->stop(Shutdown::immediate);
+  if (chance_.coin()) check_latest();
+  if (chance_.coin()) commit_rows(current_, true);
+  follow_current();
+}
+
 /// What pgkeep has reported as flushed to the server that it follows. A server that it refuses is told
 /// nothing.
 void Story::note_acknowledged() {
@@ -587,12 +634,12 @@ void Story::settle_in_the_end() {
   for (const auto& backup : host_.backup_ids()) recover(backup);
 }
 
-/// A few that meet twins, snapshots and lost WAL; or, for a longer night, as many as PGKEEP_HISTORIES says
-/// from PGKEEP_SEED on.
+/// A few that meet twins, snapshots, clones and lost WAL; or, for a longer night, as many as PGKEEP_HISTORIES
+/// says from PGKEEP_SEED on.
 std::vector<unsigned> seeds() {
   const char* number = std::getenv("PGKEEP_HISTORIES");
   const auto first = seed_of_environment();
-  if (number == nullptr && !first) return {14, 21, 45};
+  if (number == nullptr && !first) return {9, 20, 23};
   std::vector<unsigned> result(number == nullptr ? 1 : std::strtoul(number, nullptr, 10));
   std::iota(result.begin(), result.end(), first.value_or(1));
   return result;
