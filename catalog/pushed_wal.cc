@@ -180,7 +180,6 @@ void PushedWal::fill_gap(const WalSegment& segment, PushReceipt& receipt) {
   try {
     for (const auto& header : WalAdoption(*archive_).fill_gap_around(segment, record)) {
       if (header.segment == segment) receipt.outcome = PushOutcome::stored;
-      if (const auto event = event_in(header)) journal.append(*event);
       const auto trouble = note_in_index(archive_->layout(), [&](ServerCatalog& index) {
         index.add_segment(describe_segment(archive_->layout(), header));
       });

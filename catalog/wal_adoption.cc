@@ -16,16 +16,27 @@ using postgres::TimelineHistory;
 using postgres::WalCarry;
 using postgres::WalSegment;
 
-/// What the segment after a copy has to continue; nothing when that is not known.
-std::optional<WalCarry> carry_of(const PushedCopy& copy) {
+/// Nothing when it is damaged, or was settled meanwhile.
+std::optional<SegmentFileHeader> header_of(const PushedCopy& copy) {
   try {
-    return SegmentFileReader(copy.path).header().carry;
+    return SegmentFileReader(copy.path).header();
   } catch (const Corruption&) {
     return std::nullopt;
   } catch (const StorageError& error) {
     if (error.cause() != ENOENT) throw;
-    return std::nullopt;  // it was settled meanwhile
+    return std::nullopt;
   }
+}
+
+/// What the segment after a copy has to continue; nothing when that is not known.
+std::optional<WalCarry> carry_of(const PushedCopy& copy) {
+  const auto header = header_of(copy);
+  return header ? header->carry : std::nullopt;
+}
+
+std::optional<Event> event_of(const PushedCopy& copy) {
+  const auto header = header_of(copy);
+  return header ? event_in(*header) : std::nullopt;
 }
 
 std::vector<WalRange> ranges_of(const std::vector<WaitingSegment>& segments, postgres::WalSegmentSize size) {
@@ -50,6 +61,18 @@ std::optional<std::uint64_t> WalAdoption::oldest_held(const TimelineHistory& lin
     for (const auto& segment : *names)
       if (line.contains(segment.timeline)) oldest = std::min(oldest.value_or(segment.number), segment.number);
   return oldest;
+}
+
+/// Whether the stream has brought all of a segment, which may still wait for its archiver: that is no gap.
+bool WalAdoption::is_held(const WalSegment& segment) const {
+  if (archive_->has(segment)) return true;
+  const auto path = archive_->layout().partial(segment, archive_->identity().wal_segment_size);
+  try {
+    return archive_->came_whole(segment, io::File::open_to_read(path));
+  } catch (const StorageError& error) {
+    if (error.cause() != ENOENT) throw;
+    return archive_->has(segment);  // again: the partial may just have gone there
+  }
 }
 
 /// The copies that continue `before` and are not contradicted by what was received of the segment. Without
@@ -150,7 +173,7 @@ std::vector<SegmentFileHeader> WalAdoption::fill_gap_before(const WalSegment& ri
   if (!line || (!archive_->has(right) && archive_->partial_end(right) == right.begin(size))) return {};
   auto first = right.number;
   const auto before = [&] { return file_on(*line, first - 1, size); };
-  while (first > 0 && !archive_->has(before()) && waiting.contains(before())) --first;
+  while (first > 0 && waiting.contains(before()) && !is_held(before())) --first;
   if (first == right.number) return {};
   return adopt(prove(*line, first, right, waiting),
                "its records join those of the segments before and after it, as far as there are", record);
@@ -160,7 +183,7 @@ std::vector<SegmentFileHeader> WalAdoption::fill_gap_around(const WalSegment& wa
                                                             const WaitingWal::Record& record) {
   const auto all = waiting_by_segment();
   auto right = waiting.next();
-  while (all.contains(right) && !archive_->has(right)) right = right.next();
+  while (all.contains(right) && !is_held(right)) right = right.next();
   return fill_gap_before(right, record);
 }
 
@@ -248,8 +271,14 @@ std::vector<SegmentFileHeader> WalAdoption::adopt(const std::vector<WaitingSegme
   }
   std::vector<SegmentFileHeader> taken;
   for (const auto& [segment, copy] : segments) {
+    // Before the segment is taken: a crash must not leave it in the archive without what it tells.
+    if (const auto event = event_of(copy)) record(*event);
     const auto offered = archive_->take_in(copy.path, segment);
-    if (!offered.was_there && offered.differs_at) break;  // the stream has come to it meanwhile
+    if (offered.differs_at) {
+      // The stream has come to it meanwhile, with another history than that of all that follows here.
+      if (offered.was_there) waiting_.settle(segment, record);
+      break;
+    }
     if (!offered.was_there) taken.push_back(offered.header);
     waiting_.settle(segment, record);
   }

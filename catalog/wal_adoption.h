@@ -19,16 +19,17 @@ namespace pgkeep::catalog {
 /// - an operator, for what lies after the end of the WAL, where there is nothing on the other side yet, or
 ///   for a gap that cannot be proved. The left side has to join all the same.
 ///
-/// What is taken is recorded as the event `adopted`, and then compared like all that waits: other copies of
-/// the same segment become conflicts. Borrows the archive. Any thread; several processes may do it at once.
+/// What is taken is recorded as the event `adopted`, and what it tells itself (event_in()), before it is in
+/// the archive. Then it is compared like all that waits: other copies of the same segment become conflicts.
+/// Borrows the archive. Any thread; several processes may do it at once.
 class WalAdoption {
  public:
   explicit WalAdoption(WalArchive& archive) : archive_(&archive), waiting_(archive) {}
 
   /// Fills the gap that ends where `right` begins, a segment that is archived or being received, when waiting
-  /// segments are proved to do that. The headers of those that were taken; none when there is no such gap, or
-  /// not all of it waits, or it is not proved, or by two ways. Costs reading the beginning of each waiting
-  /// segment of it.
+  /// segments are proved to do that. A segment that was received whole and is not archived yet is no gap. The
+  /// headers of those that were taken; none when there is no such gap, or not all of it waits, or it is not
+  /// proved, or by two ways. Costs reading the beginning of each waiting segment of it.
   std::vector<SegmentFileHeader> fill_gap_before(const postgres::WalSegment& right,
                                                  const WaitingWal::Record& record);
   /// The same for the gap that a segment lies in which has come to wait just now, and which ends on its
@@ -68,6 +69,7 @@ class WalAdoption {
 
   Waiting waiting_by_segment() const;
   std::optional<std::uint64_t> oldest_held(const postgres::TimelineHistory& line) const;
+  bool is_held(const postgres::WalSegment& segment) const;
   std::vector<PushedCopy> joining(const postgres::WalSegment& segment, const std::vector<PushedCopy>& copies,
                                   const std::optional<postgres::WalCarry>& before, Joins at_least) const;
   std::vector<Link> continue_chains(const std::vector<Link>& before, const postgres::WalSegment& segment,

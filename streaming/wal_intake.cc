@@ -75,12 +75,12 @@ void WalIntake::report(const catalog::Event& event) {
 }
 
 void WalIntake::archived(const catalog::SegmentFileHeader& segment) {
+  if (const auto event = catalog::event_in(segment)) report(*event);
   tell_of(segment);
   take_in_pushed(segment.segment);
 }
 
 void WalIntake::tell_of(const catalog::SegmentFileHeader& segment) {
-  if (const auto event = catalog::event_in(segment)) report(*event);
   index_.segment_archived(segment);
   observer_->segment_archived(segment);
 }

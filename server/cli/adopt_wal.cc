@@ -67,8 +67,6 @@ Json take(const ServerConfig& server, catalog::WalArchive& archive, WalAdoption&
                                    "was held, and nothing shows that "
                                    "the server itself wrote it",
                                    [&journal](const catalog::Event& event) { journal.append(event); });
-  for (const auto& header : taken)
-    if (const auto event = catalog::event_in(header)) journal.append(*event);
   try {
     auto index = open_catalog(server, archive.layout(), out);
     for (const auto& header : taken) index.add_segment(catalog::describe_segment(archive.layout(), header));

@@ -49,6 +49,21 @@ class WalAdoptionTest : public test::PushedWalFixture {
     why_no_more_ = offer.ends_because;
     return found;
   }
+  /// A segment of which the stream has brought the beginning.
+  static io::ByteVector begun(const WalSegment& segment) {
+    auto wal = test::sample_wal(segment);
+    std::fill(wal.begin() + 100'000, wal.end(), std::byte{0});
+    return wal;
+  }
+  /// Waits, and says that the server ran with wal_level = minimal in it.
+  void keep_minimal(const WalSegment& segment) {
+    const auto wal = test::sample_wal(segment);
+    io::MemorySource source(wal);
+    const auto staged = StagedFile::receive(layout_, source, wal.size());
+    auto header = archive_.check_segment(staged.file(), segment, *archive_.history(segment.timeline));
+    header.notes.parameters = {{segment.begin(size_), 1, 2, 3, 4, 5, postgres::WalLevel::minimal}};
+    waiting_.keep(header, staged, limits_);
+  }
   WalAdoption adoption_{archive_};
   std::vector<Event> events_;
   std::string why_no_more_;
@@ -72,9 +87,7 @@ TEST_F(WalAdoptionTest, FillsAGapWithWhatJoinsBothSides) {
 TEST_F(WalAdoptionTest, IsProvedByWhatIsBeingReceivedAfterTheGap) {
   archived(at(4));
   push(at(5));
-  auto begun = test::sample_wal(at(6));
-  std::fill(begun.begin() + 100'000, begun.end(), std::byte{0});
-  received(at(6), begun);
+  received(at(6), begun(at(6)));
   EXPECT_THAT(filled_before(6), ElementsAre(5));
 }
 
@@ -202,6 +215,54 @@ TEST_F(WalAdoptionTest, FindsEveryGap) {
   EXPECT_THAT(numbers(adoption_.fill_gaps(record())), ElementsAre(5, 7));
 }
 
+TEST_F(WalAdoptionTest, TakesNothingAfterASegmentThatTheStreamBroughtOtherwiseMeanwhile) {
+  archived(at(4));
+  push(at(5));
+  push(at(6));
+  archived(at(7));
+  const auto taken = adoption_.fill_gap_before(at(7), [this](const Event& event) {
+    if (event.kind == EventKind::adopted) archived(at(5), 1);
+  });
+  EXPECT_THAT(taken, IsEmpty());
+  EXPECT_FALSE(archive_.has(at(6)));
+  EXPECT_THAT(waiting(), ElementsAre(name(at(6))));
+  EXPECT_THAT(WalConflicts(archive_).list(), SizeIs(1));
+}
+
+TEST_F(WalAdoptionTest, ASegmentThatStillWaitsForTheArchiverIsNoGap) {
+  archived(at(4));
+  push(at(5));
+  received(at(5), test::sample_wal(at(5)));
+  received(at(6), begun(at(6)));
+  EXPECT_THAT(filled_before(6), IsEmpty());
+  EXPECT_THAT(adoption_.fill_gap_around(at(5), record()), IsEmpty());
+  EXPECT_THAT(waiting(), SizeIs(1));
+  EXPECT_THAT(events_, IsEmpty());
+}
+
+TEST_F(WalAdoptionTest, AGapEndsAtASegmentThatStillWaitsForTheArchiver) {
+  archived(at(3));
+  push(at(5));
+  received(at(5), test::sample_wal(at(5)));
+  received(at(6), begun(at(6)));
+  EXPECT_EQ(push(at(4)), PushOutcome::stored);
+  EXPECT_FALSE(archive_.has(at(5)));
+}
+
+TEST_F(WalAdoptionTest, WhatASegmentTellsIsRecordedBeforeItIsTaken) {
+  archived(at(4));
+  keep_minimal(at(5));
+  archived(at(6));
+  const auto fails = [](const Event& event) {
+    if (event.kind == EventKind::minimal_wal) throw StorageError(ENOSPC, "events.jsonl", "write");
+  };
+  EXPECT_THROW(adoption_.fill_gap_before(at(6), fails), StorageError);
+  EXPECT_FALSE(archive_.has(at(5)));
+  EXPECT_THAT(filled_before(6), ElementsAre(5));
+  ASSERT_THAT(events_, SizeIs(2));
+  EXPECT_EQ(events_[1].kind, EventKind::minimal_wal);
+}
+
 TEST_F(WalAdoptionTest, IsNotInTheArchiveWithoutATrace) {
   archived(at(4));
   push(at(5));
@@ -229,9 +290,7 @@ TEST_F(WalAdoptionTest, OffersWhatContinuesTheEndOfTheWal) {
 }
 
 TEST_F(WalAdoptionTest, OffersTheWholeOfASegmentThatWasBeingReceived) {
-  auto begun = test::sample_wal(at(4));
-  std::fill(begun.begin() + 100'000, begun.end(), std::byte{0});
-  received(at(4), begun);
+  received(at(4), begun(at(4)));
   push(at(4));
   push(at(5));
   EXPECT_THAT(offered(), ElementsAre(4, 5));
