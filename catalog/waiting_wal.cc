@@ -17,7 +17,6 @@ using postgres::WalSegment;
 
 /// It is written on the way in, and mostly goes soon.
 constexpr int kCompressionLevel = 3;
-constexpr std::size_t kReadBytes = 256u << 10;
 
 std::string server_name(const WalArchive& archive) {
   return archive.layout().root().filename().native();
@@ -31,12 +30,12 @@ std::optional<postgres::Lsn> first_difference(SegmentFileReader& archived, const
   return at ? std::optional(header.segment.begin(header.size) + *at) : std::nullopt;
 }
 
+/// False too when it is not there.
 bool is_sound(const PushedCopy& copy) {
   try {
+    if (!look_at(copy)) return false;
     SegmentFileReader reader(copy.path);
-    io::ByteVector buffer(kReadBytes);
-    while (reader.read(buffer) > 0) {
-    }
+    io::read_to_end(reader);
     return true;
   } catch (const Corruption&) {
     return false;
@@ -90,11 +89,12 @@ bool WaitingWal::keep(const SegmentFileHeader& header, const StagedFile& pushed,
                       const PushedWalLimits& limits) const {
   const auto path = archive_->layout().waiting_wal(header.segment.name(header.size), pushed.sha256());
   const auto copy = parse_pushed_copy(path);
-  if (copy && look_at(*copy)) {
+  // The database drops its own once it is told that this one is here: so it is read, not only seen.
+  if (copy && is_sound(*copy)) {
     io::sync_directory(path.parent_path());  // seen is not durable
     return false;
   }
-  require_room(header, pushed, limits);
+  if (!copy || !look_at(*copy)) require_room(header, pushed, limits);  // else it takes a damaged one's place
   io::make_directories(path.parent_path());
   write_segment_file(path, header, pushed.file(), kCompressionLevel);
   return true;

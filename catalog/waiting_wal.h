@@ -46,9 +46,9 @@ class WaitingWal {
   std::vector<WaitingSegment> of(const postgres::WalSegment& segment) const;
 
   /// Keeps a checked segment until it is proved; durable before it returns. `header` is that of
-  /// WalArchive::check_segment(). False when the same bytes wait already. The caller holds the archive's
-  /// lock, so that the segment is not archived meanwhile, and has seen that it is not. Throws Refused when
-  /// there is no room for it under the limits.
+  /// WalArchive::check_segment(). False when the same bytes wait already; a copy of them that turns out
+  /// to be damaged is written again. The caller holds the archive's lock, so that the segment is not archived
+  /// meanwhile, and has seen that it is not. Throws Refused when there is no room for it under the limits.
   bool keep(const SegmentFileHeader& header, const StagedFile& pushed, const PushedWalLimits& limits) const;
 
   /// Compares the copies that wait of a segment that is archived with it. Those with the same bytes go; one

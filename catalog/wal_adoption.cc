@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/io/compare.h"
 #include "catalog/io/error.h"
 #include "catalog/wal_continuity.h"
 
@@ -75,8 +76,8 @@ bool WalAdoption::is_held(const WalSegment& segment) const {
   }
 }
 
-/// The copies that continue `before` and are not contradicted by what was received of the segment. Without
-/// `before` that is all that can be said.
+/// The copies that are sound, continue `before`, and are not contradicted by what was received of the
+/// segment. Without `before` that is all that can be said.
 std::vector<PushedCopy> WalAdoption::joining(const WalSegment& segment, const std::vector<PushedCopy>& copies,
                                              const std::optional<WalCarry>& before, Joins at_least) const {
   const auto joins = [&](const PushedCopy& copy) {
@@ -86,14 +87,16 @@ std::vector<PushedCopy> WalAdoption::joining(const WalSegment& segment, const st
       if (found == Joins::no || (at_least == Joins::yes && found != Joins::yes)) return false;
     }
     SegmentFileReader reader(copy.path);
-    return !archive_->contradicts_partial(segment, reader, reader.header().size.bytes());
+    if (archive_->contradicts_partial(segment, reader, reader.header().size.bytes())) return false;
+    io::read_to_end(reader);
+    return true;
   };
   std::vector<PushedCopy> found;
   for (const auto& copy : copies) {
     try {
       if (joins(copy)) found.push_back(copy);
     } catch (const Corruption&) {
-      continue;  // it is settled when the stream brings that segment
+      continue;  // damaged: it goes when the stream brings that segment
     } catch (const StorageError& error) {
       if (error.cause() != ENOENT) throw;
     }
@@ -217,7 +220,7 @@ std::string WalAdoption::add_to_offer(Offer& offer, const TimelineHistory& line,
     return fmt::format("the segment before {} is missing", name);
   }
   const auto found = joining(segment, copies, before, Joins::not_known);
-  if (found.empty()) return fmt::format("{} does not continue what is held before it", name);
+  if (found.empty()) return fmt::format("{} does not continue what is held before it, or is damaged", name);
   if (found.size() > 1) {
     return fmt::format("{} different copies of {} continue what is held; delete those that are wrong",
                        found.size(), name);
@@ -273,7 +276,13 @@ std::vector<SegmentFileHeader> WalAdoption::adopt(const std::vector<WaitingSegme
   for (const auto& [segment, copy] : segments) {
     // Before the segment is taken: a crash must not leave it in the archive without what it tells.
     if (const auto event = event_of(copy)) record(*event);
-    const auto offered = archive_->take_in(copy.path, segment);
+    OfferedSegment offered;
+    try {
+      offered = archive_->take_in(copy.path, segment);
+    } catch (const Corruption&) {
+      if (taken.empty()) throw;
+      break;  // the next call says so: the caller has to hear of what was taken
+    }
     if (offered.differs_at) {
       // The stream has come to it meanwhile, with another history than that of all that follows here.
       if (offered.was_there) waiting_.settle(segment, record);

@@ -29,7 +29,7 @@ class WalAdoption {
   /// Fills the gap that ends where `right` begins, a segment that is archived or being received, when waiting
   /// segments are proved to do that. A segment that was received whole and is not archived yet is no gap. The
   /// headers of those that were taken; none when there is no such gap, or not all of it waits, or it is not
-  /// proved, or by two ways. Costs reading the beginning of each waiting segment of it.
+  /// proved, or by two ways. A damaged copy proves nothing. Costs reading each waiting segment of it twice.
   std::vector<SegmentFileHeader> fill_gap_before(const postgres::WalSegment& right,
                                                  const WaitingWal::Record& record);
   /// The same for the gap that a segment lies in which has come to wait just now, and which ends on its

@@ -112,6 +112,8 @@ OfferedSegment WalArchive::take_in(const std::filesystem::path& segment_file,
   }
   if (const auto at = contradicts_partial(segment, offered, identity_.wal_segment_size.bytes()))
     return {{}, false, begin + *at};
+  // It may have waited for long since it was checked, and is the only one from now on.
+  io::read_to_end(offered);
   const auto path = layout_.archived(segment, identity_.wal_segment_size);
   io::make_directories(path.parent_path());
   // The file itself is durable since it was written; the new name must be before anybody relies on it.

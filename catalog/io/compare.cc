@@ -34,4 +34,10 @@ std::optional<std::uint64_t> first_difference(ByteSource& a, ByteSource& b) {
   }
 }
 
+void read_to_end(ByteSource& source) {
+  ByteVector buffer(kReadBytes);
+  while (source.read(buffer) > 0) {
+  }
+}
+
 }  // namespace pgkeep::io

@@ -11,4 +11,7 @@ namespace pgkeep::io {
 /// bring the same. Both are read to their end only when they are the same.
 std::optional<std::uint64_t> first_difference(ByteSource& a, ByteSource& b);
 
+/// Reads what is left, for what a source checks on the way to its end.
+void read_to_end(ByteSource& source);
+
 }  // namespace pgkeep::io

@@ -96,6 +96,18 @@ TEST_F(WaitingWalTest, IsStillThereWhenItsConflictCouldNotBeRecorded) {
   EXPECT_THAT(WalConflicts(archive_).list(), SizeIs(1));
 }
 
+TEST_F(WaitingWalTest, ADamagedCopyIsNotTakenForTheOneThatIsPushedAgain) {
+  for (std::uint8_t salt = 0; salt < WaitingWal::kMostCopies; ++salt) push(five_, salt);
+  const auto path = layout_.waiting_wal(name(five_), sha256_of(test::sample_wal(five_)));
+  const auto sound = io::read_whole_file(path, 2 * test::kSampleSegmentBytes);
+  auto damaged = sound;
+  damaged[damaged.size() / 2] ^= std::byte{1};
+  io::write_file_durably(path, damaged);
+  EXPECT_EQ(push(five_), PushOutcome::waiting);
+  EXPECT_EQ(io::read_whole_file(path, 2 * test::kSampleSegmentBytes), sound);
+  EXPECT_EQ(push(five_), PushOutcome::had_it);
+}
+
 TEST_F(WaitingWalTest, ADamagedCopyGoesAndADamagedArchiveKeepsIt) {
   push(five_);
   const auto copy = waiting_.list().at(0).copy;

@@ -49,6 +49,13 @@ class WalAdoptionTest : public test::PushedWalFixture {
     why_no_more_ = offer.ends_because;
     return found;
   }
+  /// As a bad disk does. Its path.
+  static std::string damage(const PushedCopy& copy) {
+    auto file = io::read_whole_file(copy.path, 2 * test::kSampleSegmentBytes);
+    file[file.size() / 2] ^= std::byte{1};
+    io::write_file_durably(copy.path, file);
+    return copy.path.native();
+  }
   /// A segment of which the stream has brought the beginning.
   static io::ByteVector begun(const WalSegment& segment) {
     auto wal = test::sample_wal(segment);
@@ -261,6 +268,29 @@ TEST_F(WalAdoptionTest, WhatASegmentTellsIsRecordedBeforeItIsTaken) {
   EXPECT_THAT(filled_before(6), ElementsAre(5));
   ASSERT_THAT(events_, SizeIs(2));
   EXPECT_EQ(events_[1].kind, EventKind::minimal_wal);
+}
+
+TEST_F(WalAdoptionTest, ADamagedCopyFillsNoGapUntilItIsPushedAgain) {
+  archived(at(4));
+  push(at(5));
+  damage(waiting_.list().at(0).copy);
+  archived(at(6));
+  EXPECT_THAT(filled_before(6), IsEmpty());
+  EXPECT_THAT(events_, IsEmpty());
+  EXPECT_EQ(push(at(5)), PushOutcome::stored);
+  EXPECT_EQ(stored(name(at(5))), test::sample_wal(at(5)));
+}
+
+TEST_F(WalAdoptionTest, ACopyIsReadOnceMoreBeforeItIsTheOnlyOne) {
+  archived(at(4));
+  push(at(5));
+  const auto offer = adoption_.offer(kOne, {});
+  ASSERT_THAT(offer.segments, SizeIs(1));
+  const auto path = damage(offer.segments[0].copy);
+  EXPECT_THAT([&] { adoption_.take(offer, "somebody said so", record()); },
+              ThrowsMessage<Corruption>(HasSubstr(path)));
+  EXPECT_FALSE(archive_.has(at(5)));
+  EXPECT_THAT(offered(), IsEmpty());
 }
 
 TEST_F(WalAdoptionTest, IsNotInTheArchiveWithoutATrace) {
