@@ -37,6 +37,17 @@ class Line {
     const auto rank = [](const Stretch& s) { return std::pair(s.end, s.timeline); };
     if (!is_new && rank(known->second) < rank(stretch)) known->second = stretch;
   }
+  /// What was written with wal_level = minimal is held, and passed by no recovery. A backup that begins
+  /// behind it begins in a later segment: PostgreSQL switches WAL first.
+  void end_before(const WalRange& minimal) {
+    const postgres::WalPosition begin{minimal.timeline, minimal.begin};
+    const auto found = stretches_.find(WalSegment::holding(begin, size_).number);
+    if (!line_.contains(begin) || found == stretches_.end()) return;
+    auto& stretch = found->second;
+    if (stretch.timeline != minimal.timeline || stretch.end <= minimal.begin) return;
+    stretch.end = minimal.begin;
+    stretch.latest.reset();
+  }
   /// Makes each stretch go on as far as there is no hole.
   void join() {
     const Stretch* next = nullptr;
@@ -82,13 +93,16 @@ std::optional<RecoveryWindow> examine_recovery_window(std::span<const store::Bac
                                                       std::span<const SegmentRow> segments,
                                                       std::span<const ReceivedPartial> partials,
                                                       const std::map<TimelineId, TimelineHistory>& histories,
-                                                      postgres::WalSegmentSize size) {
+                                                      postgres::WalSegmentSize size,
+                                                      std::span<const Event> events) {
   const auto timeline = highest_timeline(segments, partials);
   if (!timeline) return std::nullopt;
   const auto history = histories.find(*timeline);
   Line line(history == histories.end() ? TimelineHistory(*timeline) : history->second, size);
   for (const auto& row : segments) line.add(row.segment, row.end, row.commits);
   for (const auto& partial : partials) line.add(partial.segment, partial.end, partial.commits);
+  for (const auto& event : events)
+    if (event.kind == EventKind::minimal_wal && event.range) line.end_before(*event.range);
   line.join();
 
   RecoveryWindow window{.timeline = *timeline, .end = {}, .backups = {}};
@@ -115,7 +129,7 @@ std::optional<RecoveryWindow> read_recovery_window(ServerCatalog& index, const W
   auto backups = index.backups();
   keep_only_own(archive.layout(), backups);
   return examine_recovery_window(backups, index.segments(), partials, wal.histories,
-                                 archive.identity().wal_segment_size);
+                                 archive.identity().wal_segment_size, EventJournal(archive.layout()).read());
 }
 
 }  // namespace pgkeep::catalog

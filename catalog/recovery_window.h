@@ -5,12 +5,13 @@
 #include <span>
 #include <vector>
 
+#include "catalog/event_journal.h"
 #include "catalog/server_catalog.h"
 #include "catalog/wal_archive.h"
 
 namespace pgkeep::catalog {
 
-/// How far a backup and the WAL behind it reach without a hole.
+/// How far a backup and the WAL behind it reach without a hole, and without WAL of wal_level = minimal.
 struct BackupReach {
   store::BackupId backup;
   io::TimePoint from;  // when it ended: no earlier time can be recovered from it
@@ -42,13 +43,13 @@ struct ReceivedPartial {
 };
 
 /// Pure. Nothing without any WAL. Commits in a file that is not replayed to its end (its timeline was left
-/// inside it, and the next one's file is not here) are not counted, so `until` may be too early and never is
-/// too late.
+/// inside it, and the next one's file is not here; or no recovery passes what follows) are not counted, so
+/// `until` may be too early and never is too late.
 std::optional<RecoveryWindow> examine_recovery_window(
     std::span<const store::BackupRecord> backups, std::span<const SegmentRow> segments,
     std::span<const ReceivedPartial> partials,
     const std::map<postgres::TimelineId, postgres::TimelineHistory>& histories,
-    postgres::WalSegmentSize size);
+    postgres::WalSegmentSize size, std::span<const Event> events);
 
 /// The same from the index, and from the partials on disk. Costs reading all rows of the index (about 1 ms
 /// for 1000 segments), the names in the archive, and the partials as far as they were received: 10 ms for 16

@@ -58,13 +58,14 @@ class RecoveryWindowTest : public testing::Test {
     histories_.emplace(TimelineId(timeline), TimelineHistory::parse(TimelineId(timeline), content));
   }
   std::optional<RecoveryWindow> window() const {
-    return examine_recovery_window(backups_, segments_, partials_, histories_, size_);
+    return examine_recovery_window(backups_, segments_, partials_, histories_, size_, events_);
   }
 
   postgres::WalSegmentSize size_ = test::sample_segment_size();
   std::vector<store::BackupRecord> backups_;
   std::vector<SegmentRow> segments_;
   std::vector<ReceivedPartial> partials_;
+  std::vector<Event> events_;
   std::map<TimelineId, TimelineHistory> histories_;
 };
 
@@ -84,6 +85,18 @@ TEST_F(RecoveryWindowTest, GoesFromTheOldestBackupToTheNewestCommit) {
   EXPECT_EQ(found.oldest_to_the_end()->until, at(30));
   EXPECT_EQ(found.newest()->from, at(9));
   EXPECT_EQ(found.newest()->until, at(30));
+}
+
+TEST_F(RecoveryWindowTest, EndsForOlderBackupsWhereWalOfWalLevelMinimalBegins) {
+  backups_ = {backup(3, 4, 4), backup(8, 9, 9)};
+  wal(3, 11);
+  const Lsn begin(6 * kMiB + kMiB / 4);
+  events_.push_back({kNoon, EventKind::minimal_wal, "minimal", WalRange{TimelineId(1), begin, Lsn(7 * kMiB)}});
+  const auto found = window().value();
+  ASSERT_THAT(found.backups, SizeIs(2));
+  EXPECT_EQ(found.backups[0].end, begin);
+  EXPECT_EQ(found.backups[0].until, at(5));
+  EXPECT_EQ(found.oldest_to_the_end()->backup, found.newest()->backup);
 }
 
 TEST_F(RecoveryWindowTest, TakesTheNewestCommitWhereverItLies) {
