@@ -160,11 +160,12 @@ void WalSession::require_not_put_back() {
 
 /// That the server has the history that is held: one that was put back may have come past its end again. What
 /// is held of the segment itself is compared while it is received again.
-void WalSession::prove_history(const postgres::WalPosition& position) {
+bool WalSession::prove_history(const postgres::WalPosition& position) {
   const auto& archive = intake_.archive();
   const auto segment = postgres::WalSegment::holding(position, archive.identity().wal_segment_size);
-  if (partial_is_witness(archive, segment)) return;
-  if (prove_same_history(node_.connection, *line_, position, archive) != HistoryProof::not_available) return;
+  if (partial_is_witness(archive, segment)) return true;
+  if (prove_same_history(node_.connection, *line_, position, archive) != HistoryProof::not_available)
+    return true;
   events_.report(
       catalog::EventKind::unproved,
       fmt::format(
@@ -172,13 +173,15 @@ void WalSession::prove_history(const postgres::WalPosition& position) {
           "compared: that it has the history that is held is known from its last records there, if it "
           "has them, and from its next one, which has to name the last one here",
           node_.connection.peer(), position.lsn.to_string(), position.timeline.to_string()));
+  return false;
 }
 
 StreamStart WalSession::next_start() {
   require_not_put_back();
   auto start = choose_start(node_.connection.peer(), node_.system, *line_, slot_, begin_at_,
                             intake_.archive(), events_.all());
-  prove_history(start.position);
+  // What is held before it may be another history's, and no commit of the server is to count as held by it.
+  if (!prove_history(start.position)) start.report_from = std::max(start.report_from, start.position.lsn + 1);
   return start;
 }
 

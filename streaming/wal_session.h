@@ -30,7 +30,8 @@ class WalSession {
   void take_line();
   void refresh();
   void require_not_put_back();
-  void prove_history(const postgres::WalPosition& position);
+  /// False when the server could not be compared with what is held.
+  bool prove_history(const postgres::WalPosition& position);
   void warn_of_blind_start();
   StreamStart next_start();
   StreamStart switch_timeline(const StreamStart& start, const StreamEnd& end);

@@ -51,8 +51,8 @@ void Story::note_acknowledged(const Followed& followed) {
   }
   if (followed.flushed == Lsn()) return;
   // Where a stream begins is reported too. Of a line that is taken where its WAL was removed nothing is held
-  // yet; and what could not be compared shows with the next record.
-  if (!followed.sent_wal && (known != current_.timeline() || pgkeep_.has_unproved_wal(std::nullopt))) return;
+  // yet.
+  if (!followed.sent_wal && known != current_.timeline()) return;
   acknowledged_timeline_ = current_.timeline();
   acknowledged_ = current_.records_until(followed.flushed);
   tell("pgkeep has acknowledged {} of {}", followed.flushed.to_string(), current_.name());
