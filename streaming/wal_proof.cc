@@ -67,7 +67,12 @@ std::optional<postgres::Lsn> first_difference(Connection& connection, const Held
       }
       const auto sent = data->data.first(std::min<std::uint64_t>(data->data.size(), held.end - at));
       expected.resize(sent.size());
-      ours.read(expected);
+      try {
+        ours.read(expected);
+      } catch (const Corruption&) {
+        end_wal_copy(connection);  // for what else is asked
+        throw;
+      }
       const auto [theirs, same] = std::ranges::mismatch(sent, expected);
       if (theirs != sent.end()) differs = at + static_cast<std::uint64_t>(theirs - sent.begin());
       at = at + sent.size();
@@ -113,16 +118,23 @@ bool has_the_same(Connection& connection, const HeldWitness& held, const postgre
 
 HistoryProof prove_same_history(Connection& connection, const postgres::TimelineHistory& line,
                                 const postgres::WalPosition& position, const catalog::WalArchive& archive) {
+  std::optional<HeldWitness> strong;
+  bool damaged = false;
   try {
-    const auto strong = strong_witness(archive, line, position, kMostBytes);
+    strong = strong_witness(archive, line, position, kMostBytes);
     if (strong && has_the_same(connection, *strong, position, archive)) return HistoryProof::same;
-    const auto weak = weak_witness(archive, line, position, kMostOfTheLastRecords);
-    if (!strong && !weak) return HistoryProof::nothing_held;
-    if (weak) has_the_same(connection, *weak, position, archive);  // it may have been put back all the same
   } catch (const Corruption&) {
-    // What is held cannot be read; verification tells of the damage.
+    damaged = true;
   }
-  return HistoryProof::not_available;
+  // It may have been put back all the same, and the last records tell.
+  try {
+    const auto weak = weak_witness(archive, line, position, kMostOfTheLastRecords);
+    if (!strong && !weak && !damaged) return HistoryProof::nothing_held;
+    if (weak) has_the_same(connection, *weak, position, archive);
+  } catch (const Corruption&) {
+    damaged = true;
+  }
+  return damaged ? HistoryProof::damaged : HistoryProof::not_available;
 }
 
 }  // namespace pgkeep::streaming

@@ -11,7 +11,8 @@ namespace pgkeep::streaming {
 enum class HistoryProof {
   same,           // it has what is held before that position, byte for byte, from a time on
   nothing_held,   // nothing is held before it that could be compared
-  not_available,  // it does not have all of that WAL any more, or what is held of it cannot be read
+  not_available,  // it does not have all of that WAL any more
+  damaged,        // what is held of it cannot be read
 };
 
 /// Asks a server again for what is held before `position`, the begin of a segment on `line`, and compares: the

@@ -164,15 +164,20 @@ bool WalSession::prove_history(const postgres::WalPosition& position) {
   const auto& archive = intake_.archive();
   const auto segment = postgres::WalSegment::holding(position, archive.identity().wal_segment_size);
   if (partial_is_witness(archive, segment)) return true;
-  if (prove_same_history(node_.connection, *line_, position, archive) != HistoryProof::not_available)
-    return true;
-  events_.report(
-      catalog::EventKind::unproved,
-      fmt::format(
-          "{} does not have all the WAL before {} of timeline {} any more with which it could have been "
-          "compared: that it has the history that is held is known from its last records there, if it "
-          "has them, and from its next one, which has to name the last one here",
-          node_.connection.peer(), position.lsn.to_string(), position.timeline.to_string()));
+  const auto proof = prove_same_history(node_.connection, *line_, position, archive);
+  if (proof == HistoryProof::same || proof == HistoryProof::nothing_held) return true;
+  const auto why = proof == HistoryProof::damaged
+                       ? fmt::format("what is archived before {} of timeline {} is damaged (`pgkeep verify-wal "
+                                     "{}` tells where), so {} could not be compared with all of it",
+                                     position.lsn.to_string(), position.timeline.to_string(),
+                                     layout_.root().filename().native(), node_.connection.peer())
+                       : fmt::format("{} does not have all the WAL before {} of timeline {} any more with "
+                                     "which it could have been compared",
+                                     node_.connection.peer(), position.lsn.to_string(),
+                                     position.timeline.to_string());
+  events_.report(catalog::EventKind::unproved,
+                 why + ": that it has the history that is held is known from the last records there, if they "
+                       "are to be had, and from the next one, which has to name the last one here");
   return false;
 }
 

@@ -125,6 +125,15 @@ TEST_F(WalProofTest, FailsByTheLastRecordsAloneWhenTheServerHasOnlyThese) {
   EXPECT_THROW(prove(has_only_six(test::sample_wal(kSix, 1)), kSix), RolledBack);
 }
 
+TEST_F(WalProofTest, ComparesTheLastRecordsWhereWhatIsHeldBeforeThemIsDamaged) {
+  const auto path = layout_.archived(kFive, size_);
+  auto bytes = io::read_whole_file(path, size_.bytes());
+  bytes[bytes.size() / 2] ^= std::byte{1};
+  io::write_file_durably(path, bytes);
+  EXPECT_EQ(prove(server_with(wal_of(kFive), wal_of(kSix)), kSix), HistoryProof::damaged);
+  EXPECT_THROW(prove(server_with(wal_of(kFive), test::sample_wal(kSix, 1)), kSix), RolledBack);
+}
+
 TEST_F(WalProofTest, IsAskedForAgainWhenTheServerEndsBeforeItHasAnswered) {
   EXPECT_THROW(prove([](FakeSession& session, const std::string&) {
                  session.copy_both();
