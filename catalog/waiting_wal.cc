@@ -105,44 +105,62 @@ bool WaitingWal::put_aside(const WaitingSegment& waiting, postgres::Lsn differs_
                            const Record& record) const {
   const auto size = archive_->identity().wal_segment_size;
   WalConflicts conflicts(*archive_);
+  // Asked first: there may be thousands of such copies, and unpacking them would keep the stream waiting.
+  if (!conflicts.has_room_for(waiting.copy, size.bytes())) return false;
   SegmentFileReader content(waiting.copy.path);
   const auto aside = StagedFile::receive(archive_->layout(), content, size.bytes());
   if (conflicts.is_settled(waiting.copy.name, aside.sha256())) return true;
-  const bool kept = conflicts.keep_aside(waiting.copy.name, aside);
-  const auto server = server_name(*archive_);
+  if (!conflicts.keep_aside(waiting.copy.name, aside)) return false;
   record(
       {io::now(), EventKind::conflict,
        fmt::format("{} was pushed ahead of the stream and differs at {} from what is archived now (SHA-256 "
-                   "{}): {}",
-                   waiting.copy.name, differs_at.to_string(), aside.sha256(),
-                   kept ? fmt::format("it is kept aside (`pgkeep wal-conflicts {}`)", server)
-                        : fmt::format("so many conflicts are kept aside that it stays where it waited "
-                                      "(`pgkeep pushed-wal {}`)",
-                                      server)),
+                   "{}): it is kept aside (`pgkeep wal-conflicts {}`)",
+                   waiting.copy.name, differs_at.to_string(), aside.sha256(), server_name(*archive_)),
        WalRange{waiting.segment.timeline, waiting.segment.begin(size), waiting.segment.end(size)}});
-  return kept;
+  return true;
 }
 
-void WaitingWal::settle(const WaitingSegment& waiting, const Record& record) const {
-  auto archived = archive_->open_segment(waiting.segment);
-  if (!archived || !look_at(waiting.copy)) return;
+/// False when it stays where it is, since there is no room for another conflict.
+bool WaitingWal::settle(const WaitingSegment& waiting, const Record& record) const {
   try {
+    auto archived = archive_->open_segment(waiting.segment);
+    if (!archived) return true;
     const auto differs_at = first_difference(*archived, waiting.copy);
     // Kept aside and recorded first: a crash in between leaves both, and the next call does it again.
-    if (differs_at && !put_aside(waiting, *differs_at, record)) return;
+    if (differs_at && !put_aside(waiting, *differs_at, record)) return false;
   } catch (const Corruption&) {
     // Where the archived one is damaged, which verification tells, the copy may be worth more.
-    if (is_sound(waiting.copy)) return;
+    if (is_sound(waiting.copy)) return true;
+  } catch (const StorageError& error) {
+    if (error.cause() == ENOENT && !look_at(waiting.copy)) return true;  // settled meanwhile
+    throw;
   }
   remove(waiting);
+  return true;
+}
+
+void WaitingWal::settle(const std::vector<WaitingSegment>& waiting, const Record& record) const {
+  bool had_room = true;
+  for (const auto& one : waiting)
+    if (!settle(one, record)) had_room = false;
+  if (had_room) return;
+  // Always the same words, and once for all of them: it is found again with every connection.
+  record(
+      {io::now(),
+       EventKind::conflict,
+       fmt::format("WAL that was pushed ahead of the stream differs from what is archived now, and so many "
+                   "conflicts are kept aside that it stays where it waited (`pgkeep pushed-wal {}`, "
+                   "`pgkeep wal-conflicts {}`)",
+                   server_name(*archive_), server_name(*archive_)),
+       {}});
 }
 
 void WaitingWal::settle(const WalSegment& segment, const Record& record) const {
-  for (const auto& waiting : of(segment)) settle(waiting, record);
+  settle(of(segment), record);
 }
 
 void WaitingWal::settle_all(const Record& record) const {
-  for (const auto& waiting : list()) settle(waiting, record);
+  settle(list(), record);
 }
 
 bool WaitingWal::remove(const WaitingSegment& waiting) const {

@@ -53,8 +53,8 @@ class WaitingWal {
 
   /// Compares the copies that wait of a segment that is archived with it. Those with the same bytes go; one
   /// that differs becomes a conflict (WalConflicts), one that is damaged goes: the segment is there. Where
-  /// there is no room for another conflict the copy stays. Throws StorageError; what is left then is found by
-  /// the next call.
+  /// there is no room for another conflict the copies stay, which is one event, always the same. One whose
+  /// archived segment is damaged stays. Throws StorageError; what is left then is found by the next call.
   void settle(const postgres::WalSegment& segment, const Record& record) const;
   /// Of all that waits.
   void settle_all(const Record& record) const;
@@ -65,7 +65,8 @@ class WaitingWal {
  private:
   void require_room(const SegmentFileHeader& header, const StagedFile& pushed,
                     const PushedWalLimits& limits) const;
-  void settle(const WaitingSegment& waiting, const Record& record) const;
+  void settle(const std::vector<WaitingSegment>& waiting, const Record& record) const;
+  bool settle(const WaitingSegment& waiting, const Record& record) const;
   bool put_aside(const WaitingSegment& waiting, postgres::Lsn differs_at, const Record& record) const;
 
   WalArchive* archive_;  // borrowed

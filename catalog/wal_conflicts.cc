@@ -64,19 +64,27 @@ void WalConflicts::put_aside(std::string_view name, const StagedFile& file) cons
   file.keep_compressed(path);
 }
 
+bool WalConflicts::has_room(std::uint64_t bytes) const {
+  std::size_t kept = 0;
+  for (const auto& copy : copies()) {
+    const auto facts = copy.settled ? std::nullopt : look_at(copy);
+    if (!facts) continue;
+    ++kept;
+    bytes += facts->bytes;
+  }
+  return kept < kMostKept && bytes <= kMostBytes;
+}
+
+bool WalConflicts::has_room_for(const PushedCopy& copy, std::uint64_t bytes) const {
+  const auto& layout = archive_->layout();
+  return is_there(layout.wal_conflict(copy.name, copy.digits)) ||
+         is_there(layout.settled_conflict(copy.name, copy.digits)) || has_room(bytes);
+}
+
 bool WalConflicts::keep_aside(std::string_view name, const StagedFile& pushed) {
   const auto alone = archive_->lock();
-  if (!is_there(archive_->layout().wal_conflict(name, pushed.sha256()))) {
-    std::size_t kept = 0;
-    std::uint64_t bytes = 0;
-    for (const auto& copy : copies()) {
-      const auto facts = copy.settled ? std::nullopt : look_at(copy);
-      if (!facts) continue;
-      ++kept;
-      bytes += facts->bytes;
-    }
-    if (kept >= kMostKept || bytes + pushed.bytes() > kMostBytes) return false;
-  }
+  if (!is_there(archive_->layout().wal_conflict(name, pushed.sha256())) && !has_room(pushed.bytes()))
+    return false;
   put_aside(name, pushed);
   return true;
 }

@@ -51,6 +51,9 @@ class WalConflicts {
 
   explicit WalConflicts(WalArchive& archive) : archive_(&archive) {}
 
+  /// Whether keep_aside() has room for a copy of so many bytes that lies elsewhere, before it is unpacked.
+  /// What is kept or settled already needs none.
+  bool has_room_for(const PushedCopy& copy, std::uint64_t bytes) const;
   /// False when there is no room for it under the limits. The same bytes are kept once.
   bool keep_aside(std::string_view name, const StagedFile& pushed);
   bool is_settled(std::string_view name, std::string_view sha256) const;
@@ -75,6 +78,7 @@ class WalConflicts {
 
  private:
   std::vector<PushedCopy> copies() const;
+  bool has_room(std::uint64_t bytes) const;
   /// Nothing when it is gone.
   std::optional<WalConflict> describe(const PushedCopy& copy) const;
   StagedFile unpack(const WalConflict& conflict) const;

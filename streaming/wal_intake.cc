@@ -1,6 +1,7 @@
 #include "streaming/wal_intake.h"
 
 #include <algorithm>
+#include <exception>
 
 #include <fmt/format.h>
 
@@ -86,21 +87,26 @@ void WalIntake::tell_of(const catalog::SegmentFileHeader& segment) {
 }
 
 /// What waits for a segment that was archived just now, or for any. It is worth less than the stream:
-/// whatever is wrong with it must not stop that.
+/// whatever is wrong with it, be it a lack of memory, must not stop that, nor one half of this the other.
 void WalIntake::take_in_pushed(const std::optional<postgres::WalSegment>& archived) {
   const auto record = [this](const catalog::Event& event) { report(event); };
   const catalog::WaitingWal waiting(archive_);
   catalog::WalAdoption adoption(archive_);
   try {
     archived ? waiting.settle(*archived, record) : waiting.settle_all(record);
-    for (const auto& segment :
-         archived ? adoption.fill_gap_before(*archived, record) : adoption.fill_gaps(record))
-      tell_of(segment);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     observer_->warning(
         fmt::format("WAL that was pushed could not be compared with what the stream brought, "
                     "and waits on: {}",
                     error.what()));
+  }
+  try {
+    for (const auto& segment :
+         archived ? adoption.fill_gap_before(*archived, record) : adoption.fill_gaps(record))
+      tell_of(segment);
+  } catch (const std::exception& error) {
+    observer_->warning(fmt::format(
+        "whether WAL that was pushed fills a gap could not be seen to, and it waits on: {}", error.what()));
   }
 }
 

@@ -12,6 +12,7 @@ namespace pgkeep::catalog {
 namespace {
 
 using test::kOne;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -21,6 +22,15 @@ class WaitingWalTest : public test::PushedWalFixture {
   /// Of segment 5, when the stream has brought it.
   void settle() {
     waiting_.settle(five_, [this](const Event& event) { events_.push_back(event); });
+  }
+  void settle_all() {
+    waiting_.settle_all([this](const Event& event) { events_.push_back(event); });
+  }
+  /// Leaves no room for another.
+  void fill_conflicts() {
+    io::make_directories(layout_.wal_conflicts());
+    for (std::size_t i = 0; i < WalConflicts::kMostKept; ++i)
+      io::write_file_durably(layout_.wal_conflict("00000002.history", fmt::format("{:016}", i)), {});
   }
   std::vector<Event> events_;
 };
@@ -74,15 +84,45 @@ TEST_F(WaitingWalTest, ADifferenceThatWasDecidedAboutIsNoConflictAgain) {
 }
 
 TEST_F(WaitingWalTest, StaysWhereThereIsNoRoomForAnotherConflict) {
+  for (const auto& segment : {five_, five_.next()}) {
+    push(segment, 1);
+    push(segment, 2);
+  }
+  archived(five_.next());
+  archived(five_);
+  fill_conflicts();
+  settle_all();
+  EXPECT_THAT(waiting(), SizeIs(4));
+  ASSERT_THAT(events_, SizeIs(1));
+  EXPECT_THAT(events_[0].cause, HasSubstr("it stays where it waited"));
+  settle_all();
+  ASSERT_THAT(events_, SizeIs(2));
+  EXPECT_EQ(events_[1].cause, events_[0].cause);
+  EXPECT_EQ(events_[1].range, std::nullopt);
+}
+
+TEST_F(WaitingWalTest, NeedsNoRoomForWhatWasDecidedAbout) {
   push(five_, 1);
   archived(five_);
   io::make_directories(layout_.wal_conflicts());
-  for (std::size_t i = 0; i < WalConflicts::kMostKept; ++i)
-    io::write_file_durably(layout_.wal_conflict("00000002.history", fmt::format("{:016}", i)), {});
+  const auto sha256 = sha256_of(test::sample_wal(five_, 1));
+  io::write_file_durably(layout_.settled_conflict(name(five_), sha256), io::as_bytes(sha256 + "\n"));
+  fill_conflicts();
   settle();
-  EXPECT_THAT(waiting(), SizeIs(1));
-  ASSERT_THAT(events_, SizeIs(1));
-  EXPECT_THAT(events_[0].cause, HasSubstr("it stays where it waited"));
+  EXPECT_THAT(waiting(), IsEmpty());
+  EXPECT_THAT(events_, IsEmpty());
+}
+
+TEST_F(WaitingWalTest, OneThatCannotBeComparedStopsNoOther) {
+  push(five_);
+  push(five_.next());
+  archived(five_);
+  archived(five_.next());
+  auto damaged = io::read_whole_file(layout_.archived(five_, size_), 2 * test::kSampleSegmentBytes);
+  damaged[20] ^= std::byte{1};  // of the header
+  io::write_file_durably(layout_.archived(five_, size_), damaged);
+  settle_all();
+  EXPECT_THAT(waiting(), ElementsAre(name(five_)));
 }
 
 TEST_F(WaitingWalTest, IsStillThereWhenItsConflictCouldNotBeRecorded) {

@@ -130,5 +130,17 @@ TEST_F(WalIntakeTest, NothingThatWaitsStopsTheStream) {
   EXPECT_THAT(observer_.warnings, Contains(HasSubstr("WAL that was pushed")));
 }
 
+TEST_F(WalIntakeTest, AGapIsFilledThoughSomethingElseThatWaitsCannotBeCompared) {
+  received(kFive);
+  finish_interrupted();
+  push(kFive.next());
+  const postgres::WalSegment seven{kFive.timeline, 7};
+  io::make_directories(layout_.waiting_wal(seven.name(size_), std::string(16, 'a')));  // and no file
+  received(seven);
+  finish_interrupted();
+  EXPECT_TRUE(archive_.has(kFive.next()));
+  EXPECT_THAT(observer_.warnings, Contains(HasSubstr("could not be compared")));
+}
+
 }  // namespace
 }  // namespace pgkeep::streaming
