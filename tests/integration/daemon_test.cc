@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 
+#include "catalog/stream_state.h"
 #include "tests/integration/versions.h"
 #include "tests/support/backup_host.h"
 #include "tests/support/daemon_report.h"
@@ -46,6 +47,16 @@ class Daemon : public ::testing::TestWithParam<int> {
   std::string phase(const std::string& server) const { return host_.stream_state(server).at("phase"); }
   void wait_until_phase(const std::string& server, const std::string& wanted) const {
     wait_until([&] { return phase(server) == wanted; }, server + " is " + wanted);
+  }
+  /// In the file, which is what other processes go by, and which is behind the stream.
+  void wait_until_noted_as_streaming() const {
+    const store::ServerLayout layout(host_.repository() / "main");
+    wait_until(
+        [&] {
+          const auto state = catalog::read_stream_state(layout);
+          return state && state->phase == catalog::StreamPhase::streaming;
+        },
+        "the daemon has noted that it receives");
   }
   /// The process that sends the WAL of a slot; empty while nobody takes it.
   static std::string sender(const PostgresCluster& cluster, const std::string& slot) {
@@ -173,6 +184,7 @@ TEST_P(Daemon, ShowsABackupThatOnlyWaitsForWal) {
   const auto cluster = PostgresCluster::create(GetParam());
   add_server("main", cluster.conninfo());
   auto daemon = host_.serve(cluster);
+  wait_until_noted_as_streaming();
   daemon.signal(SIGSTOP);
   auto backup = host_.start_pgkeep({"backup", "main"});
   const auto listed = [&] { return host_.json({"list-backups", "main"}); };
@@ -192,6 +204,7 @@ TEST_P(Daemon, FailsABackupWhoseWalIsLostWhileItWaits) {
   const auto cluster = PostgresCluster::create(GetParam());
   add_server("main", cluster.conninfo());
   auto daemon = host_.serve(cluster);
+  wait_until_noted_as_streaming();
   daemon.signal(SIGSTOP);
   auto backup = host_.start_pgkeep({"backup", "main"});
   const auto listed = [&] { return host_.json({"list-backups", "main"}); };
