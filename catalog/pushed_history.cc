@@ -42,6 +42,13 @@ std::optional<postgres::WalPosition> received_to(const WalArchive& archive, cons
   return end;
 }
 
+/// Whether so many events of the kind are recorded that one more is not to be named: whoever pushes ever
+/// other histories must not fill the journal.
+bool are_many(const EventJournal& journal) {
+  return std::ranges::count(journal.read(), EventKind::split_brain, &Event::kind) >=
+         EventJournal::kRemembered;
+}
+
 }  // namespace
 
 /// A copy of the cluster that was promoted, with the archive_command of the original, would make the stream's
@@ -56,11 +63,17 @@ void PushedWal::refuse_beside_live_stream(const std::string& name,
   if (!received) return;
   const auto left = history.end_of(received->timeline);
   if (!left || *left >= received->lsn) return;
+  const auto peer = stream->peer.empty() ? std::string("the stream") : stream->peer;
   // Always the same words, so that a file that is pushed again and again is one event.
-  const auto cause = fmt::format(
-      "{} was pushed, which leaves timeline {} at {}, while {} goes on on that timeline", name,
-      received->timeline.to_string(), left->to_string(), stream->peer.empty() ? "the stream" : stream->peer);
-  EventJournal(layout).append({io::now(), EventKind::split_brain, cause, {}});
+  const auto cause =
+      fmt::format("{} was pushed, which leaves timeline {} at {}, while {} goes on on that timeline", name,
+                  received->timeline.to_string(), left->to_string(), peer);
+  const auto cause_of_many = fmt::format(
+      "many histories were pushed that leave timeline {}, while {} goes on on that timeline; the newest are "
+      "named only to the hosts that push them",
+      received->timeline.to_string(), peer);
+  EventJournal journal(layout);
+  journal.append({io::now(), EventKind::split_brain, are_many(journal) ? cause_of_many : cause, {}});
   throw Refused(fmt::format(
       "{}. Nothing was stored. If it comes from a copy of the cluster, correct its archive_command; after a "
       "failover, stop the old primary: the file is accepted once no WAL has come from there for {} minutes, "

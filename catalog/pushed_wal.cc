@@ -313,13 +313,18 @@ PushReceipt PushedWal::conflict(const std::string& name, const StagedFile& pushe
   std::string kept;
   // On a full disk, say: that it is refused must be said nevertheless.
   try {
-    kept =
-        conflicts_.keep_aside(name, pushed)
-            ? fmt::format("it is kept aside; `pgkeep wal-conflicts {} {}` shows it and settles it", server,
-                          name)
-            : fmt::format("it could not be kept aside too, so many are; `pgkeep wal-conflicts {}` shows them",
-                          server);
-    EventJournal(archive_->layout()).append({io::now(), EventKind::conflict, cause, range});
+    Event event{io::now(), EventKind::conflict, cause, range};
+    if (conflicts_.keep_aside(name, pushed)) {
+      kept =
+          fmt::format("it is kept aside; `pgkeep wal-conflicts {} {}` shows it and settles it", server, name);
+    } else {
+      kept = fmt::format("it could not be kept aside too, so many are; `pgkeep wal-conflicts {}` shows them",
+                         server);
+      // Always the same words: whoever pushes ever other bytes must not fill the journal.
+      event.cause = fmt::format("WAL was pushed that differs from what is stored, and {}", kept);
+      event.range.reset();
+    }
+    EventJournal(archive_->layout()).append(event);
   } catch (const StorageError& error) {
     kept = fmt::format("it could not be kept aside or recorded: {}", error.what());
   }

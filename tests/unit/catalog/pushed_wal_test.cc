@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <thread>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -255,6 +256,9 @@ TEST_F(PushedWalTest, RefusesATimelineThatLeavesTheLiveStream) {
     }
     EXPECT_EQ(archive_.read_history(kTwo), std::nullopt);
     EXPECT_THAT(EventJournal(layout_).read(), SizeIs(1));
+    for (int other = 0; other < 2 * EventJournal::kRemembered; ++other)
+      EXPECT_THROW(push_text("00000002.history", fmt::format("1\t0/5800{:02X}\tvaried\n", other)), Refused);
+    EXPECT_THAT(EventJournal(layout_).read(), SizeIs(EventJournal::kRemembered + 1));
     push_text("00000003.history", "1\t0/600000\tleft where the stream has come to\n");
   }
   EXPECT_EQ(push_text("00000002.history", kHistoryTwo), PushOutcome::stored);  // nobody receives any more

@@ -130,7 +130,7 @@ TEST_F(WalConflictsTest, ReplacesABackupHistoryFile) {
 TEST_F(WalConflictsTest, KeepsNoMoreThanSoMany) {
   push_text(kBackupName, kBackupText);
   std::string refusal;
-  for (std::size_t i = 0; i <= WalConflicts::kMostKept; ++i) {
+  for (std::size_t i = 0; i < WalConflicts::kMostKept + 3; ++i) {
     try {
       push_text(kBackupName, std::string(kBackupText) + "LABEL: " + std::to_string(i) + "\n");
     } catch (const Refused& error) {
@@ -139,6 +139,7 @@ TEST_F(WalConflictsTest, KeepsNoMoreThanSoMany) {
   }
   EXPECT_THAT(refusal, HasSubstr("could not be kept aside"));
   EXPECT_EQ(conflicts_.count_open(), WalConflicts::kMostKept);
+  EXPECT_THAT(EventJournal(layout_).read(), SizeIs(WalConflicts::kMostKept + 1));  // one for all the others
 }
 
 TEST_F(WalConflictsTest, TellsADamagedCopy) {
