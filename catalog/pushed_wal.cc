@@ -83,6 +83,27 @@ WalFileKind require_wal_file(std::string_view name, postgres::WalSegmentSize siz
                   name));
 }
 
+/// A segment in the archive, compared with one that was pushed.
+struct ArchivedSegment {
+  bool is_there = false;
+  std::optional<std::uint64_t> differs_at;
+  std::optional<std::string> damage;  // then its bytes say nothing
+};
+
+ArchivedSegment compare_with_archived(const WalArchive& archive, const WalSegment& segment,
+                                      const StagedFile& pushed) {
+  try {
+    auto archived = archive.open_segment(segment);
+    if (!archived) return {};
+    io::FileSource offered(pushed.file());
+    const auto differs_at = io::first_difference(*archived, offered);
+    io::read_to_end(*archived);  // a damaged one may differ before it is seen to be damaged
+    return {true, differs_at, {}};
+  } catch (const Corruption& error) {
+    return {true, {}, error.what()};
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(PushOutcome outcome) {
@@ -150,25 +171,31 @@ PushReceipt PushedWal::take_segment(const std::string& name, const StagedFile& p
   }
   // Until it is kept: what the stream archives meanwhile would never be compared with it.
   auto alone = archive_->lock();
-  auto archived = archive_->open_segment(segment);
+  const auto archived = compare_with_archived(*archive_, segment, pushed);
   io::FileSource offered(pushed.file());
-  const auto differs_at = archived ? io::first_difference(*archived, offered)
-                                   : archive_->contradicts_partial(segment, offered, pushed.bytes());
+  const auto differs_at = archived.is_there ? archived.differs_at
+                                            : archive_->contradicts_partial(segment, offered, pushed.bytes());
   if (differs_at) {
     alone.close();  // taken again to keep it aside
-    return conflict(
-        name, pushed,
-        fmt::format("differs at {} from {}", (segment.begin(size) + *differs_at).to_string(),
-                    archived ? "the segment in the archive" : "what was received of it by the stream"),
-        range_of(segment));
+    return conflict(name, pushed,
+                    fmt::format("differs at {} from {}", (segment.begin(size) + *differs_at).to_string(),
+                                archived.is_there ? "the segment in the archive"
+                                                  : "what was received of it by the stream"),
+                    range_of(segment));
   }
-  if (archived) {
+  if (archived.is_there && !archived.damage) {
     archive_->sync_name(segment);  // seen is not durable
     return {PushOutcome::had_it, {}};
   }
   const bool is_new = waiting_.keep(header, pushed, limits_);
   alone.close();
   PushReceipt receipt{is_new ? PushOutcome::waiting : PushOutcome::had_it, {}};
+  if (archived.damage) {
+    receipt.warnings.push_back(fmt::format(
+        "{}: the segment in the archive is damaged ({}); the pushed one waits, and may replace it "
+        "once the damaged file was moved away",
+        name, *archived.damage));
+  }
   fill_gap(segment, receipt);
   return receipt;
 }

@@ -107,6 +107,8 @@ bool WaitingWal::put_aside(const WaitingSegment& waiting, postgres::Lsn differs_
   WalConflicts conflicts(*archive_);
   // Asked first: there may be thousands of such copies, and unpacking them would keep the stream waiting.
   if (!conflicts.has_room_for(waiting.copy, size.bytes())) return false;
+  // The bytes of a damaged one may differ before it is seen to be damaged, and say nothing.
+  if (auto archived = archive_->open_segment(waiting.segment)) io::read_to_end(*archived);
   SegmentFileReader content(waiting.copy.path);
   const auto aside = StagedFile::receive(archive_->layout(), content, size.bytes());
   if (conflicts.is_settled(waiting.copy.name, aside.sha256())) return true;

@@ -69,6 +69,20 @@ class PushedWalFixture : public testing::Test {
   void archived(const postgres::WalSegment& segment, std::uint8_t salt = 0) {
     archived(segment, sample_wal(segment, salt));
   }
+  /// Other bytes than the header of the archived segment speaks of, which only their end tells.
+  void damage_archived(const postgres::WalSegment& segment) {
+    const auto path = layout_.archived(segment, size_);
+    auto file = io::read_whole_file(path, 2 * kSampleSegmentBytes);
+    const auto head = catalog::SegmentFileReader(path).header();
+    const auto other = sample_wal(segment, 9);
+    io::write_file_durably(directory_ / "plain", other);
+    const auto other_path = directory_ / name(segment);
+    catalog::write_segment_file(other_path, head, io::File::open_to_read(directory_ / "plain"), 1);
+    auto damaged = io::read_whole_file(other_path, 2 * kSampleSegmentBytes);
+    const auto head_bytes = 8 + io::load_le<std::uint32_t>(file.data() + 4);
+    std::copy_n(file.begin(), head_bytes, damaged.begin());
+    io::write_file_durably(path, damaged);
+  }
   /// The names of the segments that wait.
   std::vector<std::string> waiting() const {
     std::vector<std::string> names;

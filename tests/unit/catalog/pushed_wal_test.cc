@@ -106,6 +106,23 @@ TEST_F(PushedWalTest, AcceptsWhatTheStreamHasArchived) {
   EXPECT_EQ(push(five_), PushOutcome::had_it);
 }
 
+TEST_F(PushedWalTest, LetsASegmentWaitOfWhichTheArchivedOneIsDamaged) {
+  archived(five_);
+  const auto path = layout_.archived(five_, size_);
+  damage_archived(five_);
+  for (const auto outcome : {PushOutcome::waiting, PushOutcome::had_it}) {
+    const auto wal = test::sample_wal(five_);
+    io::MemorySource source(wal);
+    const auto receipt = PushedWal(archive_).take(name(five_), source, std::nullopt);
+    EXPECT_EQ(receipt.outcome, outcome);
+    EXPECT_THAT(receipt.warnings, ElementsAre(HasSubstr(path.native())));
+    waiting_.settle(five_, [](const Event& /*event*/) {});
+    EXPECT_THAT(waiting(), SizeIs(1));
+  }
+  EXPECT_EQ(WalConflicts(archive_).count_open(), 0u);
+  EXPECT_THAT(EventJournal(layout_).read(), IsEmpty());
+}
+
 TEST_F(PushedWalTest, LeavesThePartialOfTheStreamForItsReceiver) {
   auto begun = test::sample_wal(five_);
   std::fill(begun.begin() + 100'000, begun.end(), std::byte{0});
