@@ -33,8 +33,10 @@ inline constexpr Command kAdoptWal{
         "segment by segment; what the stream had begun to receive of a segment is contained in it. What is "
         "not proved: that the server itself wrote it. A copy of the host that started with the same "
         "archive_command, or somebody who may push, can have made it. So look at where it comes from first, "
-        "and whether the server is really gone: if it answers again and has other WAL there, it is refused "
-        "(`rolled_back`) until `pgkeep new-line` decides.\n\n"
+        "and whether the server is really gone: if it answers again and has other WAL there, the stream "
+        "stops, mostly with the event `rolled_back`, until `pgkeep new-line` decides. That is seen where the "
+        "two can be compared, which is from the last commit that is held on; where the server has removed "
+        "that WAL, it goes on, and the event is `unproved`.\n\n"
         "Nothing is taken while the stream runs, which brings that WAL itself, nor where several different "
         "copies of a segment would do: `pgkeep pushed-wal` lists them, and deletes the wrong ones. What is "
         "taken is recorded as an event (`adopted`) and among the server's runs.",
