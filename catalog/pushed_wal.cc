@@ -83,21 +83,23 @@ WalFileKind require_wal_file(std::string_view name, postgres::WalSegmentSize siz
                   name));
 }
 
-/// A segment in the archive, compared with one that was pushed.
-struct ArchivedSegment {
+/// A stored file, compared with the first bytes of one that was pushed.
+struct StoredFile {
   bool is_there = false;
   std::optional<std::uint64_t> differs_at;
   std::optional<std::string> damage;  // then its bytes say nothing
 };
 
-ArchivedSegment compare_with_archived(const WalArchive& archive, const WalSegment& segment,
-                                      const StagedFile& pushed) {
+StoredFile compare_with_stored(const WalArchive& archive, const std::string& stored_name,
+                               const StagedFile& pushed, std::uint64_t bytes) {
   try {
-    auto archived = archive.open_segment(segment);
-    if (!archived) return {};
-    io::FileSource offered(pushed.file());
-    const auto differs_at = io::first_difference(*archived, offered);
-    io::read_to_end(*archived);  // a damaged one may differ before it is seen to be damaged
+    const auto stored = open_stored_wal(archive, stored_name);
+    if (!stored) return {};
+    io::FileSource source(pushed.file());
+    FirstBytes offered(source, bytes);
+    FirstBytes theirs(*stored, bytes);
+    const auto differs_at = io::first_difference(theirs, offered);
+    io::read_to_end(*stored);  // a damaged one may differ before it is seen to be damaged
     return {true, differs_at, {}};
   } catch (const Corruption& error) {
     return {true, {}, error.what()};
@@ -171,7 +173,7 @@ PushReceipt PushedWal::take_segment(const std::string& name, const StagedFile& p
   }
   // Until it is kept: what the stream archives meanwhile would never be compared with it.
   auto alone = archive_->lock();
-  const auto archived = compare_with_archived(*archive_, segment, pushed);
+  const auto archived = compare_with_stored(*archive_, name, pushed, pushed.bytes());
   io::FileSource offered(pushed.file());
   const auto differs_at = archived.is_there ? archived.differs_at
                                             : archive_->contradicts_partial(segment, offered, pushed.bytes());
@@ -306,19 +308,13 @@ PushReceipt PushedWal::take_partial(const std::string& name, const StagedFile& p
   }
   const auto used = *fork - segment.begin(size);
   check_pages(name, segment, pushed, used);
-  const auto differs_from = [&](io::ByteSource& other) {
-    io::FileSource source(pushed.file());
-    FirstBytes mine(source, used);
-    FirstBytes theirs(other, used);
-    return io::first_difference(mine, theirs);
-  };
   // Before anything is looked at: the same file may be pushed by another process now.
   auto alone = archive_->lock();
   io::FileSource before_the_fork(pushed.file());
   auto at = archive_->contradicts_partial(segment, before_the_fork, used);
-  if (auto archived = archive_->open_segment(segment); archived && !at) at = differs_from(*archived);
-  auto known = open_stored_wal(*archive_, name);
-  if (known && !at) at = differs_from(*known);
+  const auto archived = compare_with_stored(*archive_, segment.name(size), pushed, used);
+  const auto known = compare_with_stored(*archive_, name, pushed, used);
+  if (!at) at = archived.differs_at ? archived.differs_at : known.differs_at;
   if (at) {
     alone.close();  // taken again to keep it aside
     return conflict(
@@ -326,10 +322,16 @@ PushReceipt PushedWal::take_partial(const std::string& name, const StagedFile& p
         fmt::format("differs at {} from what is stored of it", (segment.begin(size) + *at).to_string()),
         range_of(segment));
   }
-  if (!known) require_room(name, kLastSegment, pushed.bytes());
-  if (!known) pushed.keep_compressed(archive_->layout().pushed_partial(segment, size));
+  const bool had_it = known.is_there && !known.damage;
+  if (!known.is_there) require_room(name, kLastSegment, pushed.bytes());
+  if (!had_it) pushed.keep_compressed(archive_->layout().pushed_partial(segment, size));
   archive_->sync_name(segment);
-  return known ? PushReceipt{PushOutcome::had_it, {}} : PushReceipt{};
+  PushReceipt receipt{had_it ? PushOutcome::had_it : PushOutcome::stored, {}};
+  if (archived.damage)
+    receipt.warnings.push_back(fmt::format("the segment in the archive is damaged: {}", *archived.damage));
+  if (known.damage)
+    receipt.warnings.push_back(fmt::format("took the place of a damaged file: {}", *known.damage));
+  return receipt;
 }
 
 PushReceipt PushedWal::conflict(const std::string& name, const StagedFile& pushed, const std::string& how,

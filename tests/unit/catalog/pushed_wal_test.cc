@@ -123,6 +123,23 @@ TEST_F(PushedWalTest, LetsASegmentWaitOfWhichTheArchivedOneIsDamaged) {
   EXPECT_THAT(EventJournal(layout_).read(), IsEmpty());
 }
 
+TEST_F(PushedWalTest, StoresTheLastPartOfATimelineWhateverIsDamaged) {
+  push_text("00000002.history", kHistoryTwo);
+  const auto name_of_part = name(five_) + ".partial";
+  push_bytes(name_of_part, left_at_fork(), std::nullopt);
+  const auto path = layout_.pushed_partial(five_, size_);
+  io::write_file_durably(path, io::as_bytes("no frame"));
+  archived(five_);
+  damage_archived(five_);
+  const auto wal = left_at_fork();
+  io::MemorySource source(wal);
+  const auto receipt = PushedWal(archive_).take(name_of_part, source, std::nullopt);
+  EXPECT_EQ(receipt.outcome, PushOutcome::stored);
+  EXPECT_THAT(receipt.warnings,
+              ElementsAre(HasSubstr(layout_.archived(five_, size_).native()), HasSubstr(path.native())));
+  EXPECT_EQ(stored(name_of_part), wal);
+}
+
 TEST_F(PushedWalTest, LeavesThePartialOfTheStreamForItsReceiver) {
   auto begun = test::sample_wal(five_);
   std::fill(begun.begin() + 100'000, begun.end(), std::byte{0});
