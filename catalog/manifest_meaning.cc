@@ -11,14 +11,21 @@ std::string place(postgres::TimelineId timeline, postgres::Lsn lsn) {
   return fmt::format("{} on timeline {}", lsn.to_string(), timeline.to_string());
 }
 
+/// Version 2 came with 17, and has the system.
+void compare_version(const postgres::ManifestSummary& manifest, const store::BackupRecord& record,
+                     std::vector<std::string>& found) {
+  const int expected = record.major_version >= kFirstWithSystem ? 2 : 1;
+  if (manifest.version == expected) return;
+  found.push_back(fmt::format("PostgreSQL's manifest has version {}, that of PostgreSQL {} has version {}",
+                              manifest.version, record.major_version, expected));
+}
+
 void compare_system(const postgres::ManifestSummary& manifest, const store::BackupRecord& record,
                     std::vector<std::string>& found) {
   if (manifest.system && *manifest.system != record.system) {
     found.push_back(fmt::format("PostgreSQL's manifest is of system {}, the backup of system {}",
                                 manifest.system->to_string(), record.system.to_string()));
   }
-  if (!manifest.system && record.major_version >= kFirstWithSystem)
-    found.push_back("PostgreSQL's manifest does not say of which system it is");
 }
 
 void compare_wal(const std::vector<postgres::ManifestWalRange>& ranges, const store::BackupRecord& record,
@@ -53,6 +60,7 @@ void compare_wal(const std::vector<postgres::ManifestWalRange>& ranges, const st
 std::vector<std::string> contradictions(const postgres::ManifestSummary& manifest,
                                         const store::BackupRecord& record) {
   std::vector<std::string> found;
+  compare_version(manifest, record, found);
   compare_system(manifest, record, found);
   compare_wal(manifest.wal_ranges, record, found);
   return found;

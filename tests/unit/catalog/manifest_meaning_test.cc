@@ -44,10 +44,16 @@ TEST_F(ManifestMeaningTest, AgreesWithItsBackup) {
 }
 
 TEST_F(ManifestMeaningTest, SaysNothingOfTheSystemBefore17) {
+  manifest_.version = 1;
   manifest_.system.reset();
-  EXPECT_THAT(found(), SizeIs(1));
+  EXPECT_THAT(found(), ElementsAre(HasSubstr("has version 1, that of PostgreSQL 18 has version 2")));
   record_.major_version = 16;
   EXPECT_THAT(found(), IsEmpty());
+}
+
+TEST_F(ManifestMeaningTest, CannotBeOfAVersionThatTheServerDoesNotWrite) {
+  record_.major_version = 16;
+  EXPECT_THAT(found(), ElementsAre(HasSubstr("has version 2, that of PostgreSQL 16 has version 1")));
 }
 
 TEST_F(ManifestMeaningTest, HasTheRangesOfAllTimelinesOfTheBackupNewestFirst) {
