@@ -21,22 +21,23 @@ constexpr std::string_view kNoSuchFile = "58P01";
 /// So much is asked for again at most: more than a server keeps, unless it was told to keep it.
 constexpr std::uint64_t kMostBytes = 1u << 30;
 constexpr std::uint64_t kMostOfTheLastRecords = 64u << 10;
-/// Without any of it.
-constexpr std::chrono::seconds kAnswerTime{60};
 
 /// The next message of the COPY; nothing when the server has ended it.
-std::optional<io::ByteView> next_message(Connection& connection, std::chrono::steady_clock::time_point by) {
+std::optional<io::ByteView> next_message(Connection& connection, std::chrono::steady_clock::time_point by,
+                                         milliseconds patience) {
   io::ByteView message;
   for (;;) {
+    // Also while there is something to read: it may be keepalives alone.
+    const auto left = std::chrono::ceil<milliseconds>(by - std::chrono::steady_clock::now());
+    if (left <= milliseconds(0)) {
+      throw ConnectionLost(
+          fmt::format("{}: is asked for what it sent before, and has sent none of it for {} s",
+                      connection.peer(), std::chrono::ceil<std::chrono::seconds>(patience).count()));
+    }
     const auto state = connection.copy_poll(message);
     if (state == CopyState::data) return message;
     if (state == CopyState::ended) return std::nullopt;
-    const auto left = std::chrono::ceil<milliseconds>(by - std::chrono::steady_clock::now());
-    if (left <= milliseconds(0) || !connection.wait_readable(left)) {
-      throw ConnectionLost(
-          fmt::format("{}: has not sent again what it sent before, though asked for {} s ago",
-                      connection.peer(), kAnswerTime.count()));
-    }
+    connection.wait_readable(left);
   }
 }
 
@@ -48,13 +49,16 @@ std::optional<io::ByteView> next_message(Connection& connection, std::chrono::st
 
 /// Compares, as it comes, what the server has with what is held: where they differ first.
 std::optional<postgres::Lsn> first_difference(Connection& connection, const HeldWitness& held,
-                                              const catalog::WalArchive& archive) {
+                                              const catalog::WalArchive& archive,
+                                              milliseconds patience) {
   ArchivedBytes ours(archive, held.begin);
   if (start_wal_copy(connection, nullptr, held.begin)) refuse_short_answer(connection);
   io::ByteVector expected;
   std::optional<postgres::Lsn> differs;
+  // Only WAL is an answer: a server that has nothing to send says so with keepalives for ever.
+  auto by = std::chrono::steady_clock::now() + patience;
   for (auto at = held.begin.lsn; at < held.end && !differs;) {
-    const auto message = next_message(connection, std::chrono::steady_clock::now() + kAnswerTime);
+    const auto message = next_message(connection, by, patience);
     if (!message) {
       read_end_of_wal_copy(connection);  // throws what the server ended it with
       refuse_short_answer(connection);
@@ -76,6 +80,7 @@ std::optional<postgres::Lsn> first_difference(Connection& connection, const Held
       const auto [theirs, same] = std::ranges::mismatch(sent, expected);
       if (theirs != sent.end()) differs = at + static_cast<std::uint64_t>(theirs - sent.begin());
       at = at + sent.size();
+      if (!sent.empty()) by = std::chrono::steady_clock::now() + patience;
     } else if (std::get<Keepalive>(parsed).reply_now) {
       // No position: what is flushed here is reported by the stream alone.
       connection.copy_send(status_message({}, {}, io::now(), false));
@@ -103,9 +108,9 @@ std::optional<postgres::Lsn> first_difference(Connection& connection, const Held
 /// Whether the server has that WAL, and the same. One that has it no more says so instead of the COPY, or in
 /// it.
 bool has_the_same(Connection& connection, const HeldWitness& held, const postgres::WalPosition& position,
-                  const catalog::WalArchive& archive) {
+                  const catalog::WalArchive& archive, milliseconds patience) {
   try {
-    if (const auto at = first_difference(connection, held, archive))
+    if (const auto at = first_difference(connection, held, archive, patience))
       refuse_other_history(connection, held, *at, position, archive);
     return true;
   } catch (const ServerError& error) {
@@ -117,12 +122,13 @@ bool has_the_same(Connection& connection, const HeldWitness& held, const postgre
 }  // namespace
 
 HistoryProof prove_same_history(Connection& connection, const postgres::TimelineHistory& line,
-                                const postgres::WalPosition& position, const catalog::WalArchive& archive) {
+                                const postgres::WalPosition& position, const catalog::WalArchive& archive,
+                                milliseconds patience) {
   std::optional<HeldWitness> strong;
   bool damaged = false;
   try {
     strong = strong_witness(archive, line, position, kMostBytes);
-    if (strong && has_the_same(connection, *strong, position, archive)) return HistoryProof::same;
+    if (strong && has_the_same(connection, *strong, position, archive, patience)) return HistoryProof::same;
   } catch (const Corruption&) {
     damaged = true;
   }
@@ -130,7 +136,7 @@ HistoryProof prove_same_history(Connection& connection, const postgres::Timeline
   try {
     const auto weak = weak_witness(archive, line, position, kMostOfTheLastRecords);
     if (!strong && !weak && !damaged) return HistoryProof::nothing_held;
-    if (weak) has_the_same(connection, *weak, position, archive);
+    if (weak) has_the_same(connection, *weak, position, archive, patience);
   } catch (const Corruption&) {
     damaged = true;
   }

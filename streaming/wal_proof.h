@@ -1,6 +1,6 @@
 #pragma once
 
-#include <stop_token>
+#include <chrono>
 
 #include "catalog/wal_archive.h"
 #include "streaming/connection.h"
@@ -21,8 +21,10 @@ enum class HistoryProof {
 /// server must have come to `position`.
 ///
 /// Costs a command or two, and mostly WAL of a few pages, since transactions end all the time; during a long
-/// one what it has written, 1 GiB at most. Throws ConnectionLost when the server is silent.
+/// one what it has written, 1 GiB at most. Throws ConnectionLost when the server sends none of it for
+/// `patience`, whatever else it sends.
 HistoryProof prove_same_history(Connection& connection, const postgres::TimelineHistory& line,
-                                const postgres::WalPosition& position, const catalog::WalArchive& archive);
+                                const postgres::WalPosition& position, const catalog::WalArchive& archive,
+                                std::chrono::milliseconds patience = std::chrono::seconds(60));
 
 }  // namespace pgkeep::streaming

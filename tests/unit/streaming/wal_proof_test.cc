@@ -44,7 +44,8 @@ class WalProofTest : public testing::Test {
   /// Whether a server that has these two can go on behind segment `last`. `answer` is what comes after each
   /// command.
   HistoryProof prove(const std::function<void(FakeSession&, const std::string&)>& answer,
-                     const postgres::WalSegment& last = kFive) {
+                     const postgres::WalSegment& last = kFive,
+                     std::chrono::milliseconds patience = std::chrono::seconds(60)) {
     FakeServer server([&](FakeSession& session) {
       session.read_startup();
       session.welcome();
@@ -54,7 +55,7 @@ class WalProofTest : public testing::Test {
       }
     });
     auto connection = Connection::open({server.conninfo()}, ConnectionKind::physical, {});
-    return prove_same_history(connection, TimelineHistory(kOne), {kOne, last.end(size_)}, archive_);
+    return prove_same_history(connection, TimelineHistory(kOne), {kOne, last.end(size_)}, archive_, patience);
   }
   /// A server with this segment 5, and this segment 6, sends what it was asked for.
   auto server_with(const io::ByteVector& five, const io::ByteVector& six = {}) {
@@ -132,6 +133,14 @@ TEST_F(WalProofTest, ComparesTheLastRecordsWhereWhatIsHeldBeforeThemIsDamaged) {
   io::write_file_durably(path, bytes);
   EXPECT_EQ(prove(server_with(wal_of(kFive), wal_of(kSix)), kSix), HistoryProof::damaged);
   EXPECT_THROW(prove(server_with(wal_of(kFive), test::sample_wal(kSix, 1)), kSix), RolledBack);
+}
+
+TEST_F(WalProofTest, IsNotWaitedForWithoutEndFromAServerThatSendsKeepalivesAlone) {
+  const auto only_keepalives = [](FakeSession& session, const std::string&) {
+    session.copy_both();
+    for (;;) session.copy_data(io::as_text(test::keepalive(false)));  // until the client has hung up
+  };
+  EXPECT_THROW(prove(only_keepalives, kFive, std::chrono::milliseconds(200)), ConnectionLost);
 }
 
 TEST_F(WalProofTest, IsAskedForAgainWhenTheServerEndsBeforeItHasAnswered) {
