@@ -35,6 +35,21 @@ class OneHistory : public ::testing::TestWithParam<int> {
   static void copy(const fs::path& from, const fs::path& to) {
     ASSERT_EQ(std::system(fmt::format("cp -a '{}' '{}'", from.native(), to.native()).c_str()), 0);
   }
+  /// The server is stopped then.
+  static fs::path snapshot_behind_a_backup(PostgresCluster& server, const BackupHost& host) {
+    auto receiver = host.receive_wal(server);
+    host.backup();
+    stop(receiver);
+    server.stop();
+    const fs::path snapshot = server.data_directory().native() + ".snapshot";
+    copy(server.data_directory(), snapshot);
+    return snapshot;
+  }
+  static void put_back(PostgresCluster& server, const fs::path& snapshot) {
+    fs::remove_all(server.data_directory());
+    fs::rename(snapshot, server.data_directory());
+    server.start();
+  }
   static fs::path newest_partial(const BackupHost& host) {
     fs::path newest;
     for (const auto& entry : fs::directory_iterator(host.repository() / "main" / "wal" / "streaming"))
@@ -51,14 +66,7 @@ TEST_P(OneHistory, IsNotGoneOnWithByAServerThatWasPutBackAndHasComePastItsEnd) {
   server.restart();
   BackupHost host(server);
   server.execute("CREATE TABLE rows (text text)");
-  {
-    auto receiver = host.receive_wal(server);
-    host.backup();
-    stop(receiver);
-  }
-  server.stop();
-  const fs::path snapshot = server.data_directory().native() + ".snapshot";
-  copy(server.data_directory(), snapshot);
+  const auto snapshot = snapshot_behind_a_backup(server, host);
   server.start();
   {
     auto receiver = host.receive_wal(server);
@@ -67,9 +75,7 @@ TEST_P(OneHistory, IsNotGoneOnWithByAServerThatWasPutBackAndHasComePastItsEnd) {
     server.stop(Shutdown::immediate);
     stop(receiver);
   }
-  fs::remove_all(server.data_directory());
-  fs::rename(snapshot, server.data_directory());
-  server.start();
+  put_back(server, snapshot);
   write_segments(server, 6, "new");
 
   for (int attempt = 0; attempt < 2; ++attempt) {  // what was found once is not forgotten
@@ -90,14 +96,7 @@ TEST_P(OneHistory, IsNotGoneOnWithByAServerThatWasPutBackAndHasDoneTheSameWorkAg
                                                                   {"wal_keep_size", "512MB"}}});
   BackupHost host(server);
   server.execute("CREATE TABLE rows (text text)");
-  {
-    auto receiver = host.receive_wal(server);
-    host.backup();
-    stop(receiver);
-  }
-  server.stop();
-  const fs::path snapshot = server.data_directory().native() + ".snapshot";
-  copy(server.data_directory(), snapshot);
+  const auto snapshot = snapshot_behind_a_backup(server, host);
   const auto work = [](const char* first) {
     return fmt::format("BEGIN; INSERT INTO rows VALUES ('{}'); INSERT INTO rows SELECT repeat('x', 1000) "
                        "FROM generate_series(1, 3500); SELECT pg_switch_wal();",
@@ -118,9 +117,7 @@ TEST_P(OneHistory, IsNotGoneOnWithByAServerThatWasPutBackAndHasDoneTheSameWorkAg
     server.stop(Shutdown::immediate);
     stop(receiver);
   }
-  fs::remove_all(server.data_directory());
-  fs::rename(snapshot, server.data_directory());
-  server.start();
+  put_back(server, snapshot);
   server.execute(work("new") + "COMMIT");
 
   const auto refused = host.pgkeep({"receive-wal", "main"});

@@ -50,15 +50,7 @@ void Story::happen() {
       {1, &Story::check_latest},
       {1, &Story::check_a_backup},
   };
-  int total = 0;
-  for (const auto& [weight, step] : steps) total += weight;
-  int chosen = chance_.number(1, total);
-  for (const auto& [weight, step] : steps) {
-    chosen -= weight;
-    if (chosen > 0) continue;
-    (this->*step)();
-    return;
-  }
+  (this->*chance_.one_of(steps))();
 }
 
 std::string Story::next_name() {

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <optional>
 #include <random>
+#include <utility>
+#include <vector>
 
 namespace pgkeep::test {
 
@@ -24,6 +26,16 @@ class Chance {
   /// From `least` to `most`, both included.
   int number(int least, int most);
   bool coin() { return number(0, 1) == 1; }
+  /// Each as often as its weight says; some are not zero.
+  template <typename Choice>
+  Choice one_of(const std::vector<std::pair<int, Choice>>& choices) {
+    int total = 0;
+    for (const auto& [weight, choice] : choices) total += weight;
+    auto chosen = number(1, total);
+    auto at = choices.begin();
+    for (; chosen > at->first; ++at) chosen -= at->first;
+    return at->second;
+  }
   std::chrono::milliseconds moment(std::chrono::milliseconds within);
   /// Lets such a moment pass. Only where time itself is what is tested: when a kill or a cut comes.
   void wait(std::chrono::milliseconds within);
