@@ -155,7 +155,8 @@ void WalSession::refresh() {
 
 /// A standby may lag.
 void WalSession::require_not_put_back() {
-  if (!node_.standby) require_not_rolled_back(node_.connection.peer(), node_.system, intake_.archive());
+  if (node_.standby) return;
+  require_not_rolled_back(node_.connection.peer(), node_.system, intake_.archive(), events_.all());
 }
 
 /// That the server has the history that is held: one that was put back may have come past its end again. What

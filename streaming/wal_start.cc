@@ -1,6 +1,7 @@
 #include "streaming/wal_start.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -88,6 +89,19 @@ std::optional<postgres::Lsn> end_of_timeline(const catalog::WalArchive& archive,
                                              postgres::TimelineId timeline) {
   const auto last = last_segment(archive.inventory(), timeline);
   return last ? std::optional(end_of_held(archive, *last)) : std::nullopt;
+}
+
+/// Up to where a server once had WAL of a timeline, as the gaps say that were found on it. What is missing is
+/// looked for on the server before a gap is recorded, so it had come into the gap's last segment at least.
+std::optional<postgres::Lsn> end_of_gaps(std::span<const catalog::Event> events, postgres::TimelineId timeline,
+                                         postgres::WalSegmentSize size) {
+  std::optional<postgres::Lsn> end;
+  for (const auto& event : events) {
+    if (event.kind != catalog::EventKind::gap || !event.range || event.range->timeline != timeline) continue;
+    if (event.range->end.value() < size.bytes()) continue;
+    end = std::max(end, std::optional(postgres::Lsn(event.range->end.value() - size.bytes())));
+  }
+  return end;
 }
 
 /// At the first byte of the segment, up to where the line leaves its timeline, when that is before the point
@@ -230,17 +244,21 @@ void require_decided(const store::ServerLayout& layout) {
 }
 
 void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
-                             const catalog::WalArchive& archive) {
-  const auto end = end_of_timeline(archive, primary.timeline);
+                             const catalog::WalArchive& archive, std::span<const catalog::Event> events) {
+  const auto held = end_of_timeline(archive, primary.timeline);
+  const auto end = std::max(held, end_of_gaps(events, primary.timeline, archive.identity().wal_segment_size));
   if (!end || *end <= primary.position) return;
   const auto name = server_name(archive);
   throw RolledBack(
       fmt::format(
-          "{} had written less of timeline {} than was received from it, which ends at {}: it was put "
-          "back to an earlier state. Nothing of it is stored, also when it comes past that. If it is "
-          "the right server, `pgkeep new-line {}` sets aside what is held and begins with a new backup. "
-          "If not, correct the conninfo, then `pgkeep new-line {} --keep`",
-          peer, primary.timeline.to_string(), end->to_string(), name, name),
+          "{} had written less of timeline {} than {}: it was put back to an earlier state. Nothing of it is "
+          "stored, also when it comes past that. If it is the right server, `pgkeep new-line {}` sets aside "
+          "what is held and begins with a new backup. If not, correct the conninfo, then `pgkeep new-line {} "
+          "--keep`",
+          peer, primary.timeline.to_string(),
+          end == held ? fmt::format("was received from it, which ends at {}", end->to_string())
+                      : fmt::format("it had when WAL up to there was found to be lost, at {}", end->to_string()),
+          name, name),
       catalog::WalRange{primary.timeline, primary.position, *end});
 }
 

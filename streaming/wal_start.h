@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "catalog/io/error.h"
@@ -77,11 +78,12 @@ StreamStart start_after_switch(const postgres::WalPosition& next, const postgres
 /// Throws RolledBack when one was recorded and nobody has decided about it yet.
 void require_decided(const store::ServerLayout& layout);
 
-/// Throws RolledBack when a primary's position lies before the end of what is held of its own timeline. A
-/// primary sends nothing that it has not flushed, so it never comes to be there by itself.
-/// `primary` must have been asked for after all of that was received.
+/// Throws RolledBack when a primary's position lies before the end of what is held of its own timeline, or
+/// before the last segment of a gap that was found in it (`events`). A primary sends nothing that it has not
+/// flushed, so it never comes to be there by itself. `primary` must have been asked for after all of that was
+/// received.
 void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
-                             const catalog::WalArchive& archive);
+                             const catalog::WalArchive& archive, std::span<const catalog::Event> events);
 
 /// Where to go on: after what is on disk (catalog::find_resume_point); when nothing of the line is, at
 /// `begin_at`, else where the slot holds WAL back, else at the server's position, rounded down to a segment.

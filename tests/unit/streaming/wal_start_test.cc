@@ -142,7 +142,7 @@ TEST_F(WalStartTest, RefusesAPrimaryThatHasLessThanWasReceivedOfItsTimeline) {
   received({kOne, 6}, 1000);
   const auto refused = [&](TimelineId timeline, Lsn at) {
     try {
-      require_not_rolled_back(kPeer, {test::kSampleSystem, timeline, at}, archive_);
+      require_not_rolled_back(kPeer, {test::kSampleSystem, timeline, at}, archive_, {});
     } catch (const RolledBack& found) {
       return found.range();
     }
@@ -152,6 +152,18 @@ TEST_F(WalStartTest, RefusesAPrimaryThatHasLessThanWasReceivedOfItsTimeline) {
   EXPECT_EQ(refused(kOne, Lsn(6 * kMiB + 999)), (catalog::WalRange{kOne, Lsn(6 * kMiB + 999), end}));
   EXPECT_EQ(refused(kOne, end), std::nullopt);
   EXPECT_EQ(refused(kTwo, Lsn(5 * kMiB)), std::nullopt);  // it left our timeline: another question
+}
+
+/// It had been there: where a gap ends was asked from it.
+TEST_F(WalStartTest, RefusesAPrimaryThatIsBehindTheEndOfAGapThatWasFoundOnIt) {
+  archived({kOne, 5});
+  events_.report(EventKind::gap, "removed", catalog::WalRange{kOne, Lsn(6 * kMiB), Lsn(9 * kMiB)});
+  const auto require = [&](TimelineId timeline, Lsn at) {
+    require_not_rolled_back(kPeer, {test::kSampleSystem, timeline, at}, archive_, events_.all());
+  };
+  EXPECT_THAT([&] { require(kOne, Lsn(8 * kMiB - 1)); }, ThrowsMessage<RolledBack>(HasSubstr("put back")));
+  EXPECT_NO_THROW(require(kOne, Lsn(8 * kMiB)));  // the gap may end with the segment that the server is in
+  EXPECT_NO_THROW(require(kTwo, Lsn(7 * kMiB)));
 }
 
 TEST_F(WalStartTest, PassesOverNothingThatWasPushed) {
@@ -165,7 +177,7 @@ TEST_F(WalStartTest, PassesOverNothingThatWasPushed) {
 TEST_F(WalStartTest, APrimaryIsNotHeldAgainstWhatWasPushed) {
   archived({kOne, 5});
   pushed({kOne, 6});
-  EXPECT_NO_THROW(require_not_rolled_back(kPeer, {test::kSampleSystem, kOne, Lsn(6 * kMiB)}, archive_));
+  EXPECT_NO_THROW(require_not_rolled_back(kPeer, {test::kSampleSystem, kOne, Lsn(6 * kMiB)}, archive_, {}));
 }
 
 TEST_F(WalStartTest, AServerThatWasPutBackIsRefusedUntilSomebodyDecides) {
