@@ -311,10 +311,14 @@ void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHisto
     plan.remarks.push_back("not needed for this, but damaged: " + damage);
   for (const auto& [timeline, history] : facts.wal.histories) {
     if (line.contains(timeline) || timeline < line.timeline()) continue;
-    plan.remarks.push_back(fmt::format(
+    const auto other = fmt::format(
         "there is also timeline {}, which left timeline {} at {}: --target-tli {}", timeline.to_string(),
         history.ancestors().empty() ? std::string("?") : history.ancestors().back().timeline.to_string(),
-        history.begin().to_string(), timeline.to_string()));
+        history.begin().to_string(), timeline.to_string());
+    // Its server has not got what our line wrote after that.
+    plan.remarks.push_back(catalog::is_borne_out(facts.wal, timeline)
+                               ? other
+                               : other + " recovers up to there, for no WAL of that timeline is held");
   }
 }
 

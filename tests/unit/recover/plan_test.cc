@@ -127,6 +127,16 @@ TEST(PlanTest, IsNotConcernedByADamagedHistoryOfAnotherTimeline) {
               ThrowsMessage<Refused>(HasSubstr("00000007.history: is damaged")));
 }
 
+TEST(PlanTest, TellsOfATimelineOfWhichNothingIsHeld) {
+  auto repository = two_backups();
+  repository.history(2, "1\t0/B80000\tpromoted\n");
+  const auto plan = make_plan(request(), repository.facts);
+  EXPECT_EQ(plan.timeline, postgres::TimelineId(1));
+  EXPECT_THAT(plan.remarks, Contains(AllOf(HasSubstr("also timeline 2, which left timeline 1 at 0/B80000"),
+                                           HasSubstr("--target-tli 2 recovers up to there"),
+                                           HasSubstr("no WAL of that timeline is held"))));
+}
+
 /// No replay passes the middle of segment 10.
 Repository with_barrier() {
   auto repository = two_backups();
