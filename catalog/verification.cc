@@ -140,6 +140,10 @@ class Verification {
   void attempt(std::string_view path, Part&& part);
   void tick(std::string_view phase, std::uint64_t done, std::uint64_t total);
 
+  /// With the WAL of the backup's own line, which may have been set aside.
+  store::ServerLayout own_layout() const {
+    return layout_of_backup(layout_, read_set_aside_lines(layout_), report_.backup);
+  }
   std::unique_ptr<store::BackupReader> open();
   void check_manifest(store::BackupReader& backup);
   void check_manifest_digest(const store::BackupRecord& record);
@@ -209,8 +213,7 @@ VerificationReport Verification::run() {
       attempt(kLabel, [&] { check_checkpoint(*backup); });
     }
     attempt("", [&] {
-      const auto own = layout_of_backup(layout_, read_set_aside_lines(layout_), record->id);
-      report_.wal_segments = verify_wal(own, *record, jobs_, findings_,
+      report_.wal_segments = verify_wal(own_layout(), *record, jobs_, findings_,
                                         [&](auto done, auto total) { tick("checking WAL", done, total); });
     });
     mark_damaged();
@@ -373,7 +376,7 @@ void Verification::check_control(store::BackupReader& backup) {
 /// Damage of the two files is told by their own checks.
 void Verification::check_checkpoint(store::BackupReader& backup) {
   const auto label = backup.read_small_file(kLabel, kMaxSmallFileBytes);
-  verify_checkpoint(layout_, backup.record(), postgres::BackupLabel::parse(io::as_text(label)),
+  verify_checkpoint(own_layout(), backup.record(), postgres::BackupLabel::parse(io::as_text(label)),
                     postgres::ControlFile::decode(backup.read_small_file(kControl, kMaxSmallFileBytes)),
                     findings_);
 }

@@ -8,6 +8,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/set_aside_line.h"
 #include "catalog/store/backup_lease.h"
 #include "tests/unit/catalog/verification_fixture.h"
 
@@ -232,6 +233,19 @@ TEST_F(VerificationTest, AManifestWithoutChecksumsProvesNothing) {
 TEST_F(VerificationTest, OtherWalRangesThanTheManifestsAreFound) {
   take_backup(sound_content(), manifest_of(sound_content(), {{kOne, kStart.lsn, kStart.lsn + 8}}));
   EXPECT_THAT(text(verify_newest()), HasSubstr("WAL ranges"));
+}
+
+// The new line has other WAL at the same places.
+TEST_F(VerificationTest, ABackupOfALineThatWasSetAsideIsVerifiedWithItsOwnWal) {
+  const auto backup = take_backup(sound_content());
+  set_line_aside(layout_, "put back");
+  for (const std::uint64_t number : {5, 6}) {
+    const postgres::WalSegment segment{kOne, number};
+    auto partial = PartialSegment::open(layout_, segment, size_);
+    partial.write(test::sample_wal(segment, 1), io::now());
+    archive_.store_segment(partial, postgres::TimelineHistory(kOne));
+  }
+  EXPECT_EQ(text(verify(backup)), "");
 }
 
 // ----------------------------------------------------------------------------------------------- what replay
