@@ -1,5 +1,7 @@
 #include "catalog/manifest_meaning.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace pgkeep::catalog {
@@ -28,41 +30,78 @@ void compare_system(const postgres::ManifestSummary& manifest, const store::Back
   }
 }
 
+/// What the server lists of a backup that began and ended there; `line` is that of the newer timeline.
+std::vector<postgres::ManifestWalRange> expected_wal(const store::BackupRecord& record,
+                                                     const postgres::TimelineHistory& line) {
+  const auto& ancestors = line.ancestors();
+  std::vector<postgres::ManifestWalRange> expected;
+  auto end = record.end.lsn;
+  for (auto i = ancestors.size() + 1; i-- > 0;) {
+    const bool newest = i == ancestors.size();
+    const auto timeline = newest ? line.timeline() : ancestors[i].timeline;
+    // As PostgreSQL does: of a timeline that was left before the backup began it says nothing.
+    if (!newest && ancestors[i].switch_point < record.start.lsn) continue;
+    const auto begin = i == 0 ? postgres::Lsn() : ancestors[i - 1].switch_point;
+    const bool oldest = timeline == record.start.timeline;
+    expected.push_back({timeline, oldest ? record.start.lsn : begin, end});
+    if (oldest) break;
+    end = begin;
+  }
+  return expected;
+}
+
+bool same_range(const postgres::ManifestWalRange& a, const postgres::ManifestWalRange& b) {
+  return a.timeline == b.timeline && a.start == b.start && a.end == b.end;
+}
+
+/// Begin and end are those of the backup: what lies between them.
+void compare_passes(const std::vector<postgres::ManifestWalRange>& ranges, const store::BackupRecord& record,
+                    const postgres::TimelineHistory& line, std::vector<std::string>& found) {
+  const auto expected = expected_wal(record, line);
+  const auto [said, known] = std::ranges::mismatch(ranges, expected, same_range);
+  if (said == ranges.end() && known == expected.end()) return;
+  const auto show = [](auto range, auto end) {
+    if (range == end) return std::string("nothing");
+    return fmt::format("{} to {} of timeline {}", range->start.to_string(), range->end.to_string(),
+                       range->timeline.to_string());
+  };
+  found.push_back(fmt::format(
+      "the WAL in PostgreSQL's manifest has {} where by the history of timeline {} the backup has {}",
+      show(said, ranges.end()), line.timeline().to_string(), show(known, expected.end())));
+}
+
 void compare_wal(const std::vector<postgres::ManifestWalRange>& ranges, const store::BackupRecord& record,
-                 std::vector<std::string>& found) {
+                 const std::optional<postgres::TimelineHistory>& line, std::vector<std::string>& found) {
   if (ranges.empty()) {
     found.push_back("PostgreSQL's manifest names no WAL");
     return;
   }
   const auto& oldest = ranges.back();
-  if (postgres::WalPosition{oldest.timeline, oldest.start} != record.start) {
+  const bool begins = postgres::WalPosition{oldest.timeline, oldest.start} == record.start;
+  if (!begins) {
     found.push_back(fmt::format("the WAL in PostgreSQL's manifest begins at {}, the backup at {}",
                                 place(oldest.timeline, oldest.start),
                                 place(record.start.timeline, record.start.lsn)));
   }
   const auto& newest = ranges.front();
-  if (postgres::WalPosition{newest.timeline, newest.end} != record.end) {
+  const bool ends = postgres::WalPosition{newest.timeline, newest.end} == record.end;
+  if (!ends) {
     found.push_back(fmt::format("the WAL in PostgreSQL's manifest ends at {}, the backup at {}",
                                 place(newest.timeline, newest.end),
                                 place(record.end.timeline, record.end.lsn)));
   }
-  for (std::size_t i = 1; i < ranges.size(); ++i) {
-    const auto& newer = ranges[i - 1];
-    const auto& older = ranges[i];
-    if (older.end == newer.start && older.timeline < newer.timeline) continue;
-    found.push_back(fmt::format("the WAL in PostgreSQL's manifest goes from {} to {}",
-                                place(older.timeline, older.end), place(newer.timeline, newer.start)));
-  }
+  if (begins && ends && line) compare_passes(ranges, record, *line, found);
 }
 
 }  // namespace
 
 std::vector<std::string> contradictions(const postgres::ManifestSummary& manifest,
-                                        const store::BackupRecord& record) {
+                                        const store::BackupRecord& record,
+                                        const std::optional<postgres::TimelineHistory>& line) {
   std::vector<std::string> found;
   compare_version(manifest, record, found);
   compare_system(manifest, record, found);
-  compare_wal(manifest.wal_ranges, record, found);
+  compare_wal(manifest.wal_ranges, record, line, found);
   return found;
 }
 

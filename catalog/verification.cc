@@ -296,7 +296,8 @@ void Verification::compare(store::FileTable& files, const postgres::ManifestFile
 
 void Verification::check_summary(const postgres::ManifestSummary& summary,
                                  const store::BackupRecord& record) {
-  for (const auto& problem : contradictions(summary, record)) add("", problem);
+  for (const auto& problem : contradictions(summary, record, held_line(own_layout(), record)))
+    add("", problem);
   const auto same = [](const postgres::ManifestWalRange& a, const postgres::ManifestWalRange& b) {
     return a.timeline == b.timeline && a.start == b.start && a.end == b.end;
   };

@@ -152,14 +152,24 @@ std::vector<NeededSegment> needed_wal(const store::BackupRecord& record,
   return sorted;
 }
 
+std::optional<postgres::TimelineHistory> held_line(const store::ServerLayout& layout,
+                                                   const store::BackupRecord& record) {
+  try {
+    const auto identity = read_identity(layout);
+    if (!identity || mismatch(*identity, record)) return std::nullopt;
+    return WalArchive(layout, *identity, io::kMinCompressionLevel).history(record.end.timeline);
+  } catch (const Corruption&) {
+    return std::nullopt;
+  }
+}
+
 void verify_checkpoint(const store::ServerLayout& layout, const store::BackupRecord& record,
                        const postgres::BackupLabel& label, const postgres::ControlFile& control,
                        io::Guarded<std::vector<Finding>>& findings) {
-  const auto identity = read_identity(layout);
-  if (!identity || mismatch(*identity, record)) return;  // verify_wal() tells of it
-  const WalArchive archive(layout, *identity, io::kMinCompressionLevel);
-  const auto line = archive.history(record.end.timeline);
-  auto problem = line ? checkpoint_problem(archive, *line, label, control) : std::nullopt;
+  const auto line = held_line(layout, record);
+  if (!line) return;
+  const WalArchive archive(layout, read_identity(layout).value(), io::kMinCompressionLevel);
+  auto problem = checkpoint_problem(archive, *line, label, control);
   if (problem)
     findings.with(
         [&](auto& all) { all.push_back({.path = "backup_label", .message = *std::move(problem)}); });

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "catalog/io/guarded.h"
@@ -29,6 +30,11 @@ std::vector<NeededSegment> needed_wal(const store::BackupRecord& record,
 std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupRecord& record, unsigned jobs,
                          io::Guarded<std::vector<Finding>>& findings,
                          const std::function<void(std::uint64_t done, std::uint64_t total)>& tick);
+
+/// The history of the timeline on which the backup ended, as it is held in `layout`. Nothing when it cannot
+/// be known there: verify_wal() reports why.
+std::optional<postgres::TimelineHistory> held_line(const store::ServerLayout& layout,
+                                                   const store::BackupRecord& record);
 
 /// Adds to `findings` why the held WAL is not of the backup's history (see checkpoint_problem()).
 void verify_checkpoint(const store::ServerLayout& layout, const store::BackupRecord& record,

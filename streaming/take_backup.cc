@@ -105,8 +105,9 @@ class ServerFacts {
 };
 
 /// Takes over what the manifest says of the whole backup, once it cannot be other than it is.
-void confirm_meaning(const postgres::ManifestSummary& manifest, store::BackupRecord& record) {
-  if (const auto found = catalog::contradictions(manifest, record); !found.empty()) {
+void confirm_meaning(const postgres::ManifestSummary& manifest, const postgres::TimelineHistory& line,
+                     store::BackupRecord& record) {
+  if (const auto found = catalog::contradictions(manifest, record, line); !found.empty()) {
     throw Corruption(
         fmt::format("PostgreSQL's manifest does not fit the backup that it came with: {}; nothing of it is "
                     "kept. Something "
@@ -240,7 +241,9 @@ store::BackupRecord BackupRun::take() {
   record.end = end.end;
   const auto manifest = compare_manifest(writer);
   describe_content(sink, facts, record);
-  confirm_meaning(manifest, record);
+  // A standby may have followed its primary to another timeline since the log-in.
+  const auto line = ask_line(connection, {system.system, record.end.timeline, record.end.lsn});
+  confirm_meaning(manifest, line.history, record);
   record.notices = notices.kept();
   if (end.checksum_failure) record_damaged_pages(*end.checksum_failure, notices.damaged_pages(), record);
   if (const auto healed = writer.healed_pieces(); healed != 0) {

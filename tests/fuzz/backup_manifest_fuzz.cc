@@ -49,14 +49,10 @@ bool same_ranges(const std::vector<ManifestWalRange>& a, const std::vector<Manif
   });
 }
 
-/// The files in any order. Where the backup passed from one timeline to the next, only the server knows.
+/// The files in any order.
 bool same_meaning(const Meaning& a, const Meaning& b) {
   return a.system == b.system && a.files.size() == b.files.size() &&
-         std::ranges::is_permutation(a.files, b.files, same_file) && !b.ranges.empty() &&
-         a.ranges.front().timeline == b.ranges.front().timeline &&
-         a.ranges.front().end == b.ranges.front().end &&
-         a.ranges.back().timeline == b.ranges.back().timeline &&
-         a.ranges.back().start == b.ranges.back().start;
+         std::ranges::is_permutation(a.files, b.files, same_file) && same_ranges(a.ranges, b.ranges);
 }
 
 std::string write(const Meaning& meaning) {
@@ -116,8 +112,12 @@ class Sent {
       meaning.ranges.push_back({record.start.timeline, record.start.lsn, passed});
       record.end = {TimelineId(record.start.timeline.value() + 1 + input.byte() % 2), passed + input.word()};
       meaning.ranges.insert(meaning.ranges.begin(), {record.end.timeline, passed, record.end.lsn});
+      line = postgres::TimelineHistory::parse(
+          record.end.timeline,
+          fmt::format("{}\t{}\tpromoted\n", record.start.timeline.to_string(), passed.to_string()));
     } else {
       meaning.ranges.push_back({record.start.timeline, record.start.lsn, record.end.lsn});
+      line = postgres::TimelineHistory(record.end.timeline);
     }
     for (int i = 0; i <= flags >> 6; ++i) {
       contents.push_back(input.text(input.byte() % 32));
@@ -133,6 +133,7 @@ class Sent {
   Meaning meaning;
   std::vector<std::string> contents;  // of its files
   store::BackupRecord record{store::BackupId(io::TimePoint(std::chrono::seconds(1'795'000'000)))};
+  postgres::TimelineHistory line{TimelineId(1)};  // of the timeline on which it ended
 };
 
 /// Changes in what it says.
@@ -227,7 +228,7 @@ std::optional<std::string> objection(const Sent& sent, std::string_view manifest
     writer.manifest_data(io::as_bytes(manifest));
     const auto comparison = writer.finish_manifest();
     if (comparison.problem_count != 0) return comparison.problems.front();
-    const auto found = catalog::contradictions(comparison.summary, sent.record);
+    const auto found = catalog::contradictions(comparison.summary, sent.record, sent.line);
     return found.empty() ? std::nullopt : std::optional(found.front());
   } catch (const Corruption& refused) {
     return refused.what();
@@ -237,7 +238,7 @@ std::optional<std::string> objection(const Sent& sent, std::string_view manifest
 /// What objection() asks of all but the files, alone.
 void check_summary(const Sent& sent, Meaning said) {
   const auto found = catalog::contradictions(
-      {.version = said.version, .system = said.system, .wal_ranges = said.ranges}, sent.record);
+      {.version = said.version, .system = said.system, .wal_ranges = said.ranges}, sent.record, sent.line);
   said.files = sent.meaning.files;
   require(!found.empty() || same_meaning(sent.meaning, said), "a false manifest is accepted");
   if (said.system == sent.meaning.system && same_ranges(said.ranges, sent.meaning.ranges))

@@ -7,6 +7,7 @@ namespace pgkeep::catalog {
 namespace {
 
 using postgres::Lsn;
+using postgres::TimelineHistory;
 using postgres::TimelineId;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -19,7 +20,10 @@ constexpr TimelineId kTwo{2};
 constexpr TimelineId kThree{3};
 constexpr Lsn kStart{0x300'0028};
 constexpr Lsn kSwitch{0x300'0800};
+constexpr Lsn kSecondSwitch{0x300'0C00};
 constexpr Lsn kEnd{0x300'1000};
+const auto kLineOfTwo = TimelineHistory::parse(kTwo, "1\t0/3000800\tpromoted\n");
+const auto kLineOfThree = TimelineHistory::parse(kThree, "1\t0/3000800\tpromoted\n2\t0/3000C00\tpromoted\n");
 
 /// A backup and its manifest as a server of version 18 sends them, which agree until a test changes one.
 class ManifestMeaningTest : public ::testing::Test {
@@ -33,10 +37,17 @@ class ManifestMeaningTest : public ::testing::Test {
     manifest_.system = record_.system;
     manifest_.wal_ranges = {{kOne, kStart, kEnd}};
   }
-  std::vector<std::string> found() const { return contradictions(manifest_, record_); }
+  std::vector<std::string> found() const { return contradictions(manifest_, record_, line_); }
+  /// The backup went on along the timelines of that history, to the end of which it came.
+  void passes(const postgres::TimelineHistory& line, std::vector<postgres::ManifestWalRange> ranges) {
+    line_ = line;
+    record_.end = {line.timeline(), kEnd};
+    manifest_.wal_ranges = std::move(ranges);
+  }
 
   store::BackupRecord record_{store::BackupId(io::now())};
   postgres::ManifestSummary manifest_;
+  std::optional<TimelineHistory> line_{TimelineHistory(kOne)};
 };
 
 TEST_F(ManifestMeaningTest, AgreesWithItsBackup) {
@@ -57,8 +68,23 @@ TEST_F(ManifestMeaningTest, CannotBeOfAVersionThatTheServerDoesNotWrite) {
 }
 
 TEST_F(ManifestMeaningTest, HasTheRangesOfAllTimelinesOfTheBackupNewestFirst) {
-  record_.end = {kTwo, kEnd};
-  manifest_.wal_ranges = {{kTwo, kSwitch, kEnd}, {kOne, kStart, kSwitch}};
+  passes(kLineOfTwo, {{kTwo, kSwitch, kEnd}, {kOne, kStart, kSwitch}});
+  EXPECT_THAT(found(), IsEmpty());
+  passes(kLineOfThree,
+         {{kThree, kSecondSwitch, kEnd}, {kTwo, kSwitch, kSecondSwitch}, {kOne, kStart, kSwitch}});
+  EXPECT_THAT(found(), IsEmpty());
+}
+
+// A server that was restored to a point before an earlier switch never was on 2 with what counts.
+TEST_F(ManifestMeaningTest, MayHaveSwitchPointsThatFall) {
+  passes(TimelineHistory::parse(kThree, "1\t0/3000C00\tleft\n2\t0/3000800\tleft\n"),
+         {{kThree, kSwitch, kEnd}, {kTwo, kSecondSwitch, kSwitch}, {kOne, kStart, kSecondSwitch}});
+  EXPECT_THAT(found(), IsEmpty());
+}
+
+TEST_F(ManifestMeaningTest, SaysNothingOfATimelineThatWasLeftBefore) {
+  passes(TimelineHistory::parse(kTwo, "1\t0/3000010\tleft\n"), {{kTwo, kStart, kEnd}});
+  record_.start = {kTwo, kStart};
   EXPECT_THAT(found(), IsEmpty());
 }
 
@@ -82,9 +108,33 @@ TEST_F(ManifestMeaningTest, CannotBeOfAnotherTimeline) {
 }
 
 TEST_F(ManifestMeaningTest, CannotLeaveWalOut) {
-  record_.end = {kThree, kEnd};
-  manifest_.wal_ranges = {{kThree, kSwitch + 8, kEnd}, {kOne, kStart, kSwitch}};
-  EXPECT_THAT(found(), ElementsAre(HasSubstr("goes from 0/3000800 on timeline 1 to 0/3000808")));
+  passes(kLineOfTwo, {{kTwo, kSwitch + 8, kEnd}, {kOne, kStart, kSwitch}});
+  EXPECT_THAT(found(), ElementsAre(AllOf(HasSubstr("has 0/3000808 to 0/3001000 of timeline 2 where"),
+                                         HasSubstr("has 0/3000800 to 0/3001000 of timeline 2"))));
+}
+
+TEST_F(ManifestMeaningTest, CannotLeaveATimelineOut) {
+  passes(kLineOfThree, {{kThree, kSwitch, kEnd}, {kOne, kStart, kSwitch}});
+  EXPECT_THAT(found(), ElementsAre(HasSubstr("of timeline 3 where by the history of timeline 3")));
+}
+
+TEST_F(ManifestMeaningTest, CannotNameATimelineThatTheBackupWasNotOn) {
+  manifest_.wal_ranges = {{kOne, kSwitch, kEnd}, {kOne, kStart, kSwitch}};
+  EXPECT_THAT(found(), SizeIs(1));
+}
+
+// Who changes a switch point on the way changes it in both ranges that meet there.
+TEST_F(ManifestMeaningTest, CannotPassToTheNextTimelineElsewhere) {
+  passes(kLineOfTwo, {{kTwo, kSwitch + 8, kEnd}, {kOne, kStart, kSwitch + 8}});
+  EXPECT_THAT(found(), ElementsAre(HasSubstr("0/3000808 to 0/3001000 of timeline 2 where by the history")));
+  line_.reset();  // then it cannot be told
+  EXPECT_THAT(found(), IsEmpty());
+}
+
+TEST_F(ManifestMeaningTest, CannotBeginOnATimelineThatIsNotInTheHistory) {
+  passes(TimelineHistory::parse(kThree, "2\t0/3000800\tleft\n"),
+         {{kThree, kSwitch, kEnd}, {kOne, kStart, kSwitch}});
+  EXPECT_THAT(found(), SizeIs(1));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -233,6 +234,22 @@ TEST_F(VerificationTest, AManifestWithoutChecksumsProvesNothing) {
 TEST_F(VerificationTest, OtherWalRangesThanTheManifestsAreFound) {
   take_backup(sound_content(), manifest_of(sound_content(), {{kOne, kStart.lsn, kStart.lsn + 8}}));
   EXPECT_THAT(text(verify_newest()), HasSubstr("WAL ranges"));
+}
+
+TEST_F(VerificationTest, AManifestThatPassesToTheNextTimelineElsewhereIsFound) {
+  archive_.store_history(kTwo, fmt::format("1\t{}\tpromoted\n", (kStart.lsn + 0x800).to_string()));
+  archived({kTwo, 5});
+  archived({kTwo, 6});
+  end_ = {kTwo, kEnd.lsn};
+  const auto passing_at = [](postgres::Lsn lsn) {
+    return std::vector<postgres::ManifestWalRange>{{kTwo, lsn, kEnd.lsn}, {kOne, kStart.lsn, lsn}};
+  };
+  ranges_ = passing_at(kStart.lsn + 0x800);
+  take_backup(sound_content());
+  EXPECT_EQ(text(verify_newest()), "");
+  ranges_ = passing_at(kStart.lsn + 0x808);
+  take_backup(sound_content());
+  EXPECT_THAT(text(verify_newest()), HasSubstr("by the history of timeline 2"));
 }
 
 // The new line has other WAL at the same places.

@@ -25,7 +25,9 @@ using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
 constexpr TimelineId kOne{1};
+constexpr TimelineId kTwo{2};
 constexpr Lsn kStart{0x300'0028};
+constexpr Lsn kSwitch{0x300'0080};
 constexpr Lsn kEnd{0x300'0100};
 constexpr const char* kLabel =
     "START WAL LOCATION: 0/3000028 (file 000000010000000000000030)\n"
@@ -43,6 +45,8 @@ class BackedUpServer {
   std::string conninfo() const { return server_.conninfo(); }
   void manifest_is_of(SystemIdentifier system) { manifest_system_ = system; }
   SystemIdentifier system() const { return system_; }
+  /// A standby whose primary was promoted there, while the backup was taken.
+  void follows_to_timeline_two(Lsn at) { history_ = fmt::format("1\t{}\tpromoted\n", at.to_string()); }
 
  private:
   std::string manifest() const {
@@ -59,11 +63,11 @@ class BackedUpServer {
     return std::string(io::as_text(sink.bytes()));
   }
   void send_backup(FakeSession& session) const {
-    const auto position = [&](Lsn lsn) {
-      session.rows({"recptr", "tli"}, {{lsn.to_string(), "1"}});
+    const auto position = [&](Lsn lsn, TimelineId timeline) {
+      session.rows({"recptr", "tli"}, {{lsn.to_string(), timeline.to_string()}});
       session.complete();
     };
-    position(kStart);
+    position(kStart, kOne);
     session.rows({"spcoid", "spclocation", "size"}, {{std::nullopt, std::nullopt, std::nullopt}});
     session.complete();
     session.copy_out();
@@ -75,7 +79,7 @@ class BackedUpServer {
     session.copy_data("m");
     session.copy_data("d" + manifest());
     session.copy_done();
-    position(kEnd);
+    position(kEnd, history_.empty() ? kOne : kTwo);
     session.complete("BASE_BACKUP");
     session.ready();
   }
@@ -89,6 +93,8 @@ class BackedUpServer {
                        {{system_.to_string(), "1", kEnd.to_string(), std::nullopt}});
       } else if (query.starts_with("BASE_BACKUP")) {
         send_backup(session);
+      } else if (query == "TIMELINE_HISTORY 2") {
+        session.answer({"filename", "content"}, {{kTwo.history_file(), history_}});
       } else if (query == "SHOW in_hot_standby") {
         value("off");
       } else if (query == "SHOW block_size") {
@@ -106,6 +112,7 @@ class BackedUpServer {
                                             {"global/pg_control", postgres::read_test_data("pg_control-18")}};
   SystemIdentifier system_ = postgres::ControlFile::decode(io::as_bytes(files_["global/pg_control"])).system;
   SystemIdentifier manifest_system_ = system_;
+  std::string history_;
   FakeServer server_{[this](FakeSession& session) { serve(session); }};  // last: it uses the others
 };
 
@@ -148,6 +155,20 @@ TEST_F(TakeBackupTest, RefusesAManifestOfOtherWal) {
   const BackedUpServer server({{kOne, kStart, kEnd + 8}});
   EXPECT_THAT([&] { back_up(server); }, ThrowsMessage<Corruption>(AllOf(HasSubstr("ends at 0/3000108"),
                                                                         HasSubstr("nothing of it is kept"))));
+}
+
+TEST_F(TakeBackupTest, TakesAManifestThatPassesToTheNextTimelineWhereTheServerDid) {
+  BackedUpServer server({{kTwo, kSwitch, kEnd}, {kOne, kStart, kSwitch}});
+  server.follows_to_timeline_two(kSwitch);
+  EXPECT_THROW(back_up(server), Interrupted);
+  EXPECT_TRUE(waited_for_wal_);
+}
+
+TEST_F(TakeBackupTest, RefusesAManifestThatPassesToTheNextTimelineElsewhere) {
+  BackedUpServer server({{kTwo, kSwitch + 8, kEnd}, {kOne, kStart, kSwitch + 8}});
+  server.follows_to_timeline_two(kSwitch);
+  EXPECT_THAT([&] { back_up(server); },
+              ThrowsMessage<Corruption>(HasSubstr("by the history of timeline 2 the backup has 0/3000080")));
 }
 
 TEST_F(TakeBackupTest, RefusesAManifestOfAnotherSystem) {
