@@ -41,6 +41,14 @@ class WalBuilder {
     return last_;
   }
   postgres::Lsn commit(io::TimePoint time) { return add(1, 0x00, with_time(time, {})); }
+  /// One with so many more bytes of data, as that of a transaction with many subtransactions.
+  postgres::Lsn long_commit(io::TimePoint time, std::uint32_t more) {
+    io::ByteVector rest(1 + 4 + 8 + more, std::byte{0x5A});
+    rest[0] = std::byte{254};
+    io::store_le<std::uint32_t>(rest.data() + 1, 8 + more);
+    io::store_le(rest.data() + 5, static_cast<std::uint64_t>(io::to_postgres_time(time)));
+    return add(1, 0x00, rest);
+  }
   postgres::Lsn abort(io::TimePoint time) { return add(1, 0x20, with_time(time, {})); }
   postgres::Lsn restore_point(std::string_view name, io::TimePoint time) {
     io::ByteVector padded(64);

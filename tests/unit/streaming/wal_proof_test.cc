@@ -8,6 +8,7 @@
 #include "streaming/wal_start.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
+#include "tests/support/wal_builder.h"
 
 namespace pgkeep::streaming {
 namespace {
@@ -41,6 +42,14 @@ class WalProofTest : public testing::Test {
     if (segment == kFive) test::put_sample_commit(wal, kFive, kCommit, time);
     return wal;
   }
+  /// Archives what was built, from that segment on.
+  void archive(postgres::WalSegment segment, const test::WalBuilder& built) {
+    for (std::size_t i = 0; i * size_.bytes() < built.bytes().size(); ++i, segment = segment.next()) {
+      auto partial = catalog::PartialSegment::open(layout_, segment, size_);
+      partial.write(built.segment(i), io::now());
+      archive_.store_segment(partial, TimelineHistory(kOne));
+    }
+  }
   /// Whether a server that has these two can go on behind segment `last`. `answer` is what comes after each
   /// command.
   HistoryProof prove(const std::function<void(FakeSession&, const std::string&)>& answer,
@@ -57,18 +66,15 @@ class WalProofTest : public testing::Test {
     auto connection = Connection::open({server.conninfo()}, ConnectionKind::physical, {});
     return prove_same_history(connection, TimelineHistory(kOne), {kOne, last.end(size_)}, archive_, patience);
   }
-  /// A server with this segment 5, and this segment 6, sends what it was asked for.
-  auto server_with(const io::ByteVector& five, const io::ByteVector& six = {}) {
-    auto wal = five;
-    wal.insert(wal.end(), six.begin(), six.end());
-    return [this, wal](FakeSession& session, const std::string& query) {
-      const auto begin = kFive.begin(size_);
+  /// A server with that WAL from `begin` on sends what it was asked for.
+  static auto server_with_wal(Lsn begin, const io::ByteVector& wal) {
+    return [begin, wal](FakeSession& session, const std::string& query) {
       const auto from = Lsn::parse(query.substr(query.find("0/"), 8)).value();
       session.copy_both();
       for (auto rest = io::ByteView(wal).subspan(from - begin); !rest.empty();) {
         const auto piece = rest.first(std::min<std::size_t>(rest.size(), 100'000));
-        session.copy_data(io::as_text(test::wal_message(
-            begin + static_cast<std::uint64_t>(rest.data() - wal.data()), piece)));
+        session.copy_data(io::as_text(
+            test::wal_message(begin + static_cast<std::uint64_t>(rest.data() - wal.data()), piece)));
         rest = rest.subspan(piece.size());
       }
       session.read_message();  // the end of the COPY
@@ -76,6 +82,12 @@ class WalProofTest : public testing::Test {
       session.complete("COPY 0");
       session.ready();
     };
+  }
+  /// One that has this segment 5, and this segment 6.
+  auto server_with(const io::ByteVector& five, const io::ByteVector& six = {}) {
+    auto wal = five;
+    wal.insert(wal.end(), six.begin(), six.end());
+    return server_with_wal(kFive.begin(size_), wal);
   }
   static void refuse_removed(FakeSession& session) {
     session.copy_both();  // it looks for the file only then
@@ -98,6 +110,23 @@ TEST_F(WalProofTest, IsThatTheServerHasAllFromTheLastCommitOn) {
 TEST_F(WalProofTest, GoesBackOverSegmentsToTheLastCommit) {
   EXPECT_EQ(prove(server_with(wal_of(kFive), wal_of(kSix)), kSix), HistoryProof::same);
   EXPECT_THAT(asked_, ElementsAre("START_REPLICATION PHYSICAL 0/5F8000 TIMELINE 1"));
+}
+
+// As that of a transaction with hundreds of thousands of subtransactions is.
+TEST_F(WalProofTest, GoesBackOverAllSegmentsThatTheRecordOfTheLastCommitGoesOver) {
+  const postgres::WalSegment ten{kOne, 10};
+  test::WalBuilder wal(ten.begin(size_));
+  wal.fill_to(Lsn(0xAF8018));
+  wal.long_commit(io::from_postgres_time(kNoon), 3 << 19);  // ends in segment 12
+  wal.fill_to(Lsn(0xD00000));
+  archive(ten, wal);
+  const auto last = ten.next().next();
+  EXPECT_EQ(prove(server_with_wal(wal.begin(), wal.segments()), last), HistoryProof::same);
+  EXPECT_EQ(asked_.back(), "START_REPLICATION PHYSICAL 0/AF8000 TIMELINE 1");
+  // Where one of them is gone, what is held after it is compared.
+  std::filesystem::remove(layout_.archived(ten, size_));
+  EXPECT_EQ(prove(server_with_wal(wal.begin(), wal.segments()), last), HistoryProof::same);
+  EXPECT_EQ(asked_.back(), "START_REPLICATION PHYSICAL 0/C00000 TIMELINE 1");
 }
 
 // A server that was put back and does the same work again writes the same bytes, but for the times.
