@@ -1,6 +1,7 @@
 // Recovery onto another host needs nothing there but ssh and tar.
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "tests/integration/versions.h"
@@ -12,6 +13,7 @@ namespace pgkeep::test {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::HasSubstr;
 
 class RecoverOverSsh : public ::testing::TestWithParam<int> {
  protected:
@@ -52,6 +54,39 @@ TEST_P(RecoverOverSsh, LeavesADirectoryWithFilesInItAlone) {
       host.pgkeep({"recover", "main", "latest", destination, "--remote-ssh-command", other_host.command()});
   EXPECT_EQ(outcome.exit_code, 6) << outcome.text();
   EXPECT_EQ(std::distance(fs::directory_iterator(destination), {}), 1);
+}
+
+TEST_P(RecoverOverSsh, RefusesAPlaceThatBelongsToAnotherOrIsReachedTwice) {
+  const auto source = PostgresCluster::create(GetParam());
+  for (const auto* name : {"one", "two"}) {
+    source.execute(
+        fmt::format("CREATE TABLESPACE {} LOCATION '{}'", name, source.make_directory(name).native()));
+  }
+  const BackupHost host(source);
+  host.backup();
+  const SshServer other_host;
+  const auto live = source.data_directory();
+  const auto free = host.scratch("free");
+  const auto shared = host.scratch("shared");
+  fs::create_directory(shared);
+  fs::create_directory_symlink(shared, host.scratch("link"));
+  const auto refusal = [&](const fs::path& destination, const fs::path& one, const fs::path& two) {
+    const auto outcome =
+        host.pgkeep({"recover", "main", "latest", destination, "--remote-ssh-command", other_host.command(),
+                     "--tablespace", "one:" + one.native(), "--tablespace", "two:" + two.native()});
+    EXPECT_EQ(outcome.exit_code, 6) << outcome.text();
+    return outcome.err;
+  };
+  const auto one = host.scratch("one");
+  const auto two = host.scratch("two");
+  EXPECT_THAT(refusal(live / "base/new", one, two), HasSubstr("data directory of PostgreSQL"));
+  EXPECT_THAT(refusal(free, live / "new", two), HasSubstr("data directory of PostgreSQL"));
+  EXPECT_THAT(refusal(live.parent_path() / "one/new", one, two), HasSubstr("tablespace of PostgreSQL"));
+  EXPECT_THAT(refusal(free, one, live.parent_path() / "two/new"), HasSubstr("tablespace of PostgreSQL"));
+  // The host of the repository can be reached over SSH too.
+  EXPECT_THAT(refusal(host.repository() / "new", one, two), HasSubstr("repository of pgkeep"));
+  EXPECT_THAT(refusal(free, shared, host.scratch("link")), HasSubstr("a directory of its own"));
+  EXPECT_FALSE(fs::exists(free) || fs::exists(one) || fs::exists(two));
 }
 
 TEST_P(RecoverOverSsh, SaysSoWhenTheOtherHostCannotBeReached) {
