@@ -5,9 +5,9 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "catalog/io/journal.h"
+#include "catalog/io/json.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -37,7 +37,7 @@ T require(std::optional<T> value) {
   return *std::move(value);
 }
 
-std::optional<WalRange> parse_range(const Json& line) {
+std::optional<WalRange> parse_range(const nlohmann::json& line) {
   if (line.at("timeline").is_null()) return std::nullopt;
   const auto lsn = [&](const char* key) {
     return require(postgres::Lsn::parse(line.at(key).get_ref<const std::string&>()));
@@ -48,7 +48,7 @@ std::optional<WalRange> parse_range(const Json& line) {
 /// Nothing when it is no whole record, or of a kind that is not known here.
 std::optional<Event> parse_line(std::string_view text) {
   try {
-    const auto line = Json::parse(text);
+    const auto line = io::parse_json(text);
     return Event{require(io::parse_rfc3339(line.at("at").get_ref<const std::string&>())),
                  require(parse_event_kind(line.at("kind").get_ref<const std::string&>())),
                  line.at("cause").get<std::string>(), parse_range(line)};

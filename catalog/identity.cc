@@ -4,10 +4,10 @@
 #include <string>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/json.h"
 #include "catalog/io/lock.h"
 
 namespace pgkeep::catalog {
@@ -37,7 +37,7 @@ std::uint32_t number(const nlohmann::json& json, const char* key) {
 }
 
 ServerIdentity parse(std::string_view text) {
-  const auto json = nlohmann::json::parse(text);
+  const auto json = io::parse_json(text);
   if (const auto format = number(json, "format"); format != kFormat) {
     throw Error(fmt::format("format {} is not known to this pgkeep", format));
   }
@@ -75,7 +75,7 @@ ServerIdentity read_or_write_identity(const store::ServerLayout& layout, const S
 std::optional<ServerIdentity> read_identity(const store::ServerLayout& layout) {
   const auto content = io::read_file_if_exists(layout.identity(), kMaxFileBytes);
   if (!content) return std::nullopt;
-  const auto refuse = [&](const char* why) {
+  const auto refuse = [&](std::string_view why) {
     throw Corruption(
         fmt::format("{}: cannot be understood ({}); if the file was damaged, remove it: it is written "
                     "again at the next contact with the server",
@@ -84,7 +84,7 @@ std::optional<ServerIdentity> read_identity(const store::ServerLayout& layout) {
   try {
     return parse(io::as_text(*content));
   } catch (const nlohmann::json::exception& error) {
-    refuse(error.what());
+    refuse(io::why_no_json(error));
   } catch (const Error& error) {
     refuse(error.what());
   }

@@ -4,10 +4,10 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/json.h"
 #include "catalog/io/lock.h"
 
 namespace pgkeep::catalog {
@@ -19,7 +19,7 @@ constexpr std::uint64_t kMaxBytes = 1u << 20;
 constexpr std::string_view kIntended = "intended";
 constexpr std::string_view kMade = "made";
 
-bool parse_state(const Json& item) {
+bool parse_state(const nlohmann::json& item) {
   const auto state = item.value("state", std::string(kMade));
   if (state != kMade && state != kIntended) throw std::invalid_argument("a slot in an unknown state");
   return state == kMade;
@@ -27,7 +27,7 @@ bool parse_state(const Json& item) {
 
 std::vector<MadeSlots::Slot> parse(std::string_view text) {
   std::vector<MadeSlots::Slot> slots;
-  const auto file = Json::parse(text);
+  const auto file = io::parse_json(text);
   for (const auto& item : file.at("slots")) {
     const auto system =
         postgres::SystemIdentifier::parse(item.at("system_identifier").get_ref<const std::string&>());
@@ -67,18 +67,18 @@ std::vector<MadeSlots::Slot> MadeSlots::read() const {
   const auto path = layout_.made_slots();
   const auto content = io::read_file_if_exists(path, kMaxBytes);
   if (!content) return {};
-  const auto refuse = [&](const std::exception& error) {
+  const auto refuse = [&](std::string_view why) {
     return Corruption(
         fmt::format("{}: cannot be understood: {}; when it is removed, pgkeep takes no slot for "
                     "one of its own",
-                    path.native(), error.what()));
+                    path.native(), why));
   };
   try {
     return parse(io::as_text(*content));
   } catch (const Json::exception& error) {
-    throw refuse(error);
+    throw refuse(io::why_no_json(error));
   } catch (const std::invalid_argument& error) {
-    throw refuse(error);
+    throw refuse(error.what());
   }
 }
 

@@ -8,11 +8,11 @@
 #include <unordered_map>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/journal.h"
+#include "catalog/io/json.h"
 #include "catalog/process_identity.h"
 #include "catalog/store/backup_id.h"
 
@@ -39,7 +39,7 @@ std::string format_line(const RunRecord& run) {
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-io::TimePoint parse_time(const Json& item) {
+io::TimePoint parse_time(const nlohmann::json& item) {
   const auto time = io::parse_rfc3339(item.get_ref<const std::string&>());
   if (!time) throw std::invalid_argument("not a time");
   return *time;
@@ -48,7 +48,7 @@ io::TimePoint parse_time(const Json& item) {
 /// Nothing when it is no whole record.
 std::optional<RunRecord> parse_line(std::string_view text) {
   try {
-    const auto line = Json::parse(text);
+    const auto line = io::parse_json(text);
     RunRecord run;
     run.id = line.at("id").get<std::string>();
     run.kind = line.at("kind").get<std::string>();

@@ -6,12 +6,12 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "catalog/event_journal.h"
 #include "catalog/identity.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/json.h"
 #include "catalog/postgres/number.h"
 #include "catalog/wal_archive.h"
 #include "catalog/wal_continuity.h"
@@ -50,7 +50,7 @@ T require(std::optional<T> value) {
 }
 
 SetAsideLine parse(unsigned number, std::string_view text) {
-  const auto json = Json::parse(text);
+  const auto json = io::parse_json(text);
   if (json.at("format").get<int>() != kFormat) throw std::invalid_argument("an unknown format");
   SetAsideLine line;
   line.number = number;
@@ -68,7 +68,7 @@ SetAsideLine parse(unsigned number, std::string_view text) {
 
 SetAsideLine read_record(const store::ServerLayout& layout, unsigned number) {
   const auto path = layout.line_record(number);
-  const auto damaged = [&path](const char* why) {
+  const auto damaged = [&path](std::string_view why) {
     return Corruption(fmt::format(
         "{}: cannot be understood ({}), and only it tells which backups belong to the WAL beside it; "
         "bring it back from another copy of the repository",
@@ -77,7 +77,7 @@ SetAsideLine read_record(const store::ServerLayout& layout, unsigned number) {
   try {
     return parse(number, io::as_text(io::read_whole_file(path, kMaxBytes)));
   } catch (const Json::exception& error) {
-    throw damaged(error.what());
+    throw damaged(io::why_no_json(error));
   } catch (const std::invalid_argument& error) {
     throw damaged(error.what());
   }

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/json.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -36,26 +36,26 @@ T require(std::optional<T> value, const char* item) {
   return *value;
 }
 
-std::optional<io::TimePoint> read_time(const Json& state, const char* item) {
+std::optional<io::TimePoint> read_time(const nlohmann::json& state, const char* item) {
   const auto& value = state.at(item);
   if (value.is_null()) return std::nullopt;
   return require(io::parse_rfc3339(value.get_ref<const std::string&>()), item);
 }
 
-std::optional<postgres::Lsn> read_lsn(const Json& state, const char* item) {
+std::optional<postgres::Lsn> read_lsn(const nlohmann::json& state, const char* item) {
   const auto& value = state.at(item);
   if (value.is_null()) return std::nullopt;
   return require(postgres::Lsn::parse(value.get_ref<const std::string&>()), item);
 }
 
-std::optional<postgres::WalPosition> read_position(const Json& state, const char* item) {
+std::optional<postgres::WalPosition> read_position(const nlohmann::json& state, const char* item) {
   const auto& value = state.at(item);
   if (value.is_null()) return std::nullopt;
   return postgres::WalPosition{postgres::TimelineId(value.at("timeline").get<std::uint32_t>()),
                                require(read_lsn(value, "lsn"), item)};
 }
 
-StreamState read_state(const Json& json) {
+StreamState read_state(const nlohmann::json& json) {
   StreamState state;
   state.phase = require(parse_stream_phase(json.at("phase").get_ref<const std::string&>()), "phase");
   state.since = require(read_time(json, "since"), "since");
@@ -123,9 +123,9 @@ std::string StreamState::to_json() const {
 
 StreamState StreamState::from_json(std::string_view text) {
   try {
-    return read_state(Json::parse(text));
+    return read_state(io::parse_json(text));
   } catch (const Json::exception& error) {
-    throw Corruption(fmt::format("state of a stream: {}", error.what()));
+    throw Corruption(fmt::format("state of a stream: {}", io::why_no_json(error)));
   }
 }
 

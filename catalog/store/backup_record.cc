@@ -5,16 +5,17 @@
 #include <tuple>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/hashing.h"
+#include "catalog/io/json.h"
 
 namespace pgkeep::store {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;  // as it is written
+using Stored = nlohmann::json;        // as it is read
 
 constexpr int kFormat = 1;
 constexpr std::uint64_t kMaxRecordBytes = 16u << 20;
@@ -27,7 +28,7 @@ void put_bytes(Json& json, const std::string& name, const std::string& bytes) {
   if (text.get_ref<const std::string&>() != bytes) json[name + "_hex"] = io::to_hex(io::as_bytes(bytes));
 }
 
-std::string read_bytes(const Json& json, const std::string& name) {
+std::string read_bytes(const Stored& json, const std::string& name) {
   const auto exact = json.find(name + "_hex");
   if (exact == json.end()) return json.at(name).get<std::string>();
   const auto& text = exact->get_ref<const std::string&>();
@@ -40,25 +41,25 @@ Json position_json(const postgres::WalPosition& position) {
   return {{"timeline", position.timeline.value()}, {"lsn", position.lsn.to_string()}};
 }
 
-postgres::Lsn read_lsn(const Json& json) {
+postgres::Lsn read_lsn(const Stored& json) {
   const auto text = json.get<std::string>();
   const auto lsn = postgres::Lsn::parse(text);
   if (!lsn) throw Corruption(fmt::format("'{}' is no LSN", text));
   return *lsn;
 }
 
-postgres::WalPosition read_position(const Json& json) {
+postgres::WalPosition read_position(const Stored& json) {
   return {postgres::TimelineId(json.at("timeline").get<std::uint32_t>()), read_lsn(json.at("lsn"))};
 }
 
-io::TimePoint read_time(const Json& json) {
+io::TimePoint read_time(const Stored& json) {
   const auto text = json.get<std::string>();
   const auto time = io::parse_rfc3339(text);
   if (!time) throw Corruption(fmt::format("'{}' is no time", text));
   return *time;
 }
 
-BackupId read_id(const Json& json) {
+BackupId read_id(const Stored& json) {
   const auto text = json.get<std::string>();
   auto id = BackupId::parse(text);
   if (!id) throw Corruption(fmt::format("'{}' is no backup id", text));
@@ -71,7 +72,7 @@ Json cost_json(const BackupCost& cost) {
           {"pack_bytes", cost.pack_bytes},       {"metadata_bytes", cost.metadata_bytes}};
 }
 
-BackupCost read_cost(const Json& json) {
+BackupCost read_cost(const Stored& json) {
   BackupCost cost;
   json.at("full_objects").get_to(cost.full_objects);
   json.at("delta_objects").get_to(cost.delta_objects);
@@ -92,7 +93,7 @@ Json ranges_json(const std::vector<postgres::ManifestWalRange>& ranges) {
   return json;
 }
 
-std::vector<postgres::ManifestWalRange> read_ranges(const Json& json) {
+std::vector<postgres::ManifestWalRange> read_ranges(const Stored& json) {
   std::vector<postgres::ManifestWalRange> ranges;
   for (const auto& range : json) {
     ranges.push_back({postgres::TimelineId(range.at("timeline").get<std::uint32_t>()),
@@ -112,7 +113,7 @@ Json tablespaces_json(const std::vector<TablespaceRecord>& tablespaces) {
   return json;
 }
 
-std::vector<TablespaceRecord> read_tablespaces(const Json& json) {
+std::vector<TablespaceRecord> read_tablespaces(const Stored& json) {
   std::vector<TablespaceRecord> tablespaces;
   for (const auto& space : json) {
     tablespaces.push_back(
@@ -134,7 +135,7 @@ Json configuration_json(const ConfigurationFiles& files) {
 }
 
 /// Backups of before this was recorded have none.
-ConfigurationFiles read_configuration(const Json& record) {
+ConfigurationFiles read_configuration(const Stored& record) {
   ConfigurationFiles files;
   const auto json = record.find("configuration");
   if (json == record.end()) return files;
@@ -143,7 +144,7 @@ ConfigurationFiles read_configuration(const Json& record) {
   return files;
 }
 
-void check_format(const Json& json) {
+void check_format(const Stored& json) {
   const int format = json.at("pgkeep_backup").get<int>();
   if (format > kFormat) {
     throw Corruption(
@@ -151,14 +152,14 @@ void check_format(const Json& json) {
   }
 }
 
-postgres::SystemIdentifier read_system(const Json& json) {
+postgres::SystemIdentifier read_system(const Stored& json) {
   const auto text = json.get<std::string>();
   const auto system = postgres::SystemIdentifier::parse(text);
   if (!system) throw Corruption(fmt::format("'{}' is no system identifier", text));
   return *system;
 }
 
-BackupRecord read_record(const Json& json) {
+BackupRecord read_record(const Stored& json) {
   check_format(json);
   BackupRecord record(read_id(json.at("id")));
   json.at("server").get_to(record.server);
@@ -249,9 +250,9 @@ std::string BackupRecord::to_json() const {
 
 BackupRecord BackupRecord::from_json(std::string_view text) {
   try {
-    return read_record(Json::parse(text));
+    return read_record(io::parse_json(text));
   } catch (const Json::exception& e) {
-    throw Corruption(fmt::format("not a backup record: {}", e.what()));
+    throw Corruption(fmt::format("not a backup record: {}", io::why_no_json(e)));
   } catch (const Corruption&) {
     throw;
   } catch (const Error& e) {  // of a value that is of its kind, and not possible

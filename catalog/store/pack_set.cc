@@ -4,10 +4,10 @@
 #include <cstring>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/json.h"
 #include "catalog/io/lock.h"
 
 namespace pgkeep::store {
@@ -80,13 +80,13 @@ std::set<ObjectRef> read_suspects(const ServerLayout& layout) {
   const auto content = io::read_file_if_exists(layout.suspects(), kMaxSuspectsBytes);
   if (!content) return suspects;
   try {
-    const auto record = nlohmann::json::parse(io::as_text(*content));
+    const auto record = io::parse_json(io::as_text(*content));
     for (const auto& item : record.at("objects")) {
       suspects.insert({item.at(0).get<std::uint32_t>(), item.at(1).get<std::uint32_t>()});
     }
   } catch (const nlohmann::json::exception& e) {
     throw Corruption(fmt::format("{}: {}; remove it and run verify-backup to find damaged objects again",
-                                 layout.suspects().native(), e.what()));
+                                 layout.suspects().native(), io::why_no_json(e)));
   }
   return suspects;
 }

@@ -3,11 +3,11 @@
 #include <cerrno>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/json.h"
 #include "catalog/io/lock.h"
 #include "catalog/io/units.h"
 #include "catalog/io/user.h"
@@ -98,7 +98,7 @@ Repository Repository::open(const std::filesystem::path& named_root) {
   Repository repository;
   repository.root_ = root;
   try {
-    const auto record = nlohmann::json::parse(io::as_text(*content));
+    const auto record = io::parse_json(io::as_text(*content));
     const int format = record.at("pgkeep_repository").get<int>();
     if (format > kFormat) {
       throw Refused(fmt::format("{}: format {} is newer than this program knows ({}); use a newer pgkeep",
@@ -109,7 +109,7 @@ Repository Repository::open(const std::filesystem::path& named_root) {
   } catch (const nlohmann::json::exception& e) {
     throw Corruption(
         fmt::format("{}: {}; restore this file from a copy, the repository cannot be used without it",
-                    path.native(), e.what()));
+                    path.native(), io::why_no_json(e)));
   }
   return repository;
 }

@@ -56,13 +56,23 @@ TEST_F(RunJournalTest, BeginsARunThatBeganBefore) {
   EXPECT_THAT(journal_.read(), testing::ElementsAre(testing::Field(&RunRecord::started, started)));
 }
 
+TEST_F(RunJournalTest, PassesOverDetailsOfAnyDepth) {
+  journal_.begin("backup", "");
+  auto line = content();
+  const std::string none = "\"details\":null";
+  line.replace(line.find(none), none.size(),
+               "\"details\":" + std::string(1'000'000, '[') + std::string(1'000'000, ']'));
+  write_at_the_end(line);
+  EXPECT_THAT(journal_.read(), SizeIs(1));
+}
+
 TEST_F(RunJournalTest, ReadsBackWhatHasEnded) {
   auto run = journal_.begin("backup", "20261120T020000Z");
   journal_.end(run, RunOutcome::failed, "no room:\n0 B free", R"({"bytes": 5, "a": [1]})");
   EXPECT_THAT(journal_.read(), testing::ElementsAre(run));
   EXPECT_EQ(run.outcome, RunOutcome::failed);
   EXPECT_EQ(run.error, "no room:\n0 B free");
-  EXPECT_EQ(run.details, R"({"bytes":5,"a":[1]})");
+  EXPECT_EQ(run.details, R"({"a":[1],"bytes":5})");
   EXPECT_TRUE(run.ended.has_value());
 }
 

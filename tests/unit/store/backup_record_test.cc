@@ -1,5 +1,6 @@
 #include "catalog/store/backup_record.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "catalog/io/error.h"
@@ -100,6 +101,14 @@ TEST(BackupRecordTest, ComesBackAsItWas) {
   EXPECT_EQ(back.started, full_record().started);
   EXPECT_EQ(back.tablespaces.at(0).location, "/srv/fast");
   EXPECT_EQ(back.compared_with, full_record().compared_with);
+}
+
+TEST(BackupRecordTest, IsReadWithAnyNumberOfItemsThatAreNotKnown) {
+  auto json = full_record().to_json();
+  std::string more;
+  for (int i = 0; i < 500'000; ++i) more += fmt::format("\"{}\":0,", i);
+  json.insert(json.find('{') + 1, more);
+  EXPECT_EQ(BackupRecord::from_json(json).to_json(), full_record().to_json());
 }
 
 TEST(BackupRecordTest, KeepsBytesThatAreNoUtf8) {
