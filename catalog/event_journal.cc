@@ -42,7 +42,8 @@ std::optional<WalRange> parse_range(const nlohmann::json& line) {
   const auto lsn = [&](const char* key) {
     return require(postgres::Lsn::parse(line.at(key).get_ref<const std::string&>()));
   };
-  return WalRange{postgres::TimelineId(line.at("timeline").get<std::uint32_t>()), lsn("begin"), lsn("end")};
+  return WalRange{postgres::TimelineId(io::whole_number<std::uint32_t>(line.at("timeline"))), lsn("begin"),
+                  lsn("end")};
 }
 
 /// Nothing when it is no whole record, or of a kind that is not known here.

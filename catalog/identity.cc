@@ -29,7 +29,7 @@ std::string describe(const ServerIdentity& identity) {
 }
 
 std::uint32_t number(const nlohmann::json& json, const char* key) {
-  const auto value = json.at(key).get<std::int64_t>();
+  const auto value = io::whole_number<std::int64_t>(json.at(key));
   if (value <= 0 || value > std::numeric_limits<std::int32_t>::max()) {
     throw Error(fmt::format("\"{}\" is {}", key, value));
   }

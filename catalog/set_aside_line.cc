@@ -51,14 +51,14 @@ T require(std::optional<T> value) {
 
 SetAsideLine parse(unsigned number, std::string_view text) {
   const auto json = io::parse_json(text);
-  if (json.at("format").get<int>() != kFormat) throw std::invalid_argument("an unknown format");
+  if (io::whole_number<int>(json.at("format")) != kFormat) throw std::invalid_argument("an unknown format");
   SetAsideLine line;
   line.number = number;
   line.at = require(io::parse_rfc3339(json.at("set_aside").get_ref<const std::string&>()));
   line.why = json.at("why").get<std::string>();
   if (!json.at("timeline").is_null()) {
     line.end =
-        postgres::WalPosition{postgres::TimelineId(json.at("timeline").get<std::uint32_t>()),
+        postgres::WalPosition{postgres::TimelineId(io::whole_number<std::uint32_t>(json.at("timeline"))),
                               require(postgres::Lsn::parse(json.at("end").get_ref<const std::string&>()))};
   }
   for (const auto& id : json.at("backups"))

@@ -51,7 +51,7 @@ std::optional<postgres::Lsn> read_lsn(const nlohmann::json& state, const char* i
 std::optional<postgres::WalPosition> read_position(const nlohmann::json& state, const char* item) {
   const auto& value = state.at(item);
   if (value.is_null()) return std::nullopt;
-  return postgres::WalPosition{postgres::TimelineId(value.at("timeline").get<std::uint32_t>()),
+  return postgres::WalPosition{postgres::TimelineId(io::whole_number<std::uint32_t>(value.at("timeline"))),
                                require(read_lsn(value, "lsn"), item)};
 }
 
@@ -61,7 +61,7 @@ StreamState read_state(const nlohmann::json& json) {
   state.since = require(read_time(json, "since"), "since");
   state.cause = json.at("cause").get<std::string>();
   state.next_try = read_time(json, "next_try");
-  state.reconnects = json.at("reconnects").get<std::uint64_t>();
+  state.reconnects = io::whole_number<std::uint64_t>(json.at("reconnects"));
   state.last_error = json.at("last_error").get<std::string>();
   state.last_error_at = read_time(json, "last_error_at");
   state.peer = json.at("peer").get<std::string>();

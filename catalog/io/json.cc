@@ -19,6 +19,10 @@ nlohmann::json parse_json(std::string_view text) {
   });
 }
 
+void refuse_number() {
+  throw nlohmann::json::out_of_range::create(406, "a number that cannot be", nullptr);
+}
+
 std::string why_no_json(const nlohmann::json::exception& error) {
   std::string_view reason = error.what();
   reason = reason.substr(0, reason.find("; last read:"));

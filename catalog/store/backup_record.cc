@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -49,7 +50,8 @@ postgres::Lsn read_lsn(const Stored& json) {
 }
 
 postgres::WalPosition read_position(const Stored& json) {
-  return {postgres::TimelineId(json.at("timeline").get<std::uint32_t>()), read_lsn(json.at("lsn"))};
+  return {postgres::TimelineId(io::whole_number<std::uint32_t>(json.at("timeline"))),
+          read_lsn(json.at("lsn"))};
 }
 
 io::TimePoint read_time(const Stored& json) {
@@ -66,6 +68,11 @@ BackupId read_id(const Stored& json) {
   return *id;
 }
 
+template <std::integral T>
+void read_number(const Stored& json, const char* item, T& into) {
+  into = io::whole_number<T>(json.at(item));
+}
+
 Json cost_json(const BackupCost& cost) {
   return {{"full_objects", cost.full_objects},   {"delta_objects", cost.delta_objects},
           {"reused_pieces", cost.reused_pieces}, {"zero_pieces", cost.zero_pieces},
@@ -74,12 +81,12 @@ Json cost_json(const BackupCost& cost) {
 
 BackupCost read_cost(const Stored& json) {
   BackupCost cost;
-  json.at("full_objects").get_to(cost.full_objects);
-  json.at("delta_objects").get_to(cost.delta_objects);
-  json.at("reused_pieces").get_to(cost.reused_pieces);
-  json.at("zero_pieces").get_to(cost.zero_pieces);
-  json.at("pack_bytes").get_to(cost.pack_bytes);
-  json.at("metadata_bytes").get_to(cost.metadata_bytes);
+  read_number(json, "full_objects", cost.full_objects);
+  read_number(json, "delta_objects", cost.delta_objects);
+  read_number(json, "reused_pieces", cost.reused_pieces);
+  read_number(json, "zero_pieces", cost.zero_pieces);
+  read_number(json, "pack_bytes", cost.pack_bytes);
+  read_number(json, "metadata_bytes", cost.metadata_bytes);
   return cost;
 }
 
@@ -96,7 +103,7 @@ Json ranges_json(const std::vector<postgres::ManifestWalRange>& ranges) {
 std::vector<postgres::ManifestWalRange> read_ranges(const Stored& json) {
   std::vector<postgres::ManifestWalRange> ranges;
   for (const auto& range : json) {
-    ranges.push_back({postgres::TimelineId(range.at("timeline").get<std::uint32_t>()),
+    ranges.push_back({postgres::TimelineId(io::whole_number<std::uint32_t>(range.at("timeline"))),
                       read_lsn(range.at("start")), read_lsn(range.at("end"))});
   }
   return ranges;
@@ -116,8 +123,8 @@ Json tablespaces_json(const std::vector<TablespaceRecord>& tablespaces) {
 std::vector<TablespaceRecord> read_tablespaces(const Stored& json) {
   std::vector<TablespaceRecord> tablespaces;
   for (const auto& space : json) {
-    tablespaces.push_back(
-        {space.at("oid").get<std::uint32_t>(), read_bytes(space, "name"), read_bytes(space, "location")});
+    tablespaces.push_back({io::whole_number<std::uint32_t>(space.at("oid")), read_bytes(space, "name"),
+                           read_bytes(space, "location")});
   }
   return tablespaces;
 }
@@ -145,7 +152,7 @@ ConfigurationFiles read_configuration(const Stored& record) {
 }
 
 void check_format(const Stored& json) {
-  const int format = json.at("pgkeep_backup").get<int>();
+  const int format = io::whole_number<int>(json.at("pgkeep_backup"));
   if (format > kFormat) {
     throw Corruption(
         fmt::format("format {} is newer than this program knows ({}); use a newer pgkeep", format, kFormat));
@@ -166,9 +173,10 @@ BackupRecord read_record(const Stored& json) {
   record.label = read_bytes(json, "label");
   record.system = read_system(json.at("system_identifier"));
   json.at("server_version").get_to(record.server_version);
-  json.at("major_version").get_to(record.major_version);
-  record.wal_segment_size = postgres::WalSegmentSize(json.at("wal_segment_bytes").get<std::uint64_t>());
-  json.at("block_bytes").get_to(record.block_bytes);
+  read_number(json, "major_version", record.major_version);
+  record.wal_segment_size =
+      postgres::WalSegmentSize(io::whole_number<std::uint64_t>(json.at("wal_segment_bytes")));
+  read_number(json, "block_bytes", record.block_bytes);
   json.at("data_checksums").get_to(record.data_checksums);
   json.at("from_standby").get_to(record.from_standby);
   record.start = read_position(json.at("start"));
@@ -176,14 +184,14 @@ BackupRecord read_record(const Stored& json) {
   record.wal_ranges = read_ranges(json.at("wal_ranges"));
   record.started = read_time(json.at("started"));
   record.ended = read_time(json.at("ended"));
-  json.at("file_count").get_to(record.file_count);
-  json.at("data_bytes").get_to(record.data_bytes);
+  read_number(json, "file_count", record.file_count);
+  read_number(json, "data_bytes", record.data_bytes);
   record.tablespaces = read_tablespaces(json.at("tablespaces"));
-  json.at("directory_mode").get_to(record.directory_mode);
+  read_number(json, "directory_mode", record.directory_mode);
   record.configuration = read_configuration(json);
   record.cost = read_cost(json.at("cost"));
   if (json.contains("compared_with")) record.compared_with = read_id(json.at("compared_with"));
-  json.at("checksum_failures").get_to(record.checksum_failures);
+  read_number(json, "checksum_failures", record.checksum_failures);
   json.at("notices").get_to(record.notices);
   json.at("file_table_sha256").get_to(record.file_table_sha256);
   json.at("manifest_sha256").get_to(record.manifest_sha256);

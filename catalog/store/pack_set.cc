@@ -82,7 +82,8 @@ std::set<ObjectRef> read_suspects(const ServerLayout& layout) {
   try {
     const auto record = io::parse_json(io::as_text(*content));
     for (const auto& item : record.at("objects")) {
-      suspects.insert({item.at(0).get<std::uint32_t>(), item.at(1).get<std::uint32_t>()});
+      suspects.insert(
+          {io::whole_number<std::uint32_t>(item.at(0)), io::whole_number<std::uint32_t>(item.at(1))});
     }
   } catch (const nlohmann::json::exception& e) {
     throw Corruption(fmt::format("{}: {}; remove it and run verify-backup to find damaged objects again",

@@ -99,7 +99,7 @@ Repository Repository::open(const std::filesystem::path& named_root) {
   repository.root_ = root;
   try {
     const auto record = io::parse_json(io::as_text(*content));
-    const int format = record.at("pgkeep_repository").get<int>();
+    const int format = io::whole_number<int>(record.at("pgkeep_repository"));
     if (format > kFormat) {
       throw Refused(fmt::format("{}: format {} is newer than this program knows ({}); use a newer pgkeep",
                                 path.native(), format, kFormat));

@@ -1,5 +1,7 @@
 #include "catalog/io/json.h"
 
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -40,6 +42,22 @@ TEST(ParseJsonTest, TellsWhatIsWrongAndWhereWithoutTheTextItself) {
   const auto why = why_refused("{\"a\": \"" + std::string(1'000'000, '\xC4'));
   EXPECT_THAT(why, AllOf(HasSubstr("column 9"), HasSubstr("UTF-8"), Not(HasSubstr("\xC4"))));
   EXPECT_THAT(why_refused("[1, \"" + std::string(100, 'x') + "\n\"]"), Not(HasSubstr("xxx")));
+}
+
+TEST(WholeNumberTest, IsOneThatFits) {
+  const auto reads = [](std::string_view text) {
+    try {
+      return whole_number<std::uint32_t>(parse_json(text)) != 1u;
+    } catch (const nlohmann::json::exception&) {
+      return false;
+    }
+  };
+  for (const auto* text : {"0", "2", "4294967295"}) EXPECT_TRUE(reads(text)) << text;
+  for (const auto* text :
+       {"-1", "4294967296", "18446744073709551616", "2.0", "1e400", "true", "\"2\"", "null"})
+    EXPECT_FALSE(reads(text)) << text;
+  EXPECT_EQ(whole_number<std::int64_t>(parse_json("-9223372036854775808")),
+            std::numeric_limits<std::int64_t>::min());
 }
 
 }  // namespace
