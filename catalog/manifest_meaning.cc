@@ -4,19 +4,19 @@
 
 #include <fmt/format.h>
 
+#include "catalog/postgres/versions.h"
+
 namespace pgkeep::catalog {
 namespace {
-
-constexpr int kFirstWithSystem = 17;
 
 std::string place(postgres::TimelineId timeline, postgres::Lsn lsn) {
   return fmt::format("{} on timeline {}", lsn.to_string(), timeline.to_string());
 }
 
-/// Version 2 came with 17, and has the system.
+/// Version 2 has the system.
 void compare_version(const postgres::ManifestSummary& manifest, const store::BackupRecord& record,
                      std::vector<std::string>& found) {
-  const int expected = record.major_version >= kFirstWithSystem ? 2 : 1;
+  const int expected = postgres::formats_of(record.major_version).manifest_version;
   if (manifest.version == expected) return;
   found.push_back(fmt::format("PostgreSQL's manifest has version {}, that of PostgreSQL {} has version {}",
                               manifest.version, record.major_version, expected));

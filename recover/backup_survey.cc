@@ -9,6 +9,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/postgres/tablespace_map.h"
+#include "catalog/postgres/versions.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -38,8 +39,7 @@ class Surveyor {
  public:
   Surveyor(const RecoveryPlan& plan, const DestinationPaths& paths) : plan_(&plan), paths_(&paths) {
     for (const std::string_view path : {"global", "pg_wal/archive_status", "pg_tblspc"}) need_directory(path);
-    constexpr int kFirstWithSummaries = 17;
-    if (plan.backup.major_version >= kFirstWithSummaries) need_directory("pg_wal/summaries");
+    if (plan.backup.major_version >= postgres::since::kWalSummaries) need_directory("pg_wal/summaries");
     for (const auto& tablespace : plan.tablespaces) {
       if (!tablespace.location.starts_with('/'))
         need_directory(fmt::format("{}{}", kTablespaces, tablespace.oid));

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/postgres/versions.h"
 
 namespace pgkeep::recover {
 
 void rewrite_manifest(io::ByteSource& in, io::ByteSink& out, const ManifestOwner& owner,
                       const std::map<std::string, ChangedFile>& changed) {
-  constexpr int kFirstWithSystemIdentifier = 17;
-  const int version = owner.major_version >= kFirstWithSystemIdentifier ? 2 : 1;
+  const int version = postgres::formats_of(owner.major_version).manifest_version;
   postgres::ManifestWriter writer(out, version, owner.system);
   const auto summary = postgres::read_manifest(in, [&](postgres::ManifestFile&& file) {
     if (const auto change = changed.find(file.path); change != changed.end()) {

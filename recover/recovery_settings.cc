@@ -9,17 +9,13 @@
 #include <fmt/format.h>
 
 #include "catalog/postgres/number.h"
+#include "catalog/postgres/versions.h"
 
 namespace pgkeep::recover {
 namespace {
 
 constexpr std::string_view kBegin = "# --- set by pgkeep for recovery: begin ---";
 constexpr std::string_view kEnd = "# --- set by pgkeep for recovery: end ---";
-constexpr int kFirstWithArchiveLibrary = 15;
-constexpr int kLastWithTriggerFile = 15;
-constexpr int kFirstWithSynchronizedSlots = 17;
-
-constexpr int kLastWithStatsDirectory = 14;
 
 /// A setting that would harm in a copy, and the value that does not: PostgreSQL's default.
 struct Harmful {
@@ -37,11 +33,11 @@ constexpr std::array kHarmful{
     Harmful{"archive_mode", "off", "the copy must not archive into the original's place"},
     Harmful{"archive_command", "", "the copy must not archive into the original's place"},
     Harmful{"archive_library", "", "the copy must not archive into the original's place",
-            kFirstWithArchiveLibrary},
+            postgres::since::kArchiveLibrary},
     Harmful{"synchronous_standby_names", "", "commits would wait for standbys that the copy does not have"},
     Harmful{"synchronized_standby_slots", "",
             "logical replication would wait for standbys that the copy does not have",
-            kFirstWithSynchronizedSlots},
+            postgres::since::kSynchronizedSlots},
     Harmful{"primary_conninfo", "", "it leads to the server that the original followed"},
     Harmful{"primary_slot_name", "", "the slot belongs to the original"},
     Harmful{"recovery_end_command", "", "it acts on the original's surroundings"},
@@ -57,16 +53,17 @@ constexpr std::array kHarmful{
     Harmful{"recovery_target_action", "pause", "an older recovery's target"},
     Harmful{"restore_command", "", "it leads to the original's archive"},
     Harmful{"promote_trigger_file", "", "the copy would be promoted together with the original", 0,
-            kLastWithTriggerFile},
+            postgres::until::kTriggerFile},
     Harmful{"log_directory", "log", kFromTheOriginal, 0, 99, true},
     Harmful{"external_pid_file", "", kFromTheOriginal, 0, 99, true},
-    Harmful{"stats_temp_directory", "pg_stat_tmp", kFromTheOriginal, 0, kLastWithStatsDirectory, true},
+    Harmful{"stats_temp_directory", "pg_stat_tmp", kFromTheOriginal, 0, postgres::until::kStatsDirectory, true},
 };
 
 /// Files and directories that are only read; one with an absolute path is the original's.
-constexpr std::array<std::string_view, 10> kPaths{
-    "hba_file",     "ident_file",  "ssl_cert_file",      "ssl_key_file",       "ssl_ca_file",
-    "ssl_crl_file", "ssl_crl_dir", "ssl_dh_params_file", "krb_server_keyfile", "unix_socket_directories"};
+constexpr std::array<std::string_view, 11> kPaths{
+    "hba_file",     "ident_file",   "hosts_file",  "ssl_cert_file",      "ssl_key_file",
+    "ssl_ca_file",  "ssl_crl_file", "ssl_crl_dir", "ssl_dh_params_file", "krb_server_keyfile",
+    "unix_socket_directories"};
 
 bool is_include(std::string_view name) {
   return name == "include" || name == "include_dir" || name == "include_if_exists";

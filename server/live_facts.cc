@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/postgres/versions.h"
 #include "server/daemon/streamed_node.h"
 #include "server/sql_answers.h"
 #include "server/sync_standbys.h"
@@ -17,12 +18,14 @@ namespace {
 
 std::optional<SlotFacts> ask_slot(streaming::Connection& sql, const std::string& slot,
                                   std::string& active_pid) {
-  const auto row = ask_row(
-      sql,
-      fmt::format("SELECT slot_type, active, active_pid, wal_status, restart_lsn, safe_wal_size, {} "
-                  "FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
-                  sql.major_version() >= 17 ? "invalidation_reason" : "NULL", streaming::quote_literal(slot)),
-      7);
+  const auto row =
+      ask_row(sql,
+              fmt::format("SELECT slot_type, active, active_pid, wal_status, restart_lsn, safe_wal_size, {} "
+                          "FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
+                          sql.major_version() >= postgres::since::kInvalidationReason ? "invalidation_reason"
+                                                                                      : "NULL",
+                          streaming::quote_literal(slot)),
+              7);
   if (!row) return std::nullopt;
   const auto& cells = *row;
   SlotFacts facts;
@@ -121,8 +124,9 @@ LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server)
       ask_value(sql, "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'walsender'"),
       "walsenders");
   facts.data_checksums = ask_setting(sql, "data_checksums") == "on";
-  if (facts.major_version >= 17) facts.summarize_wal = ask_setting(sql, "summarize_wal") == "on";
-  if (facts.major_version >= 18) {
+  if (facts.major_version >= postgres::since::kWalSummaries)
+    facts.summarize_wal = ask_setting(sql, "summarize_wal") == "on";
+  if (facts.major_version >= postgres::since::kIdleSlotTimeout) {
     auto timeout = ask_setting(sql, "idle_replication_slot_timeout");
     if (timeout != "0") facts.idle_slot_timeout = std::move(timeout);
   }

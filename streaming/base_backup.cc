@@ -9,13 +9,13 @@
 
 #include "catalog/io/error.h"
 #include "catalog/postgres/number.h"
+#include "catalog/postgres/versions.h"
 #include "streaming/replication.h"
 #include "streaming/server_text.h"
 
 namespace pgkeep::streaming {
 namespace {
 
-constexpr int kFirstWithOptionList = 150000;
 constexpr std::size_t kLongestLabel = 1024;
 constexpr std::uint32_t kLowestRate = 32;
 constexpr std::uint32_t kHighestRate = 1u << 20;
@@ -40,14 +40,14 @@ class Run {
   Run(Connection& connection, const BaseBackupOptions& options, BaseBackupSink& sink)
       : connection_(&connection), sink_(&sink) {
     connection.answer_within(std::chrono::seconds::zero());  // a checkpoint may be spread over hours
-    connection.send(base_backup_command(options, connection.server_version_number()));
+    connection.send(base_backup_command(options, connection.major_version()));
   }
 
   BaseBackupEnd run() {
     const auto start = read_position("start");
     read_tablespaces();
     sink_->started(start, tablespaces_);
-    if (connection_->server_version_number() >= kFirstWithOptionList) {
+    if (connection_->major_version() >= postgres::since::kBaseBackupOptions) {
       receive_messages();
     } else {
       receive_copies();
@@ -224,9 +224,9 @@ class Run {
 
 }  // namespace
 
-std::string base_backup_command(const BaseBackupOptions& options, int server_version_number) {
+std::string base_backup_command(const BaseBackupOptions& options, int major_version) {
   check_options(options);
-  const bool list = server_version_number >= kFirstWithOptionList;
+  const bool list = major_version >= postgres::since::kBaseBackupOptions;
   std::string command = list ? "BASE_BACKUP (" : "BASE_BACKUP ";
   bool first = true;
   const auto add = [&](std::string_view words, std::string_view in_list) {

@@ -42,7 +42,7 @@ struct BaseBackupEnd {
 };
 
 /// The text of the command for a server version; both forms (words up to 14, parentheses from 15).
-std::string base_backup_command(const BaseBackupOptions& options, int server_version_number);
+std::string base_backup_command(const BaseBackupOptions& options, int major_version);
 
 /// Runs BASE_BACKUP to its end on a physical connection, speaking the result protocol of its version (one
 /// COPY an archive up to 14, one COPY with 'n', 'd', 'p', 'm' messages from 15), with manifest (CRC32C),

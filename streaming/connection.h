@@ -44,9 +44,9 @@ enum class CopyState { data, nothing_yet, ended };
 /// appear in messages. The environment's PG… variables are not used, but for PGPASSFILE (see
 /// forget_libpq_environment()). A conninfo with several hosts is tried in order, connect_timeout for each. An
 /// `sql` session goes to the conninfo's dbname, or to "postgres"; its search_path is empty and what a role's
-/// settings could change is pinned. Throws ConnectionLost (for a
-/// server that keeps silent for longer than answer_within too), ServerError (with SQLSTATE and the server's
-/// own words, DETAIL and HINT included; a refused log-in too), Refused for a server version out of 13 to 18,
+/// settings could change is pinned. Throws ConnectionLost (for a server that keeps silent for longer than
+/// answer_within too), ServerError (with SQLSTATE and the server's own words, DETAIL and HINT included; a
+/// refused log-in too), Refused for a server version that is not known (catalog/postgres/versions.h),
 /// ProtocolError (also for an answer that is larger than any of PostgreSQL's: see connection_state.h). What a
 /// server says comes cut and without control characters, in errors and notices alike; values come as they
 /// are. Threads: one, the opener's or whoever it was moved to.

@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 
 #include "catalog/io/error.h"
+#include "catalog/postgres/versions.h"
 #include "streaming/connect_failure.h"
 #include "streaming/received_bytes.h"
 #include "streaming/server_text.h"
@@ -24,9 +25,6 @@ namespace {
 constexpr int kGatherBytes = 128 << 10;
 constexpr std::chrono::microseconds kGatherTime{100};
 constexpr int kTimesWidened = 3;  // 64 KiB to 512 KiB
-
-constexpr int kOldestMajor = 13;
-constexpr int kNewestMajor = 18;
 
 io::UniqueFd make_eventfd() {
   io::UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -124,9 +122,10 @@ void Connection::State::check_server() const {
     const char* value = PQparameterStatus(conn.get(), name);
     return in_one_line(value == nullptr ? "unknown" : value);
   };
-  if (major < kOldestMajor || major > kNewestMajor) {
+  if (major < postgres::kOldestMajor || major > postgres::kNewestMajor) {
     throw Refused(fmt::format("{} runs PostgreSQL {}; pgkeep knows {} to {}: upgrade the server or pgkeep",
-                              peer, parameter("server_version"), kOldestMajor, kNewestMajor));
+                              peer, parameter("server_version"), postgres::kOldestMajor,
+                              postgres::kNewestMajor));
   }
   if (parameter("integer_datetimes") != "on") {
     throw Refused(

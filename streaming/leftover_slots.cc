@@ -7,13 +7,9 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/postgres/versions.h"
 
 namespace pgkeep::streaming {
-namespace {
-
-constexpr int kFirstWithLogicalSlotsOnStandbys = 16;
-
-}  // namespace
 
 LeftoverSlots::LeftoverSlots(const store::ServerLayout& layout, const WalReceiverSettings& settings,
                              const Node& node, EventReporter& events)
@@ -64,7 +60,7 @@ void LeftoverSlots::look_at(ConnectionSettings host, const std::stop_token& stop
     if (!node.standby || node.system.system != system_) return;
     if (!made_.has(settings_.slot, system_, peer)) return;
     // Throws Refused when somebody has made a logical slot of that name meanwhile.
-    if (node.connection.major_version() >= kFirstWithLogicalSlotsOnStandbys)
+    if (node.connection.major_version() >= postgres::since::kSlotsOnStandbys)
       read_slot(node.connection, settings_.slot, node.settings, stop);
     // Refused with 55006 while somebody uses it: the server decides that, there is no moment in between.
     const bool dropped = drop_slot(node.connection, settings_.slot);

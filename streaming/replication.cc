@@ -7,14 +7,13 @@
 #include "catalog/io/error.h"
 #include "catalog/io/units.h"
 #include "catalog/postgres/number.h"
+#include "catalog/postgres/versions.h"
 #include "streaming/server_text.h"
 
 namespace pgkeep::streaming {
 namespace {
 
 constexpr std::size_t kLongestSlotName = 63;
-constexpr int kFirstWithReadSlot = 15;
-constexpr int kFirstWithInHotStandby = 14;
 
 [[noreturn]] void refuse_answer(const Connection& connection, std::string_view command,
                                 std::string_view why) {
@@ -118,7 +117,7 @@ std::string show(Connection& connection, std::string_view setting) {
 }
 
 bool is_standby(Connection& connection) {
-  const bool says_it_plainly = connection.major_version() >= kFirstWithInHotStandby;
+  const bool says_it_plainly = connection.major_version() >= postgres::since::kInHotStandby;
   return show(connection, says_it_plainly ? "in_hot_standby" : "transaction_read_only") == "on";
 }
 
@@ -163,7 +162,8 @@ bool create_slot(Connection& connection, const std::string& slot) {
     if (error.sqlstate() != "42710") throw;  // duplicate_object
   }
   // Before 15 only START_REPLICATION can tell that the slot is a logical one; it refuses it.
-  if (connection.major_version() >= kFirstWithReadSlot) read_slot_by_command(connection, slot);
+  if (connection.major_version() >= postgres::since::kReadReplicationSlot)
+    read_slot_by_command(connection, slot);
   return false;
 }
 
@@ -181,7 +181,8 @@ bool drop_slot(Connection& connection, const std::string& slot) {
 std::optional<SlotPosition> read_slot(Connection& connection, const std::string& slot,
                                       const ConnectionSettings& settings, const std::stop_token& stop) {
   check_slot_name(slot);
-  if (connection.major_version() >= kFirstWithReadSlot) return read_slot_by_command(connection, slot);
+  if (connection.major_version() >= postgres::since::kReadReplicationSlot)
+    return read_slot_by_command(connection, slot);
   auto session = Connection::open(settings, ConnectionKind::sql, stop);
   return read_slot_by_sql(session, slot);
 }

@@ -6,16 +6,12 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/postgres/versions.h"
 
 namespace pgkeep::streaming {
 namespace {
 
 constexpr std::string_view kLost = "lost";
-constexpr int kFirstWithReadSlot = 15;
-// On 16 and 17 a slot that was invalidated moves on with what is reported, so that it looks well, but never
-// holds WAL back again: only wal_status tells. 18 refuses to stream with it, and 15 knows no such state.
-constexpr int kFirstThatHidesLoss = 16;
-constexpr int kLastThatHidesLoss = 17;
 
 }  // namespace
 
@@ -36,7 +32,8 @@ SlotKeeper::Look SlotKeeper::look(Node& node, const std::stop_token& stop) const
     // A slot that holds nothing back was never made to, or is lost; pgkeep's own always were.
     seen.lost = seen.slot && !seen.slot->restart_lsn && is_ours(node);
     const bool may_hide =
-        version < kFirstWithReadSlot || (version >= kFirstThatHidesLoss && version <= kLastThatHidesLoss);
+        version < postgres::since::kReadReplicationSlot ||
+        (version >= postgres::since::kInvalidSlotMovesOn && version <= postgres::until::kInvalidSlotMovesOn);
     if (seen.slot && !seen.lost && may_hide) {
       seen.lost = ask_slot_status(slot_, node.settings, stop) == kLost;
     }

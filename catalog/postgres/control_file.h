@@ -8,13 +8,13 @@
 
 namespace pgkeep::postgres {
 
-/// What pgkeep asks of global/pg_control (PostgreSQL 13 to 18, catalog/pg_control.h).
+/// What pgkeep asks of global/pg_control (PostgreSQL 13 to 19, catalog/pg_control.h).
 struct ControlFile {
   SystemIdentifier system;
-  std::uint32_t control_version = 0;  // 1300, 1700 or 1800
+  std::uint32_t control_version = 0;  // ControlLayout::version
   std::uint32_t catalog_version = 0;
   std::uint32_t state = 0;            // 6 in production, 5 in archive recovery, 1 shut down …
-  io::ByteVector checkpoint_content;  // of the checkpoint's record, kCheckpointBytes
+  io::ByteVector checkpoint_content;  // of the checkpoint's record
   Lsn checkpoint;
   Lsn redo;
   TimelineId timeline;

@@ -9,6 +9,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/shown_text.h"
 #include "catalog/postgres/number.h"
+#include "catalog/postgres/versions.h"
 
 namespace pgkeep::postgres {
 
@@ -17,7 +18,7 @@ namespace {
 constexpr char kEscape = '\\';
 
 bool escapes_itself(int major_version) {
-  return major_version >= 14;
+  return major_version >= since::kEscapesInTablespaceMap;
 }
 
 bool ends_line(char c) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/postgres/versions.h"
 
 namespace pgkeep::postgres {
 
@@ -12,7 +13,7 @@ namespace {
 
 // The page header (xlog_internal.h, XLogPageHeaderData and XLogLongPageHeaderData), little-endian:
 //
-//      0  u16  magic, by major version
+//      0  u16  magic, by major version (postgres/versions.h)
 //      2  u16  flags
 //      4  u32  timeline that wrote the page
 //      8  u64  address: the LSN of the page's first byte
@@ -32,23 +33,7 @@ constexpr std::uint16_t kContinuesRecord = 0x0001;
 constexpr std::uint16_t kLongHeader = 0x0002;
 constexpr std::uint16_t kKnownFlags = 0x000F;
 
-struct VersionMagic {
-  int major_version;
-  std::uint16_t magic;
-};
-constexpr std::array kMagics{VersionMagic{13, 0xD106}, VersionMagic{14, 0xD10D}, VersionMagic{15, 0xD110},
-                             VersionMagic{16, 0xD113}, VersionMagic{17, 0xD116}, VersionMagic{18, 0xD118}};
-
 }  // namespace
-
-std::uint16_t wal_page_magic(int major_version) {
-  const auto found = std::ranges::find(kMagics, major_version, &VersionMagic::major_version);
-  if (found == kMagics.end()) {
-    throw Error(fmt::format("WAL of PostgreSQL {} is not known to this pgkeep, which reads {} to {}",
-                            major_version, kMagics.front().major_version, kMagics.back().major_version));
-  }
-  return found->magic;
-}
 
 WalOrigin wal_origin(io::ByteView page) {
   return {.magic = io::load_le<std::uint16_t>(page.data()),
@@ -62,7 +47,7 @@ WalSegmentChecker::WalSegmentChecker(WalSegment segment, WalSegmentSize size, Sy
     : segment_(segment),
       size_(size),
       system_(system),
-      magic_(wal_page_magic(major_version)),
+      magic_(formats_of(major_version).wal_page_magic),
       history_(history) {}
 
 void WalSegmentChecker::feed(io::ByteView bytes) {

@@ -13,10 +13,6 @@ namespace pgkeep::postgres {
 
 inline constexpr std::uint32_t kWalBlockBytes = 8192;
 
-/// The magic of WAL pages of a major version, 13 to 18 (xlog_internal.h, XLOG_PAGE_MAGIC); throws Error for
-/// others.
-std::uint16_t wal_page_magic(int major_version);
-
 /// Where the first page of a segment says that it comes from; unchecked, for showing what was refused.
 struct WalOrigin {
   std::uint16_t magic = 0;

@@ -5,7 +5,7 @@
 
 namespace pgkeep::postgres {
 
-// The header of a WAL record (PostgreSQL source, xlogrecord.h, XLogRecord; 13 to 18), little-endian: u32
+// The header of a WAL record (PostgreSQL source, xlogrecord.h, XLogRecord; 13 to 19), little-endian: u32
 // length of the whole record, u32 transaction, u64 previous record, u8 info, u8 resource manager, 2 zero
 // bytes, u32 CRC-32C of what follows the header and then of the 20 bytes before it. Records begin at
 // multiples of 8, and go on behind the header of the next page.
@@ -20,7 +20,8 @@ inline constexpr std::uint64_t kWalRecordAlignment = 8;
 inline constexpr std::uint64_t kWalPageHeaderBytes = 24;
 inline constexpr std::uint64_t kWalLongPageHeaderBytes = 40;
 
-/// Of a checkpoint, as its record and pg_control have it (pg_control.h, CheckPoint; 13 to 18).
+/// Of a checkpoint, as its record and pg_control have it (pg_control.h, CheckPoint), at least: up to 18.
+/// ControlLayout::checkpoint_bytes has it by version.
 inline constexpr std::size_t kCheckpointBytes = 88;
 
 }  // namespace pgkeep::postgres

@@ -73,7 +73,7 @@ struct WalCarry {
   bool operator==(const WalCarry&) const = default;
 };
 
-/// Walks over the records of WAL of PostgreSQL 13 to 18, checks each, and hands out those that pgkeep takes
+/// Walks over the records of WAL of PostgreSQL 13 to 19, checks each, and hands out those that pgkeep takes
 /// note of, in the order of the WAL.
 ///
 /// Checked are the length, the CRC, and that each record names the one before it; and that each page's header

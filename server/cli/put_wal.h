@@ -37,7 +37,7 @@ inline constexpr Command kPutWal{
         "those of the segments before and after it. `pgkeep pushed-wal` lists what waits, `pgkeep adopt-wal` "
         "takes it on your word. How much may wait is limited (pushed_wal.most_bytes, pushed_wal.most_files): "
         "what goes past that is refused, and PostgreSQL keeps it.\n\n"
-        "In postgresql.conf of a database host that has nothing but ssh and sha256sum (PostgreSQL 13 to 18, "
+        "In postgresql.conf of a database host that has nothing but ssh and sha256sum (PostgreSQL 13 to 19, "
         "`archive_mode = on`, archive_library empty):\n\n"
         "    archive_command = 'ssh -o BatchMode=yes pgkeep@backuphost pgkeep -q put-wal main %f --sha256 "
         "$(sha256sum < %p | cut -c1-64) < %p || exit 1'\n\n"

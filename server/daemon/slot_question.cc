@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/postgres/versions.h"
 #include "server/sql_answers.h"
 #include "server/sync_standbys.h"
 #include "streaming/replication.h"
 
 namespace pgkeep::server {
 namespace {
-
-constexpr int kHasInvalidationReason = 17;
 
 // One statement, so that the position and the slot belong together.
 constexpr const char* kQuestion = R"(
@@ -48,7 +47,8 @@ std::optional<std::uint64_t> read_safe_size(const SqlCell& cell) {
 }  // namespace
 
 SlotAnswer ask_slot(streaming::Connection& sql, const ServerConfig& server) {
-  const auto* reason = sql.major_version() >= kHasInvalidationReason ? "s.invalidation_reason" : "NULL";
+  const auto* reason =
+      sql.major_version() >= postgres::since::kInvalidationReason ? "s.invalidation_reason" : "NULL";
   const auto query = fmt::format(kQuestion, reason, streaming::quote_literal(server.slot));
   const auto rows = ask_rows(sql, query, columns);
   if (rows.size() != 1)

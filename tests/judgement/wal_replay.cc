@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "catalog/postgres/versions.h"
+
 namespace pgkeep::test {
 namespace {
 
@@ -71,10 +73,11 @@ std::optional<io::ByteView> WalReplay::page(Lsn address) {
   const auto page = io::ByteView(file_).subspan(address.value() % kSampleSegmentBytes, kPage);
   const auto flags = io::load_le<std::uint16_t>(page.data() + 2);
   const TimelineId timeline(io::load_le<std::uint32_t>(page.data() + 4));
-  const bool sound = io::load_le<std::uint16_t>(page.data()) == postgres::wal_page_magic(kSampleMajor) &&
-                     io::load_le<std::uint64_t>(page.data() + 8) == address.value() &&
-                     ((flags & kLongHeader) != 0) == begins_segment(address) && line_->contains(timeline) &&
-                     timeline >= newest_page_;
+  const bool sound =
+      io::load_le<std::uint16_t>(page.data()) == postgres::formats_of(kSampleMajor).wal_page_magic &&
+      io::load_le<std::uint64_t>(page.data() + 8) == address.value() &&
+      ((flags & kLongHeader) != 0) == begins_segment(address) && line_->contains(timeline) &&
+      timeline >= newest_page_;
   if (!sound) {
     stop(address, "no page header");
     return std::nullopt;

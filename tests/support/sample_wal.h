@@ -6,6 +6,7 @@
 
 #include "catalog/io/bytes.h"
 #include "catalog/io/hashing.h"
+#include "catalog/postgres/versions.h"
 #include "catalog/postgres/wal_page.h"
 #include "catalog/postgres/wal_record.h"
 #include "catalog/postgres/wal_segment.h"
@@ -65,7 +66,7 @@ inline io::ByteVector sample_wal(const postgres::WalSegment& segment, std::uint8
           1 + (i * 7 + page / postgres::kWalBlockBytes * 3 + segment.number + salt) % 251);
     }
     const bool first = page == 0;
-    io::store_le(at, postgres::wal_page_magic(kSampleMajor));
+    io::store_le(at, postgres::formats_of(kSampleMajor).wal_page_magic);
     io::store_le<std::uint16_t>(at + 2, first ? 2 : 0);
     io::store_le(at + 4, segment.timeline.value());
     io::store_le(at + 8, segment.begin(size).value() + page);

@@ -7,6 +7,7 @@
 #include "catalog/io/bytes.h"
 #include "catalog/io/hashing.h"
 #include "catalog/io/units.h"
+#include "catalog/postgres/versions.h"
 #include "catalog/postgres/wal_page.h"
 #include "catalog/postgres/wal_record.h"
 #include "catalog/postgres/wal_segment.h"
@@ -129,7 +130,7 @@ class WalBuilder {
     const auto at = begin_ + wal_.size();
     const bool first = at.value() % kSampleSegmentBytes == 0;
     io::ByteVector header(header_bytes(at.value()));
-    io::store_le(header.data(), postgres::wal_page_magic(kSampleMajor));
+    io::store_le(header.data(), postgres::formats_of(kSampleMajor).wal_page_magic);
     io::store_le<std::uint16_t>(header.data() + 2, (first ? 2 : 0) | (left > 0 ? 1 : 0));
     io::store_le(header.data() + 4, timeline_.value());
     io::store_le(header.data() + 8, at.value());

@@ -14,10 +14,12 @@ namespace {
 
 using testing::HasSubstr;
 
-/// A real file's first 300 bytes, and what pg_controldata said of it.
+/// The beginning of a real file, and what pg_controldata said of it.
 struct Real {
   int major_version;
   std::size_t crc_at;
+  std::size_t after_checkpoint;  // bytes that what follows the checkpoint lies further than in 13
+  std::size_t after_blocks;      // and what follows the size of a WAL block
   std::uint32_t control_version;
   std::uint32_t catalog_version;
   std::uint64_t system;
@@ -71,12 +73,13 @@ TEST_P(ControlFileTest, ReadsEachFieldFromItsOwnPlace) {
   auto content = real.content();
   put(content, real, 16, 5);
   put(content, real, 48, 9);
-  put(content, real, 136, 0x11);
-  put(content, real, 140, 0x22);
-  put(content, real, 144, 8);
-  for (std::uint32_t at = 180; at <= 196; at += 4) put(content, real, at, at);
-  put(content, real, 220, 2048);
-  put(content, real, 252, 0);
+  const auto after_checkpoint = real.after_checkpoint;
+  put(content, real, 136 + after_checkpoint, 0x11);
+  put(content, real, 140 + after_checkpoint, 0x22);
+  put(content, real, 144 + after_checkpoint, 8);
+  for (std::uint32_t at = 180; at <= 196; at += 4) put(content, real, at + after_checkpoint, at);
+  put(content, real, 220 + after_checkpoint, 2048);
+  put(content, real, 252 + real.after_blocks, 0);
   const auto control = ControlFile::decode(io::as_bytes(content));
   EXPECT_EQ(control.state, 5u);
   EXPECT_EQ(control.timeline, TimelineId(9));
@@ -89,6 +92,19 @@ TEST_P(ControlFileTest, ReadsEachFieldFromItsOwnPlace) {
   EXPECT_EQ(control.max_locks_per_transaction, 196);
   EXPECT_EQ(control.relation_segment_blocks, 2048u);
   EXPECT_FALSE(control.data_checksums);
+}
+
+/// PostgreSQL 19 can be on the way to checksums, and back: then some pages have none.
+TEST_P(ControlFileTest, CountsOnChecksumsOnlyWhereAllPagesHaveThem) {
+  auto content = GetParam().content();
+  put(content, GetParam(), 252 + GetParam().after_blocks, 2);
+  EXPECT_FALSE(ControlFile::decode(io::as_bytes(content)).data_checksums);
+}
+
+TEST_P(ControlFileTest, HasTheContentOfItsCheckpoint) {
+  const auto content = ControlFile::decode(io::as_bytes(GetParam().content())).checkpoint_content;
+  EXPECT_EQ(content.size(), 88u + GetParam().after_checkpoint);
+  EXPECT_EQ(io::load_le<std::uint64_t>(content.data()), GetParam().redo);
 }
 
 TEST_P(ControlFileTest, TakesTheWholeFileToo) {
@@ -127,16 +143,19 @@ TEST_P(ControlFileTest, RefusesUnknownVersionsEvenWithARightCrc) {
 
 TEST_P(ControlFileTest, RefusesAnotherFloatingPointFormat) {
   auto content = GetParam().content();
-  put(content, GetParam(), 208, 1);
+  put(content, GetParam(), 208 + GetParam().after_checkpoint, 1);
   EXPECT_THAT(refusal(content), HasSubstr("floating-point"));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Versions, ControlFileTest,
-    testing::Values(Real{13, 288, 1300, 202007201, 7710109975766472595, 0xD0'0060, 0xD0'0028},
-                    Real{15, 288, 1300, 202209061, 7710109978094856133, 0xC0'0060, 0xC0'0028},
-                    Real{17, 288, 1700, 202406281, 7710109980744222711, 0xC0'0080, 0xC0'0028},
-                    Real{18, 292, 1800, 202506291, 7710109983385405482, 0x100'0080, 0x100'0028}),
+    testing::Values(Real{13, 288, 0, 0, 1300, 202007201, 7710109975766472595, 0xD0'0060, 0xD0'0028},
+                    Real{14, 288, 0, 0, 1300, 202107181, 7713528775919957666, 0xC0'0060, 0xC0'0028},
+                    Real{15, 288, 0, 0, 1300, 202209061, 7710109978094856133, 0xC0'0060, 0xC0'0028},
+                    Real{16, 288, 0, 0, 1300, 202307071, 7713528781429831441, 0xA0'0060, 0xA0'0028},
+                    Real{17, 288, 0, 0, 1700, 202406281, 7710109980744222711, 0xC0'0080, 0xC0'0028},
+                    Real{18, 292, 0, 0, 1800, 202506291, 7710109983385405482, 0x100'0080, 0x100'0028},
+                    Real{19, 308, 8, 12, 1905, 202610061, 7713528786629617541, 0xA0'0080, 0xA0'0028}),
     [](const auto& test) { return "From" + std::to_string(test.param.major_version); });
 
 TEST(ControlFileMessageTest, SaysBothCrcs) {

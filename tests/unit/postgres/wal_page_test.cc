@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "catalog/io/error.h"
+#include "catalog/postgres/versions.h"
 #include "test_data.h"
 
 namespace pgkeep::postgres {
@@ -70,6 +72,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Real{15, 7710109978094856133, "00000001000000000000000D", ""},
                     Real{17, 7710109980744222711, "00000001000000000000000D", ""},
                     Real{18, 7710109983385405482, "000000010000000000000011", ""},
+                    Real{19, 7713528786629617541, "00000001000000000000000B", ""},
                     // Two pages of timeline 1, copied at the promotion, then two of timeline 2.
                     Real{18, 7710109983385405482, "000000020000000000000012",
                          "1\t0/1202698\tno recovery target\n"}),
@@ -283,12 +286,11 @@ TEST_F(LargeWalSegmentCheckerTest, ChecksSegmentsOf64MiBToTheirLastPage) {
   expect_refused(8191, "magic 0000");
 }
 
-TEST(WalPageMagicTest, KnowsVersions13To18) {
-  EXPECT_EQ(wal_page_magic(13), 0xD106);
-  EXPECT_EQ(wal_page_magic(14), 0xD10D);
-  EXPECT_EQ(wal_page_magic(18), kMagic18);
-  EXPECT_THROW(wal_page_magic(12), Error);
-  EXPECT_THROW(wal_page_magic(19), Error);
+TEST(WalPageMagicTest, IsRefusedForAVersionThatIsNotKnown) {
+  EXPECT_EQ(formats_of(13).wal_page_magic, 0xD106);
+  EXPECT_EQ(formats_of(18).wal_page_magic, kMagic18);
+  EXPECT_THROW(formats_of(12), Error);
+  EXPECT_THROW(formats_of(20), Error);
 }
 
 }  // namespace

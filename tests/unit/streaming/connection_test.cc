@@ -67,7 +67,7 @@ TEST(ConnectionTest, KnowsVersionAndPeer) {
 }
 
 TEST(ConnectionTest, RefusesVersionsItDoesNotKnow) {
-  for (const auto* version : {"12.22", "19beta1", "9.6.24"}) {
+  for (const auto* version : {"12.22", "20beta1", "9.6.24"}) {
     FakeServer server(welcoming(&FakeSession::wait_for_hangup, version));
     EXPECT_THAT([&] { open(server); }, ThrowsMessage<Refused>(HasSubstr(version)));
   }
