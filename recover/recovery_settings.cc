@@ -56,14 +56,22 @@ constexpr std::array kHarmful{
             postgres::until::kTriggerFile},
     Harmful{"log_directory", "log", kFromTheOriginal, 0, 99, true},
     Harmful{"external_pid_file", "", kFromTheOriginal, 0, 99, true},
-    Harmful{"stats_temp_directory", "pg_stat_tmp", kFromTheOriginal, 0, postgres::until::kStatsDirectory, true},
+    Harmful{"stats_temp_directory", "pg_stat_tmp", kFromTheOriginal, 0, postgres::until::kStatsDirectory,
+            true},
 };
 
 /// Files and directories that are only read; one with an absolute path is the original's.
-constexpr std::array<std::string_view, 11> kPaths{
-    "hba_file",     "ident_file",   "hosts_file",  "ssl_cert_file",      "ssl_key_file",
-    "ssl_ca_file",  "ssl_crl_file", "ssl_crl_dir", "ssl_dh_params_file", "krb_server_keyfile",
-    "unix_socket_directories"};
+constexpr std::array<std::string_view, 11> kPaths{"hba_file",
+                                                  "ident_file",
+                                                  "hosts_file",
+                                                  "ssl_cert_file",
+                                                  "ssl_key_file",
+                                                  "ssl_ca_file",
+                                                  "ssl_crl_file",
+                                                  "ssl_crl_dir",
+                                                  "ssl_dh_params_file",
+                                                  "krb_server_keyfile",
+                                                  "unix_socket_directories"};
 
 bool is_include(std::string_view name) {
   return name == "include" || name == "include_dir" || name == "include_if_exists";

@@ -132,7 +132,8 @@ std::vector<TablespaceRecord> read_tablespaces(const Stored& json) {
 constexpr std::array kConfigurationItems{std::pair{"data_directory", &ConfigurationFiles::data_directory},
                                          std::pair{"config_file", &ConfigurationFiles::config_file},
                                          std::pair{"hba_file", &ConfigurationFiles::hba_file},
-                                         std::pair{"ident_file", &ConfigurationFiles::ident_file}};
+                                         std::pair{"ident_file", &ConfigurationFiles::ident_file},
+                                         std::pair{"hosts_file", &ConfigurationFiles::hosts_file}};
 
 Json configuration_json(const ConfigurationFiles& files) {
   auto json = Json::object();

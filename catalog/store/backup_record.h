@@ -29,6 +29,7 @@ struct ConfigurationFiles {
   std::string config_file;
   std::string hba_file;
   std::string ident_file;
+  std::string hosts_file;  // 19
   /// Setting and path of each file that lies outside of the data directory, and so is not in the backup.
   std::vector<std::pair<std::string_view, std::string>> outside() const;
 };

@@ -180,7 +180,7 @@ TEST_F(RecoveryTest, DemandsTheCapacityThatTheControlFileTells) {
 TEST_F(RecoveryTest, TakesTheConfigurationWhereTheServerHadIt) {
   content_.erase("postgresql.conf");
   auto record = take_backup(content_);
-  record.configuration = {"/data", "/etc/pg/main.conf", "/etc/pg/hba.conf", "/data/pg_ident.conf"};
+  record.configuration = {"/data", "/etc/pg/main.conf", "/etc/pg/hba.conf", "/data/pg_ident.conf", ""};
   const auto report = recover(record);
   EXPECT_THAT(report.review, Contains(HasSubstr("takes /etc/pg/main.conf")));
   EXPECT_THAT(report.review, Contains(HasSubstr("hba_file was /etc/pg/hba.conf")));

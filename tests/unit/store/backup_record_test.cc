@@ -117,7 +117,7 @@ TEST(BackupRecordTest, KeepsBytesThatAreNoUtf8) {
       "n\xe4"
       "chtlich";
   record.tablespaces = {{16400, "sch\xf6n", "/srv/\xff\xfe/\xc3\xa4"}, {16401, "plain", "/srv/\xef\xbf\xbd"}};
-  record.configuration = {"/data/\x80", "/etc/\x81/postgresql.conf", "", "/data/\x80/pg_ident.conf"};
+  record.configuration = {"/data/\x80", "/etc/\x81/postgresql.conf", "", "/data/\x80/pg_ident.conf", ""};
   const auto text = record.to_json();
   const auto back = BackupRecord::from_json(text);
   EXPECT_EQ(back.label, record.label);
@@ -132,9 +132,11 @@ TEST(BackupRecordTest, KeepsBytesThatAreNoUtf8) {
 
 TEST(BackupRecordTest, SaysWhichConfigurationLiesOutsideTheDataDirectory) {
   const ConfigurationFiles files{"/data", "/etc/pg/postgresql.conf", "/data/pg_hba.conf",
-                                 "/database/pg_ident.conf"};
+                                 "/database/pg_ident.conf", "/etc/pg/pg_hosts.conf"};
   const std::vector<std::pair<std::string_view, std::string>> expected{
-      {"config_file", "/etc/pg/postgresql.conf"}, {"ident_file", "/database/pg_ident.conf"}};
+      {"config_file", "/etc/pg/postgresql.conf"},
+      {"ident_file", "/database/pg_ident.conf"},
+      {"hosts_file", "/etc/pg/pg_hosts.conf"}};
   EXPECT_EQ(files.outside(), expected);
   EXPECT_TRUE(ConfigurationFiles{}.outside().empty());
 }
