@@ -13,7 +13,7 @@ class Network : public ::testing::TestWithParam<int> {
  protected:
   void SetUp() override { PGKEEP_NEEDS_POSTGRES(GetParam()); }
 };
-PGKEEP_FOR_VERSIONS(Network, 13, 18);
+PGKEEP_FOR_EACH_VERSION(Network);
 
 TEST_P(Network, CutUnderABackupLeavesNothingAndTheNextWorks) {
   const auto source = PostgresCluster::create(GetParam());

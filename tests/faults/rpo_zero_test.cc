@@ -129,7 +129,7 @@ class RpoZero : public ::testing::TestWithParam<int> {
     network.resume();
   }
 };
-PGKEEP_FOR_VERSIONS(RpoZero, 13, 18);
+PGKEEP_FOR_EACH_VERSION(RpoZero);
 
 TEST_P(RpoZero, HoldsThroughKillsOfPgkeep) {
   Chance chance;

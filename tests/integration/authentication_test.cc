@@ -36,7 +36,7 @@ class Authentication : public ::testing::TestWithParam<int> {
     return path;
   }
 };
-PGKEEP_FOR_VERSIONS(Authentication, 13, 18);
+PGKEEP_FOR_EACH_VERSION(Authentication);
 
 TEST_P(Authentication, WorksWithAPasswordFileAndTheLeastRights) {
   const auto source = cluster_that_asks_for_a_password();

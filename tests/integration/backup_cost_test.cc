@@ -27,7 +27,7 @@ class BackupCost : public ::testing::TestWithParam<int> {
     return bytes;
   }
 };
-PGKEEP_FOR_VERSIONS(BackupCost, 13, 15, 17, 18);
+PGKEEP_FOR_EACH_VERSION(BackupCost);
 
 TEST_P(BackupCost, GrowsByTheRowsThatChangedNotByTheirPages) {
   PGKEEP_NEEDS_POSTGRES(GetParam());
@@ -49,7 +49,7 @@ TEST_P(BackupCost, GrowsByTheRowsThatChangedNotByTheirPages) {
 }
 
 class AnyOfThree : public ::testing::TestWithParam<int> {};
-PGKEEP_FOR_VERSIONS(AnyOfThree, 13, 18);
+PGKEEP_FOR_EACH_VERSION(AnyOfThree);
 
 TEST_P(AnyOfThree, MayBeDeletedAndTheOthersVerifyAndRecover) {
   PGKEEP_NEEDS_POSTGRES(GetParam());
@@ -74,7 +74,7 @@ TEST_P(AnyOfThree, MayBeDeletedAndTheOthersVerifyAndRecover) {
     for (const auto& id : left) {
       copy.pgkeep_or_throw({"verify-backup", "main", id});
       auto recovered = PostgresCluster::adopt(GetParam(), copy.recover(id, "recovered-" + id));
-      run_or_throw(recovered.program({"pg_verifybackup", recovered.data_directory()}));
+      recovered.verify_backup();
     }
     EXPECT_EQ(copy.pgkeep({"verify-backup", "main", all[deleted]}).exit_code, 3);
   }

@@ -35,7 +35,7 @@ class Backup : public ::testing::TestWithParam<int> {
         "the backup is under way");
   }
 };
-PGKEEP_FOR_VERSIONS(Backup, 13, 15, 17, 18);
+PGKEEP_FOR_EACH_VERSION(Backup);
 
 TEST_P(Backup, LeavesOutWhatBelongsToTheRunningServer) {
   const auto source = PostgresCluster::create(GetParam());

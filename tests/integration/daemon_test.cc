@@ -80,7 +80,7 @@ class Daemon : public ::testing::TestWithParam<int> {
 
   BackupHost host_;
 };
-PGKEEP_FOR_VERSIONS(Daemon, 13, 15, 17, 18);
+PGKEEP_FOR_EACH_VERSION(Daemon);
 
 TEST_P(Daemon, KeepsTheTroubleOfOneServerFromAnother) {
   const auto cluster = PostgresCluster::create(GetParam());

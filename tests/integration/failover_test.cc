@@ -43,7 +43,7 @@ class Failover : public ::testing::TestWithParam<int> {
  protected:
   void SetUp() override { PGKEEP_NEEDS_POSTGRES(GetParam()); }
 };
-PGKEEP_FOR_VERSIONS(Failover, 13, 18);
+PGKEEP_FOR_EACH_VERSION(Failover);
 
 TEST_P(Failover, TenSwitchesUnderLoadLeaveOneHistory) {
   // The new primary must still have what was not received from the old one.

@@ -18,7 +18,7 @@ class LastCommit : public ::testing::TestWithParam<int> {
     return std::ranges::includes(present, wanted);
   }
 };
-PGKEEP_FOR_VERSIONS(LastCommit, 13, 15, 17, 18);
+PGKEEP_FOR_EACH_VERSION(LastCommit);
 
 TEST_P(LastCommit, IsThereWhenItsWalWasReportedAsFlushed) {
   PGKEEP_NEEDS_POSTGRES(GetParam());

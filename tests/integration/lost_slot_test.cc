@@ -39,7 +39,7 @@ class LostSlot : public ::testing::TestWithParam<int> {
     return last;
   }
 };
-PGKEEP_FOR_VERSIONS(LostSlot, 13, 17, 18);
+PGKEEP_FOR_EACH_VERSION(LostSlot);
 
 TEST_P(LostSlot, LeavesAGapThatIsKnownAndWalBehindIt) {
   const auto source = PostgresCluster::create(GetParam(), forgetful());

@@ -25,7 +25,7 @@ class MainJob : public ::testing::TestWithParam<int> {
         "the writers' sessions have ended");
   }
 };
-PGKEEP_FOR_VERSIONS(MainJob, 13, 15, 17, 18);
+PGKEEP_FOR_EACH_VERSION(MainJob);
 
 TEST_P(MainJob, GivesBackEveryKindOfDataUpToTheLastByte) {
   PGKEEP_NEEDS_POSTGRES(GetParam());
@@ -54,7 +54,7 @@ TEST_P(MainJob, GivesBackEveryKindOfDataUpToTheLastByte) {
       host.recover("latest", "recovered", {"--tablespace", "extra:" + tablespace.native()});
   give_to_postgres(tablespace);
   auto recovered = PostgresCluster::adopt(GetParam(), directory);
-  run_or_throw(recovered.program({"pg_verifybackup", directory}));
+  recovered.verify_backup();
   recovered.start();
   recovered.wait_until_recovered();
 

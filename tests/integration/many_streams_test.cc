@@ -97,5 +97,35 @@ TEST_F(ManyStreams, AreFoundAgainAfterAKill) {
   expect_all_complete();
 }
 
+/// A fleet as it is found: a server of each major version.
+TEST(EveryVersion, IsKeptByOneDaemonAtOnce) {
+  std::vector<PostgresCluster> clusters;
+  BackupHost host;
+  for (int major = postgres::kOldestMajor; major <= postgres::kNewestMajor; ++major) {
+    PGKEEP_NEEDS_POSTGRES(major);
+    clusters.push_back(PostgresCluster::create(major));
+    host.add_server("v" + std::to_string(major), clusters.back().conninfo(), {{"longest_retry", "1s"}});
+  }
+  auto daemon = host.serve(clusters.front());
+  for (const auto& cluster : clusters) {
+    wait_until_streaming(cluster);
+    cluster.execute("CREATE TABLE rows AS SELECT generate_series(1, 20000) AS id");
+    wait_until_flushed(cluster);
+  }
+  host.pgkeep_or_throw({"backup", "all"});
+  for (const auto& cluster : clusters) cluster.execute("INSERT INTO rows VALUES (0)");
+  for (const auto& cluster : clusters) wait_until_flushed(cluster);
+  for (const auto& cluster : clusters) {
+    const auto name = "v" + std::to_string(cluster.major());
+    SCOPED_TRACE(name);
+    EXPECT_EQ(host.json({"verify-wal", name}).at("lines").size(), 1u);
+    EXPECT_EQ(host.json({"verify-backup", name, "latest"}).size(), 1u);
+    EXPECT_EQ(host.pgkeep({"check", name}).exit_code, 0);
+    EXPECT_EQ(host.json({"show-server", name}).at(0).at("identity").at("major_version"), cluster.major());
+  }
+  daemon.signal(SIGTERM);
+  EXPECT_EQ(daemon.wait().exit_code, 0);
+}
+
 }  // namespace
 }  // namespace pgkeep::test

@@ -57,7 +57,7 @@ class OneHistory : public ::testing::TestWithParam<int> {
     return newest;
   }
 };
-PGKEEP_FOR_VERSIONS(OneHistory, 13, 18);
+PGKEEP_FOR_EACH_VERSION(OneHistory);
 
 TEST_P(OneHistory, IsNotGoneOnWithByAServerThatWasPutBackAndHasComePastItsEnd) {
   PGKEEP_NEEDS_POSTGRES(GetParam());
@@ -90,17 +90,18 @@ TEST_P(OneHistory, IsNotGoneOnWithByAServerThatWasPutBackAndHasComePastItsEnd) {
 // The same work, done again, gives the same bytes at the same positions, but for what it does first.
 TEST_P(OneHistory, IsNotGoneOnWithByAServerThatWasPutBackAndHasDoneTheSameWorkAgain) {
   PGKEEP_NEEDS_POSTGRES(GetParam());
-  auto server = PostgresCluster::create(GetParam(), {.initdb = {"--wal-segsize=1"},
-                                                     .settings = {{"autovacuum", "off"},
-                                                                  {"checkpoint_timeout", "1h"},
-                                                                  {"wal_keep_size", "512MB"}}});
+  auto server = PostgresCluster::create(
+      GetParam(),
+      {.initdb = {"--wal-segsize=1"},
+       .settings = {{"autovacuum", "off"}, {"checkpoint_timeout", "1h"}, {"wal_keep_size", "512MB"}}});
   BackupHost host(server);
   server.execute("CREATE TABLE rows (text text)");
   const auto snapshot = snapshot_behind_a_backup(server, host);
   const auto work = [](const char* first) {
-    return fmt::format("BEGIN; INSERT INTO rows VALUES ('{}'); INSERT INTO rows SELECT repeat('x', 1000) "
-                       "FROM generate_series(1, 3500); SELECT pg_switch_wal();",
-                       first);
+    return fmt::format(
+        "BEGIN; INSERT INTO rows VALUES ('{}'); INSERT INTO rows SELECT repeat('x', 1000) "
+        "FROM generate_series(1, 3500); SELECT pg_switch_wal();",
+        first);
   };
   server.start();
   {

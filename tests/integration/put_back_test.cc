@@ -35,7 +35,7 @@ class PutBack : public ::testing::TestWithParam<int> {
     wait_until([&] { return host.stream_state().at("phase") == "blocked"; }, "the stream needs attention");
   }
 };
-PGKEEP_FOR_VERSIONS(PutBack, 13, 18);
+PGKEEP_FOR_EACH_VERSION(PutBack);
 
 TEST_P(PutBack, StaysRefusedUntilANewLineIsBegunAndTheOldOneStaysRecoverable) {
   auto server = PostgresCluster::create(GetParam());

@@ -79,7 +79,7 @@ class PutWal : public ::testing::TestWithParam<int> {
     return read_file(source.data_directory() / "pg_wal" / name);
   }
 };
-PGKEEP_FOR_VERSIONS(PutWal, 13, 18);
+PGKEEP_FOR_EACH_VERSION(PutWal);
 
 TEST_P(PutWal, TakesWhatTheDocumentedArchiveCommandPushes) {
   const auto source = PostgresCluster::create(GetParam(), {.settings = kArchiving});

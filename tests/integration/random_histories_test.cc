@@ -638,7 +638,7 @@ std::vector<unsigned> seeds() {
 }
 
 class RandomHistories : public ::testing::TestWithParam<int> {};
-PGKEEP_FOR_VERSIONS(RandomHistories, 13, 18);
+PGKEEP_FOR_EACH_VERSION(RandomHistories);
 
 TEST_P(RandomHistories, AreRecoveredAsOneServerHadThem) {
   PGKEEP_NEEDS_POSTGRES(GetParam());

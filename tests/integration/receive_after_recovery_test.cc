@@ -25,7 +25,7 @@ class ReceiveAfterRecovery : public ::testing::TestWithParam<int> {
     fs::resize_file(last, size);
   }
 };
-PGKEEP_FOR_VERSIONS(ReceiveAfterRecovery, 13, 15, 17, 18);
+PGKEEP_FOR_EACH_VERSION(ReceiveAfterRecovery);
 
 TEST_P(ReceiveAfterRecovery, GoesOnWithTheRecoveredServerThoughTheLastRecordWasCut) {
   PGKEEP_NEEDS_POSTGRES(GetParam());
@@ -91,7 +91,7 @@ class RecoveredAgain : public ::testing::TestWithParam<int> {
     return cluster.value("SELECT timeline_id FROM pg_control_checkpoint()");
   }
 };
-PGKEEP_FOR_VERSIONS(RecoveredAgain, 13, 18);
+PGKEEP_FOR_EACH_VERSION(RecoveredAgain);
 
 TEST_P(RecoveredAgain, TheSecondRecoveryFromOneBackupIsFollowed) {
   auto source = PostgresCluster::create(GetParam());

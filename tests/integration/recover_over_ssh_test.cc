@@ -22,7 +22,7 @@ class RecoverOverSsh : public ::testing::TestWithParam<int> {
     if (!SshServer::available()) GTEST_SKIP() << "no sshd here: run etc/install-deps --tests";
   }
 };
-PGKEEP_FOR_VERSIONS(RecoverOverSsh, 13, 18);
+PGKEEP_FOR_EACH_VERSION(RecoverOverSsh);
 
 TEST_P(RecoverOverSsh, GivesBackTheSameAsRecoveryOnThisHost) {
   const auto source = PostgresCluster::create(GetParam());
@@ -36,7 +36,7 @@ TEST_P(RecoverOverSsh, GivesBackTheSameAsRecoveryOnThisHost) {
       {"--remote-ssh-command", other_host.command(), "--tablespace", "extra:" + tablespace.native()});
   give_to_postgres(tablespace);
   auto recovered = PostgresCluster::adopt(GetParam(), directory);
-  run_or_throw(recovered.program({"pg_verifybackup", directory}));
+  recovered.verify_backup();
   recovered.start();
   recovered.wait_until_recovered();
   EXPECT_EQ(contents(recovered), contents(source));

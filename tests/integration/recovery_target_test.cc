@@ -92,7 +92,7 @@ class RecoveryTarget : public ::testing::TestWithParam<int> {
   static std::optional<History> history_;
 };
 std::optional<RecoveryTarget::History> RecoveryTarget::history_;
-PGKEEP_FOR_VERSIONS(RecoveryTarget, 13, 15, 17, 18);
+PGKEEP_FOR_EACH_VERSION(RecoveryTarget);
 
 TEST_P(RecoveryTarget, NoneGivesAllThereIs) {
   const auto recovered = recover_and_start(host(), GetParam(), "latest", new_directory());

@@ -18,7 +18,7 @@ class ReplayEffects : public ::testing::TestWithParam<int> {
  protected:
   void SetUp() override { PGKEEP_NEEDS_POSTGRES(GetParam()); }
 };
-PGKEEP_FOR_VERSIONS(ReplayEffects, 13, 18);
+PGKEEP_FOR_EACH_VERSION(ReplayEffects);
 
 TEST_P(ReplayEffects, ATablespaceCreatedAfterTheBackupIsLeftToTheLiveServer) {
   auto source = PostgresCluster::create(GetParam());

@@ -21,7 +21,7 @@ class RepositoryReaders : public ::testing::TestWithParam<int> {
  protected:
   void SetUp() override { PGKEEP_NEEDS_POSTGRES(GetParam()); }
 };
-PGKEEP_FOR_VERSIONS(RepositoryReaders, 18);
+PGKEEP_FOR_EACH_VERSION(RepositoryReaders);
 
 std::vector<std::string> files_of_root(const fs::path& repository) {
   std::vector<std::string> found;

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/integration/versions.h"
 #include "tests/support/postgres_cluster.h"
 #include "tests/support/small_disk.h"
 #include "tests/support/ssh_server.h"
@@ -123,11 +124,10 @@ TEST_F(ProxiedServer, AnswersOverASlowNetwork) {
 }
 
 class EachVersion : public ::testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(Postgres, EachVersion, ::testing::Values(13, 15, 17, 18),
-                         ::testing::PrintToStringParamName());
+PGKEEP_FOR_EACH_VERSION(EachVersion);
 
 TEST_P(EachVersion, SurvivesAKillAndGetsAStandbyThatTakesOver) {
-  if (!is_provisioned(GetParam())) GTEST_SKIP() << how_to_provision(GetParam());
+  PGKEEP_NEEDS_POSTGRES(GetParam());
   auto cluster = PostgresCluster::create(GetParam());
   cluster.pgbench_init(1);
   cluster.pgbench(10);

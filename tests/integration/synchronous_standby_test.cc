@@ -90,7 +90,7 @@ class SynchronousStandby : public ::testing::TestWithParam<int> {
     EXPECT_EQ(pgkeep.wait().exit_code, 0);
   }
 };
-PGKEEP_FOR_VERSIONS(SynchronousStandby, 13, 18);
+PGKEEP_FOR_EACH_VERSION(SynchronousStandby);
 
 TEST_P(SynchronousStandby, FollowsEveryChangeOfTheNamesOnOneConnection) {
   const auto source = PostgresCluster::create(GetParam());

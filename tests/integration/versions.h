@@ -2,13 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include "catalog/postgres/versions.h"
 #include "tests/support/postgres_cluster.h"
 
 /// Ends the test, aloud, when that major version of PostgreSQL is not on this machine.
 #define PGKEEP_NEEDS_POSTGRES(major) \
   if (!::pgkeep::test::is_provisioned(major)) GTEST_SKIP() << ::pgkeep::test::how_to_provision(major)
 
-/// Runs a suite derived from testing::TestWithParam<int> once for each of these major versions.
-#define PGKEEP_FOR_VERSIONS(suite, ...)                                     \
-  INSTANTIATE_TEST_SUITE_P(Postgres, suite, ::testing::Values(__VA_ARGS__), \
-                           ::testing::PrintToStringParamName())
+/// Instantiates a suite derived from testing::TestWithParam<int> for every major version that pgkeep knows.
+/// On which of them it runs as a part of the whole suite is said in CMakeLists.txt.
+#define PGKEEP_FOR_EACH_VERSION(suite)                                                          \
+  INSTANTIATE_TEST_SUITE_P(                                                                     \
+      Postgres, suite,                                                                          \
+      ::testing::Range(::pgkeep::postgres::kOldestMajor, ::pgkeep::postgres::kNewestMajor + 1), \
+      ::testing::PrintToStringParamName())

@@ -31,7 +31,7 @@ class WalStream : public ::testing::TestWithParam<int> {
     return cluster.value("SELECT count(*) FROM rows");
   }
 };
-PGKEEP_FOR_VERSIONS(WalStream, 13, 15, 17, 18);
+PGKEEP_FOR_EACH_VERSION(WalStream);
 
 TEST_P(WalStream, MakesItsSlotAndLeavesAtASignal) {
   const auto source = PostgresCluster::create(GetParam());
@@ -126,7 +126,8 @@ TEST_P(WalStream, FollowsTheConfigurationToTheNewPrimary) {
 }
 
 class SegmentSize : public ::testing::TestWithParam<int> {};
-PGKEEP_FOR_VERSIONS(SegmentSize, 1, 64);  // MiB
+INSTANTIATE_TEST_SUITE_P(Postgres, SegmentSize, ::testing::Values(1, 64),  // MiB
+                         ::testing::PrintToStringParamName());
 
 TEST_P(SegmentSize, IsTakenFromTheServer) {
   PGKEEP_NEEDS_POSTGRES(18);

@@ -63,7 +63,7 @@ class WalTimes : public ::testing::TestWithParam<int> {
     session.execute("SELECT pg_switch_wal()");
   }
 };
-PGKEEP_FOR_VERSIONS(WalTimes, 13, 15, 17, 18);
+PGKEEP_FOR_EACH_VERSION(WalTimes);
 
 /// A line each: "commit 0/1234 2026-11-20T02:00:00.123456Z".
 using Moments = std::vector<std::string>;

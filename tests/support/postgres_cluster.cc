@@ -139,6 +139,21 @@ Command PostgresCluster::program(std::vector<std::string> arguments, bool connec
   return {as_server_user(std::move(arguments)), {{"HOME", home_->path()}, {"TZ", "UTC"}}};
 }
 
+void PostgresCluster::upgrade_from(const PostgresCluster& old) const {
+  auto upgrade =
+      program({"pg_upgrade", "--old-bindir", old.bin_.native(), "--new-bindir", bin_.native(),
+               "--old-datadir", old.data_directory_.native(), "--new-datadir", data_directory_.native(),
+               "--username", "postgres", "--no-sync", "--socketdir", home_->path().native()});
+  upgrade.directory = home_->path();  // it puts its logs into the current one
+  run_or_throw(upgrade);
+}
+
+void PostgresCluster::verify_backup() const {
+  std::vector<std::string> verify = {"pg_verifybackup", data_directory_.native()};
+  if (!fs::exists(bin_ / "pg_waldump")) verify.emplace_back("--no-parse-wal");
+  run_or_throw(program(std::move(verify)));
+}
+
 bool PostgresCluster::try_start() {
   std::map<std::string, std::string> settings = {{"port", std::to_string(port())},
                                                  {"listen_addresses", "127.0.0.1"},

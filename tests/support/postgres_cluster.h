@@ -76,6 +76,13 @@ class PostgresCluster {
 
   /// A program of this version; `arguments` begin with its name. With `connect`, it gets -h, -p and -U.
   Command program(std::vector<std::string> arguments, bool connect = false) const;
+  /// Throws when pg_verifybackup finds that the data directory, not started yet, is not what its
+  /// backup_manifest says, or does not have the WAL that it names; the latter only where this version has its
+  /// own pg_waldump.
+  void verify_backup() const;
+  /// Takes over all of a cluster of an older major version, by pg_upgrade; both are stopped, and this one is
+  /// new.
+  void upgrade_from(const PostgresCluster& old) const;
   void pgbench_init(int scale) const;
   /// A fixed number of transactions, run to the end.
   void pgbench(int transactions, const std::vector<std::string>& options = {}) const;
