@@ -49,15 +49,6 @@ ServerIdentity parse(std::string_view text) {
           .block_bytes = number(json, "block_size")};
 }
 
-void write_identity(const store::ServerLayout& layout, const ServerIdentity& identity) {
-  const nlohmann::ordered_json json{{"format", kFormat},
-                                    {"system_identifier", identity.system.to_string()},
-                                    {"major_version", identity.major_version},
-                                    {"wal_segment_size", identity.wal_segment_size.bytes()},
-                                    {"block_size", identity.block_bytes}};
-  io::write_file_durably(layout.identity(), io::as_bytes(json.dump(2) + "\n"));
-}
-
 /// The first contact may be made by two processes at once, a backup and the receiver: the second waits, and
 /// finds the file written.
 ServerIdentity read_or_write_identity(const store::ServerLayout& layout, const ServerIdentity& answered) {
@@ -66,40 +57,56 @@ ServerIdentity read_or_write_identity(const store::ServerLayout& layout, const S
   const auto lock = io::File::open_or_create(lock_path);
   io::lock_alone(lock);
   if (const auto known = read_identity(layout)) return *known;
-  write_identity(layout, answered);
+  write_identity(layout.identity(), answered);
   return answered;
+}
+
+std::optional<ServerIdentity> read_file(const std::filesystem::path& path, std::string_view way_out) {
+  const auto content = io::read_file_if_exists(path, kMaxFileBytes);
+  if (!content) return std::nullopt;
+  const auto damaged = [&](std::string_view why) {
+    return Corruption(fmt::format("{}: cannot be understood ({}); {}", path.native(), why, way_out));
+  };
+  try {
+    return parse(io::as_text(*content));
+  } catch (const nlohmann::json::exception& error) {
+    throw damaged(io::why_no_json(error));
+  } catch (const Error& error) {
+    throw damaged(error.what());
+  }
 }
 
 }  // namespace
 
 std::optional<ServerIdentity> read_identity(const store::ServerLayout& layout) {
-  const auto content = io::read_file_if_exists(layout.identity(), kMaxFileBytes);
-  if (!content) return std::nullopt;
-  const auto refuse = [&](std::string_view why) {
-    throw Corruption(
-        fmt::format("{}: cannot be understood ({}); if the file was damaged, remove it: it is written "
-                    "again at the next contact with the server",
-                    layout.identity().native(), why));
-  };
-  try {
-    return parse(io::as_text(*content));
-  } catch (const nlohmann::json::exception& error) {
-    refuse(io::why_no_json(error));
-  } catch (const Error& error) {
-    refuse(error.what());
+  if (layout.line()) {
+    auto own = read_file(layout.line_identity(), "bring it back from another copy of the repository");
+    if (own) return own;
   }
-  return std::nullopt;
+  return read_file(layout.identity(),
+                   "if the file was damaged, remove it: it is written again at the next contact with the "
+                   "server");
+}
+
+void write_identity(const std::filesystem::path& file, const ServerIdentity& identity) {
+  const nlohmann::ordered_json json{{"format", kFormat},
+                                    {"system_identifier", identity.system.to_string()},
+                                    {"major_version", identity.major_version},
+                                    {"wal_segment_size", identity.wal_segment_size.bytes()},
+                                    {"block_size", identity.block_bytes}};
+  io::write_file_durably(file, io::as_bytes(json.dump(2) + "\n"));
 }
 
 void confirm_identity(const store::ServerLayout& layout, const ServerIdentity& answered) {
   auto known = read_identity(layout);
   if (!known) known = read_or_write_identity(layout, answered);
   if (*known == answered) return;
-  throw Refused(
-      fmt::format("the server that answered is not the one kept in {}: it has {}, but here is kept {}. "
-                  "Nothing was stored. Correct the conninfo if it leads to the wrong server; keep a new or "
-                  "upgraded cluster under a new server name",
-                  layout.root().native(), describe(answered), describe(*known)));
+  throw Refused(fmt::format(
+      "the server that answered is not the one kept in {}: it has {}, but here is kept {}. "
+      "Nothing was stored. Correct the conninfo if it leads to the wrong server. If the cluster was "
+      "upgraded or made anew, `pgkeep new-line {} --new-cluster` sets aside what is held, which "
+      "stays recoverable, and begins with a new backup; to keep both, give it a new server name",
+      layout.root().native(), describe(answered), describe(*known), layout.root().filename().native()));
 }
 
 }  // namespace pgkeep::catalog

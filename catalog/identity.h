@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 
 #include "catalog/postgres/timeline.h"
@@ -9,7 +10,8 @@
 
 namespace pgkeep::catalog {
 
-/// Which cluster a server's folder belongs to: identity.json, written at first contact.
+/// Which cluster a server's folder belongs to: identity.json, written at first contact. A line of WAL that
+/// was set aside because another cluster took the server's place has its own, of the same form.
 struct ServerIdentity {
   postgres::SystemIdentifier system;
   int major_version = 0;
@@ -18,12 +20,16 @@ struct ServerIdentity {
   bool operator==(const ServerIdentity&) const = default;
 };
 
-/// Nothing before the first contact. Throws Corruption when the file cannot be understood.
+/// Of the line whose WAL the layout has. Nothing before the first contact. Throws Corruption when the file
+/// cannot be understood.
 std::optional<ServerIdentity> read_identity(const store::ServerLayout& layout);
 
 /// To be called on every connect, before anything is stored. First contact writes the file durably; a later
-/// answer that differs throws Refused with both sides and the ways out (wrong conninfo; a new server name).
-/// Several processes may make first contact at once: one writes, the others compare.
+/// answer that differs throws Refused with both sides and the ways out (wrong conninfo; new-line; a new
+/// name). Several processes may make first contact at once: one writes, the others compare.
 void confirm_identity(const store::ServerLayout& layout, const ServerIdentity& answered);
+
+/// The file as read_identity() reads it, durably.
+void write_identity(const std::filesystem::path& file, const ServerIdentity& identity);
 
 }  // namespace pgkeep::catalog

@@ -136,7 +136,8 @@ void keep_only_own(const store::ServerLayout& layout, std::vector<store::BackupR
   std::erase_if(backups, [&](const auto& backup) { return line_of(lines, backup.id) != layout.line(); });
 }
 
-SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string& why) {
+SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string& why,
+                            const std::optional<ServerIdentity>& next) {
   finish_setting_aside(layout);
   const auto identity = read_identity(layout);
   const auto wal = identity ? read_continuity(WalArchive(layout, *identity, 1)) : WalContinuity();
@@ -151,6 +152,11 @@ SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string
   for (const auto& backup : backups) line.backups.push_back(backup.id);
   const auto record = layout.line_record(line.number);
   io::make_directories(record.parent_path());
+  if (next) {
+    const auto aside = layout.of_line(line.number);
+    write_identity(aside.line_identity(), *identity);
+    write_identity(aside.next_identity(), *next);
+  }
   io::write_file_durably(record, io::as_bytes(format(line)));
   finish_setting_aside(layout);
   return line;
@@ -169,6 +175,8 @@ void finish_setting_aside(const store::ServerLayout& layout) {
       io::rename_durably(layout.event_journal(), aside.event_journal());
     io::rename_durably(layout.wal(), aside.wal());
   }
+  // After the WAL: the segments of the one cluster must never lie beside the identity of the other.
+  if (is_there(aside.next_identity())) io::rename_durably(aside.next_identity(), layout.identity());
   layout.make();
   if (is_there(layout.event_journal())) return;
   const auto line = read_record(layout, last);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/identity.h"
 #include "catalog/io/units.h"
 #include "catalog/postgres/timeline.h"
 #include "catalog/store/backup_record.h"
@@ -17,6 +18,7 @@ namespace pgkeep::catalog {
 ///     lines/<number>/line.json: {"format":1,"set_aside":RFC 3339,"why":…,"timeline":number or null,
 ///                                "end":LSN or null,"backups":[id, …]}
 ///     lines/<number>/wal, lines/<number>/events.jsonl: as those of the current line
+///     lines/<number>/cluster.json: as identity.json, where that is another cluster's since
 ///
 /// Numbers begin with 1 and rise. The record is written first, and durable before anything is moved; the line
 /// counts from the moment on when its wal folder is there. What a kill leaves in between,
@@ -47,8 +49,10 @@ void sort_by_line(std::span<const SetAsideLine> lines, std::vector<store::Backup
 void keep_only_own(const store::ServerLayout& layout, std::vector<store::BackupRecord>& backups);
 
 /// Sets the current line aside; the next WAL that is received begins a new one. The caller holds the server's
-/// receiver_lock() and writer_lock(). Durable when it returns. Throws Refused when there is no WAL.
-SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string& why);
+/// receiver_lock() and writer_lock(). With `next`, the new line is of that cluster, which took the place of
+/// the one that is held. Durable when it returns. Throws Refused when there is no WAL.
+SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string& why,
+                            const std::optional<ServerIdentity>& next = {});
 
 /// Completes what a kill has left of set_line_aside(). The caller holds the receiver_lock(). Cheap when there
 /// is nothing to do.

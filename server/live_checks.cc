@@ -57,12 +57,14 @@ Check check_identity(const LiveFacts& live, const std::optional<store::ServerLay
       check.result = Result::failed;
       check.finding = fmt::format("the server is cluster {}, the repository holds cluster {}",
                                   live.system.to_string(), known->system.to_string());
-      check.hint = "conninfo leads to another server, or this is a new cluster: keep it under a new name";
+      check.hint =
+          "correct the conninfo if it leads to another server; if this cluster took the place of the other, "
+          "`pgkeep new-line --new-cluster` keeps both apart";
     } else if (known->major_version != live.major_version) {
       check.result = Result::failed;
       check.finding =
           fmt::format("PostgreSQL {} now, {} in the repository", live.major_version, known->major_version);
-      check.hint = "after pg_upgrade keep the cluster under a new name";
+      check.hint = "`pgkeep new-line --new-cluster` keeps what is held apart and begins again";
     }
   } catch (const Error& error) {
     check.result = Result::failed;

@@ -32,6 +32,10 @@ class ServerLayout {
     return of_line(number).line_folder_ / "line.json";
   }
   std::filesystem::path identity() const { return root_ / "identity.json"; }
+  /// Of a line that was set aside, where it is another cluster's than identity() says.
+  std::filesystem::path line_identity() const { return line_folder_ / "cluster.json"; }
+  /// While that line is being set aside: what identity() will be.
+  std::filesystem::path next_identity() const { return line_folder_ / "cluster.json.next"; }
   std::filesystem::path index() const { return root_ / "catalog.db"; }
   std::filesystem::path run_journal() const { return root_ / "runs.jsonl"; }
   std::filesystem::path event_journal() const { return line_folder_ / "events.jsonl"; }

@@ -42,13 +42,12 @@ io::FileLock lock_receiving(const ServerConfig& server, const store::ServerLayou
 }
 
 /// One host that answers is enough: without it no new line could begin.
-void require_same_cluster(const ServerConfig& server, const store::ServerLayout& layout,
-                          const std::stop_token& stop) {
+catalog::ServerIdentity ask_who_answers(const ServerConfig& server, const std::stop_token& stop) {
   std::exception_ptr failure;
   for (const auto& host : streaming::settings_of_nodes(query_connection(server))) {
     try {
       auto node = streaming::open_node(host, stop);
-      return catalog::confirm_identity(layout, ask_identity(node.connection, node.system));
+      return ask_identity(node.connection, node.system);
     } catch (const ConnectionLost&) {
       failure = std::current_exception();
     }
@@ -56,8 +55,30 @@ void require_same_cluster(const ServerConfig& server, const store::ServerLayout&
   std::rethrow_exception(failure);
 }
 
-std::string reason_of(const Invocation& invocation, const store::ServerLayout& layout) {
+/// The cluster that the new line is of, where it is another than the one that is held.
+std::optional<catalog::ServerIdentity> next_cluster(const ServerConfig& server,
+                                                    const catalog::ServerIdentity& held,
+                                                    const Invocation& invocation,
+                                                    const store::ServerLayout& layout) {
+  auto answered = ask_who_answers(server, invocation.stop);
+  if (!invocation.arguments.has("--new-cluster")) {
+    catalog::confirm_identity(layout, answered);
+    return std::nullopt;
+  }
+  if (answered != held) return answered;
+  throw Refused(
+      fmt::format("{} is still cluster {}, PostgreSQL {}, the one that is held, so nothing was changed; "
+                  "without --new-cluster a new line of it is begun",
+                  server.name, held.system.to_string(), held.major_version));
+}
+
+std::string reason_of(const Invocation& invocation, const store::ServerLayout& layout,
+                      const std::optional<catalog::ServerIdentity>& next) {
   if (const auto given = invocation.arguments.value("--reason")) return *given;
+  if (next) {
+    return fmt::format("cluster {} of PostgreSQL {} took its place", next->system.to_string(),
+                       next->major_version);
+  }
   const auto events = catalog::EventJournal(layout).read();
   const auto* open = catalog::undecided_rollback(events);
   return open != nullptr ? open->cause : "asked for by the operator";
@@ -69,10 +90,11 @@ std::string describe_end(const catalog::SetAsideLine& line) {
 }
 
 /// From its return on the old WAL is out of the way, and the locks are free for the backup.
-Json set_aside(const ServerConfig& server, const store::ServerLayout& layout, const Invocation& invocation) {
+Json set_aside(const ServerConfig& server, const store::ServerLayout& layout,
+               const std::optional<catalog::ServerIdentity>& next, const Invocation& invocation) {
   const auto receiver = lock_receiving(server, layout, invocation.stop);
   const auto writer = io::FileLock::acquire(layout.writer_lock(), "new-line");
-  const auto line = catalog::set_line_aside(layout, reason_of(invocation, layout));
+  const auto line = catalog::set_line_aside(layout, reason_of(invocation, layout, next), next);
   invocation.out.report(fmt::format("the WAL of {}{} is set aside as line {}, with {}; they stay recoverable",
                                     server.name, describe_end(line), line.number,
                                     counted(line.backups.size(), "backup")));
@@ -118,14 +140,16 @@ Exit run_new_line(const Invocation& invocation) {
   const auto layout = fleet.layout(server);
   const auto archive = open_archive(server, layout);  // there is one
   if (invocation.arguments.has("--keep")) {
+    if (invocation.arguments.has("--new-cluster"))
+      throw UsageError("--keep and --new-cluster are opposite decisions: give one of them");
     keep_line(server, layout, invocation);
     invocation.out.data({{"server", server.name}, {"line", Json()}, {"backups", Json::array()}});
     return Exit::ok;
   }
-  require_same_cluster(server, layout, invocation.stop);
+  const auto next = next_cluster(server, archive.identity(), invocation, layout);
   Json line;
   record_run(layout, "new-line", "", invocation.out,
-             [&] { return line = set_aside(server, layout, invocation); });
+             [&] { return line = set_aside(server, layout, next, invocation); });
   auto backups = Json::array();
   const auto exit = begin_with_backup(fleet, server, invocation, backups);
   invocation.out.data({{"server", server.name}, {"line", line["line"]}, {"backups", std::move(backups)}});

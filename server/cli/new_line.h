@@ -12,10 +12,13 @@ inline constexpr std::array kNewLineOptions{
     Option{"--keep", "",
            "the other decision: what is held is right, and the server that answered was the wrong one; the "
            "conninfo was corrected"},
+    Option{"--new-cluster", "",
+           "another cluster answers, and took the place of the one that is held: after pg_upgrade, say"},
 };
 inline constexpr std::array kNewLineExamples{
     Example{"new-line main", "the server was put back to a snapshot, and goes on from there"},
     Example{"new-line main --keep", "the conninfo led to a copy, and was corrected"},
+    Example{"new-line main --new-cluster", "the server was upgraded to another major version"},
 };
 inline constexpr Command kNewLine{
     .name = "new-line",
@@ -32,7 +35,8 @@ inline constexpr Command kNewLine{
         "listed, and `recover` brings them back with the WAL of their line. Then WAL is received into a new "
         "line, "
         "which begins with a base backup.\n\n"
-        "The server must answer and be the same cluster; else nothing is changed. The daemon need not be "
+        "The server must answer and be the same cluster, or with --new-cluster another one; else nothing is "
+        "changed. The daemon need not be "
         "stopped: "
         "while a server needs attention it leaves its WAL to this command, and goes on by itself.",
     .positionals = kNewLinePositionals,

@@ -108,5 +108,45 @@ TEST_P(PutBack, ACopyUnderTheConninfoIsForgottenWhenWhatIsHeldIsKept) {
   end_in_order(receiver);
 }
 
+/// The old cluster and the one that it was upgraded to, behind the same name: each with its own backups.
+TEST(UpgradedCluster, TakesThePlaceOfTheOldOneWhichStaysRecoverable) {
+  constexpr int kOld = 18;
+  constexpr int kNew = 19;
+  PGKEEP_NEEDS_POSTGRES(kOld);
+  PGKEEP_NEEDS_POSTGRES(kNew);
+  auto server = PostgresCluster::create(kOld);
+  BackupHost host;
+  host.add_server("main", server.conninfo(), {{"longest_retry", "1s"}});
+  auto daemon = host.serve(server);
+  add_rows(server, 1, 10);
+  const auto old_backup = host.backup();
+  add_rows(server, 11, 20);
+  wait_until_flushed(server);
+  const auto expected = contents(server);
+  server.stop();
+
+  auto upgraded = PostgresCluster::create(kNew);
+  upgraded.stop();
+  upgraded.upgrade_from(server);
+  upgraded.start();
+  host.set_conninfo("main", upgraded.conninfo());
+  host.pgkeep_or_throw({"reload"});
+  wait_until([&] { return host.stream_state().at("phase") == "blocked"; }, "the stream needs attention");
+  const auto refused = host.pgkeep({"backup", "main"});
+  EXPECT_EQ(refused.exit_code, 6);
+  EXPECT_THAT(refused.err, HasSubstr("pgkeep new-line main --new-cluster"));
+  EXPECT_EQ(host.pgkeep({"new-line", "main"}).exit_code, 6);  // not by the way
+
+  host.pgkeep_or_throw({"new-line", "main", "--new-cluster"});
+  EXPECT_EQ(host.pgkeep({"new-line", "main", "--new-cluster"}).exit_code, 6);  // it is the same now
+  wait_until_streaming(upgraded);
+  add_rows(upgraded, 21, 30);
+  wait_until_flushed(upgraded);
+  EXPECT_EQ(host.json({"verify-backup", "main", "all"}).size(), 2u);
+  EXPECT_EQ(host.json({"verify-wal", "main"}).at("lines").size(), 2u);
+  EXPECT_EQ(contents(recover_and_start(host, kOld, old_backup, "old")), expected);
+  EXPECT_EQ(contents(recover_and_start(host, kNew, "latest", "new")), contents(upgraded));
+}
+
 }  // namespace
 }  // namespace pgkeep::test
