@@ -216,8 +216,7 @@ std::vector<std::uint64_t> complete_numbers(const WalInventory& wal, const Timel
       numbers.push_back(segment.number);
   }
   std::ranges::sort(numbers);
-  const auto repeated = std::ranges::unique(numbers);
-  numbers.erase(repeated.begin(), repeated.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
   return numbers;
 }
 
