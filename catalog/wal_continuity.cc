@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <tuple>
 
 #include "catalog/io/error.h"
@@ -292,7 +293,11 @@ WalContinuity read_continuity(const WalArchive& archive) {
 }
 
 bool is_cut_short(const TimelineHistory& line, TimelineId timeline) {
-  return line.end_of(timeline) != line.switch_point_of(timeline);
+  const auto& ancestors = line.ancestors();
+  const auto own = std::ranges::find(ancestors, timeline, &TimelineHistory::Ancestor::timeline);
+  if (own == ancestors.end()) return false;
+  const auto next = std::next(own);
+  return own->end != own->switch_point || (next != ancestors.end() && next->end == own->end);
 }
 
 std::optional<TimelineId> newest_timeline(const WalInventory& wal) {

@@ -51,8 +51,10 @@ std::optional<postgres::TimelineId> newest_timeline(const WalInventory& wal);
 /// it. Only then is that history the word of a server whose WAL is here.
 bool is_borne_out(const WalInventory& wal, postgres::TimelineId timeline);
 
-/// True when a line ends on the timeline before the switch point that its server knows (switch points may
-/// fall): asked for that timeline, the server would send what is not of the line.
+/// True when a timeline must not be asked for to its end. The line leaves it before the switch point that its
+/// server knows (switch points may fall), and the server would send what is not of the line. Or the line has
+/// nothing of the next timeline of the history: a server reads the last segment of a timeline from the file
+/// of the next one, which it need not have ever had.
 bool is_cut_short(const postgres::TimelineHistory& line, postgres::TimelineId timeline);
 
 /// The file in which a server on that line has the segment: it is named for the timeline of its last byte.

@@ -93,8 +93,8 @@ std::optional<postgres::Lsn> end_of_timeline(const catalog::WalArchive& archive,
 
 /// Up to where a server once had WAL of a timeline, as the gaps say that were found on it. What is missing is
 /// looked for on the server before a gap is recorded, so it had come into the gap's last segment at least.
-std::optional<postgres::Lsn> end_of_gaps(std::span<const catalog::Event> events, postgres::TimelineId timeline,
-                                         postgres::WalSegmentSize size) {
+std::optional<postgres::Lsn> end_of_gaps(std::span<const catalog::Event> events,
+                                         postgres::TimelineId timeline, postgres::WalSegmentSize size) {
   std::optional<postgres::Lsn> end;
   for (const auto& event : events) {
     if (event.kind != catalog::EventKind::gap || !event.range || event.range->timeline != timeline) continue;
@@ -104,9 +104,9 @@ std::optional<postgres::Lsn> end_of_gaps(std::span<const catalog::Event> events,
   return end;
 }
 
-/// At the first byte of the segment, up to where the line leaves its timeline, when that is before the point
-/// that the server names (catalog::is_cut_short()). Where the line does so within the segment, the next
-/// timeline's file of it begins with a copy of what is of the line.
+/// At the first byte of the segment, up to where the line leaves its timeline, when that must not be asked
+/// for to its end (catalog::is_cut_short()). Where the line does so within the segment, the next timeline's
+/// file of it begins with a copy of what is of the line.
 StreamStart start_of_segment(postgres::WalSegment segment, const postgres::TimelineHistory& line,
                              postgres::WalSegmentSize size) {
   std::optional<postgres::Lsn> stop_at;
@@ -256,8 +256,9 @@ void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
           "what is held and begins with a new backup. If not, correct the conninfo, then `pgkeep new-line {} "
           "--keep`",
           peer, primary.timeline.to_string(),
-          end == held ? fmt::format("was received from it, which ends at {}", end->to_string())
-                      : fmt::format("it had when WAL up to there was found to be lost, at {}", end->to_string()),
+          end == held
+              ? fmt::format("was received from it, which ends at {}", end->to_string())
+              : fmt::format("it had when WAL up to there was found to be lost, at {}", end->to_string()),
           name, name),
       catalog::WalRange{primary.timeline, primary.position, *end});
 }

@@ -275,5 +275,42 @@ TEST_P(Failover, ABranchIsRefusedWhoseParentOnlyHasTheNumberOfOurs) {
   EXPECT_THAT(events(host), Contains("split_brain"));
 }
 
+/// Timeline 2 was begun by a standby that was lost; the one that took over knows only its history.
+TEST_P(Failover, ATimelineOfWhichTheNewPrimaryNeverHadWalIsNoHole) {
+  auto primary = PostgresCluster::create(GetParam(), {.settings = {{"wal_keep_size", "512MB"}}});
+  auto lost = PostgresCluster::standby_of(primary);
+  auto successor = PostgresCluster::standby_of(primary);
+  BackupHost host(primary);
+  {
+    auto receiver = host.receive_wal(primary);
+    host.backup();
+    add_rows(primary, 1, 100);
+    wait_until_flushed(primary);
+    wait_until_replayed(lost, primary.current_lsn());
+    wait_until_replayed(successor, primary.current_lsn());
+    end_in_order(receiver);
+  }
+  successor.stop();
+  primary.lose();
+  lost.promote();
+  lost.wait_until_recovered();
+  const auto history = lost.data_directory() / "pg_wal" / "00000002.history";
+  run_or_throw({{"cp", "-p", history.native(), (successor.data_directory() / "pg_wal").native()}});
+  lost.lose();
+  successor.append_to_conf("primary_conninfo = ''", "postgresql.auto.conf");
+  successor.start();
+  successor.promote();  // timeline 3, from the same position
+  successor.wait_until_recovered();
+  ASSERT_EQ(successor.value("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"), "00000003");
+
+  host.set_conninfo("main", successor.conninfo());
+  auto receiver = host.receive_wal(successor);
+  add_rows(successor, 101, 200);
+  wait_until_flushed(successor);
+  end_in_order(receiver);
+  EXPECT_THAT(events(host), Not(Contains("gap")));
+  EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), "latest", "recovered")), "200");
+}
+
 }  // namespace
 }  // namespace pgkeep::test

@@ -417,6 +417,21 @@ TEST(ResumePointTest, AsksForNothingOfATimelineThatIsCutShort) {
   EXPECT_EQ(earlier.until, at(4));
 }
 
+// The server would read the end of timeline 1 from a file of timeline 2, of which it never had any WAL.
+TEST(ResumePointTest, AsksForTheEndOfATimelineOnTheNextThatHasWal) {
+  Held held;
+  held.partial(kOne, 4.25).history(kThree, history_line(kOne, 4.5) + history_line(kTwo, 4.5));
+  const auto in_fork = held.resume(kThree).value();
+  EXPECT_EQ(in_fork.position, (WalPosition{kThree, at(4)}));
+  EXPECT_EQ(in_fork.until, std::nullopt);
+
+  Held before;
+  before.partial(kOne, 2.5).history(kThree, history_line(kOne, 4.5) + history_line(kTwo, 4.5));
+  const auto earlier = before.resume(kThree).value();
+  EXPECT_EQ(earlier.position, (WalPosition{kOne, at(2)}));
+  EXPECT_EQ(earlier.until, at(4));
+}
+
 INSTANTIATE_TEST_SUITE_P(Table, ResumePointTest, testing::ValuesIn(kRows));
 
 TEST(ResumePointTest, MayNotMoveBackByAnotherKindOfEvent) {
