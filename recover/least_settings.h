@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "catalog/postgres/control_file.h"
+#include "catalog/postgres/versions.h"
 #include "catalog/postgres/wal_records.h"
 
 namespace pgkeep::recover {
@@ -17,10 +18,15 @@ struct CapacitySetting {
   std::string_view name;
   std::int64_t initial;  // what PostgreSQL takes when no file has it
 };
-inline constexpr std::array kCapacitySettings{
-    CapacitySetting{"max_connections", 100}, CapacitySetting{"max_worker_processes", 8},
-    CapacitySetting{"max_wal_senders", 10}, CapacitySetting{"max_prepared_transactions", 0},
-    CapacitySetting{"max_locks_per_transaction", 64}};
+/// Those of a major version.
+constexpr std::array<CapacitySetting, 5> capacity_settings(int major) {
+  const std::int64_t locks = major >= postgres::since::kTwiceTheLocks ? 128 : 64;
+  return {{{"max_connections", 100},
+           {"max_worker_processes", 8},
+           {"max_wal_senders", 10},
+           {"max_prepared_transactions", 0},
+           {"max_locks_per_transaction", locks}}};
+}
 
 /// The least that a recovery demands of them: the largest value that the writing server had on the way.
 class LeastSettings {

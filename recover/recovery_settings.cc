@@ -312,8 +312,9 @@ std::int64_t capacity_of(const SourceConfiguration& source, const CapacitySettin
   return source.unknown() ? std::min(capacity, setting.initial) : capacity;
 }
 
-void ensure_capacity(const SourceConfiguration& source, const LeastSettings& least, SettingsWriter& writer) {
-  for (const auto& setting : kCapacitySettings) {
+void ensure_capacity(int major, const SourceConfiguration& source, const LeastSettings& least,
+                     SettingsWriter& writer) {
+  for (const auto& setting : capacity_settings(major)) {
     const auto needed = least.of(setting.name);
     if (capacity_of(source, setting) >= needed) continue;
     writer.set(setting.name, std::to_string(needed),
@@ -341,11 +342,11 @@ RecoverySettings make_settings(const RecoveryPlan& plan, std::string_view auto_c
   RecoverySettings result;
   SettingsWriter writer(source, result);
   for (const auto& [name, value] : recovery_settings(plan)) writer.set_for_recovery(name, value);
+  const auto version = plan.backup.major_version;
   for (const auto& harmful : kHarmful) {
-    const auto version = plan.backup.major_version;
     if (version >= harmful.since && version <= harmful.until) writer.neutralise(harmful);
   }
-  ensure_capacity(source, least, writer);
+  ensure_capacity(version, source, least, writer);
   ensure_readable_pause(plan, source, writer);
   writer.finish(automatic);
   review_paths(plan, source, main, result);

@@ -59,6 +59,7 @@ inline constexpr int kInvalidationReason = 17;  // column of pg_replication_slot
 inline constexpr int kWalSummaries = 17;        // pg_wal/summaries, summarize_wal
 inline constexpr int kSynchronizedSlots = 17;   // synchronized_standby_slots
 inline constexpr int kIdleSlotTimeout = 18;     // idle_replication_slot_timeout
+inline constexpr int kTwiceTheLocks = 19;       // max_locks_per_transaction is 128 where nobody sets it
 // 16 and 17 let a slot that was invalidated move on with what is reported, so that it looks well, but it
 // never holds WAL back again: only wal_status tells. 18 refuses to stream with it, and 15 knows no such
 // state.

@@ -79,6 +79,14 @@ TEST(RecoverySettingsTest, TellsHowToTakeBackEveryLineThatItWrote) {
   }
 }
 
+TEST(RecoverySettingsTest, SetsNothingThatTheVersionHasByItself) {
+  LeastSettings least;
+  least.demand("max_locks_per_transaction", 128);
+  EXPECT_EQ(value_of(make_settings(plan(19), "", kPlainMain, least), "max_locks_per_transaction"),
+            std::nullopt);
+  EXPECT_EQ(value_of(make_settings(plan(18), "", kPlainMain, least), "max_locks_per_transaction"), "128");
+}
+
 TEST(RecoverySettingsTest, GivesReplayTheRoomThatTheServerHad) {
   LeastSettings least;
   least.demand("max_connections", 150);
