@@ -97,6 +97,8 @@ PostgresCluster PostgresCluster::standby_of(const PostgresCluster& primary) {
   run_or_throw(standby.program({"pg_basebackup", "--pgdata", standby.data_directory_.native(), "--dbname",
                                 primary.conninfo(), "--checkpoint=fast", "--wal-method=stream",
                                 "--write-recovery-conf", "--no-sync"}));
+  // What pg_basebackup has written there may be options that only a newer libpq than the server's knows.
+  standby.append_to_conf("primary_conninfo = " + quoted(primary.conninfo(), "''"), "postgresql.auto.conf");
   standby.start();
   return standby;
 }
