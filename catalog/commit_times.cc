@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
@@ -64,7 +65,14 @@ void CommitTimes::add(io::TimePoint time) {
 }
 
 postgres::WalRecordWalker::Handlers WalContentsReader::handlers() {
+  std::function<void(postgres::Lsn)> record;
+  if (wanted_.from) {
+    record = [this](postgres::Lsn begin) {
+      if (!found_.wanted && begin >= *wanted_.from) found_.wanted = begin;
+    };
+  }
   return {
+      .record = std::move(record),
       .moment = [this](const postgres::WalMoment& moment) { note(moment); },
       .parameters =
           [this](const postgres::WalParameters& parameters) {
@@ -79,6 +87,7 @@ postgres::WalRecordWalker::Handlers WalContentsReader::handlers() {
 void WalContentsReader::note(const postgres::WalMoment& moment) {
   using Kind = postgres::WalMoment::Kind;
   found_.last_moment = moment.begin;
+  if (!found_.wanted && wanted_.moment && wanted_.moment(moment)) found_.wanted = moment.begin;
   switch (moment.kind) {
     case Kind::commit:
     case Kind::abort:
@@ -92,11 +101,12 @@ void WalContentsReader::note(const postgres::WalMoment& moment) {
   }
 }
 
-WalContentsReader::WalContentsReader(postgres::Lsn begin, postgres::WalSegmentSize size)
-    : walker_(begin, size, handlers()) {}
+WalContentsReader::WalContentsReader(postgres::Lsn begin, postgres::WalSegmentSize size, WantedRecord wanted)
+    : wanted_(std::move(wanted)), walker_(begin, size, handlers()) {}
 
-WalContentsReader::WalContentsReader(const postgres::WalCarry& from, postgres::WalSegmentSize size)
-    : walker_(from, size, handlers()) {}
+WalContentsReader::WalContentsReader(const postgres::WalCarry& from, postgres::WalSegmentSize size,
+                                     WantedRecord wanted)
+    : wanted_(std::move(wanted)), walker_(from, size, handlers()) {}
 
 WalContents WalContentsReader::contents() const {
   auto contents = found_;
@@ -105,14 +115,14 @@ WalContents WalContentsReader::contents() const {
 }
 
 std::optional<WalContents> read_wal_contents(const WalArchive& archive, const postgres::WalSegment& segment,
-                                             postgres::Lsn end) {
+                                             postgres::Lsn end, const WantedRecord& wanted) {
   const auto size = archive.identity().wal_segment_size;
   if (const auto before = archive.carry_into(segment)) {
-    WalContentsReader joined(*before, size);
+    WalContentsReader joined(*before, size, wanted);
     if (!feed_segment(archive, segment, end, joined)) return std::nullopt;
     if (!joined.records().defect()) return joined.contents();
   }
-  WalContentsReader alone(segment.begin(size), size);
+  WalContentsReader alone(segment.begin(size), size, wanted);
   if (!feed_segment(archive, segment, end, alone)) return std::nullopt;
   return alone.contents();
 }

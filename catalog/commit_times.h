@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,6 +42,12 @@ struct WalNotes {
   bool operator==(const WalNotes&) const = default;
 };
 
+/// The record that somebody looks for: the first for which one of the two holds.
+struct WantedRecord {
+  std::optional<postgres::Lsn> from{};  // it begins there or after it
+  std::function<bool(const postgres::WalMoment&)> moment{};
+};
+
 /// What the records of a stretch of WAL say.
 struct WalContents {
   CommitTimes commits;
@@ -48,14 +55,15 @@ struct WalContents {
   WalNotes notes;
   std::vector<postgres::WalCheckpoint> checkpoints{};
   std::optional<postgres::Lsn> last_moment{};  // where the last record begins that is a postgres::WalMoment
+  std::optional<postgres::Lsn> wanted{};       // where the record begins that was looked for
 };
 
 /// Reads the records of one segment, or of one after the other, while they go by.
 class WalContentsReader {
  public:
   /// `begin` is the first byte of a page.
-  WalContentsReader(postgres::Lsn begin, postgres::WalSegmentSize size);
-  WalContentsReader(const postgres::WalCarry& from, postgres::WalSegmentSize size);
+  WalContentsReader(postgres::Lsn begin, postgres::WalSegmentSize size, WantedRecord wanted = {});
+  WalContentsReader(const postgres::WalCarry& from, postgres::WalSegmentSize size, WantedRecord wanted = {});
   WalContentsReader(const WalContentsReader&) = delete;  // its walker refers to it
   WalContentsReader& operator=(const WalContentsReader&) = delete;
   void feed(io::ByteView bytes) { walker_.feed(bytes); }
@@ -67,6 +75,7 @@ class WalContentsReader {
   postgres::WalRecordWalker::Handlers handlers();
   void note(const postgres::WalMoment& moment);
 
+  WantedRecord wanted_;
   WalContents found_;
   postgres::WalRecordWalker walker_;
 };
@@ -75,6 +84,6 @@ class WalContentsReader {
 /// segment before counts when that one is archived. Costs reading it so far (some ms for 16 MiB, and
 /// unpacking it when it is archived). Nothing when it is not held.
 std::optional<WalContents> read_wal_contents(const WalArchive& archive, const postgres::WalSegment& segment,
-                                             postgres::Lsn end);
+                                             postgres::Lsn end, const WantedRecord& wanted = {});
 
 }  // namespace pgkeep::catalog

@@ -248,8 +248,8 @@ void add_backup_remarks(RecoveryPlan& plan, const RecoveryFacts& facts) {
   }
   for (const auto& message : facts.damaged_backups) plan.remarks.push_back("left out: " + message);
   const bool position_unknown =
-      target_as<TargetXid>(plan.request) != nullptr ||
-      (target_as<TargetName>(plan.request) != nullptr && plan.request.wal_mode == WalMode::get_wal);
+      plan.request.wal_mode == WalMode::get_wal &&
+      (target_as<TargetXid>(plan.request) != nullptr || target_as<TargetName>(plan.request) != nullptr);
   if (position_unknown && !plan.request.backup && facts.backups.size() > 1) {
     plan.remarks.push_back(
         fmt::format("where {} lies is not known before replay; if it came before {}, when this backup ended, "

@@ -8,8 +8,10 @@
 
 #include "catalog/identity.h"
 #include "catalog/io/error.h"
+#include "catalog/postgres/number.h"
 #include "catalog/wal_archive.h"
 #include "recover/plan_tablespaces.h"
+#include "recover/plan_time.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -28,7 +30,7 @@ std::map<std::uint64_t, PlannedWal> replayed_files(const RecoveryPlan& plan) {
 Lsn replay_end(const RecoveryPlan& plan) {
   const auto& target = plan.request.target;
   if (std::holds_alternative<Immediate>(target.where)) return plan.backup.end.lsn;
-  // An inclusive one stops after the first record that begins at the target or after it, wherever that ends.
+  // An inclusive one stops after the first record that begins at the target or after it: wanted_record().
   if (const auto* lsn = std::get_if<TargetLsn>(&target.where); lsn != nullptr && !target.inclusive)
     return lsn->lsn;
   return plan.wal_end.lsn;
@@ -36,12 +38,13 @@ Lsn replay_end(const RecoveryPlan& plan) {
 
 /// Reads a segment's records; nothing when not all of them can be read.
 std::optional<catalog::WalContents> contents_of(const catalog::WalArchive& archive,
-                                                const RecoveryFacts& facts, const WalSegment& segment) {
+                                                const RecoveryFacts& facts, const WalSegment& segment,
+                                                const catalog::WantedRecord& wanted = {}) {
   const auto partial = facts.partial_ends.find(segment);
   const auto end =
       partial == facts.partial_ends.end() ? segment.end(facts.wal_segment_size) : partial->second;
   try {
-    auto contents = catalog::read_wal_contents(archive, segment, end);
+    auto contents = catalog::read_wal_contents(archive, segment, end, wanted);
     return contents && contents->notes.complete ? std::move(contents) : std::nullopt;
   } catch (const Corruption&) {
     return std::nullopt;
@@ -61,21 +64,65 @@ std::optional<catalog::WalContents> notes_of(const catalog::WalArchive& archive,
   return contents_of(archive, facts, segment);
 }
 
-/// The restore point that is the target; null: another target, or WAL will come that is not here yet.
-const TargetName* wanted_point(const RecoveryPlan& plan) {
-  if (plan.request.wal_mode == WalMode::get_wal) return nullptr;
-  return std::get_if<TargetName>(&plan.request.target.where);
+bool ends_transaction(const postgres::WalMoment& moment) {
+  return moment.kind == postgres::WalMoment::Kind::commit || moment.kind == postgres::WalMoment::Kind::abort;
+}
+
+/// The target, when it is a restore point or a transaction: one record has it, and PostgreSQL fails when it
+/// does not come to that. Empty: another target, or WAL will come that is not here yet.
+std::string named_target(const RecoveryPlan& plan) {
+  const auto& where = plan.request.target.where;
+  if (plan.request.wal_mode == WalMode::get_wal) return {};
+  if (const auto* name = std::get_if<TargetName>(&where))
+    return fmt::format("restore point '{}'", name->name);
+  if (const auto* xid = std::get_if<TargetXid>(&where)) return "transaction " + xid->xid;
+  return {};
+}
+
+/// As PostgreSQL reads it: without the epoch.
+std::optional<std::uint32_t> number_of(const TargetXid& target) {
+  const auto number = postgres::parse_number<std::uint64_t>(target.xid);
+  return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
+}
+
+/// The record at which replay stops, as the target alone tells it; one that looks for nothing when it is not
+/// to be found by its records.
+catalog::WantedRecord wanted_record(const RecoveryPlan& plan) {
+  const auto& target = plan.request.target;
+  if (const auto* lsn = std::get_if<TargetLsn>(&target.where); lsn != nullptr && target.inclusive)
+    return {.from = lsn->lsn};
+  if (std::holds_alternative<TargetTime>(target.where)) {
+    return {.moment = [target](const postgres::WalMoment& moment) {
+      return ends_transaction(moment) && stops_at(target, moment.time);
+    }};
+  }
+  if (named_target(plan).empty()) return {};
+  if (const auto* name = std::get_if<TargetName>(&target.where)) {
+    return {.moment = [name = name->name](const postgres::WalMoment& moment) {
+      return moment.kind == postgres::WalMoment::Kind::restore_point && moment.name == name;
+    }};
+  }
+  return {.moment = [xid = number_of(std::get<TargetXid>(target.where))](const postgres::WalMoment& moment) {
+    return xid && moment.xid == xid;
+  }};
+}
+
+/// Whether replay may stop in that segment. When the time of a target lies in one was found out before.
+bool may_stop_in(const RecoveryPlan& plan, const WalSegment& segment) {
+  if (const auto* lsn = std::get_if<TargetLsn>(&plan.request.target.where))
+    return segment.end(plan.backup.wal_segment_size) > lsn->lsn;
+  return !std::holds_alternative<TargetTime>(plan.request.target.where) ||
+         segment.number == plan.replayed.back().segment.number;
 }
 
 /// In the segments that replay does not come to: on another line, or before the backup.
-void find_elsewhere(const catalog::WalArchive& archive, const RecoveryFacts& facts, const std::string& name,
+void find_elsewhere(const catalog::WalArchive& archive, const RecoveryFacts& facts, const RecoveryPlan& plan,
                     ReplayNotes& found) {
+  const auto wanted = wanted_record(plan);
   for (const auto* list : {&facts.wal.segments, &facts.wal.partials}) {
     for (const auto& segment : *list) {
-      const auto contents = contents_of(archive, facts, segment);
-      if (!contents) continue;
-      for (const auto& point : contents->restore_points)
-        if (point.name == name) found.points_elsewhere.push_back({segment.timeline, point.lsn});
+      const auto contents = contents_of(archive, facts, segment, wanted);
+      if (contents && contents->wanted) found.elsewhere.push_back({segment.timeline, *contents->wanted});
     }
   }
 }
@@ -116,40 +163,36 @@ void add_created(const CreatedTablespace& created, RecoveryPlan& plan) {
   if (of_backup == plan.tablespaces.end()) plan.created_tablespaces.push_back(created);
 }
 
-/// PostgreSQL fails at the end of the WAL when it has not come to the point, and at the point when the backup
-/// is not consistent yet.
-void settle_restore_point(const ReplayNotes& notes, RecoveryPlan& plan) {
-  const auto* target = wanted_point(plan);
-  if (target == nullptr) return;
+/// PostgreSQL fails at the end of the WAL when it has not come to the target, and at the target when the
+/// backup is not consistent yet.
+void settle_named_target(const ReplayNotes& notes, RecoveryPlan& plan) {
+  const auto target = named_target(plan);
+  if (target.empty()) return;
   const auto& backup = plan.backup;
-  if (notes.point && *notes.point < backup.end.lsn) {
-    throw Refused(fmt::format(
-        "restore point '{}' lies at {}, and backup {} is consistent from {} on only: choose an older backup",
-        target->name, notes.point->to_string(), backup.id.to_string(), backup.end.lsn.to_string()));
+  if (notes.stop && *notes.stop < backup.end.lsn) {
+    throw Refused(
+        fmt::format("{} lies at {}, and backup {} is consistent from {} on only: choose an older backup",
+                    target, notes.stop->to_string(), backup.id.to_string(), backup.end.lsn.to_string()));
   }
-  if (notes.point) {
+  if (notes.stop) {
     const auto last =
-        notes.point->value() / backup.wal_segment_size.bytes() + 1;  // the record may go on there
+        notes.stop->value() / backup.wal_segment_size.bytes() + 1;  // the record may go on there
     std::erase_if(plan.wal, [last](const PlannedWal& file) { return file.segment.number > last; });
     plan.wal_bytes = plan.wal.size() * std::uint64_t{backup.wal_segment_size.bytes()};
     return;
   }
-  if (!notes.unread.empty()) return;  // it may be there
+  if (!notes.unread.empty() || notes.may_be_prepared) return;  // it may be there
   const auto line = plan.timeline.to_string();
-  if (notes.points_elsewhere.empty()) {
-    throw Refused(
-        fmt::format("there is no restore point '{}' in the WAL that is held of the server", target->name));
-  }
-  const auto& [timeline, lsn] = notes.points_elsewhere.back();
+  if (notes.elsewhere.empty())
+    throw Refused(fmt::format("there is no {} in the WAL that is held of the server", target));
+  const auto& [timeline, lsn] = notes.elsewhere.back();
   if (lsn < backup.start.lsn) {
     throw Refused(
-        fmt::format("restore point '{}' lies at {} on timeline {}, before the start of backup {}: "
-                    "choose an older backup",
-                    target->name, lsn.to_string(), timeline.to_string(), backup.id.to_string()));
+        fmt::format("{} lies at {} on timeline {}, before the start of backup {}: choose an older backup",
+                    target, lsn.to_string(), timeline.to_string(), backup.id.to_string()));
   }
-  throw Refused(fmt::format(
-      "restore point '{}' lies at {} on timeline {}, on a line that timeline {} left: --target-tli {}",
-      target->name, lsn.to_string(), timeline.to_string(), line, timeline.to_string()));
+  throw Refused(fmt::format("{} lies at {} on timeline {}, on a line that timeline {} left: --target-tli {}",
+                            target, lsn.to_string(), timeline.to_string(), line, timeline.to_string()));
 }
 
 }  // namespace
@@ -160,35 +203,48 @@ ReplayNotes read_replay_notes(const store::ServerLayout& layout, const RecoveryF
   const auto identity = catalog::read_identity(layout);
   if (!identity) return found;
   const catalog::WalArchive archive(layout, *identity, io::kMinCompressionLevel);
-  const auto* point = wanted_point(plan);
+  const auto wanted = wanted_record(plan);
+  const bool by_number = std::holds_alternative<TargetXid>(plan.request.target.where);
   const auto end = replay_end(plan);
   for (const auto& [number, file] : replayed_files(plan)) {
-    if (file.segment.begin(facts.wal_segment_size) >= end || found.point) break;
+    if (file.segment.begin(facts.wal_segment_size) >= end || found.stop) break;
+    const auto is_replayed = [&plan, end, fork = file.fork](Lsn lsn) {
+      return lsn >= plan.backup.start.lsn && lsn < end && (!fork || lsn < *fork);
+    };
+    catalog::WantedRecord here{.from = wanted.from};
+    if (wanted.moment) {
+      here.moment = [&](const postgres::WalMoment& moment) {
+        if (!is_replayed(moment.begin)) return false;
+        found.may_be_prepared |= by_number && ends_transaction(moment) && !moment.xid;
+        return wanted.moment(moment);
+      };
+    }
+    const bool looks = (wanted.from || wanted.moment) && may_stop_in(plan, file.segment);
     const auto contents =
-        point != nullptr ? contents_of(archive, facts, file.segment) : notes_of(archive, facts, file.segment);
+        looks ? contents_of(archive, facts, file.segment, here) : notes_of(archive, facts, file.segment);
     if (!contents) {
       found.unread.push_back(file.segment.name(facts.wal_segment_size));
       continue;
     }
-    const auto is_replayed = [&](Lsn lsn) {
-      return lsn >= plan.backup.start.lsn && lsn < end && (!file.fork || lsn < *file.fork);
-    };
-    for (const auto& here : contents->restore_points) {
-      if (point != nullptr && !found.point && here.name == point->name && is_replayed(here.lsn))
-        found.point = here.lsn;
-    }
+    if (contents->wanted && is_replayed(*contents->wanted)) found.stop = contents->wanted;
     std::ranges::copy_if(contents->notes.parameters, std::back_inserter(found.parameters),
                          [&](const auto& noted) { return is_replayed(noted.begin); });
     std::ranges::copy_if(contents->notes.tablespaces, std::back_inserter(found.tablespaces),
                          [&](const auto& noted) { return is_replayed(noted.begin); });
   }
-  if (point != nullptr && !found.point) find_elsewhere(archive, facts, point->name, found);
+  if (found.stop) {
+    const auto is_after = [&found](const auto& noted) { return noted.begin > *found.stop; };
+    std::erase_if(found.parameters, is_after);
+    std::erase_if(found.tablespaces, is_after);
+  } else if (!named_target(plan).empty()) {
+    find_elsewhere(archive, facts, plan, found);
+  }
   return found;
 }
 
 void add_replay_notes(const ReplayNotes& notes, std::span<const store::BackupRecord> backups,
                       RecoveryPlan& plan) {
-  settle_restore_point(notes, plan);
+  settle_named_target(notes, plan);
   for (const auto& parameters : notes.parameters) plan.least.demand(parameters);
   for (const auto& change : notes.tablespaces) {
     if (!change.path || !change.path->starts_with('/')) continue;  // dropped, or in the data directory

@@ -10,6 +10,7 @@ namespace pgkeep::postgres {
 // bytes, u32 CRC-32C of what follows the header and then of the 20 bytes before it. Records begin at
 // multiples of 8, and go on behind the header of the next page.
 inline constexpr std::uint32_t kWalRecordHeaderBytes = 24;
+inline constexpr std::size_t kWalRecordXidAt = 4;
 inline constexpr std::size_t kWalRecordPreviousAt = 8;
 inline constexpr std::size_t kWalRecordInfoAt = 16;
 inline constexpr std::size_t kWalRecordManagerAt = 17;

@@ -273,6 +273,7 @@ void WalRecordWalker::finish_record(io::ByteView head, Lsn end) {
   last_record_ = record_;
   end_ = Lsn(aligned(end.value()));
   last_ = is_switch(head) ? Last::wal_switch : Last::record;
+  if (handlers_.record) handlers_.record(record_);
   hand_out(head);
 }
 
@@ -350,6 +351,9 @@ void WalRecordWalker::hand_out_moment(WalMoment::Kind kind, io::ByteView head) {
     const auto name = io::as_text(data->subspan(kTimeBytes, kNameBytes));
     moment.name = name.substr(0, name.find('\0'));
   }
+  const auto info = byte_at(head, kWalRecordInfoAt) & kTransactionMask;
+  if (byte_at(head, kWalRecordManagerAt) == kTransactions && (info == kCommit || info == kAbort))
+    moment.xid = io::load_le<std::uint32_t>(head.data() + kWalRecordXidAt);
   if (handlers_.moment) handlers_.moment(moment);
 }
 

@@ -23,6 +23,8 @@ struct WalMoment {
   Lsn begin;  // of the record
   io::TimePoint time;
   std::string_view name{};  // of a restore point; lives as long as the call that hands it out
+  /// Of a transaction that ends; nothing for one that was prepared, whose record has it elsewhere.
+  std::optional<std::uint32_t> xid{};
 };
 
 /// What wal_level says in a record (xlog.h, WalLevel).
@@ -86,6 +88,7 @@ class WalRecordWalker {
  public:
   /// Each may be empty.
   struct Handlers {
+    std::function<void(Lsn)> record{};  // where it begins, of every one
     std::function<void(const WalMoment&)> moment{};
     std::function<void(const WalParameters&)> parameters{};
     std::function<void(const TablespaceChange&)> tablespace{};

@@ -160,6 +160,7 @@ TEST_P(RecoveryTarget, OutsideWhatIsKeptIsRefused) {
   EXPECT_EQ(exit_code_of_refusal({"--target-lsn", "FF/12345678"}), 6);
   EXPECT_EQ(exit_code_of_refusal({"--target-lsn", "0/1000028"}), 6);
   EXPECT_EQ(exit_code_of_refusal({"--target-time", "2001-01-01 00:00:00+00"}), 6);
+  EXPECT_EQ(exit_code_of_refusal({"--target-xid", "4000000000"}), 6);
 }
 
 TEST_P(RecoveryTarget, ThatMakesNoSenseIsAUsageError) {

@@ -25,8 +25,10 @@ TEST_P(ReplayEffects, ATablespaceCreatedAfterTheBackupIsLeftToTheLiveServer) {
   const BackupHost host(source);
   const auto daemon = host.serve(source);
   host.backup();
-  source.execute("CREATE TABLE kept AS SELECT 1 AS id");
+  const auto xid = source.value("CREATE TABLE kept AS SELECT 1 AS id; SELECT xmin FROM kept");
   const auto before = source.value("SELECT pg_current_wal_insert_lsn()");
+  const auto time = source.value("SELECT clock_timestamp()");
+  source.execute("CREATE TABLE not_yet ()");  // a time is reached at the next commit only
   const auto place = source.make_directory("late");
   source.execute("CREATE TABLESPACE late LOCATION '" + place.native() + "'");
   source.execute("CREATE TABLE t TABLESPACE late AS SELECT generate_series(1, 1000) AS id");
@@ -36,12 +38,20 @@ TEST_P(ReplayEffects, ATablespaceCreatedAfterTheBackupIsLeftToTheLiveServer) {
   EXPECT_EQ(refused.exit_code, 6) << refused.text();
   EXPECT_THAT(refused.err,
               AllOf(HasSubstr(place.native() + ": not empty"), HasSubstr("replay creates tablespace")));
-  auto earlier = PostgresCluster::adopt(
-      GetParam(), host.recover("latest", "earlier",
-                               {"--target-lsn", before, "--exclusive", "--target-action", "promote"}));
-  earlier.start();
-  earlier.wait_until_recovered();
-  EXPECT_EQ(earlier.value("SELECT count(*) FROM kept"), "1");
+  const std::vector<std::vector<std::string>> earlier_targets = {{"--target-lsn", before, "--exclusive"},
+                                                                 {"--target-lsn", before},
+                                                                 {"--target-time", time},
+                                                                 {"--target-xid", xid}};
+  for (std::size_t i = 0; i < earlier_targets.size(); ++i) {
+    auto options = earlier_targets[i];
+    SCOPED_TRACE(options.at(0) + " " + options.at(1));
+    options.insert(options.end(), {"--target-action", "promote"});
+    auto earlier =
+        PostgresCluster::adopt(GetParam(), host.recover("latest", "earlier" + std::to_string(i), options));
+    earlier.start();
+    earlier.wait_until_recovered();
+    EXPECT_EQ(earlier.value("SELECT count(*) FROM kept"), "1");
+  }
   EXPECT_EQ(source.value("SELECT count(*) FROM t"), "1000");
 
   source.lose();

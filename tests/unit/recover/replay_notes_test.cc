@@ -89,7 +89,7 @@ TEST_F(ReplayNotesTest, DemandTheLargestCapacityOnTheWay) {
 
 TEST_F(ReplayNotesTest, PlaceWalUpToARestorePoint) {
   target_ = {.where = TargetName{"before"}};
-  EXPECT_EQ(wal_of(plan({.point = lsn("0/6FFFF0")})), "1:4 1:5 1:6 1:7");
+  EXPECT_EQ(wal_of(plan({.stop = lsn("0/6FFFF0")})), "1:4 1:5 1:6 1:7");
 }
 
 TEST_F(ReplayNotesTest, RefuseARestorePointThatReplayDoesNotComeTo) {
@@ -98,10 +98,22 @@ TEST_F(ReplayNotesTest, RefuseARestorePointThatReplayDoesNotComeTo) {
     EXPECT_THAT([&] { plan(notes); }, ThrowsMessage<Refused>(HasSubstr(why))) << why;
   };
   refused({}, "no restore point 'before'");
-  refused({.point = lsn("0/500000")}, "choose an older backup");
-  refused({.points_elsewhere = {{postgres::TimelineId(1), lsn("0/300000")}}}, "choose an older backup");
-  refused({.points_elsewhere = {{postgres::TimelineId(3), lsn("0/700000")}}}, "--target-tli 3");
+  refused({.stop = lsn("0/500000")}, "choose an older backup");
+  refused({.elsewhere = {{postgres::TimelineId(1), lsn("0/300000")}}}, "choose an older backup");
+  refused({.elsewhere = {{postgres::TimelineId(3), lsn("0/700000")}}}, "--target-tli 3");
   EXPECT_NO_THROW(plan({.unread = {"000000010000000000000007"}}));
+}
+
+TEST_F(ReplayNotesTest, RefuseATransactionThatReplayDoesNotComeTo) {
+  target_ = {.where = TargetXid{"754"}};
+  EXPECT_EQ(wal_of(plan({.stop = lsn("0/6FFFF0")})), "1:4 1:5 1:6 1:7");
+  EXPECT_THAT([this] { plan({}); }, ThrowsMessage<Refused>(HasSubstr("no transaction 754")));
+  EXPECT_THAT(
+      [this] {
+        plan({.elsewhere = {{postgres::TimelineId(3), lsn("0/700000")}}});
+      },
+      ThrowsMessage<Refused>(HasSubstr("--target-tli 3")));
+  EXPECT_NO_THROW(plan({.may_be_prepared = true}));
 }
 
 TEST_F(ReplayNotesTest, SayWhichSegmentsCouldNotBeRead) {
