@@ -62,7 +62,8 @@ class EventJournal {
   explicit EventJournal(store::ServerLayout layout) : layout_(std::move(layout)) {}
   /// So many of a kind are looked at: several servers may say the same of each other, in turns.
   static constexpr int kRemembered = 32;
-  /// Durable before it returns. An event that repeats one of the newest kRemembered of its kind, with the
+  /// Durable before it returns. Throws Busy when another process holds the journal for io::kLockPatience. An
+  /// event that repeats one of the newest kRemembered of its kind, with the
   /// same cause and range, is not written again: what is tried again for ever would fill the disk. False
   /// then. Not so what was done to a slot, a decision, and a rolled_back that was decided about since.
   bool append(const Event& event);

@@ -26,7 +26,8 @@ std::optional<ServerIdentity> read_identity(const store::ServerLayout& layout);
 
 /// To be called on every connect, before anything is stored. First contact writes the file durably; a later
 /// answer that differs throws Refused with both sides and the ways out (wrong conninfo; new-line; a new
-/// name). Several processes may make first contact at once: one writes, the others compare.
+/// name). Several processes may make first contact at once: one writes, the others compare; Busy when one of
+/// them holds the lock for io::kLockPatience.
 void confirm_identity(const store::ServerLayout& layout, const ServerIdentity& answered);
 
 /// The file as read_identity() reads it, durably.

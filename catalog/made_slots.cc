@@ -1,6 +1,7 @@
 #include "catalog/made_slots.h"
 
 #include <algorithm>
+#include <chrono>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -12,6 +13,9 @@
 
 namespace pgkeep::catalog {
 namespace {
+
+/// The stream would wait with it.
+constexpr std::chrono::seconds kPatience{2};
 
 using Json = nlohmann::ordered_json;
 
@@ -99,7 +103,7 @@ void MadeSlots::change(Change&& change) {
   const auto lock_path = layout_.made_slots_lock();
   io::make_directories(lock_path.parent_path());
   const auto lock = io::File::open_or_create(lock_path);
-  io::lock_alone(lock);
+  io::lock_alone(lock, kPatience);
   auto slots = read();
   change(slots);
   io::write_file_durably(layout_.made_slots(), io::as_bytes(format(slots)));

@@ -18,7 +18,7 @@ namespace pgkeep::catalog {
 /// Replaced by rename. A slot is written here as intended before it is made, and as made once the server has
 /// said that it made it: after a crash in between nobody knows whose it is, and it is not dropped. Without
 /// `state` it was made, without `host` nobody knows where. Thread-safe; several processes may change it.
-/// Throws StorageError, Corruption.
+/// Throws StorageError, Corruption, and Busy when another process holds its lock for 2 s.
 class MadeSlots {
  public:
   struct Slot {

@@ -22,6 +22,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// What a run does is worth more than that it is noted.
+constexpr std::chrono::seconds kPatience{2};
+
 constexpr std::array<std::string_view, 4> kOutcomes{"running", "succeeded", "failed", "interrupted"};
 
 std::string format_line(const RunRecord& run) {
@@ -101,7 +104,7 @@ RunRecord RunJournal::begin(std::string kind, std::string subject, io::TimePoint
   run.started = started;
   const auto pid = fmt::to_string(::getpid());
   run.process = this_process();  // without /proc it counts as interrupted until it ends
-  io::JournalAppender appender(layout_.run_journal());
+  io::JournalAppender appender(layout_.run_journal(), kPatience);
   std::set<std::string> taken;
   for (const auto& known : read_lines(0).records) taken.insert(known.id);
   const auto id = fmt::format("{}-{}-{}", run.kind, store::BackupId(run.started).to_string(), pid);
@@ -121,7 +124,7 @@ void RunJournal::end(RunRecord& run, RunOutcome outcome, std::string error, std:
     const auto parsed = Json::parse(ended.details, nullptr, false);
     if (!parsed.is_object()) throw std::invalid_argument("the details of a run are not a JSON object");
   }
-  io::JournalAppender appender(layout_.run_journal());
+  io::JournalAppender appender(layout_.run_journal(), kPatience);
   append_record(appender, ended);
   run = std::move(ended);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::uint64_t kMaxHistoryBytes = 1u << 20;
 constexpr std::size_t kReadBytes = 256u << 10;
+/// Whoever holds the lock may compress a segment of 1 GiB meanwhile.
+constexpr std::chrono::seconds kArchivePatience{60};
 
 bool is_there(const std::filesystem::path& path) {
   std::error_code error;
@@ -60,7 +63,7 @@ io::File WalArchive::lock() const {
   const auto path = layout_.archive_lock();
   io::make_directories(path.parent_path());
   auto file = io::File::open_or_create(path);
-  io::lock_alone(file);
+  io::lock_alone(file, kArchivePatience);
   return file;
 }
 

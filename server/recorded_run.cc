@@ -47,6 +47,9 @@ RecordedRun::RecordedRun(const store::ServerLayout& layout, const std::string& k
     if (!failure.out_of_space() && failure.cause() != EROFS && failure.cause() != EACCES) throw;
     (*warn_)(fmt::format("the beginning of this {} could not be recorded; going on without: {}", kind_,
                          failure.what()));
+  } catch (const Busy& failure) {  // the journal tells of the work, and must not keep anybody from it
+    (*warn_)(fmt::format("the beginning of this {} could not be recorded; going on without: {}", kind_,
+                         failure.what()));
   }
 }
 

@@ -65,9 +65,9 @@ void LeftoverSlots::look_at(ConnectionSettings host, const std::stop_token& stop
     // Refused with 55006 while somebody uses it: the server decides that, there is no moment in between.
     const bool dropped = drop_slot(node.connection, settings_.slot);
     if (dropped) {
-      events_->report(catalog::EventKind::slot_dropped,
-                      fmt::format("slot {} was left over on {}, which is a standby now, and was dropped",
-                                  settings_.slot, peer));
+      events_->note(catalog::EventKind::slot_dropped,
+                    fmt::format("slot {} was left over on {}, which is a standby now, and was dropped",
+                                settings_.slot, peer));
     }
     made_.remove(settings_.slot, system_, peer);
   } catch (const ServerError&) {

@@ -69,6 +69,19 @@ void SlotKeeper::require_room(postgres::WalSegmentSize size) const {
                      fmt::format("make room for two WAL segments, before slot {} has WAL held back", slot_));
 }
 
+/// The stream does not wait for whoever holds the lock of slot.json: without a note the slot counts as
+/// somebody else's, and is never dropped by us.
+template <typename Deed>
+void SlotKeeper::note(Deed&& deed) {
+  try {
+    deed();
+  } catch (const Busy& busy) {
+    events_->warn(
+        fmt::format("slot {} could not be noted as made by pgkeep, so it counts as somebody else's: {}",
+                    slot_, busy.what()));
+  }
+}
+
 /// Written down as intended before it is made, and as ours only once the server has said that it made it: on
 /// 13 and 14 one of an operator may be there that we cannot see, and a crash must not turn it into ours.
 void SlotKeeper::make(Node& node, postgres::WalSegmentSize size) {
@@ -77,22 +90,23 @@ void SlotKeeper::make(Node& node, postgres::WalSegmentSize size) {
   bool created = false;
   try {
     require_room(size);
-    made_.intend(slot_, system, host);
+    note([&] { made_.intend(slot_, system, host); });
     created = create_slot(node.connection, slot_);
   } catch (const ConnectionLost&) {
     throw;  // it may have been made
   } catch (const Error&) {
-    made_.take_back(slot_, system, host);
+    note([&] { made_.take_back(slot_, system, host); });
     throw;
   }
-  if (!created) return made_.take_back(slot_, system, host);  // somebody else's, which we could not see
-  made_.add(slot_, system, host);
-  events_->report(catalog::EventKind::slot_created, fmt::format("slot {} was made on {}", slot_, host));
+  // Somebody else's, which we could not see.
+  if (!created) return note([&] { made_.take_back(slot_, system, host); });
+  note([&] { made_.add(slot_, system, host); });
+  events_->note(catalog::EventKind::slot_created, fmt::format("slot {} was made on {}", slot_, host));
 }
 
 bool SlotKeeper::renew(Node& node, postgres::WalSegmentSize size, const std::string& cause) {
   if (!create_ || !is_ours(node)) {
-    events_->report(
+    events_->note(
         catalog::EventKind::slot_lost,
         fmt::format("{}; it holds no WAL back any more. It was not made by pgkeep, or may not be made by it: "
                     "drop it (`pgkeep drop-slot --force`) and make it anew (`pgkeep create-slot`)",
@@ -102,7 +116,7 @@ bool SlotKeeper::renew(Node& node, postgres::WalSegmentSize size, const std::str
   require_room(size);
   // First dropped, then told: a server that only shuts down refuses to drop it, and then it is not lost.
   drop_slot(node.connection, slot_);
-  events_->report(catalog::EventKind::slot_lost, fmt::format("{}; it was dropped, and is made anew", cause));
+  events_->note(catalog::EventKind::slot_lost, fmt::format("{}; it was dropped, and is made anew", cause));
   make(node, size);
   return true;
 }

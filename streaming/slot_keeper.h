@@ -36,6 +36,8 @@ class SlotKeeper {
   Look look(Node& node, const std::stop_token& stop) const;
   bool is_ours(const Node& node) const;
   void require_room(postgres::WalSegmentSize size) const;
+  template <typename Deed>
+  void note(Deed&& deed);
   void make(Node& node, postgres::WalSegmentSize size);
   /// True when it was made anew.
   bool renew(Node& node, postgres::WalSegmentSize size, const std::string& cause);

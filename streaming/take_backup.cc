@@ -388,17 +388,32 @@ void index_backup(const store::ServerLayout& layout, const store::BackupRecord& 
 }
 
 struct RunEnd {
+  io::TimePoint started;
+  std::string subject;
   catalog::RunOutcome outcome;
   std::string error;
   std::string details;
 };
 
+/// Nothing when another process holds the journal's lock, as one that was stopped: no backup waits for that.
+std::optional<catalog::RunRecord> begin_run(catalog::RunJournal& journal, io::TimePoint started,
+                                            io::ProgressObserver& observer) {
+  try {
+    return journal.begin("backup", "", started);
+  } catch (const Busy& busy) {
+    observer.warning(fmt::format("that the backup began could not be noted: {}", busy.what()));
+    return std::nullopt;
+  }
+}
+
 /// The journal tells of runs; its own trouble (a full disk, say) neither undoes a backup nor hides why one
 /// failed.
-void end_run(catalog::RunJournal& journal, catalog::RunRecord& run, const RunEnd& end,
+void end_run(catalog::RunJournal& journal, std::optional<catalog::RunRecord>& run, const RunEnd& end,
              io::ProgressObserver& observer) {
   try {
-    journal.end(run, end.outcome, end.error, end.details);
+    if (!run) run = journal.begin("backup", "", end.started);
+    run->subject = end.subject;
+    journal.end(*run, end.outcome, end.error, end.details);
   } catch (const Error& e) {
     observer.warning(fmt::format("how the run ended could not be noted: {}", e.what()));
   }
@@ -412,18 +427,19 @@ store::BackupRecord take_backup(const store::Repository& repository, const Backu
   layout.make();
   SharedObserver shared(observer);
   catalog::RunJournal journal(layout);
-  auto run = journal.begin("backup", "");
+  const auto started = io::now();
+  auto run = begin_run(journal, started, shared);
   try {
     auto record = BackupRun(repository, layout, job, shared, std::move(stop)).take();
     index_backup(layout, record, shared);
-    run.subject = record.id.to_string();
-    end_run(journal, run, {catalog::RunOutcome::succeeded, "", details_of(record)}, shared);
+    end_run(journal, run,
+            {started, record.id.to_string(), catalog::RunOutcome::succeeded, "", details_of(record)}, shared);
     return record;
   } catch (const Interrupted& e) {
-    end_run(journal, run, {catalog::RunOutcome::interrupted, e.what(), ""}, shared);
+    end_run(journal, run, {started, "", catalog::RunOutcome::interrupted, e.what(), ""}, shared);
     throw;
   } catch (const std::exception& e) {
-    end_run(journal, run, {catalog::RunOutcome::failed, e.what(), ""}, shared);
+    end_run(journal, run, {started, "", catalog::RunOutcome::failed, e.what(), ""}, shared);
     throw;
   }
 }

@@ -71,16 +71,18 @@ WalIntake WalIntake::for_another_host() {
   return {archive_, settings_, *observer_, *workers_, tell_also_of_ours};
 }
 
-void WalIntake::report(const catalog::Event& event) {
-  events_.report(event.kind, event.cause, event.range);
+void WalIntake::note(const catalog::Event& event) {
+  events_.note(event.kind, event.cause, event.range);
 }
 
 void WalIntake::archived(const catalog::SegmentFileHeader& segment) {
-  if (const auto event = catalog::event_in(segment)) report(*event);
+  if (const auto event = catalog::event_in(segment)) note(*event);
+  events_.write_late();
   tell_of(segment);
   take_in_pushed(segment.segment);
 }
 
+/// In the archiver's thread: what waits here for longer stops the stream, and commits with it.
 void WalIntake::tell_of(const catalog::SegmentFileHeader& segment) {
   index_.segment_archived(segment);
   observer_->segment_archived(segment);
@@ -89,7 +91,7 @@ void WalIntake::tell_of(const catalog::SegmentFileHeader& segment) {
 /// What waits for a segment that was archived just now, or for any. It is worth less than the stream:
 /// whatever is wrong with it, be it a lack of memory, must not stop that, nor one half of this the other.
 void WalIntake::take_in_pushed(const std::optional<postgres::WalSegment>& archived) {
-  const auto record = [this](const catalog::Event& event) { report(event); };
+  const auto record = [this](const catalog::Event& event) { events_.report_if_free(event); };
   const catalog::WaitingWal waiting(archive_);
   catalog::WalAdoption adoption(archive_);
   try {
@@ -116,7 +118,7 @@ void WalIntake::finish_interrupted() {
   const auto held = archive_.inventory().segments;
   try {
     const auto newest = held.empty() ? std::nullopt : archive_.open_segment(held.back());
-    if (const auto event = newest ? catalog::event_in(newest->header()) : std::nullopt) report(*event);
+    if (const auto event = newest ? catalog::event_in(newest->header()) : std::nullopt) note(*event);
   } catch (const Corruption&) {
     // Whoever needs that segment says so.
   }

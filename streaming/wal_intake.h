@@ -61,7 +61,7 @@ class WalIntake {
 
  private:
   void archived(const catalog::SegmentFileHeader& segment);
-  void report(const catalog::Event& event);
+  void note(const catalog::Event& event);
   void tell_of(const catalog::SegmentFileHeader& segment);
   void take_in_pushed(const std::optional<postgres::WalSegment>& archived);
   StreamEnd receive_copy(Connection& connection, const StreamStart& start,

@@ -37,7 +37,7 @@ Node WalSession::connect() {
     if (chosen != nullptr && chosen->system.system != other.system.system) return;
     const auto identity = catalog::read_identity(layout_);
     if (identity && identity->system != other.system.system) return;  // a wrong conninfo, and no rival
-    events_.report(
+    events_.note(
         catalog::EventKind::split_brain,
         chosen == nullptr || chosen->standby
             ? objection
@@ -139,7 +139,7 @@ void WalSession::take_line() {
   try {
     require_on_line(peer, line, intake_.archive());
   } catch (const OtherBranch& refused) {
-    if (!node_.standby) events_.report(catalog::EventKind::split_brain, refused.what());
+    if (!node_.standby) events_.note(catalog::EventKind::split_brain, refused.what());
     throw;
   }
   adopt_histories(node_.connection, line, intake_, events_);
@@ -167,18 +167,21 @@ bool WalSession::prove_history(const postgres::WalPosition& position) {
   if (partial_is_witness(archive, segment)) return true;
   const auto proof = prove_same_history(node_.connection, *line_, position, archive);
   if (proof == HistoryProof::same || proof == HistoryProof::nothing_held) return true;
-  const auto why = proof == HistoryProof::damaged
-                       ? fmt::format("what is archived before {} of timeline {} is damaged (`pgkeep verify-wal "
-                                     "{}` tells where), so {} could not be compared with all of it",
-                                     position.lsn.to_string(), position.timeline.to_string(),
-                                     layout_.root().filename().native(), node_.connection.peer())
-                       : fmt::format("{} does not have all the WAL before {} of timeline {} any more with "
-                                     "which it could have been compared",
-                                     node_.connection.peer(), position.lsn.to_string(),
-                                     position.timeline.to_string());
-  events_.report(catalog::EventKind::unproved,
-                 why + ": that it has the history that is held is known from the last records there, if they "
-                       "are to be had, and from the next one, which has to name the last one here");
+  const auto why =
+      proof == HistoryProof::damaged
+          ? fmt::format(
+                "what is archived before {} of timeline {} is damaged (`pgkeep verify-wal "
+                "{}` tells where), so {} could not be compared with all of it",
+                position.lsn.to_string(), position.timeline.to_string(), layout_.root().filename().native(),
+                node_.connection.peer())
+          : fmt::format(
+                "{} does not have all the WAL before {} of timeline {} any more with "
+                "which it could have been compared",
+                node_.connection.peer(), position.lsn.to_string(), position.timeline.to_string());
+  events_.note(catalog::EventKind::unproved,
+               why +
+                   ": that it has the history that is held is known from the last records there, if they "
+                   "are to be had, and from the next one, which has to name the last one here");
   return false;
 }
 

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 
 #include "catalog/io/error.h"
-#include "catalog/io/lock.h"
 
 namespace pgkeep::io {
 namespace {
@@ -30,17 +29,18 @@ bool lies_under(const File& file, const std::filesystem::path& path) {
 }
 
 /// Locked, and still the file of that name: whoever held the lock before may have replaced it.
-File open_locked(const std::filesystem::path& path) {
+File open_locked(const std::filesystem::path& path, std::chrono::seconds patience) {
   while (true) {
     auto file = File::open_or_create(path);
-    lock_alone(file);
+    lock_alone(file, patience);
     if (lies_under(file, path)) return file;
   }
 }
 
 }  // namespace
 
-JournalAppender::JournalAppender(const std::filesystem::path& path) : file_(open_locked(path)) {
+JournalAppender::JournalAppender(const std::filesystem::path& path, std::chrono::seconds patience)
+    : file_(open_locked(path, patience)) {
   if (::fcntl(file_.fd(), F_SETFL, O_APPEND) != 0) {
     const int cause = errno;
     throw StorageError(cause, path, "open to append");

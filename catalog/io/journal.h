@@ -1,20 +1,23 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "catalog/io/file.h"
+#include "catalog/io/lock.h"
 
 namespace pgkeep::io {
 
 /// An append-only file of lines, opened and locked to add one: one process appends at a time, so that what it
 /// read of the journal before is all there is, and a line that was cut is ended before the next one begins.
-/// Held until append() or the end of its life. Throws StorageError.
+/// Held until append() or the end of its life. Throws StorageError, and Busy when another process holds it for
+/// longer than `patience`.
 class JournalAppender {
  public:
-  explicit JournalAppender(const std::filesystem::path& path);
+  explicit JournalAppender(const std::filesystem::path& path, std::chrono::seconds patience = kLockPatience);
   /// `line` without its newline, once: written by one write, and durable with the file's name before it
   /// returns. A line that could not be made durable is taken back, as far as that is possible.
   void append(std::string line);

@@ -155,12 +155,13 @@ bool try_lock(const File& file, LockKind kind) {
   return try_set_lock(file.fd(), kind == LockKind::shared ? F_RDLCK : F_WRLCK, file.path());
 }
 
-void lock_alone(const File& file) {
-  auto lock = whole_file(F_WRLCK);
-  while (::fcntl(file.fd(), F_OFD_SETLKW, &lock) != 0) {
-    const int cause = errno;
-    if (cause != EINTR) throw StorageError(cause, file.path(), "lock");
-  }
+void lock_alone(const File& file, std::chrono::seconds patience) {
+  if (lock_alone_within(file, patience)) return;
+  throw Busy(
+      fmt::format("{}: another process has held this lock for {} s, which is held for milliseconds: it was "
+                  "stopped, or its disk does not answer. `fuser -v {}` names it; let it go on or end it, and "
+                  "try again",
+                  file.path().native(), patience.count(), file.path().native()));
 }
 
 bool lock_alone_within(const File& file, std::chrono::milliseconds patience) {

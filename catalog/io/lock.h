@@ -35,11 +35,14 @@ class FileLock {
 
 class File;
 
+/// So long a lock is waited for that is held for milliseconds: a slow disk may be under it.
+inline constexpr std::chrono::seconds kLockPatience{10};
 /// Waits until nobody else has this file locked; held until `file`, which is open for writing, is closed. For
-/// steps that take milliseconds, where nobody has to be named.
-void lock_alone(const File& file);
-/// The same, but gives up after `patience`: false when somebody else still holds it then. With none it only
-/// tries. For what can be done without: whoever stopped while he held the lock stops nobody else.
+/// steps that take milliseconds, where nobody has to be named. Throws Busy after `patience`: a process that
+/// was stopped while it held the lock must not stop all others silently.
+void lock_alone(const File& file, std::chrono::seconds patience = kLockPatience);
+/// The same, but false when somebody else still holds it after `patience`. With none it only tries. For what
+/// can be done without.
 bool lock_alone_within(const File& file, std::chrono::milliseconds patience);
 
 enum class LockKind { shared, alone };

@@ -5,6 +5,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/lock.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::catalog {
@@ -88,6 +89,13 @@ TEST_F(MadeSlotsTest, ReadsASlotOfWhichItIsNotSaidWhere) {
   EXPECT_FALSE(slots_.has("pgkeep", kCluster, kHost));
   slots_.remove("pgkeep", kCluster, kHost);
   EXPECT_FALSE(slots_.has("pgkeep", kCluster));
+}
+
+TEST_F(MadeSlotsTest, DoesNotWaitForEverForWhoeverHoldsIt) {
+  io::make_directories(layout_.made_slots_lock().parent_path());
+  const auto holder = io::File::open_or_create(layout_.made_slots_lock());
+  io::lock_alone(holder);
+  EXPECT_THROW(MadeSlots(layout_).intend("pgkeep", postgres::SystemIdentifier(1), "db1:5432"), Busy);
 }
 
 TEST_F(MadeSlotsTest, RefusesWhatCannotBeUnderstood) {

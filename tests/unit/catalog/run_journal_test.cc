@@ -11,6 +11,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/lock.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::catalog {
@@ -167,6 +168,12 @@ TEST_F(RunJournalTest, RefusesDetailsThatAreNoObject) {
   EXPECT_THROW(journal_.end(run, RunOutcome::succeeded, "", "[1]"), std::invalid_argument);
   EXPECT_THROW(journal_.end(run, RunOutcome::succeeded, "", "{"), std::invalid_argument);
   EXPECT_EQ(journal_.read().at(0).outcome, RunOutcome::running);
+}
+
+TEST_F(RunJournalTest, DoesNotWaitForEverForWhoeverHoldsIt) {
+  const auto holder = io::File::open_or_create(layout_.run_journal());
+  io::lock_alone(holder);
+  EXPECT_THROW(RunJournal(layout_).begin("backup", ""), Busy);
 }
 
 TEST_F(RunJournalTest, ReadsOnFromWhereItWasReadTo) {

@@ -22,6 +22,7 @@ namespace pgkeep::io {
 namespace {
 
 using testing::HasSubstr;
+using testing::ThrowsMessage;
 
 struct Pipe {
   Pipe() {
@@ -212,6 +213,14 @@ TEST_F(FileLockTest, LockAloneWaitsUntilTheOtherHasClosed) {
   first.close();
   second.join();
   EXPECT_TRUE(waited);
+}
+
+TEST_F(FileLockTest, LockAloneDoesNotWaitForEverAndNamesTheLock) {
+  const auto first = File::open_or_create(path_);
+  lock_alone(first);
+  const auto second = File::open_or_create(path_);
+  EXPECT_THAT([&] { lock_alone(second, std::chrono::seconds(0)); },
+              ThrowsMessage<Busy>(HasSubstr("`fuser -v " + path_.native() + "`")));
 }
 
 TEST_F(FileLockTest, LockAloneWithinGivesUp) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/lock.h"
 #include "catalog/pushed_wal.h"
 #include "catalog/server_catalog.h"
 #include "tests/support/sample_wal.h"
@@ -123,6 +124,22 @@ TEST_F(WalIntakeTest, AGapIsFilledWithWhatWasPushedOnceTheSegmentAfterItIsThere)
 }
 
 TEST_F(WalIntakeTest, NothingThatWaitsStopsTheStream) {
+TEST_F(WalIntakeTest, ArchivesWhoeverHoldsTheJournalOfEvents) {
+  push(kFive, 1);  // differs from what comes, which has to be recorded
+  received(kFive);
+  {
+    const auto holder = io::File::open_or_create(layout_.event_journal());
+    io::lock_alone(holder);
+    finish_interrupted();
+  }
+  EXPECT_TRUE(archive_.has(kFive));
+  EXPECT_THAT(observer_.warnings, Contains(HasSubstr(layout_.event_journal().native())));
+  EXPECT_THAT(catalog::WaitingWal(archive_).list(), SizeIs(1));
+  finish_interrupted();
+  EXPECT_THAT(events(), ElementsAre(catalog::EventKind::conflict));
+  EXPECT_THAT(catalog::WaitingWal(archive_).list(), IsEmpty());
+}
+
   io::make_directories(layout_.waiting_wal(kFive.name(size_), std::string(16, 'a')));  // and no file
   received(kFive);
   finish_interrupted();
