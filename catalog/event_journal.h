@@ -30,7 +30,8 @@ enum class EventKind : std::uint8_t {
   minimal_wal,    // the WAL of `range` was written with wal_level = minimal: no recovery passes it
   line_kept,      // decided: what is held is the right history, and the server was the wrong one
   line_begun,     // decided: what was held is set aside, and this journal is that of a new line
-  adopted,        // pushed WAL was taken into the archive: `range`; proved by its neighbours, or decided
+  adopted,        // pushed WAL was taken into the archive: `range`; proved by its neighbours, or decided.
+                  // Without a range: that it is going to be, or why no more of it was
 };
 std::string_view to_string(EventKind kind);
 std::optional<EventKind> parse_event_kind(std::string_view text);

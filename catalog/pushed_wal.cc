@@ -103,6 +103,10 @@ StoredFile compare_with_stored(const WalArchive& archive, const std::string& sto
     return {true, differs_at, {}};
   } catch (const Corruption& error) {
     return {true, {}, error.what()};
+  } catch (const StorageError& error) {
+    // A bad disk under the stored one must not keep the database's from being taken.
+    if (is_denied(error) || error.path() == pushed.file().path()) throw;
+    return {true, {}, error.what()};
   }
 }
 
@@ -194,9 +198,9 @@ PushReceipt PushedWal::take_segment(const std::string& name, const StagedFile& p
   PushReceipt receipt{is_new ? PushOutcome::waiting : PushOutcome::had_it, {}};
   if (archived.damage) {
     receipt.warnings.push_back(fmt::format(
-        "{}: the segment in the archive is damaged ({}); the pushed one waits, and may replace it "
-        "once the damaged file was moved away",
-        name, *archived.damage));
+        "{}: the segment in the archive is damaged ({}); the pushed one waits, and `pgkeep adopt-wal {} {}` "
+        "puts it in its place",
+        name, *archived.damage, archive_->layout().root().filename().native(), name));
   }
   fill_gap(segment, receipt);
   return receipt;
@@ -207,7 +211,10 @@ void PushedWal::fill_gap(const WalSegment& segment, PushReceipt& receipt) {
   EventJournal journal(archive_->layout());
   const auto record = [&journal](const Event& event) { journal.append(event); };
   try {
-    for (const auto& header : WalAdoption(*archive_).fill_gap_around(segment, record)) {
+    const auto taken = WalAdoption(*archive_).fill_gap_around(segment, record);
+    for (const auto& trouble : taken.troubles)
+      receipt.warnings.push_back(fmt::format("not all that waits could be taken: {}", trouble));
+    for (const auto& header : taken.segments) {
       if (header.segment == segment) receipt.outcome = PushOutcome::stored;
       const auto trouble = note_in_index(archive_->layout(), [&](ServerCatalog& index) {
         index.add_segment(describe_segment(archive_->layout(), header));

@@ -75,3 +75,18 @@ postgres::WalSegmentChecker StoredSegmentCheck::pages_of(const postgres::WalSegm
 }
 
 }  // namespace pgkeep::catalog
+std::optional<std::string> damage_of(const WalArchive& archive, const postgres::WalSegment& segment) {
+  const auto wal = archive.inventory();
+  if (segment.timeline != postgres::TimelineId(1) && !wal.histories.contains(segment.timeline))
+    return std::nullopt;
+  try {
+    StoredSegmentCheck(archive).check_archived(segment);
+    return std::nullopt;
+  } catch (const Corruption& error) {
+    return error.what();
+  } catch (const StorageError& error) {
+    if (is_denied(error)) throw;  // that says nothing of what is stored
+    return error.what();
+  }
+}
+

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "catalog/postgres/wal_page.h"
 #include "catalog/wal_archive.h"
@@ -29,5 +31,9 @@ class StoredSegmentCheck {
   const WalArchive* archive_;
   std::atomic<std::uint64_t> read_{0};
 };
+
+/// What is wrong with an archived segment, with its records or with the file; nothing when it is sound, is
+/// not archived, or cannot be judged, since the history of its timeline is not here or is damaged itself.
+std::optional<std::string> damage_of(const WalArchive& archive, const postgres::WalSegment& segment);
 
 }  // namespace pgkeep::catalog

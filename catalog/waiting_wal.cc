@@ -30,7 +30,7 @@ std::optional<postgres::Lsn> first_difference(SegmentFileReader& archived, const
   return at ? std::optional(header.segment.begin(header.size) + *at) : std::nullopt;
 }
 
-/// False too when it is not there.
+/// False too when it is not there. Throws StorageError when it cannot be read, which says nothing of it.
 bool is_sound(const PushedCopy& copy) {
   try {
     if (!look_at(copy)) return false;
@@ -89,8 +89,15 @@ bool WaitingWal::keep(const SegmentFileHeader& header, const StagedFile& pushed,
                       const PushedWalLimits& limits) const {
   const auto path = archive_->layout().waiting_wal(header.segment.name(header.size), pushed.sha256());
   const auto copy = parse_pushed_copy(path);
+  const auto can_be_relied_on = [&] {
+    try {
+      return is_sound(*copy);
+    } catch (const StorageError&) {
+      return false;  // written again, to another place of the disk
+    }
+  };
   // The database drops its own once it is told that this one is here: so it is read, not only seen.
-  if (copy && is_sound(*copy)) {
+  if (copy && can_be_relied_on()) {
     io::sync_directory(path.parent_path());  // seen is not durable
     return false;
   }
@@ -141,28 +148,39 @@ bool WaitingWal::settle(const WaitingSegment& waiting, const Record& record) con
   return true;
 }
 
-void WaitingWal::settle(const std::vector<WaitingSegment>& waiting, const Record& record) const {
+std::vector<std::string> WaitingWal::settle(const std::vector<WaitingSegment>& waiting,
+                                            const Record& record) const {
+  std::vector<std::string> troubles;
   bool had_room = true;
-  for (const auto& one : waiting)
-    if (!settle(one, record)) had_room = false;
-  if (had_room) return;
-  // Always the same words, and once for all of them: it is found again with every connection.
-  record(
-      {io::now(),
-       EventKind::conflict,
-       fmt::format("WAL that was pushed ahead of the stream differs from what is archived now, and so many "
-                   "conflicts are kept aside that it stays where it waited (`pgkeep pushed-wal {}`, "
-                   "`pgkeep wal-conflicts {}`)",
-                   server_name(*archive_), server_name(*archive_)),
-       {}});
+  for (const auto& one : waiting) {
+    try {
+      if (!settle(one, record)) had_room = false;
+    } catch (const Error& error) {  // one file that cannot be read, say, must not keep all others waiting
+      troubles.push_back(fmt::format("{}: {}", one.copy.id(), error.what()));
+    }
+  }
+  if (had_room) return troubles;
+  try {
+    // Always the same words, and once for all of them: it is found again with every connection.
+    record({io::now(),
+            EventKind::conflict,
+            fmt::format("WAL that was pushed ahead of the stream differs from what is archived now, and so "
+                        "many conflicts are kept aside that it stays where it waited (`pgkeep pushed-wal "
+                        "{}`, `pgkeep wal-conflicts {}`)",
+                        server_name(*archive_), server_name(*archive_)),
+            {}});
+  } catch (const Error& error) {
+    troubles.emplace_back(error.what());
+  }
+  return troubles;
 }
 
-void WaitingWal::settle(const WalSegment& segment, const Record& record) const {
-  settle(of(segment), record);
+std::vector<std::string> WaitingWal::settle(const WalSegment& segment, const Record& record) const {
+  return settle(of(segment), record);
 }
 
-void WaitingWal::settle_all(const Record& record) const {
-  settle(list(), record);
+std::vector<std::string> WaitingWal::settle_all(const Record& record) const {
+  return settle(list(), record);
 }
 
 bool WaitingWal::remove(const WaitingSegment& waiting) const {

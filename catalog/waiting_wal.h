@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "catalog/event_journal.h"
@@ -54,10 +55,11 @@ class WaitingWal {
   /// Compares the copies that wait of a segment that is archived with it. Those with the same bytes go; one
   /// that differs becomes a conflict (WalConflicts), one that is damaged goes: the segment is there. Where
   /// there is no room for another conflict the copies stay, which is one event, always the same. One whose
-  /// archived segment is damaged stays. Throws StorageError; what is left then is found by the next call.
-  void settle(const postgres::WalSegment& segment, const Record& record) const;
+  /// archived segment is damaged stays. So does one that fails otherwise, which keeps no other from being
+  /// settled: what went wrong, with the file's name, is returned, and the next call tries again.
+  std::vector<std::string> settle(const postgres::WalSegment& segment, const Record& record) const;
   /// Of all that waits.
-  void settle_all(const Record& record) const;
+  std::vector<std::string> settle_all(const Record& record) const;
 
   /// As an operator decides; durable before it returns. False when it was gone.
   bool remove(const WaitingSegment& waiting) const;
@@ -65,7 +67,7 @@ class WaitingWal {
  private:
   void require_room(const SegmentFileHeader& header, const StagedFile& pushed,
                     const PushedWalLimits& limits) const;
-  void settle(const std::vector<WaitingSegment>& waiting, const Record& record) const;
+  std::vector<std::string> settle(const std::vector<WaitingSegment>& waiting, const Record& record) const;
   bool settle(const WaitingSegment& waiting, const Record& record) const;
   bool put_aside(const WaitingSegment& waiting, postgres::Lsn differs_at, const Record& record) const;
 

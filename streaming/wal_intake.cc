@@ -35,6 +35,12 @@ struct AtEnd {
   ~AtEnd() { deed(); }
 };
 
+/// For a message: a bad disk may have thousands.
+std::string first_of(const std::vector<std::string>& troubles) {
+  if (troubles.size() == 1) return troubles.front();
+  return fmt::format("{} (and {} more)", troubles.front(), troubles.size() - 1);
+}
+
 /// After stop: the last report, and the stream's end as the protocol wants it, but only for so long.
 void say_goodbye(Connection& connection, WalStream& stream) {
   connection.allow_goodbye(kGoodbyeTime);
@@ -75,6 +81,7 @@ void WalIntake::note(const catalog::Event& event) {
   events_.note(event.kind, event.cause, event.range);
 }
 
+/// In the archiver's thread: what waits here for longer stops the stream, and commits with it.
 void WalIntake::archived(const catalog::SegmentFileHeader& segment) {
   if (const auto event = catalog::event_in(segment)) note(*event);
   events_.write_late();
@@ -82,7 +89,6 @@ void WalIntake::archived(const catalog::SegmentFileHeader& segment) {
   take_in_pushed(segment.segment);
 }
 
-/// In the archiver's thread: what waits here for longer stops the stream, and commits with it.
 void WalIntake::tell_of(const catalog::SegmentFileHeader& segment) {
   index_.segment_archived(segment);
   observer_->segment_archived(segment);
@@ -94,21 +100,26 @@ void WalIntake::take_in_pushed(const std::optional<postgres::WalSegment>& archiv
   const auto record = [this](const catalog::Event& event) { events_.report_if_free(event); };
   const catalog::WaitingWal waiting(archive_);
   catalog::WalAdoption adoption(archive_);
-  try {
-    archived ? waiting.settle(*archived, record) : waiting.settle_all(record);
-  } catch (const std::exception& error) {
-    observer_->warning(
-        fmt::format("WAL that was pushed could not be compared with what the stream brought, "
-                    "and waits on: {}",
-                    error.what()));
-  }
-  try {
-    for (const auto& segment :
-         archived ? adoption.fill_gap_before(*archived, record) : adoption.fill_gaps(record))
-      tell_of(segment);
-  } catch (const std::exception& error) {
+  const auto not_compared = [this](const std::string& why) {
     observer_->warning(fmt::format(
-        "whether WAL that was pushed fills a gap could not be seen to, and it waits on: {}", error.what()));
+        "WAL that was pushed could not be compared with what the stream brought, and waits on: {}", why));
+  };
+  try {
+    const auto troubles = archived ? waiting.settle(*archived, record) : waiting.settle_all(record);
+    if (!troubles.empty()) not_compared(first_of(troubles));
+  } catch (const std::exception& error) {
+    not_compared(error.what());
+  }
+  const auto not_taken = [this](const std::string& why) {
+    observer_->warning(fmt::format(
+        "whether WAL that was pushed fills a gap could not be seen to, and it waits on: {}", why));
+  };
+  try {
+    const auto taken = archived ? adoption.fill_gap_before(*archived, record) : adoption.fill_gaps(record);
+    for (const auto& segment : taken.segments) tell_of(segment);
+    if (!taken.troubles.empty()) not_taken(first_of(taken.troubles));
+  } catch (const std::exception& error) {
+    not_taken(error.what());
   }
 }
 

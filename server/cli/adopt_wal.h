@@ -10,7 +10,8 @@ inline constexpr std::array kAdoptWalPositionals{
     kOneServer,
     Positional{"NAME",
                "the last segment to take; its timeline is the one that is followed. Without it, all that "
-               "continues the timeline that is held",
+               "continues the timeline that is held. Or a damaged segment of the archive, of which a copy "
+               "waits",
                Arity::optional},
 };
 inline constexpr std::array kAdoptWalOptions{
@@ -18,7 +19,8 @@ inline constexpr std::array kAdoptWalOptions{
 };
 inline constexpr std::array kAdoptWalExamples{
     Example{"adopt-wal main --dry-run", "what of the WAL that was pushed would be taken"},
-    Example{"adopt-wal main 00000002000000000000002A", "up to that segment, along timeline 2"},
+    Example{"adopt-wal main 00000002000000000000002A",
+            "up to that segment, along timeline 2; or a copy of just it, if the archived one is damaged"},
 };
 inline constexpr Command kAdoptWal{
     .name = "adopt-wal",
@@ -39,7 +41,14 @@ inline constexpr Command kAdoptWal{
         "that WAL, it goes on, and the event is `unproved`.\n\n"
         "Nothing is taken while the stream runs, which brings that WAL itself, nor where several different "
         "copies of a segment would do: `pgkeep pushed-wal` lists them, and deletes the wrong ones. What is "
-        "taken is recorded as an event (`adopted`) and among the server's runs.",
+        "taken is recorded as an event (`adopted`) and among the server's runs. When it stops early, what "
+        "was taken until then is told, with the reason, and the exit code is 5.\n\n"
+        "A segment of the archive can be damaged: it cannot be read, or its records are not sound or do not "
+        "continue those of the segment before it. `verify-wal` finds that. When the server pushes that "
+        "segment again, from pg_wal or from another archive, the copy waits, and this command puts it in the "
+        "place of the damaged one, also while the stream runs. The copy has to be sound, to join at least "
+        "one of the segments before and after it, and to contradict neither. The damaged one is not "
+        "deleted: it stays beside the new one, as `NAME.damaged.1`.",
     .positionals = kAdoptWalPositionals,
     .options = kAdoptWalOptions,
     .examples = kAdoptWalExamples,

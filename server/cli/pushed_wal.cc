@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "catalog/wal_adoption.h"
+#include "catalog/wal_replacement.h"
 #include "server/fleet.h"
 #include "server/recorded_run.h"
 #include "server/table_printer.h"
@@ -27,6 +28,8 @@ std::set<std::string> adoptable(catalog::WalArchive& archive, const std::vector<
   std::set<postgres::TimelineId> timelines;
   for (const auto& one : waiting) timelines.insert(one.segment.timeline);
   std::set<std::string> ids;
+  for (const auto& one : catalog::WalReplacement(archive).offer({}).segments)
+    ids.insert(one.waiting.copy.id());
   const auto histories = archive.inventory().histories;  // without those that are damaged
   for (const auto timeline : timelines) {
     if (timeline != postgres::TimelineId(1) && !histories.contains(timeline)) continue;

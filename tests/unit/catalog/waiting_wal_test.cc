@@ -59,6 +59,19 @@ TEST_F(WaitingWalTest, IsAConflictWhenTheStreamBroughtAnother) {
   EXPECT_THAT(events_[0].cause, HasSubstr("differs at 0/50003C"));
 }
 
+TEST_F(WaitingWalTest, OneThatCannotBeReadIsNamedAndKeepsNoOtherWaiting) {
+  const postgres::WalSegment six{kOne, 6};
+  push(five_);
+  const auto unread = waiting_.list().at(0).copy.path;
+  std::filesystem::remove(unread);
+  std::filesystem::create_directory(unread);  // as on a bad disk
+  push(six);
+  archived(five_);
+  archived(six);
+  EXPECT_THAT(waiting_.settle_all([](const Event& /*event*/) {}), ElementsAre(HasSubstr(unread.native())));
+  EXPECT_THAT(waiting(), ElementsAre(name(five_)));
+}
+
 TEST_F(WaitingWalTest, EachOfSeveralCopiesIsCompared) {
   push(five_, 1);
   push(five_);
@@ -128,8 +141,8 @@ TEST_F(WaitingWalTest, OneThatCannotBeComparedStopsNoOther) {
 TEST_F(WaitingWalTest, IsStillThereWhenItsConflictCouldNotBeRecorded) {
   push(five_, 1);
   archived(five_);
-  EXPECT_THROW(waiting_.settle(five_, [](const Event&) { throw StorageError(ENOSPC, "events", "write"); }),
-               StorageError);
+  EXPECT_THAT(waiting_.settle(five_, [](const Event&) { throw StorageError(ENOSPC, "events", "write"); }),
+              ElementsAre(HasSubstr("events: cannot write")));
   EXPECT_THAT(waiting(), SizeIs(1));
   settle();
   EXPECT_THAT(waiting(), IsEmpty());

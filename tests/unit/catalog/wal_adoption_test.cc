@@ -16,11 +16,13 @@ using postgres::WalSegment;
 using test::kHistoryTwo;
 using test::kOne;
 using test::kTwo;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::ThrowsMessage;
+using ::testing::UnorderedElementsAre;
 
 /// A segment of which the records continue none but those that begin here.
 io::ByteVector another_history(const WalSegment& segment) {
@@ -40,7 +42,9 @@ class WalAdoptionTest : public test::PushedWalFixture {
     return found;
   }
   std::vector<std::uint64_t> filled_before(std::uint64_t right) {
-    return numbers(adoption_.fill_gap_before(at(right), record()));
+    auto taken = adoption_.fill_gap_before(at(right), record());
+    troubles_ = std::move(taken.troubles);
+    return numbers(taken.segments);
   }
   std::vector<std::uint64_t> offered(const std::optional<WalSegment>& last = {}) {
     const auto offer = adoption_.offer(last ? last->timeline : kOne, last);
@@ -72,7 +76,15 @@ class WalAdoptionTest : public test::PushedWalFixture {
     waiting_.keep(header, staged, limits_);
   }
   WalAdoption adoption_{archive_};
+  /// The ranges that are recorded as taken.
+  std::vector<WalRange> recorded() const {
+    std::vector<WalRange> ranges;
+    for (const auto& event : events_)
+      if (event.kind == EventKind::adopted && event.range) ranges.push_back(*event.range);
+    return ranges;
+  }
   std::vector<Event> events_;
+  std::vector<std::string> troubles_;
   std::string why_no_more_;
 };
 
@@ -86,9 +98,47 @@ TEST_F(WalAdoptionTest, FillsAGapWithWhatJoinsBothSides) {
   for (const std::uint64_t number : {5, 6, 7})
     EXPECT_EQ(stored(name(at(number))), test::sample_wal(at(number)));
   EXPECT_THAT(waiting(), IsEmpty());
-  ASSERT_THAT(events_, SizeIs(1));
+  ASSERT_THAT(events_, SizeIs(2));
   EXPECT_EQ(events_[0].kind, EventKind::adopted);
-  EXPECT_EQ(events_[0].range, (WalRange{kOne, Lsn(0x500000), Lsn(0x800000)}));
+  EXPECT_THAT(events_[0].cause, HasSubstr("is going to be taken into the archive, 0/500000 to 0/800000"));
+  EXPECT_THAT(recorded(), ElementsAre(WalRange{kOne, Lsn(0x500000), Lsn(0x800000)}));
+}
+
+TEST_F(WalAdoptionTest, RecordsAndTellsJustWhatWasTaken) {
+  archived(at(4));
+  for (const std::uint64_t number : {5, 6, 7}) push(at(number));
+  const auto offer = adoption_.offer(kOne, {});
+  ASSERT_THAT(offer.segments, SizeIs(3));
+  const auto path = damage(offer.segments[1].copy);
+  const auto taken = adoption_.take(offer, "somebody said so", record());
+  EXPECT_THAT(numbers(taken.segments), ElementsAre(5));
+  EXPECT_THAT(taken.troubles,
+              ElementsAre(AllOf(HasSubstr("stopped at 000000010000000000000006"), HasSubstr(path))));
+  EXPECT_THAT(recorded(), ElementsAre(WalRange{kOne, Lsn(0x500000), Lsn(0x600000)}));
+  EXPECT_THAT(events_.back().cause, HasSubstr("no more pushed WAL was taken: it stopped at"));
+}
+
+TEST_F(WalAdoptionTest, TellsOfWhatWasTakenBeforeTheDiskFailed) {
+  archived(at(4));
+  for (const std::uint64_t number : {5, 6}) push(at(number));
+  const auto offer = adoption_.offer(kOne, {});
+  // A folder where the segment belongs: it cannot be renamed to that, as on a disk that fails.
+  std::filesystem::create_directories(layout_.archived(at(6), size_));
+  const auto taken = adoption_.take(offer, "somebody said so", record());
+  EXPECT_THAT(numbers(taken.segments), ElementsAre(5));
+  EXPECT_THAT(taken.troubles, ElementsAre(HasSubstr("stopped at 000000010000000000000006")));
+  EXPECT_THAT(recorded(), ElementsAre(WalRange{kOne, Lsn(0x500000), Lsn(0x600000)}));
+}
+
+TEST_F(WalAdoptionTest, TellsOfWhatWasTakenWhenThatCannotBeRecorded) {
+  archived(at(4));
+  push(at(5));
+  archived(at(6));
+  const auto taken = adoption_.fill_gap_before(at(6), [](const Event& event) {
+    if (event.range) throw StorageError(ENOSPC, "events.jsonl", "write");
+  });
+  EXPECT_THAT(numbers(taken.segments), ElementsAre(5));
+  EXPECT_THAT(taken.troubles, ElementsAre(HasSubstr("could not be recorded")));
 }
 
 TEST_F(WalAdoptionTest, IsProvedByWhatIsBeingReceivedAfterTheGap) {
@@ -219,7 +269,27 @@ TEST_F(WalAdoptionTest, FindsEveryGap) {
     push(at(number));
     std::filesystem::rename(directory_ / "aside", path);
   }
-  EXPECT_THAT(numbers(adoption_.fill_gaps(record())), ElementsAre(5, 7));
+  EXPECT_THAT(numbers(adoption_.fill_gaps(record()).segments), ElementsAre(5, 7));
+}
+
+TEST_F(WalAdoptionTest, FillsAGapWhateverCannotBeReadBesideAnother) {
+  archived(at(3));
+  archived(at(4));
+  push(at(5));
+  const auto unread = waiting_.list().at(0).copy.path;
+  std::filesystem::remove(unread);
+  std::filesystem::create_directory(unread);  // cannot be read, as on a bad disk
+  archived(at(6));
+  push(at(7));
+  push_text("00000002.history", kHistoryTwo);
+  push({kTwo, 5});
+  received({kTwo, 6}, begun({kTwo, 6}));
+  io::write_file_durably(layout_.history(kTwo), io::as_bytes("no history"));
+  archived(at(8));
+  const auto taken = adoption_.fill_gaps(record());
+  EXPECT_THAT(numbers(taken.segments), ElementsAre(7));
+  EXPECT_THAT(taken.troubles,
+              UnorderedElementsAre(HasSubstr(unread.native()), HasSubstr(layout_.history(kTwo).native())));
 }
 
 TEST_F(WalAdoptionTest, TakesNothingAfterASegmentThatTheStreamBroughtOtherwiseMeanwhile) {
@@ -228,9 +298,10 @@ TEST_F(WalAdoptionTest, TakesNothingAfterASegmentThatTheStreamBroughtOtherwiseMe
   push(at(6));
   archived(at(7));
   const auto taken = adoption_.fill_gap_before(at(7), [this](const Event& event) {
-    if (event.kind == EventKind::adopted) archived(at(5), 1);
+    if (event.kind == EventKind::adopted && !archive_.has(at(5))) archived(at(5), 1);
   });
-  EXPECT_THAT(taken, IsEmpty());
+  EXPECT_THAT(taken.segments, IsEmpty());
+  EXPECT_THAT(taken.troubles, ElementsAre(HasSubstr("000000010000000000000005: the stream has brought")));
   EXPECT_FALSE(archive_.has(at(6)));
   EXPECT_THAT(waiting(), ElementsAre(name(at(6))));
   EXPECT_THAT(WalConflicts(archive_).list(), SizeIs(1));
@@ -242,7 +313,7 @@ TEST_F(WalAdoptionTest, ASegmentThatStillWaitsForTheArchiverIsNoGap) {
   received(at(5), test::sample_wal(at(5)));
   received(at(6), begun(at(6)));
   EXPECT_THAT(filled_before(6), IsEmpty());
-  EXPECT_THAT(adoption_.fill_gap_around(at(5), record()), IsEmpty());
+  EXPECT_THAT(adoption_.fill_gap_around(at(5), record()).segments, IsEmpty());
   EXPECT_THAT(waiting(), SizeIs(1));
   EXPECT_THAT(events_, IsEmpty());
 }
@@ -266,7 +337,7 @@ TEST_F(WalAdoptionTest, WhatASegmentTellsIsRecordedBeforeItIsTaken) {
   EXPECT_THROW(adoption_.fill_gap_before(at(6), fails), StorageError);
   EXPECT_FALSE(archive_.has(at(5)));
   EXPECT_THAT(filled_before(6), ElementsAre(5));
-  ASSERT_THAT(events_, SizeIs(2));
+  ASSERT_THAT(events_, SizeIs(3));
   EXPECT_EQ(events_[1].kind, EventKind::minimal_wal);
 }
 
@@ -276,6 +347,7 @@ TEST_F(WalAdoptionTest, ADamagedCopyFillsNoGapUntilItIsPushedAgain) {
   damage(waiting_.list().at(0).copy);
   archived(at(6));
   EXPECT_THAT(filled_before(6), IsEmpty());
+  EXPECT_THAT(troubles_, ElementsAre(HasSubstr(waiting_.list().at(0).copy.path.native())));
   EXPECT_THAT(events_, IsEmpty());
   EXPECT_EQ(push(at(5)), PushOutcome::stored);
   EXPECT_EQ(stored(name(at(5))), test::sample_wal(at(5)));
@@ -315,8 +387,8 @@ TEST_F(WalAdoptionTest, OffersWhatContinuesTheEndOfTheWal) {
   adoption_.take(adoption_.offer(kOne, {}), "somebody said so", record());
   EXPECT_TRUE(archive_.has(at(6)));
   EXPECT_THAT(waiting(), ElementsAre(name(at(8))));
-  ASSERT_THAT(events_, SizeIs(1));
-  EXPECT_THAT(events_[0].cause, HasSubstr("somebody said so"));
+  ASSERT_THAT(events_, SizeIs(2));
+  EXPECT_THAT(events_[1].cause, HasSubstr("somebody said so"));
 }
 
 TEST_F(WalAdoptionTest, OffersTheWholeOfASegmentThatWasBeingReceived) {
