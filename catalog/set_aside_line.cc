@@ -66,21 +66,38 @@ SetAsideLine parse(unsigned number, std::string_view text) {
   return line;
 }
 
+SetAsideLine damaged_line(const store::ServerLayout& layout, unsigned number, std::string_view why) {
+  SetAsideLine line;
+  line.number = number;
+  line.damage = fmt::format(
+      "{}: cannot be read ({}), and only it tells which backups belong to the WAL beside it. Those of which "
+      "that is not known can be listed and deleted, but not recovered; bring the file back from another copy "
+      "of the repository",
+      layout.line_record(number).native(), why);
+  return line;
+}
+
 SetAsideLine read_record(const store::ServerLayout& layout, unsigned number) {
   const auto path = layout.line_record(number);
-  const auto damaged = [&path](std::string_view why) {
-    return Corruption(fmt::format(
-        "{}: cannot be understood ({}), and only it tells which backups belong to the WAL beside it; "
-        "bring it back from another copy of the repository",
-        path.native(), why));
-  };
   try {
     return parse(number, io::as_text(io::read_whole_file(path, kMaxBytes)));
   } catch (const Json::exception& error) {
-    throw damaged(io::why_no_json(error));
+    return damaged_line(layout, number, io::why_no_json(error));
   } catch (const std::invalid_argument& error) {
-    throw damaged(error.what());
+    return damaged_line(layout, number, error.what());
+  } catch (const Corruption& error) {
+    return damaged_line(layout, number, error.what());
+  } catch (const StorageError& error) {
+    if (is_denied(error)) throw;  // that says nothing of what is stored
+    return damaged_line(layout, number, error.what());
   }
+}
+
+/// As the first event of a line tells; the clock's zero when it does not.
+io::TimePoint begin_of(const store::ServerLayout& line) {
+  const auto events = EventJournal(line).read();
+  const bool is_told = !events.empty() && events.front().kind == EventKind::line_begun;
+  return is_told ? events.front().at : io::TimePoint();
 }
 
 /// The numbers of the lines that have a record, sorted; also of one whose WAL was not moved yet.
@@ -108,6 +125,10 @@ std::vector<SetAsideLine> read_set_aside_lines(const store::ServerLayout& layout
   std::vector<SetAsideLine> lines;
   for (const auto number : recorded_numbers(layout))
     if (was_moved(layout, number)) lines.push_back(read_record(layout, number));
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i].damage.empty()) continue;
+    lines[i].at = begin_of(i + 1 < lines.size() ? layout.of_line(lines[i + 1].number) : layout);
+  }
   return lines;
 }
 
@@ -119,21 +140,36 @@ std::optional<unsigned> line_of(std::span<const SetAsideLine> lines, const store
   return found == lines.end() ? std::nullopt : std::optional(found->number);
 }
 
+bool is_unclear(std::span<const SetAsideLine> lines, const store::BackupId& backup) {
+  const auto is_damaged = [](const SetAsideLine& line) { return !line.damage.empty(); };
+  if (std::ranges::none_of(lines, is_damaged) || line_of(lines, backup)) return false;
+  const auto begun = lines.back().at;  // the current line
+  return begun == io::TimePoint() || backup < store::BackupId(begun);
+}
+
 store::ServerLayout layout_of_backup(const store::ServerLayout& layout, std::span<const SetAsideLine> lines,
                                      const store::BackupId& backup) {
+  if (is_unclear(lines, backup)) {
+    const auto damaged = std::ranges::find_if(lines, [](const auto& line) { return !line.damage.empty(); });
+    throw Corruption(fmt::format("which line of WAL backup {} belongs to is not known: {}",
+                                 backup.to_string(), damaged->damage));
+  }
   const auto line = line_of(lines, backup);
   return line ? layout.of_line(*line) : layout;
 }
 
 void sort_by_line(std::span<const SetAsideLine> lines, std::vector<store::BackupRecord>& backups) {
   constexpr auto kCurrent = std::numeric_limits<unsigned>::max();
-  std::ranges::stable_sort(backups, {},
-                           [&](const auto& backup) { return line_of(lines, backup.id).value_or(kCurrent); });
+  std::ranges::stable_sort(backups, {}, [&](const auto& backup) {
+    return is_unclear(lines, backup.id) ? 0 : line_of(lines, backup.id).value_or(kCurrent);
+  });
 }
 
 void keep_only_own(const store::ServerLayout& layout, std::vector<store::BackupRecord>& backups) {
   const auto lines = read_set_aside_lines(layout);
-  std::erase_if(backups, [&](const auto& backup) { return line_of(lines, backup.id) != layout.line(); });
+  std::erase_if(backups, [&](const auto& backup) {
+    return is_unclear(lines, backup.id) || line_of(lines, backup.id) != layout.line();
+  });
 }
 
 SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string& why,
@@ -146,7 +182,7 @@ SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string
   auto backups = store::list_backup_records(layout).backups;
   keep_only_own(layout, backups);
 
-  SetAsideLine line{.at = io::now(), .why = why, .end = wal.end, .backups = {}};
+  SetAsideLine line{.at = io::now(), .why = why, .end = wal.end, .backups = {}, .damage = {}};
   const auto numbers = recorded_numbers(layout);
   line.number = numbers.empty() ? 1 : numbers.back() + 1;
   for (const auto& backup : backups) line.backups.push_back(backup.id);
@@ -187,7 +223,7 @@ void finish_setting_aside(const store::ServerLayout& layout) {
                    line.end ? fmt::format(", up to {} of timeline {},", line.end->lsn.to_string(),
                                           line.end->timeline.to_string())
                             : "",
-                   last, line.why),
+                   last, line.damage.empty() ? line.why : line.damage),
        {}});
 }
 

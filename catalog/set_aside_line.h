@@ -29,23 +29,34 @@ struct SetAsideLine {
   std::string why;
   std::optional<postgres::WalPosition> end;  // of the newest WAL that was held
   std::vector<store::BackupId> backups;      // that belong to it, also those that were deleted since
+  /// Not empty: the record cannot be read, and this says why, and what to do. Then `at` is when the line
+  /// after it began, if that line's journal tells (else it is the clock's zero), and all but the number is
+  /// missing.
+  std::string damage;
 };
 
-/// All that count, by number. Throws Corruption for a record that cannot be read: which backups are whose is
-/// not known then.
+/// All that count, by number, also those whose record is damaged: that concerns only the backups of which no
+/// other record tells (is_unclear()).
 std::vector<SetAsideLine> read_set_aside_lines(const store::ServerLayout& layout);
 
-/// Which line a backup belongs to; nothing: the current one.
+/// Which line a backup belongs to; nothing: the current one, or that is unclear.
 std::optional<unsigned> line_of(std::span<const SetAsideLine> lines, const store::BackupId& backup);
 
-/// The layout with the WAL that a backup is recovered with: that of its line.
+/// Whether a backup may belong to a line whose record is damaged: no record that can be read has it, and it
+/// did not begin after the newest line was set aside. It can be listed and deleted, but it is not known which
+/// WAL is that of its history.
+bool is_unclear(std::span<const SetAsideLine> lines, const store::BackupId& backup);
+
+/// The layout with the WAL that a backup is recovered with: that of its line. Throws Corruption, with the way
+/// out, when that is unclear.
 store::ServerLayout layout_of_backup(const store::ServerLayout& layout, std::span<const SetAsideLine> lines,
                                      const store::BackupId& backup);
 
-/// Stable: those of lines that were set aside first, by number, and those of the current line last.
+/// Stable: those of which it is unclear first, then those of lines that were set aside, by number, and those
+/// of the current line last.
 void sort_by_line(std::span<const SetAsideLine> lines, std::vector<store::BackupRecord>& backups);
 
-/// Leaves only the backups of the layout's own line.
+/// Leaves only the backups of the layout's own line, and none of which that is unclear.
 void keep_only_own(const store::ServerLayout& layout, std::vector<store::BackupRecord>& backups);
 
 /// Sets the current line aside; the next WAL that is received begins a new one. The caller holds the server's

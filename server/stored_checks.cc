@@ -122,6 +122,16 @@ std::optional<Check> check_histories(const catalog::WalArchive& archive) {
   return check;
 }
 
+/// Only when there is a damaged one.
+std::optional<Check> check_lines(const store::ServerLayout& layout) {
+  Check check{.name = "lines", .label = "lines that were set aside", .result = Result::failed};
+  for (const auto& line : catalog::read_set_aside_lines(layout))
+    if (!line.damage.empty()) check.finding += (check.finding.empty() ? "" : "; ") + line.damage;
+  if (check.finding.empty()) return std::nullopt;
+  check.hint = "recoveries from the backups of all other lines are not concerned";
+  return check;
+}
+
 Check check_conflicts(const ServerConfig& server, catalog::WalArchive& archive) {
   Check check{.name = "wal_conflicts", .label = "pushed WAL", .finding = "nothing that differs"};
   const auto open = catalog::WalConflicts(archive).count_open();
@@ -170,6 +180,7 @@ void check_stored(const ServerConfig& server, const store::ServerLayout& layout,
     checks.push_back(check_wal_continuous(server, archive, wal, listing.backups));
     checks.push_back(check_branches(layout));
     if (const auto damaged = check_histories(archive)) checks.push_back(*damaged);
+    if (const auto damaged = check_lines(layout)) checks.push_back(*damaged);
     checks.push_back(check_conflicts(server, archive));
     if (live && wal.received) checks.push_back(check_lag(wal, *live, archive.identity().wal_segment_size));
   } catch (const Error& error) {

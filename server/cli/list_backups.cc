@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/io/error.h"
 #include "catalog/io/units.h"
 #include "catalog/set_aside_line.h"
 #include "server/backup_facts.h"
@@ -75,6 +76,15 @@ void add_backups(const ServerConfig& server, const store::ServerLayout& layout,
     listing.add(server, backups[i], wal[i], hole_behind(archive, stored, backups[i]), layout.line(), out);
 }
 
+/// Those of which a damaged record of a line would tell: the WAL says nothing of them.
+void add_unclear(const ServerConfig& server, std::span<const catalog::SetAsideLine> lines,
+                 const std::vector<store::BackupRecord>& backups, Listing& listing, Output& out) {
+  for (const auto& line : lines)
+    if (!line.damage.empty()) out.warning(fmt::format("{}: {}", server.name, line.damage));
+  for (const auto& backup : backups)
+    if (catalog::is_unclear(lines, backup.id)) listing.add(server, backup, 0, {}, {}, out);
+}
+
 }  // namespace
 
 Exit run_list_backups(const Invocation& invocation) {
@@ -86,7 +96,9 @@ Exit run_list_backups(const Invocation& invocation) {
     if (!is_known(layout)) return Exit::ok;
     StoredRecords records(server, layout, invocation.out);
     const auto backups = records.backups();
-    for (const auto& line : catalog::read_set_aside_lines(layout)) {
+    const auto lines = catalog::read_set_aside_lines(layout);
+    add_unclear(server, lines, backups, listing, invocation.out);
+    for (const auto& line : lines) {
       const auto aside = layout.of_line(line.number);
       add_backups(server, aside, own_of(aside, backups), segments_in_files(open_archive(server, aside)),
                   listing, invocation.out);

@@ -145,14 +145,16 @@ Json wal_json(const ServerConfig& server, const WalFacts& wal,
 
 Json line_json(const catalog::SetAsideLine& line) {
   return {{"number", line.number},
-          {"set_aside", json_time(line.at)},
+          {"set_aside", line.at == io::TimePoint() ? Json() : json_time(line.at)},
           {"why", line.why},
+          {"damage", line.damage.empty() ? Json() : Json(line.damage)},
           {"timeline", line.end ? Json(line.end->timeline.value()) : Json()},
           {"end_lsn", line.end ? Json(line.end->lsn.to_string()) : Json()},
           {"backups", line.backups.size()}};
 }
 
 std::string describe(const catalog::SetAsideLine& line) {
+  if (!line.damage.empty()) return fmt::format("line {}: {}", line.number, line.damage);
   return fmt::format("line {}, set aside {}{}, with {}: {}", line.number, io::format_time(line.at),
                      line.end ? fmt::format(" at {} of timeline {}", line.end->lsn.to_string(),
                                             line.end->timeline.to_string())

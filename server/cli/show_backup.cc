@@ -76,7 +76,20 @@ void add_lists(FactPrinter& facts, const store::BackupRecord& backup) {
 
 void add_line(FactPrinter& facts, std::span<const catalog::SetAsideLine> lines, unsigned number) {
   const auto& line = *std::ranges::find(lines, number, &catalog::SetAsideLine::number);
+  // A backup that a record names is of a line whose record can be read.
   facts.add("line", fmt::format("{}, set aside {}: {}", number, io::format_time(line.at), line.why));
+}
+
+/// What is shown of the WAL is that of the current line when it is unclear which is the backup's own.
+store::ServerLayout own_layout_of(const store::ServerLayout& layout,
+                                  std::span<const catalog::SetAsideLine> lines, const store::BackupId& backup,
+                                  Output& out) {
+  try {
+    return catalog::layout_of_backup(layout, lines, backup);
+  } catch (const Corruption& damage) {
+    out.warning(damage.what());
+    return layout;
+  }
 }
 
 /// Stored bytes from the backup to the next one of its line. `segments`: of that line.
@@ -85,6 +98,7 @@ std::uint64_t wal_from(const store::BackupRecord& backup, std::vector<store::Bac
                        const std::vector<catalog::SegmentRow>& segments) {
   catalog::keep_only_own(own_layout, backups);
   const auto place = std::ranges::find(backups, backup.id, &store::BackupRecord::id);
+  if (place == backups.end()) return 0;  // it is unclear which line it belongs to
   return wal_to_next(backups, segments)[static_cast<std::size_t>(place - backups.begin())];
 }
 
@@ -120,7 +134,7 @@ Exit run_show_backup(const Invocation& invocation) {
   const auto backups = records.backups();
   const auto& backup = choose_backup(backups, invocation.arguments.required("BACKUP"), server.name);
   const auto lines = catalog::read_set_aside_lines(layout);
-  const auto own_layout = catalog::layout_of_backup(layout, lines, backup.id);
+  const auto own_layout = own_layout_of(layout, lines, backup.id, invocation.out);
   const auto archive = open_archive(server, own_layout);
   const auto wal_bytes = wal_from(backup, backups, own_layout,
                                   own_layout.line() ? segments_in_files(archive) : records.segments());

@@ -114,11 +114,53 @@ TEST_F(SetAsideLineTest, RefusesWithoutWal) {
   EXPECT_THAT(read_set_aside_lines(layout_), SizeIs(1));
 }
 
-TEST_F(SetAsideLineTest, SaysSoWhenARecordIsDamaged) {
+TEST_F(SetAsideLineTest, LeadsOutOfAPartialOfAnotherSize) {
+  io::write_file_durably(layout_.partial({kOne, 6}, identity_.wal_segment_size), io::ByteVector(4096));
+  set_line_aside(layout_, "a partial was cut");
+  EXPECT_THAT(partials(layout_), IsEmpty());
+  EXPECT_THAT(partials(layout_.of_line(1)), ElementsAre(5, 6));
+}
+
+TEST_F(SetAsideLineTest, ADamagedRecordConcernsOnlyTheBackupsOfItsLine) {
   set_line_aside(layout_, "put back");
   const auto path = layout_.line_record(1);
-  io::write_file_durably(path, io::as_bytes("{\"format\":1}"));
-  EXPECT_THAT([&] { read_set_aside_lines(layout_); }, ThrowsMessage<Corruption>(HasSubstr(path.native())));
+  for (const auto* damage : {"{\"format\":1}", "", "{\"format\":7,"}) {
+    io::write_file_durably(path, io::as_bytes(damage));
+    const auto lines = read_set_aside_lines(layout_);
+    ASSERT_THAT(lines, SizeIs(1));
+    EXPECT_THAT(lines[0].damage, HasSubstr(path.native()));
+    EXPECT_THAT(own_backups(layout_), ElementsAre("20991119T020000Z"));
+    const auto old = store::BackupId::parse("20261118T020000Z").value();
+    EXPECT_TRUE(is_unclear(lines, old));
+    EXPECT_THAT([&] { layout_of_backup(layout_, lines, old); },
+                ThrowsMessage<Corruption>(HasSubstr(path.native())));
+  }
+}
+
+TEST_F(SetAsideLineTest, ADamagedRecordHidesNoOtherLine) {
+  set_line_aside(layout_, "put back");
+  receive(4);
+  backup("20261119T020000Z");
+  set_line_aside(layout_, "again");
+  backup("20991120T020000Z");
+  const auto damaged = layout_.line_record(1);
+  std::filesystem::remove(damaged);
+  std::filesystem::create_directory(damaged);  // cannot be read, as on a bad disk
+  const auto lines = read_set_aside_lines(layout_);
+  EXPECT_THAT(lines, SizeIs(2));
+  EXPECT_THAT(own_backups(layout_.of_line(2)), ElementsAre("20261119T020000Z"));
+  EXPECT_THAT(own_backups(layout_), ElementsAre("20991120T020000Z"));
+  EXPECT_TRUE(is_unclear(lines, store::BackupId::parse("20261118T020000Z").value()));
+}
+
+TEST_F(SetAsideLineTest, ADamagedRecordDoesNotKeepALineFromBeingSetAside) {
+  set_line_aside(layout_, "put back");
+  io::write_file_durably(layout_.line_record(1), {});
+  receive(4);
+  backup("20991119T020000Z");
+  const auto line = set_line_aside(layout_, "again");
+  EXPECT_EQ(line.number, 2u);
+  EXPECT_THAT(line.backups, SizeIs(1));
 }
 
 // ------------------------------------------------------------------------------------------- kills
