@@ -96,13 +96,12 @@ PushReceipt PushedWal::take_history(const std::string& name, const StagedFile& p
   const auto timeline = postgres::parse_history_name(name).value();
   const auto content = pushed.text();
   const auto history = postgres::TimelineHistory::parse(timeline, content);  // throws unless it is one
-  const auto known = archive_->read_history(timeline);
-  const bool damaged = known && WalArchive::is_no_history(timeline, *known);
-  if (known && !damaged && *known != content)
+  const auto known = archive_->sound_history(timeline);
+  if (known && *known != content)
     return conflict(name, pushed, "is another history than the one that is stored", {});
-  const bool was_there = known && !damaged;
+  const bool was_there = known.has_value();
   if (!was_there) {
-    if (!known) require_room_for_history(name);
+    if (!archive_->inventory().damaged_histories.contains(timeline)) require_room_for_history(name);
     refuse_beside_live_stream(name, history);
   }
   archive_->store_history(timeline, content);

@@ -145,8 +145,12 @@ ArchiveRows read_archive(const WalArchive& archive, const std::vector<postgres::
     }
   }
   for (const auto timeline : histories) {
-    if (auto content = archive.read_history(timeline))
-      rows.histories.emplace_back(timeline, std::move(*content));
+    try {
+      if (auto content = archive.read_history(timeline))
+        rows.histories.emplace_back(timeline, std::move(*content));
+    } catch (const Corruption& damage) {
+      unreadable.emplace_back(damage.what());
+    }
   }
   return rows;
 }

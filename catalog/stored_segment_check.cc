@@ -65,16 +65,17 @@ bool StoredSegmentCheck::check_partial(const postgres::WalSegment& segment, post
 postgres::WalSegmentChecker StoredSegmentCheck::pages_of(const postgres::WalSegment& segment) const {
   const auto history = archive_->history(segment.timeline);
   if (!history) {
+    const auto& layout = archive_->layout();
     throw Corruption(fmt::format(
-        "{} is missing, and recovery does not find its way to this timeline without it; fetch it from "
-        "the server's pg_wal or from another copy of the archive",
-        archive_->layout().history(segment.timeline).native()));
+        "{} is missing, and recovery does not find its way to this timeline without it; store it again with "
+        "`pgkeep put-wal {} {}` from the server's pg_wal or from another copy of the archive",
+        layout.history(segment.timeline).native(), layout.root().filename().native(),
+        segment.timeline.history_file()));
   }
   const auto& identity = archive_->identity();
   return {segment, identity.wal_segment_size, identity.system, identity.major_version, *history};
 }
 
-}  // namespace pgkeep::catalog
 std::optional<std::string> damage_of(const WalArchive& archive, const postgres::WalSegment& segment) {
   const auto wal = archive.inventory();
   if (segment.timeline != postgres::TimelineId(1) && !wal.histories.contains(segment.timeline))
@@ -90,3 +91,4 @@ std::optional<std::string> damage_of(const WalArchive& archive, const postgres::
   }
 }
 
+}  // namespace pgkeep::catalog

@@ -243,9 +243,10 @@ std::vector<SegmentFileHeader> WalArchive::finish_interrupted() {
       const auto line = history(segment.timeline);
       if (!line) {
         throw Corruption(
-            fmt::format("{} is missing, but WAL of that timeline was received; fetch it from the "
-                        "server's pg_wal or from another copy of the archive",
-                        layout_.history(segment.timeline).native()));
+            fmt::format("{} is missing, but WAL of that timeline was received; store it again with "
+                        "`pgkeep put-wal {} {}` from the server's pg_wal or another copy of the archive",
+                        layout_.history(segment.timeline).native(), layout_.root().filename().native(),
+                        segment.timeline.history_file()));
       }
       auto partial = PartialSegment::open(layout_, segment, identity_.wal_segment_size);
       stored.push_back(store_segment(partial, *line));
@@ -265,10 +266,10 @@ void WalArchive::store_history(postgres::TimelineId timeline, std::string_view c
   const auto path = layout_.history(timeline);
   io::make_directories(path.parent_path());
   const auto alone = lock();
-  const auto known = read_history(timeline);
+  const auto known = sound_history(timeline);
   // Seen is not durable: who renamed it may have ended before the folder was synced.
   if (known == content) return io::sync_directory(layout_.wal());
-  if (known && !is_no_history(timeline, *known)) {
+  if (known) {
     throw Corruption(fmt::format(
         "{}: the server has another history of timeline {}: two branches of the cluster took that number. "
         "The one here is kept and nothing of that server's was stored; correct the conninfo, or keep that "
@@ -284,24 +285,43 @@ void WalArchive::replace_history(postgres::TimelineId timeline, std::string_view
   io::write_file_durably(layout_.history(timeline), io::as_bytes(content));
 }
 
+Corruption WalArchive::damaged_history(postgres::TimelineId timeline, const char* why) const {
+  return Corruption(fmt::format(
+      "{}: the history is damaged ({}). It is stored again when the receiver asks a server of that "
+      "timeline for it, or by `pgkeep put-wal {} {}` with the copy in the server's pg_wal",
+      layout_.history(timeline).native(), why, layout_.root().filename().native(), timeline.history_file()));
+}
+
 std::optional<std::string> WalArchive::read_history(postgres::TimelineId timeline) const {
-  const auto content = io::read_file_if_exists(layout_.history(timeline), kMaxHistoryBytes);
-  if (!content) return std::nullopt;
-  return std::string(io::as_text(*content));
+  try {
+    const auto content = io::read_file_if_exists(layout_.history(timeline), kMaxHistoryBytes);
+    if (!content) return std::nullopt;
+    return std::string(io::as_text(*content));
+  } catch (const Corruption& too_large) {
+    throw damaged_history(timeline, too_large.what());
+  } catch (const StorageError& error) {
+    if (is_denied(error)) throw;  // that says nothing of what is stored
+    throw damaged_history(timeline, error.what());
+  }
 }
 
 std::optional<postgres::TimelineHistory> WalArchive::history(postgres::TimelineId timeline) const {
   if (timeline == postgres::TimelineId(1)) return postgres::TimelineHistory(timeline);
+  const auto content = read_history(timeline);
+  if (!content) return std::nullopt;
   try {
-    const auto content = read_history(timeline);
-    if (!content) return std::nullopt;
     return postgres::TimelineHistory::parse(timeline, *content);
   } catch (const Corruption& damage) {
-    throw Corruption(
-        fmt::format("{}: the history is damaged ({}). It is stored again when the receiver asks a server of "
-                    "that timeline for it, or by `pgkeep put-wal {} {}` with the copy in the server's pg_wal",
-                    layout_.history(timeline).native(), damage.what(), layout_.root().filename().native(),
-                    timeline.history_file()));
+    throw damaged_history(timeline, damage.what());
+  }
+}
+
+std::optional<std::string> WalArchive::sound_history(postgres::TimelineId timeline) const {
+  try {
+    auto content = read_history(timeline);
+    return content && !is_no_history(timeline, *content) ? std::move(content) : std::nullopt;
+  } catch (const Corruption&) {
+    return std::nullopt;
   }
 }
 

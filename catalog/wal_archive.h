@@ -98,7 +98,10 @@ class WalArchive {
   void store_history(postgres::TimelineId timeline, std::string_view content);
   /// Puts another content in the place of what is stored; durable before it returns.
   void replace_history(postgres::TimelineId timeline, std::string_view content);
+  /// As it is stored. Throws Corruption, with the way out, when it cannot be read, or is larger than any.
   std::optional<std::string> read_history(postgres::TimelineId timeline) const;
+  /// Nothing too when what is stored is damaged: then another may take its place.
+  std::optional<std::string> sound_history(postgres::TimelineId timeline) const;
   /// Whether `content` is not to be understood as the history of a timeline: then it is damaged.
   static bool is_no_history(postgres::TimelineId timeline, std::string_view content);
   /// The parsed history; that of a timeline without ancestors for timeline 1. Nothing when it is not known.
@@ -141,6 +144,7 @@ class WalArchive {
   void remove_archived(PartialSegment& partial) const;
   bool has_successor(const postgres::WalSegment& segment) const;
   void require_same(const PartialSegment& partial, SegmentFileReader& archived) const;
+  Corruption damaged_history(postgres::TimelineId timeline, const char* why) const;
   postgres::Lsn held_to(const postgres::WalSegment& segment) const;
 
   store::ServerLayout layout_;

@@ -266,14 +266,13 @@ void Recovery::prepare_manifest() {
 
 void Recovery::prepare_wal() {
   for (const auto timeline : plan_->histories) {
-    auto content = archive_.read_history(timeline);
-    if (!content)
+    const auto content = archive_.sound_history(timeline);
+    if (!content && !archive_.inventory().damaged_histories.contains(timeline))
       throw Corruption(fmt::format("{} was there when recovery was planned, and is not any more",
                                    timeline.history_file()));
     // PostgreSQL looks only whether the number is taken: no timeline of the plan is damaged.
-    if (catalog::WalArchive::is_no_history(timeline, *content))
-      content = "# the archive's copy of this history is damaged\n";
-    extra_.push_back(made_text("pg_wal/" + timeline.history_file(), *std::move(content)));
+    extra_.push_back(made_text("pg_wal/" + timeline.history_file(),
+                               content.value_or("# the archive's copy of this history is damaged\n")));
   }
   const auto size = archive_.identity().wal_segment_size;
   for (const auto& file : plan_->wal) {

@@ -161,10 +161,9 @@ void require_on_line(const std::string& peer, const ServerLine& line, const cata
                     "that number. {}",
                     archive.layout().history(of).native(), peer, of.to_string(), keep_apart(archive)));
   };
-  const auto known = archive.read_history(timeline);
   // A damaged one says nothing against the server, whose copy takes its place.
-  const bool is_sound = known && !catalog::WalArchive::is_no_history(timeline, *known);
-  if (is_sound && known != line.content) refuse_history(timeline);
+  const auto known = archive.sound_history(timeline);
+  if (known && known != line.content) refuse_history(timeline);
   for (const auto& [number, history] : wal.histories) {
     if (line.history.contains(number) && !history.agrees_with(line.history)) refuse_history(number);
   }
@@ -173,9 +172,8 @@ void require_on_line(const std::string& peer, const ServerLine& line, const cata
 void adopt_history(const std::string& peer, postgres::TimelineId timeline, const std::string& content,
                    WalIntake& intake, EventReporter& events) {
   auto& archive = intake.archive();
-  const auto known = archive.read_history(timeline);
-  const bool is_sound = known && !catalog::WalArchive::is_no_history(timeline, *known);
-  if (is_sound && *known != content && !catalog::is_borne_out(archive.inventory(), timeline)) {
+  const auto known = archive.sound_history(timeline);
+  if (known && *known != content && !catalog::is_borne_out(archive.inventory(), timeline)) {
     catalog::WalConflicts(archive).replace_history(timeline, content);
     events.report(
         catalog::EventKind::conflict,

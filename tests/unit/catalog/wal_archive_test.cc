@@ -355,6 +355,19 @@ TEST_F(WalArchiveTest, ASoundHistoryTakesThePlaceOfADamagedOne) {
   EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
 }
 
+TEST_F(WalArchiveTest, AHistoryThatCannotBeReadConcernsOnlyItsTimelineAndIsStoredAgain) {
+  const auto path = layout_.history(kTwo);
+  archive_.store_history(kTwo, kHistoryTwo);
+  io::write_file_durably(path, io::ByteVector(2u << 20, std::byte{'1'}));
+  EXPECT_THAT(archive_.inventory().damaged_histories.at(kTwo), HasSubstr("put-wal"));
+  EXPECT_THAT([&] { archive_.read_history(kTwo); }, ThrowsMessage<Corruption>(HasSubstr("put-wal")));
+  archive_.store_history(kTwo, kHistoryTwo);
+  EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);  // cannot be read, as on a bad disk
+  EXPECT_THAT(archive_.inventory().damaged_histories.at(kTwo), HasSubstr(path.native()));
+}
+
 TEST_F(WalArchiveTest, SyncsAPartialAndNothingWhenThereIsNone) {
   const WalSegment five{kOne, 5};
   received(five, 1000);
