@@ -341,14 +341,6 @@ postgres::Lsn WalArchive::partial_end(const postgres::WalSegment& segment) const
   return std::min(segment.begin(size) + received_bytes(*file), segment.end(size));
 }
 
-void WalArchive::sync_partial(const postgres::WalSegment& segment) const {
-  const auto path = layout_.partial(segment, identity_.wal_segment_size);
-  auto file = if_there([&] { return io::File::open_to_read(path); });
-  if (!file) return;
-  file->sync();
-  io::sync_directory(path.parent_path());
-}
-
 void WalArchive::cut_partial(const postgres::WalSegment& segment, postgres::Lsn end) const {
   const auto path = layout_.partial(segment, identity_.wal_segment_size);
   const auto begin = segment.begin(identity_.wal_segment_size);

@@ -112,12 +112,10 @@ class WalArchive {
   /// `history`'s line. Partials count for the LSN up to which they hold received bytes.
   bool holds(const postgres::TimelineHistory& history, postgres::Lsn begin, postgres::Lsn end) const;
   /// The end of the WAL received into a partial: after its last byte that is not zero, or after the last
-  /// whole record (received_bytes()). The segment's first byte when there is no partial.
+  /// whole record (received_bytes()). The segment's first byte when there is no partial. Nothing says that it
+  /// is durable: what is read may be in the page cache alone, and no fsync by another than who wrote it shows
+  /// that it is not. Only who received it knows how far it is (WalProgress, StreamState).
   postgres::Lsn partial_end(const postgres::WalSegment& segment) const;
-  /// Makes what partial_end() and holds() have counted of a partial durable: they look at the page cache, and
-  /// another process's receiver may not have synced it yet. Nothing when the partial is gone: what is
-  /// archived is durable before that. Throws StorageError, and then nothing of the partial may be relied on.
-  void sync_partial(const postgres::WalSegment& segment) const;
 
   /// Whether `partial`, the open partial of a segment, has all its bytes. The partial of the next segment
   /// says so, which is made only then. The next segment in the archive does not: it may have been pushed,

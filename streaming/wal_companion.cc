@@ -188,15 +188,27 @@ bool WalCompanion::is_archived(const Wanted& wanted, const postgres::WalSegment&
          std::ranges::any_of(wanted.line.ancestors(), has_it, &postgres::TimelineHistory::Ancestor::timeline);
 }
 
+/// Nothing before it was told in this run, or by the receiver of another process.
+std::optional<postgres::WalPosition> WalCompanion::flushed() const {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (thread_.joinable() && !ended_) return receiver_->progress().flushed;
+  }
+  const auto state = catalog::read_stream_state(layout_);
+  return state ? state->flushed : std::nullopt;
+}
+
 bool WalCompanion::is_held(const Wanted& wanted) const {
   if (!archive_.holds(wanted.line, wanted.start.lsn, wanted.end.lsn)) return false;
-  // What is there may not be on the disk yet: another process may be between its write and its fsync.
   const auto size = archive_.identity().wal_segment_size;
-  const auto first = postgres::WalSegment::holding(wanted.start, size).number;
+  auto segment = postgres::WalSegment::holding(wanted.start, size);
   const auto last = postgres::WalSegment::ending(wanted.end, size).number;
-  for (const auto& partial : archive_.inventory().partials)
-    if (partial.number >= first && partial.number <= last) archive_.sync_partial(partial);
-  return archive_.holds(wanted.line, wanted.start.lsn, wanted.end.lsn);
+  while (segment.number <= last && is_archived(wanted, segment)) ++segment.number;
+  if (segment.number > last) return true;
+  // What is read of a partial may be in the page cache alone. Only who wrote it knows how far it is durable:
+  // when his fsync has failed the kernel takes the pages for written, and an fsync by us would succeed.
+  const auto durable = flushed();
+  return durable && wanted.line.contains(durable->timeline) && durable->lsn >= wanted.end.lsn;
 }
 
 /// Nothing of a segment in a gap comes any more by the stream. What was pushed all the same is there.

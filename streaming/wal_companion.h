@@ -77,7 +77,9 @@ class WalCompanion final : private WalReceiverObserver {
   };
   postgres::TimelineHistory line_through(postgres::TimelineId timeline) const;
   bool is_archived(const Wanted& wanted, const postgres::WalSegment& segment) const;
-  /// With the bytes that partials hold; they are durable then.
+  /// How far what was received is durable, as the receiver says, ours or another.
+  std::optional<postgres::WalPosition> flushed() const;
+  /// With the bytes that partials hold, when the receiver has told that they are durable.
   bool is_held(const Wanted& wanted) const;
   /// Where the gaps of the line that are known to be lost keep it from coming.
   void refuse_what_is_lost(const Wanted& wanted, const postgres::WalSegment& missing) const;
@@ -94,7 +96,7 @@ class WalCompanion final : private WalReceiverObserver {
   std::string warned_of_;            // why the receiver of another process gets no WAL
   Clock::time_point received_last_;  // when WAL was being received last, or else was first waited for
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable_any happened_;
   std::exception_ptr failure_;
   std::string trouble_;  // why our receiver's stream broke off last

@@ -368,15 +368,6 @@ TEST_F(WalArchiveTest, AHistoryThatCannotBeReadConcernsOnlyItsTimelineAndIsStore
   EXPECT_THAT(archive_.inventory().damaged_histories.at(kTwo), HasSubstr(path.native()));
 }
 
-TEST_F(WalArchiveTest, SyncsAPartialAndNothingWhenThereIsNone) {
-  const WalSegment five{kOne, 5};
-  received(five, 1000);
-  EXPECT_NO_THROW(archive_.sync_partial(five));
-  EXPECT_EQ(archive_.partial_end(five), Lsn(5 * kMiB + 1000));
-  EXPECT_NO_THROW(archive_.sync_partial(five.next()));
-  EXPECT_FALSE(partial_is_there(five.next()));
-}
-
 TEST_F(WalArchiveTest, TakesBackTheEndOfAPartial) {
   const WalSegment five{kOne, 5};
   received(five, kMiB);

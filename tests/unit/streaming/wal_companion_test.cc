@@ -71,6 +71,14 @@ class WalCompanionTest : public testing::Test {
     state.process = catalog::this_process();
     catalog::write_stream_state(layout_, state);
   }
+  /// What it says of how far WAL is durable.
+  void flushed(const WalPosition& to) {
+    catalog::StreamState state;
+    state.phase = catalog::StreamPhase::streaming;
+    state.flushed = to;
+    state.process = catalog::this_process();
+    catalog::write_stream_state(layout_, state);
+  }
   void promoted() { archive_.store_history(kTwo, kHistoryTwo); }
   void wait_until_kept(Lsn end, bool from_standby = false) {
     WalCompanion(layout_, archive_.identity(), std::nullopt, observer_, stop_.get_token())
@@ -193,7 +201,23 @@ TEST_F(WalCompanionTest, TakesTheBytesThatTheNextTimelineBeginsWith) {
   archived({kOne, 5});
   promoted();
   received({kTwo, 6}, kMiB / 2 + 8192);
+  flushed({kTwo, Lsn(6 * kMiB + kMiB / 2)});
   wait_until_kept(Lsn(6 * kMiB + kMiB / 2));
+}
+
+// What is read of it may be in the page cache alone: the fsync of who wrote it may have failed, and the next
+// one succeeds.
+TEST_F(WalCompanionTest, RestsOnNoMoreOfAPartialThanItsReceiverCallsDurable) {
+  archived({kOne, 5});
+  received({kOne, 6}, kMiB / 2 + 8192);
+  flushed({kOne, Lsn(6 * kMiB + kMiB / 4)});
+  bool waited = false;
+  observer_.meanwhile([&] {
+    waited = true;
+    flushed({kOne, Lsn(6 * kMiB + kMiB / 2)});
+  });
+  wait_until_kept(Lsn(6 * kMiB + kMiB / 2), true);
+  EXPECT_TRUE(waited);
 }
 
 TEST_F(WalCompanionTest, TakesTheSegmentThatIsArchivedUnderTheNextTimeline) {
