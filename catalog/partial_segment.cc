@@ -41,9 +41,10 @@ PartialSegment PartialSegment::open(const store::ServerLayout& layout, const pos
     file = io::File::open_or_create(path);
   } else if (found != size.bytes()) {
     throw Corruption(
-        fmt::format("{}: has {} bytes, but segments of this server have {}; move the file away, and the "
-                    "segment is asked from the server again",
-                    path.native(), found, size.bytes()));
+        fmt::format("{}: has {} bytes, but segments of this server have {}: it was cut or written by another "
+                    "program. Nothing was changed. `pgkeep new-line {}` sets aside what is held, this file "
+                    "with it, and begins with a new backup",
+                    path.native(), found, size.bytes(), layout.root().filename().native()));
   } else {
     // Who made it may have ended before its name was on disk.
     io::sync_directory(path.parent_path());

@@ -128,7 +128,7 @@ TEST_F(PartialSegmentTest, FillsAnEmptyFileThatACrashLeft) {
 TEST_F(PartialSegmentTest, RefusesAFileOfAnotherSize) {
   put(io::ByteVector(4096));
   EXPECT_THAT([&] { open(); },
-              ThrowsMessage<Corruption>(AllOf(HasSubstr("4096"), HasSubstr("move the file away"))));
+              ThrowsMessage<Corruption>(AllOf(HasSubstr("4096"), HasSubstr("`pgkeep new-line main`"))));
 }
 
 }  // namespace

@@ -123,6 +123,8 @@ TEST_F(SetAsideLineTest, LeadsOutOfAPartialOfAnotherSize) {
 
 TEST_F(SetAsideLineTest, ADamagedRecordConcernsOnlyTheBackupsOfItsLine) {
   set_line_aside(layout_, "put back");
+  receive(4);
+  backup("20991119T020000Z");  // after the line was set aside
   const auto path = layout_.line_record(1);
   for (const auto* damage : {"{\"format\":1}", "", "{\"format\":7,"}) {
     io::write_file_durably(path, io::as_bytes(damage));
