@@ -101,11 +101,10 @@ StoredFile compare_with_stored(const WalArchive& archive, const std::string& sto
     const auto differs_at = io::first_difference(theirs, offered);
     io::read_to_end(*stored);  // a damaged one may differ before it is seen to be damaged
     return {true, differs_at, {}};
-  } catch (const Corruption& error) {
-    return {true, {}, error.what()};
-  } catch (const StorageError& error) {
+  } catch (const Error& error) {
     // A bad disk under the stored one must not keep the database's from being taken.
-    if (is_denied(error) || error.path() == pushed.file().path()) throw;
+    const auto* storage = dynamic_cast<const StorageError*>(&error);
+    if (!is_damage(error) || (storage != nullptr && storage->path() == pushed.file().path())) throw;
     return {true, {}, error.what()};
   }
 }

@@ -85,10 +85,8 @@ SetAsideLine read_record(const store::ServerLayout& layout, unsigned number) {
     return damaged_line(layout, number, io::why_no_json(error));
   } catch (const std::invalid_argument& error) {
     return damaged_line(layout, number, error.what());
-  } catch (const Corruption& error) {
-    return damaged_line(layout, number, error.what());
-  } catch (const StorageError& error) {
-    if (is_denied(error)) throw;  // that says nothing of what is stored
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
     return damaged_line(layout, number, error.what());
   }
 }

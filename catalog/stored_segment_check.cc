@@ -83,10 +83,8 @@ std::optional<std::string> damage_of(const WalArchive& archive, const postgres::
   try {
     StoredSegmentCheck(archive).check_archived(segment);
     return std::nullopt;
-  } catch (const Corruption& error) {
-    return error.what();
-  } catch (const StorageError& error) {
-    if (is_denied(error)) throw;  // that says nothing of what is stored
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
     return error.what();
   }
 }

@@ -297,10 +297,8 @@ std::optional<std::string> WalArchive::read_history(postgres::TimelineId timelin
     const auto content = io::read_file_if_exists(layout_.history(timeline), kMaxHistoryBytes);
     if (!content) return std::nullopt;
     return std::string(io::as_text(*content));
-  } catch (const Corruption& too_large) {
-    throw damaged_history(timeline, too_large.what());
-  } catch (const StorageError& error) {
-    if (is_denied(error)) throw;  // that says nothing of what is stored
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
     throw damaged_history(timeline, error.what());
   }
 }

@@ -33,7 +33,8 @@ std::optional<postgres::WalCarry> WalArchive::carry_into(const postgres::WalSegm
   try {
     const auto before = open_segment({line->timeline_at(last_byte), segment.number - 1});
     return before ? before->header().carry : std::nullopt;
-  } catch (const Corruption&) {
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
     return std::nullopt;  // verification tells of it; what follows it can be sound
   }
 }
@@ -43,7 +44,8 @@ Joins WalArchive::continues(const postgres::WalSegment& segment, const postgres:
   if (carry.at != segment.begin(size)) return Joins::not_known;
   try {
     if (auto archived = open_segment(segment)) return catalog::continues(*archived, carry);
-  } catch (const Corruption&) {
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
     return Joins::not_known;  // verification tells of it
   }
   try {

@@ -130,7 +130,8 @@ void WalIntake::finish_interrupted() {
   try {
     const auto newest = held.empty() ? std::nullopt : archive_.open_segment(held.back());
     if (const auto event = newest ? catalog::event_in(newest->header()) : std::nullopt) note(*event);
-  } catch (const Corruption&) {
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
     // Whoever needs that segment says so.
   }
   take_in_pushed({});

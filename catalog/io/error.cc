@@ -51,6 +51,14 @@ bool is_denied(const Error& error) noexcept {
   return storage != nullptr && (storage->cause() == EACCES || storage->cause() == EPERM);
 }
 
+bool is_damage(const Error& error) noexcept {
+  if (dynamic_cast<const Corruption*>(&error) != nullptr) return true;
+  // EBADMSG and EUCLEAN: the checksums of a file system.
+  constexpr std::array kCauses{EIO, EBADMSG, EUCLEAN, EISDIR, ELOOP};
+  const auto* storage = dynamic_cast<const StorageError*>(&error);
+  return storage != nullptr && std::ranges::find(kCauses, storage->cause()) != kCauses.end();
+}
+
 bool StorageError::out_of_space() const noexcept {
   return is_out_of_space(cause_);
 }

@@ -71,6 +71,11 @@ class StorageError : public Error {
 /// True for a StorageError because this user lacks the permission, which says nothing about what is stored.
 bool is_denied(const Error& error) noexcept;
 
+/// True when what is stored cannot be had any more, and not for a lack of rights, memory or descriptors,
+/// which passes: Corruption, and a StorageError because the disk or the file system fails to read it, or
+/// something else than a file is in its place.
+bool is_damage(const Error& error) noexcept;
+
 /// Stored or received bytes are not what they were. Never retried, never repaired quietly.
 class Corruption : public Error {
  public:

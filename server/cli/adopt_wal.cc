@@ -191,8 +191,8 @@ Json ids_of(const std::vector<postgres::WalSegment>& segments, const Plan& plan)
 void say(const ServerConfig& server, const Done& done, postgres::WalSegmentSize size, bool only_look,
          Output& out) {
   if (!done.replaced.empty()) {
-    out.report(fmt::format("{}: {} {} the place of damaged ones, which {} kept beside them",
-                           server.name, describe(done.replaced, size), only_look ? "would take" : "took",
+    out.report(fmt::format("{}: {} {} the place of damaged ones, which {} kept beside them", server.name,
+                           describe(done.replaced, size), only_look ? "would take" : "took",
                            only_look ? "would be" : "are"));
   }
   if (!done.taken.empty()) {

@@ -368,6 +368,14 @@ TEST_F(WalArchiveTest, AHistoryThatCannotBeReadConcernsOnlyItsTimelineAndIsStore
   EXPECT_THAT(archive_.inventory().damaged_histories.at(kTwo), HasSubstr(path.native()));
 }
 
+TEST_F(WalArchiveTest, ASegmentThatCannotBeReadKeepsNeitherNeighbourFromBeingArchived) {
+  const WalSegment five{kOne, 5};
+  const auto path = layout_.archived(five, size_);
+  std::filesystem::create_directories(path);  // cannot be read, as on a bad disk
+  EXPECT_EQ(archive_.carry_into(five.next()), std::nullopt);
+  EXPECT_EQ(archive_.continues(five, {.at = five.begin(size_), .last_record = Lsn()}), Joins::not_known);
+}
+
 TEST_F(WalArchiveTest, TakesBackTheEndOfAPartial) {
   const WalSegment five{kOne, 5};
   received(five, kMiB);

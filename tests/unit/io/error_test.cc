@@ -29,6 +29,15 @@ TEST(StorageErrorTest, IsNotRetryableOtherwise) {
   EXPECT_FALSE(StorageError(EACCES, "/backups", "write").out_of_space());
 }
 
+TEST(StorageErrorTest, IsDamageOnlyWhenWhatIsStoredCannotBeHad) {
+  EXPECT_TRUE(is_damage(StorageError(EIO, "f", "read")));
+  EXPECT_TRUE(is_damage(StorageError(EISDIR, "f", "open")));
+  EXPECT_TRUE(is_damage(Corruption("f: is damaged")));
+  for (const int passes : {EMFILE, ENOMEM, EACCES, ENOENT, ENOSPC})
+    EXPECT_FALSE(is_damage(StorageError(passes, "f", "open")));
+  EXPECT_FALSE(is_damage(Busy("f is held")));
+}
+
 TEST(ServerErrorTest, IsRetryableWhenTheServerWillBeBack) {
   for (const char* state : {"08000", "08006", "08P01", "53300", "55006", "57P01", "57P02", "57P03"}) {
     EXPECT_TRUE(ServerError(state, "no").retryable()) << state;
