@@ -96,6 +96,9 @@ Plan make_plan(const ServerConfig& server, catalog::WalArchive& archive,
     require_replacement(server, plan.replacements, last->name(archive.identity().wal_segment_size));
     return plan;
   }
+  const auto is_archived = [&](const catalog::WaitingSegment& one) { return archive.has(one.segment); };
+  const bool only_damaged_wait = std::ranges::all_of(catalog::WaitingWal(archive).list(), is_archived);
+  if (!plan.replacements.segments.empty() && only_damaged_wait) return plan;
   try {
     plan.adoption = find_offer(server, archive, WalAdoption(archive), last);
     if (const auto busy = only_look ? std::nullopt : why_stream_has_it(server, archive.layout()))
