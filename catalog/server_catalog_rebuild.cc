@@ -128,6 +128,12 @@ struct ArchiveRows {
   std::vector<std::pair<postgres::TimelineId, std::string>> histories;
 };
 
+/// One file that is damaged, or that this user may not open, keeps nobody from the others.
+void pass_over(const Error& error, std::vector<std::string>& unreadable) {
+  if (!is_denied(error) && dynamic_cast<const Corruption*>(&error) == nullptr) throw;
+  unreadable.emplace_back(error.what());
+}
+
 /// Opens the files that the index does not know.
 ArchiveRows read_archive(const WalArchive& archive, const std::vector<postgres::WalSegment>& segments,
                          const std::vector<postgres::TimelineId>& histories,
@@ -140,8 +146,8 @@ ArchiveRows read_archive(const WalArchive& archive, const std::vector<postgres::
       const auto row = rows::segment_row(file->header(), file->stored_bytes());
       rows::stored(row.end.value());  // refuses now what could not be a row
       rows.segments.push_back(row);
-    } catch (const Corruption& damage) {
-      unreadable.emplace_back(damage.what());
+    } catch (const Error& error) {
+      pass_over(error, unreadable);
     }
   }
   for (const auto timeline : histories) {
@@ -332,8 +338,8 @@ void ServerCatalog::reconcile_backups() {
       if (auto record = read_backup_record(layout_, store::BackupId::parse(id).value())) {
         records.push_back(std::move(*record));
       }
-    } catch (const Corruption& damage) {
-      unreadable_.emplace_back(damage.what());
+    } catch (const Error& error) {
+      pass_over(error, unreadable_);
     }
   }
   const auto gone = without(known, there);

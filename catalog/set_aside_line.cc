@@ -170,6 +170,23 @@ void keep_only_own(const store::ServerLayout& layout, std::vector<store::BackupR
   });
 }
 
+namespace {
+
+/// Those of the current line. A record that cannot be read now may be given back or restored later; by then
+/// its backup must not seem to be one of the next line.
+std::vector<store::BackupId> own_backups(const store::ServerLayout& layout) {
+  auto listing = store::list_backup_records(layout);
+  keep_only_own(layout, listing.backups);
+  const auto lines = read_set_aside_lines(layout);
+  std::vector<store::BackupId> ids;
+  for (const auto& backup : listing.backups) ids.push_back(backup.id);
+  for (const auto& backup : listing.unread)
+    if (line_of(lines, backup.id) == layout.line()) ids.push_back(backup.id);
+  return ids;
+}
+
+}  // namespace
+
 SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string& why,
                             const std::optional<ServerIdentity>& next) {
   finish_setting_aside(layout);
@@ -177,13 +194,10 @@ SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string
   const auto wal = identity ? read_continuity(WalArchive(layout, *identity, 1)) : WalContinuity();
   if (wal.ranges.empty())
     throw Refused(fmt::format("{}: there is no WAL that could be set aside", layout.wal().native()));
-  auto backups = store::list_backup_records(layout).backups;
-  keep_only_own(layout, backups);
-
-  SetAsideLine line{.at = io::now(), .why = why, .end = wal.end, .backups = {}, .damage = {}};
+  SetAsideLine line{
+      .at = io::now(), .why = why, .end = wal.end, .backups = own_backups(layout), .damage = {}};
   const auto numbers = recorded_numbers(layout);
   line.number = numbers.empty() ? 1 : numbers.back() + 1;
-  for (const auto& backup : backups) line.backups.push_back(backup.id);
   const auto record = layout.line_record(line.number);
   io::make_directories(record.parent_path());
   if (next) {

@@ -32,6 +32,7 @@ class WalVerification {
     try {
       if (!find_and_check(needed)) report_missing(needed);
     } catch (const Error& error) {
+      if (is_denied(error)) throw;  // which says nothing of the WAL
       add(fmt::format("WAL segment {}: {}", name(needed.segment), error.what()));
     }
     done_bytes_ += size().bytes();

@@ -200,7 +200,7 @@ RecoveryFacts gather_facts(const store::ServerLayout& layout) {
   RecoveryFacts facts;
   facts.backups = std::move(listing.backups);
   catalog::keep_only_own(layout, facts.backups);
-  facts.damaged_backups = std::move(listing.damaged);
+  facts.unread_backups = std::move(listing.unread);
   facts.wal_segment_size = identity->wal_segment_size;
   read_wal(archive, facts);
   for (const auto& waiting : catalog::WaitingWal(archive).list()) facts.waiting.push_back(waiting.segment);

@@ -246,7 +246,7 @@ void add_backup_remarks(RecoveryPlan& plan, const RecoveryFacts& facts) {
     plan.remarks.push_back(fmt::format("PostgreSQL found {} damaged data pages while it sent this backup",
                                        backup.checksum_failures));
   }
-  for (const auto& message : facts.damaged_backups) plan.remarks.push_back("left out: " + message);
+  for (const auto& other : facts.unread_backups) plan.remarks.push_back("left out: " + describe(other));
   const bool position_unknown =
       plan.request.wal_mode == WalMode::get_wal &&
       (target_as<TargetXid>(plan.request) != nullptr || target_as<TargetName>(plan.request) != nullptr);
@@ -401,8 +401,8 @@ RecoveryPlan plan_on(const Way& way, const TimelineHistory& line, const Recovery
 
 RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& facts) {
   if (facts.backups.empty()) {
-    throw NotFound(fmt::format("{} has no backup to recover from{}", request.server,
-                               facts.damaged_backups.empty() ? "" : ": " + facts.damaged_backups.front()));
+    if (!facts.unread_backups.empty()) throw Error(describe(facts.unread_backups.back()));
+    throw NotFound(fmt::format("{} has no backup to recover from", request.server));
   }
   const auto line = line_of(choose_timeline(request, facts), facts);
   if (request.backup)

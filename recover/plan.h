@@ -101,7 +101,7 @@ struct RecoveryFacts {
   std::map<postgres::WalSegment, io::TimePoint> last_times;
   /// For a target time: see add_commit_times().
   std::map<postgres::WalSegment, catalog::CommitTimes> commits;
-  std::vector<std::string> damaged_backups;  // those whose record cannot be read: a message each
+  std::vector<store::UnreadBackup> unread_backups{};
 };
 
 /// Chooses backup, timeline and WAL. Where no backup is named, the newest that reaches the target over the

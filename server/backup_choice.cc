@@ -12,11 +12,27 @@
 #include "server/suggestion.h"
 
 namespace pgkeep::server {
+namespace {
+
+/// None of those that can be read is meant: it may be one that cannot.
+void refuse_unread(std::string_view wanted, std::string_view server, bool others,
+                   const std::vector<store::UnreadBackup>& unread) {
+  for (const auto& backup : unread) {
+    // Without others, `latest` and the like mean one of these.
+    if (others && !backup.id.to_string().starts_with(wanted)) continue;
+    throw Error(fmt::format("server {}: {}", server, describe(backup)));
+  }
+}
+
+}  // namespace
 
 const store::BackupRecord& choose_backup(std::span<const store::BackupRecord> backups,
-                                         std::string_view wanted, std::string_view server) {
-  if (backups.empty())
+                                         std::string_view wanted, std::string_view server,
+                                         const UnreadBackups& unread) {
+  if (backups.empty()) {
+    refuse_unread(wanted, server, false, unread());
     throw NotFound(fmt::format("server {} has no backup yet; `pgkeep backup {}` takes one", server, server));
+  }
   if (wanted == "all")
     throw UsageError(fmt::format(
         "`all` is not taken here; name the backups, `pgkeep list-backups {}` lists them", server));
@@ -30,6 +46,7 @@ const store::BackupRecord& choose_backup(std::span<const store::BackupRecord> ba
   }
   if (found.size() == 1) return *found.front();
   if (found.empty()) {
+    if (!wanted.empty()) refuse_unread(wanted, server, true, unread());
     const auto hint = did_you_mean(wanted, ids);
     throw NotFound(
         fmt::format("server {} has no backup '{}'{}", server, wanted,
@@ -42,13 +59,19 @@ const store::BackupRecord& choose_backup(std::span<const store::BackupRecord> ba
                                wanted, found.size(), server, fmt::join(candidates, ", ")));
 }
 
+UnreadBackups unread_in_files(const store::ServerLayout& layout) {
+  return [layout] { return store::list_backup_records(layout).unread; };
+}
+
 store::ServerLayout layout_for_backup(const store::ServerLayout& layout, std::string_view wanted,
                                       std::string_view server) {
   const auto lines = catalog::read_set_aside_lines(layout);
   auto backups = store::list_backup_records(layout).backups;
   if (lines.empty() || backups.empty()) return layout;
   catalog::sort_by_line(lines, backups);
-  const auto& backup = wanted == kAutomaticChoice ? backups.back() : choose_backup(backups, wanted, server);
+  const auto& backup = wanted == kAutomaticChoice
+                           ? backups.back()
+                           : choose_backup(backups, wanted, server, unread_in_files(layout));
   return catalog::layout_of_backup(layout, lines, backup.id);
 }
 

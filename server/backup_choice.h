@@ -1,18 +1,24 @@
 #pragma once
 
-#include <optional>
+#include <functional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "catalog/store/backup_record.h"
 
 namespace pgkeep::server {
 
 /// The backup that an operator means: its id, `latest` or `last`, `oldest` or `first`, or the beginning of
-/// one id only. `backups` are those of one server, oldest first. Throws NotFound, or UsageError when several
-/// begin so.
+/// one id only. `backups` are those of one server, oldest first; `unread` are those of it that are there and
+/// cannot be read, asked for only when none of `backups` is meant. Throws NotFound, UsageError when several
+/// begin so, and Error for one that cannot be read.
+using UnreadBackups = std::function<std::vector<store::UnreadBackup>()>;
 const store::BackupRecord& choose_backup(std::span<const store::BackupRecord> backups,
-                                         std::string_view wanted, std::string_view server);
+                                         std::string_view wanted, std::string_view server,
+                                         const UnreadBackups& unread);
+/// The `unread` of a server, from its files.
+UnreadBackups unread_in_files(const store::ServerLayout& layout);
 
 /// Words that choose_backup() understands, and `auto`, which recover does: "the newest that reaches the
 /// target".

@@ -91,6 +91,18 @@ Check check_repository_files(const store::Repository& repository, const store::S
 
 }  // namespace
 
+void add_check(std::vector<Check>& checks, const std::string& name, const std::string& label,
+               const std::function<std::optional<Check>()>& look) {
+  try {
+    if (auto check = look()) checks.push_back(std::move(*check));
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    checks.push_back(
+        {.name = name, .label = label, .result = Check::Result::failed, .finding = error.what()});
+  }
+}
+
 std::vector<Check> check_server(const Config& config, const ServerConfig& server,
                                 const std::optional<DaemonReport>& daemon, const std::stop_token& stop) {
   std::vector<Check> checks;
@@ -99,7 +111,7 @@ std::vector<Check> check_server(const Config& config, const ServerConfig& server
   checks.push_back(check_repository(config, repository));
   std::optional<store::ServerLayout> layout;
   if (repository) {
-    checks.push_back(check_space(config));
+    add_check(checks, "free_space", "free space", [&] { return check_space(config); });
     layout = repository->server(server.name);
     checks.push_back(check_repository_files(*repository, *layout));
   }

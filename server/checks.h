@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -22,6 +23,11 @@ struct Check {
   std::string finding = {};  // what was found
   std::string hint = {};     // what to do about it; empty when nothing
 };
+
+/// Adds what `look` finds, if anything. Where it throws, that is what was found: one thing that cannot be
+/// looked at keeps nobody from the next. Only Interrupted passes.
+void add_check(std::vector<Check>& checks, const std::string& name, const std::string& label,
+               const std::function<std::optional<Check>()>& look);
 
 /// Looks at everything that backups, WAL and recovery of a server depend on: the repository, the live server,
 /// what is stored. What cannot be looked at because something before it failed is left out. Never throws for

@@ -203,7 +203,10 @@ std::optional<LiveFacts> check_live_server(const ServerConfig& server,
                                            std::vector<Check>& checks, const std::stop_token& stop) {
   std::optional<LiveFacts> live;
   std::optional<StreamFacts> stream;
-  if (layout) stream = read_stream_facts(server.name, *layout, daemon);
+  add_check(checks, "receiver", "WAL receiver", [&]() -> std::optional<Check> {
+    if (layout) stream = read_stream_facts(server.name, *layout, daemon);
+    return std::nullopt;
+  });
   const auto peer = stream ? streamed_peer(*stream) : std::string();
   bool reached = true;
   Check sql{.name = "sql_connection", .label = "SQL connection"};

@@ -114,14 +114,14 @@ void set_wal(const Arguments& arguments, const ServerConfig& server, const std::
 }  // namespace
 
 recover::RecoveryRequest make_recovery_request(const Arguments& arguments, const ServerConfig& server,
-                                               std::span<const store::BackupRecord> backups,
+                                               const recover::RecoveryFacts& facts,
                                                const std::filesystem::path& config_file,
                                                std::optional<unsigned> line) {
   recover::RecoveryRequest request;
   request.server = server.name;
   const store::BackupRecord* backup = nullptr;
   if (const auto& wanted = arguments.required("BACKUP"); wanted != kAutomaticChoice) {
-    backup = &choose_backup(backups, wanted, server.name);
+    backup = &choose_backup(facts.backups, wanted, server.name, [&] { return facts.unread_backups; });
     request.backup = backup->id;
   }
   request.remote_ssh_command = arguments.value("--remote-ssh-command").value_or("");

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <optional>
-#include <span>
 #include <string>
 
 #include "recover/plan.h"
@@ -11,11 +10,11 @@
 
 namespace pgkeep::server {
 
-/// What the operator of `recover` asked for, from the options. `backups` are those of one line of the
-/// server, oldest first; `line`: its number when it was set aside. Throws UsageError for options that do not
-/// go together, NotFound for a backup that is not there.
+/// What the operator of `recover` asked for, from the options. `facts` are of one line of the server; `line`:
+/// its number when it was set aside. Throws UsageError for options that do not go together, and what
+/// choose_backup() does.
 recover::RecoveryRequest make_recovery_request(const Arguments& arguments, const ServerConfig& server,
-                                               std::span<const store::BackupRecord> backups,
+                                               const recover::RecoveryFacts& facts,
                                                const std::filesystem::path& config_file,
                                                std::optional<unsigned> line = {});
 

@@ -27,7 +27,12 @@ std::optional<struct ::stat> status_of(const fs::path& path) {
 }
 
 std::optional<std::string> problem_of(const fs::path& path, uid_t owner) {
-  const auto status = status_of(path);
+  std::optional<struct ::stat> status;
+  try {
+    status = status_of(path);
+  } catch (const StorageError& error) {
+    return error.what();  // the rest is told all the same
+  }
   if (!status) return std::nullopt;
   if (S_ISLNK(status->st_mode)) return fmt::format("{} is a symbolic link", path.native());
   if (status->st_uid != owner)
@@ -41,8 +46,9 @@ void look_at_entries(const fs::path& folder, uid_t owner, std::vector<std::strin
   std::error_code error;
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
     if (auto problem = problem_of(at->path(), owner)) problems.push_back(std::move(*problem));
-  if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
-    throw StorageError(error.value(), folder, "list");
+  if (!error || error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) return;
+  // What lies in it is not known, and the rest is told all the same.
+  problems.push_back(StorageError(error.value(), folder, "list").what());
 }
 
 }  // namespace

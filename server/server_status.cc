@@ -38,6 +38,7 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
   status.wal_stored_bytes = records.wal_stored_bytes();
   status.backups = records.backups();
   catalog::keep_only_own(layout, status.backups);
+  if (status.backups.empty()) status.unread_backups = store::list_backup_records(layout).unread;
   status.last_failed = last_unmended_failure(records.runs(kRunsToLookAt));
   status.wal_conflicts = catalog::WalConflicts(archive).count_open();
   status.alarms = late_alarms(layout);

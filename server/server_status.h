@@ -30,7 +30,9 @@ struct ServerStatus {
   std::vector<catalog::Event> alarms;  // what happened to its WAL of late, newest first
   postgres::WalSegmentSize wal_segment_size;
   std::uint64_t wal_stored_bytes = 0;
-  std::vector<store::BackupRecord> backups;       // of the current line, oldest first
+  std::vector<store::BackupRecord> backups;  // of the current line, oldest first
+  /// Where there are none of these: those that are there and cannot be read.
+  std::vector<store::UnreadBackup> unread_backups;
   std::optional<catalog::RunRecord> last_failed;  // unless a later run of its kind succeeded
 };
 

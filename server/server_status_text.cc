@@ -98,7 +98,8 @@ void add_wal(const ServerStatus& status, FactPrinter& facts) {
 
 void add_backups(const ServerStatus& status, FactPrinter& facts) {
   if (status.backups.empty()) {
-    facts.add("backups", "none");
+    const auto unread = status.unread_backups.size();
+    facts.add("backups", unread == 0 ? "none" : fmt::format("none that can be read, {} that cannot", unread));
     return;
   }
   const auto& latest = status.backups.back();
@@ -135,7 +136,8 @@ void add_alarms(const ServerStatus& status, FactPrinter& facts) {
 const catalog::Event* newest_branch_event(const std::vector<catalog::Event>& newest_first) {
   const auto found = std::ranges::find_if(newest_first, [](const catalog::Event& event) {
     using Kind = catalog::EventKind;
-    return event.kind == Kind::split_brain || event.kind == Kind::branch_left || event.kind == Kind::rolled_back;
+    return event.kind == Kind::split_brain || event.kind == Kind::branch_left ||
+           event.kind == Kind::rolled_back;
   });
   return found == newest_first.end() ? nullptr : &*found;
 }
@@ -161,7 +163,9 @@ std::vector<std::string> problems(const ServerStatus& status, io::TimePoint now)
   if (status.wal_conflicts > 0)
     found.push_back(fmt::format("{} pushed WAL that differs from what is stored: `pgkeep wal-conflicts {}`",
                                 counted(status.wal_conflicts, "file"), status.config.name));
-  if (status.config.active && status.backups.empty()) found.push_back("there is no backup");
+  for (const auto& backup : status.unread_backups) found.push_back(describe(backup));
+  if (status.config.active && status.backups.empty() && status.unread_backups.empty())
+    found.push_back("there is no backup");
   return found;
 }
 

@@ -1,5 +1,7 @@
 #include "server/stored_checks.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -18,16 +20,26 @@ using Result = Check::Result;
 /// What a stream that runs has not brought by then, it will not bring soon.
 constexpr std::chrono::hours kStreamBringsItIn{1};
 
+/// Only what is damaged is lost; what may not be opened is as it was once it is given back.
+std::string hint_for_unread(const ServerConfig& server, const std::vector<store::UnreadBackup>& unread) {
+  const auto damaged = std::ranges::find(unread, false, &store::UnreadBackup::denied);
+  if (damaged == unread.end()) {
+    return "the backup is kept, and can be used again when its files belong to the owner of the repository; "
+           "delete nothing for that";
+  }
+  return fmt::format(
+      "the damaged backup cannot be used: bring its backup.json back from another copy of the repository, or "
+      "give it up: `pgkeep delete {} {}`",
+      server.name, damaged->id.to_string());
+}
+
 Check check_backups(const ServerConfig& server, const store::BackupListing& listing) {
   Check check{.name = "backups", .label = "backups"};
-  if (!listing.damaged.empty()) {
+  if (!listing.unread.empty()) {
     check.result = Result::failed;
-    check.finding = fmt::format("{}", fmt::join(listing.damaged, "; "));
-    check.hint = fmt::format(
-        "the backup cannot be used: bring its backup.json back from another copy of the repository, or give "
-        "it "
-        "up: `pgkeep delete {} {}`",
-        server.name, listing.damaged_ids.front().to_string());
+    for (const auto& backup : listing.unread)
+      check.finding += fmt::format("{}{}", check.finding.empty() ? "" : "; ", describe(backup));
+    check.hint = hint_for_unread(server, listing.unread);
   } else if (listing.backups.empty()) {
     check.result = Result::failed;
     check.finding = "none";
@@ -170,26 +182,31 @@ Check check_lag(const WalFacts& wal, const LiveFacts& live, postgres::WalSegment
 
 void check_stored(const ServerConfig& server, const store::ServerLayout& layout,
                   const std::optional<LiveFacts>& live, std::vector<Check>& checks) {
-  try {
+  std::vector<store::BackupRecord> backups;
+  add_check(checks, "backups", "backups", [&] {
     auto listing = store::list_backup_records(layout);
     catalog::keep_only_own(layout, listing.backups);
-    checks.push_back(check_backups(server, listing));
-    if (!is_known(layout)) return;
-    auto archive = open_archive(server, layout);
-    const auto wal = read_wal_facts(archive);
-    checks.push_back(check_wal_continuous(server, archive, wal, listing.backups));
-    checks.push_back(check_branches(layout));
-    if (const auto damaged = check_histories(archive)) checks.push_back(*damaged);
-    if (const auto damaged = check_lines(layout)) checks.push_back(*damaged);
-    checks.push_back(check_conflicts(server, archive));
-    if (live && wal.received) checks.push_back(check_lag(wal, *live, archive.identity().wal_segment_size));
-  } catch (const Error& error) {
-    checks.push_back({.name = "stored",
-                      .label = "what is stored",
-                      .result = Result::failed,
-                      .finding = error.what(),
-                      .hint = "what is stored cannot be read"});
-  }
+    auto check = check_backups(server, listing);
+    backups = std::move(listing.backups);
+    return check;
+  });
+  std::optional<catalog::WalArchive> archive;
+  add_check(checks, "stored", "what is stored", [&]() -> std::optional<Check> {
+    if (is_known(layout)) archive.emplace(open_archive(server, layout));
+    return std::nullopt;
+  });
+  if (!archive) return;
+  std::optional<WalFacts> wal;
+  add_check(checks, "wal_continuous", "WAL without holes", [&] {
+    wal = read_wal_facts(*archive);
+    return check_wal_continuous(server, *archive, *wal, backups);
+  });
+  add_check(checks, "branches", "one history", [&] { return check_branches(layout); });
+  add_check(checks, "histories", "timeline histories", [&] { return check_histories(*archive); });
+  add_check(checks, "lines", "lines set aside", [&] { return check_lines(layout); });
+  add_check(checks, "wal_conflicts", "pushed WAL", [&] { return check_conflicts(server, *archive); });
+  if (live && wal && wal->received)
+    checks.push_back(check_lag(*wal, *live, archive->identity().wal_segment_size));
 }
 
 }  // namespace pgkeep::server

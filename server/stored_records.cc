@@ -52,7 +52,7 @@ StoredRecords::StoredRecords(const ServerConfig& server, const store::ServerLayo
     without_index(error);
   }
   auto listing = store::list_backup_records(layout);
-  for (const auto& damage : listing.damaged) out.warning(damage);
+  for (const auto& backup : listing.unread) out.warning(describe(backup));
   backups_ = std::move(listing.backups);
   segments_ = segments_in_files(open_archive(server, layout));
 }

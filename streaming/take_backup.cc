@@ -157,7 +157,11 @@ store::BackupId BackupRun::free_id() const {
 
 std::unique_ptr<store::BackupReader> BackupRun::newest_backup(postgres::SystemIdentifier system) {
   auto listing = store::list_backup_records(layout_);
-  for (const auto& damaged : listing.damaged) observer_.warning(damaged);
+  for (const auto& backup : listing.unread) {
+    // It may be the one to compare with: else every backup would be stored whole, until the disk is full.
+    if (backup.denied) throw Error(describe(backup));
+    observer_.warning(describe(backup));
+  }
   while (!listing.backups.empty() && listing.backups.back().system != system) listing.backups.pop_back();
   if (listing.backups.empty()) return nullptr;
   try {

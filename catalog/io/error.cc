@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "catalog/io/permission.h"
+
 namespace pgkeep {
 namespace {
 
@@ -15,19 +17,26 @@ bool is_out_of_space(int cause) {
   return cause == ENOSPC || cause == EDQUOT;
 }
 
-std::string_view way_out(int cause) {
+bool is_denial(int cause) {
+  return cause == EACCES || cause == EPERM;
+}
+
+std::string way_out(int cause, const std::filesystem::path& path) {
   if (is_out_of_space(cause)) return "; free space there and try again";
   // The kernel's own words for a link that is not followed speak of too many levels.
   if (cause == ELOOP)
     return "; a symbolic link stands in this path, and pgkeep follows none here: put what it points to in "
            "its place";
+  if (is_denial(cause)) {
+    if (const auto why = why_denied(path); !why.empty()) return fmt::format(" ({})", why);
+  }
   return "";
 }
 
 std::string storage_message(int cause, const std::filesystem::path& path, std::string_view what) {
   // strerror() may share its buffer between threads; the category's message() does not.
   return fmt::format("{}: cannot {}: {}{}", path.native(), what, std::generic_category().message(cause),
-                     way_out(cause));
+                     way_out(cause, path));
 }
 
 }  // namespace
@@ -48,7 +57,7 @@ StorageError::StorageError(int cause, std::filesystem::path path, std::string_vi
 
 bool is_denied(const Error& error) noexcept {
   const auto* storage = dynamic_cast<const StorageError*>(&error);
-  return storage != nullptr && (storage->cause() == EACCES || storage->cause() == EPERM);
+  return storage != nullptr && is_denial(storage->cause());
 }
 
 bool is_damage(const Error& error) noexcept {

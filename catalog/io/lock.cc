@@ -10,14 +10,12 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "catalog/io/bytes.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/no_links.h"
 #include "catalog/io/units.h"
-#include "catalog/io/user.h"
 
 namespace pgkeep::io {
 namespace {
@@ -29,26 +27,8 @@ constexpr std::string_view kPid = "pid ";
 constexpr std::string_view kPurpose = " purpose ";
 constexpr std::string_view kSince = " since ";
 
-/// A lock that may not be opened says nothing about what it guards, so the message tells whose it is.
-[[noreturn]] void refuse_unopened(const fs::path& path, const StorageError& error) {
-  struct stat status {};
-  if (!is_denied(error) || ::lstat(path.c_str(), &status) != 0) throw error;
-  throw StorageError(error.cause(), path,
-                     fmt::format("open the lock file (it belongs to {}, we run as {}; give everything in the "
-                                 "repository to the user who runs pgkeep)",
-                                 user_name(status.st_uid), user_name(::geteuid())));
-}
-
-File open_or_refuse(const fs::path& path) {
-  try {
-    return File::open_or_create(path);
-  } catch (const StorageError& error) {
-    refuse_unopened(path, error);
-  }
-}
-
 UniqueFd open_lock_file(const fs::path& path) {
-  const auto file = open_or_refuse(path);
+  const auto file = File::open_or_create(path);
   UniqueFd fd(::fcntl(file.fd(), F_DUPFD_CLOEXEC, 0));  // the same open file: it keeps the lock
   if (!fd) {
     const int cause = errno;

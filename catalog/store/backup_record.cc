@@ -294,15 +294,20 @@ BackupListing list_backup_records(const ServerLayout& layout) {
     try {
       if (auto record = read_backup_record(layout, *id)) listing.backups.push_back(std::move(*record));
     } catch (const Error& e) {
-      listing.damaged.emplace_back(e.what());
-      listing.damaged_ids.push_back(*id);
+      listing.unread.push_back({*id, e.what(), is_denied(e)});
     }
   }
   if (missing && missing != std::errc::no_such_file_or_directory) {
     throw StorageError(missing.value(), layout.backups(), "list");
   }
   std::ranges::sort(listing.backups, is_older);
+  std::ranges::sort(listing.unread, {}, &UnreadBackup::id);
   return listing;
+}
+
+std::string describe(const UnreadBackup& backup) {
+  return fmt::format("backup {} is there, but its record {}: {}", backup.id.to_string(),
+                     backup.denied ? "cannot be read" : "is damaged", backup.why);
 }
 
 }  // namespace pgkeep::store

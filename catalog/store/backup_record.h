@@ -89,12 +89,20 @@ bool is_older(const BackupRecord& a, const BackupRecord& b);
 std::optional<BackupRecord> read_backup_record(const ServerLayout& layout, const BackupId& id);
 /// Of a backup that is complete but for WAL; nothing when it is not, or not only, that.
 std::optional<BackupRecord> read_waiting_record(const ServerLayout& layout, const BackupId& id);
-/// The committed backups, oldest first (is_older()). A record that cannot be read is reported in `damaged`
-/// and left out; its backup can be deleted all the same.
+/// A backup that is there and whose record tells nothing: no list has it, nor is it gone.
+struct UnreadBackup {
+  BackupId id;
+  std::string why;      // the path, and what is wrong
+  bool denied = false;  // this user may not open the record, which says nothing of the backup; else damaged
+};
+
+/// One line for a warning: why, and of which backup.
+std::string describe(const UnreadBackup& backup);
+
+/// The committed backups, oldest first (is_older()). One whose record cannot be read is in `unread` instead.
 struct BackupListing {
   std::vector<BackupRecord> backups;
-  std::vector<std::string> damaged;     // one message each
-  std::vector<BackupId> damaged_ids{};  // in the same order
+  std::vector<UnreadBackup> unread{};
 };
 BackupListing list_backup_records(const ServerLayout& layout);
 

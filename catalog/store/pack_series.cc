@@ -20,8 +20,9 @@ std::uint32_t highest_named_pack(const std::filesystem::path& backup) {
   try {
     const auto packs = FileTable(backup / "files.db").packs();
     return packs.empty() ? 0 : packs.rbegin()->first;
-  } catch (const Error&) {
-    return 0;  // an unreadable table names nothing any more
+  } catch (const Error& error) {
+    if (is_denied(error)) throw;  // it may name one that is not there
+    return 0;                     // a damaged table names nothing any more
   }
 }
 

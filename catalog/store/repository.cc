@@ -1,6 +1,7 @@
 #include "catalog/store/repository.h"
 
 #include <cerrno>
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -35,19 +36,19 @@ void write_new(const std::filesystem::path& root) {
 }
 
 /// The user who may go there: the owner of the folder, or of the innermost one that can be asked.
-std::string owner_of(const std::filesystem::path& root) {
+uid_t owner_of(const std::filesystem::path& root) {
   struct stat status {};
   auto place = root;
   while (::stat(place.c_str(), &status) != 0 && place.has_relative_path()) place = place.parent_path();
-  return io::user_name(status.st_uid);
+  return status.st_uid;
 }
 
-/// Says whose the repository is, which is what whoever may not read it has to know.
+/// In another user's repository the way out is to be that user, and not to be given the file.
 [[noreturn]] void fail(int cause, const std::filesystem::path& path, const std::filesystem::path& root,
                        const std::string& what) {
-  if (cause != EACCES && cause != EPERM) throw StorageError(cause, path, what);
-  throw StorageError(cause, path,
-                     fmt::format("{} (it belongs to {}; run pgkeep as that user)", what, owner_of(root)));
+  const auto owner = owner_of(root);
+  if ((cause != EACCES && cause != EPERM) || owner == ::geteuid()) throw StorageError(cause, path, what);
+  throw StorageError(cause, path, fmt::format("{}: run pgkeep as {}", what, io::user_name(owner)));
 }
 
 std::optional<io::ByteVector> read_record(const std::filesystem::path& root) {

@@ -40,6 +40,14 @@ struct LivingPacks {
   std::vector<std::string> unknown;  // of which backups that cannot be said, and why
 };
 
+constexpr std::string_view kGiveBack = "Give the file back to the owner of the repository";
+
+std::string give_up_or_restore(const ServerLayout& layout, const BackupId& id) {
+  return fmt::format(
+      "Bring the file back from another copy of the repository, or give the backup up: `pgkeep delete {} {}`",
+      layout.root().filename().native(), id.to_string());
+}
+
 /// SQLite does not notice every damage, so each table is held against the digest in its record before
 /// anything is unlinked on its word.
 LivingPacks living_packs(const ServerLayout& layout) {
@@ -54,9 +62,8 @@ LivingPacks living_packs(const ServerLayout& layout) {
       for (const auto& [pack, used] : FileTable(layout.file_table(*id)).packs()) living.numbers.insert(pack);
     } catch (const Error& e) {
       living.unknown.push_back(fmt::format(
-          "{}; so nobody can say which packs backup {} needs, and none is removed. Bring the file "
-          "back from another copy of the repository, or give the backup up: `pgkeep delete {} {}`",
-          e.what(), id->to_string(), layout.root().filename().native(), id->to_string()));
+          "{}; so nobody can say which packs backup {} needs, and none is removed. {}", e.what(),
+          id->to_string(), is_denied(e) ? std::string(kGiveBack) : give_up_or_restore(layout, *id)));
     }
   }
   return living;

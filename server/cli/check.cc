@@ -33,6 +33,17 @@ void print(const ServerConfig& server, const std::vector<Check>& checks, Output&
   }
 }
 
+/// Nothing as well where the repository cannot be opened, which is one of the things that are looked at.
+std::optional<DaemonReport> daemon_of(const Config& config, Output& out) {
+  try {
+    return find_daemon(open_repository_if_there(config), out);
+  } catch (const Refused&) {
+    throw;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 /// Several at once, since one that is away may take long to tell; in the order of the servers.
 std::vector<std::vector<Check>> check_all(const Config& config,
                                           const std::vector<const ServerConfig*>& servers,
@@ -63,7 +74,7 @@ std::vector<std::vector<Check>> check_all(const Config& config,
 Exit run_check(const Invocation& invocation) {
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, invocation.arguments.values("SERVER"), true);
-  const auto daemon = find_daemon(open_repository_if_there(config), invocation.out);
+  const auto daemon = daemon_of(config, invocation.out);
   const auto found = check_all(config, servers, daemon, invocation.stop);
   auto data = Json::array();
   bool all_good = true;

@@ -34,7 +34,7 @@ class Index {
     });
     if (index_) return backups;
     auto listing = store::list_backup_records(layout_);
-    for (const auto& damage : listing.damaged) out_->warning(damage);
+    for (const auto& backup : listing.unread) out_->warning(describe(backup));
     return std::move(listing.backups);
   }
 
@@ -98,12 +98,12 @@ std::vector<store::BackupClaim> claim_all(const store::ServerLayout& layout,
   return claims;
 }
 
-/// Backups whose record is damaged are in no list, and go by their whole id.
-std::optional<store::BackupId> damaged_backup(const store::ServerLayout& layout, const std::string& wanted) {
+/// Backups whose record cannot be read are in no list, and go by their whole id.
+std::optional<store::BackupId> unread_backup(const store::ServerLayout& layout, const std::string& wanted) {
   const auto id = store::BackupId::parse(wanted);
   if (!id) return std::nullopt;
-  const auto damaged = store::list_backup_records(layout).damaged_ids;
-  return std::ranges::find(damaged, *id) == damaged.end() ? std::nullopt : id;
+  const auto unread = store::list_backup_records(layout).unread;
+  return std::ranges::find(unread, *id, &store::UnreadBackup::id) == unread.end() ? std::nullopt : id;
 }
 
 /// All of them before the first is deleted: `oldest` means another one afterwards.
@@ -112,8 +112,8 @@ std::vector<store::BackupId> choose_all(const store::ServerLayout& layout,
                                         const std::vector<std::string>& wanted, const std::string& server) {
   std::vector<store::BackupId> ids;
   for (const auto& text : wanted) {
-    const auto damaged = damaged_backup(layout, text);
-    const auto id = damaged ? *damaged : choose_backup(backups, text, server).id;
+    const auto unread = unread_backup(layout, text);
+    const auto id = unread ? *unread : choose_backup(backups, text, server, unread_in_files(layout)).id;
     if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
   }
   return ids;

@@ -35,7 +35,8 @@ Exit run_list_files(const Invocation& invocation) {
   const auto& server = fleet.server(invocation.arguments.required("SERVER"));
   const auto layout = fleet.layout(server);
   const auto backups = StoredRecords(server, layout, invocation.out).backups();
-  const auto& backup = choose_backup(backups, invocation.arguments.required("BACKUP"), server.name);
+  const auto& backup =
+      choose_backup(backups, invocation.arguments.required("BACKUP"), server.name, unread_in_files(layout));
   store::BackupReader reader(fleet.repository(), layout, backup.id, false);
   auto files = Json::array();
   reader.files().for_each([&](store::FileEntry&& file) {

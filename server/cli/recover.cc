@@ -97,7 +97,7 @@ Exit run_recover(const Invocation& invocation) {
   const auto layout = layout_for_backup(current, invocation.arguments.required("BACKUP"), server.name);
   auto facts = recover::gather_facts(layout);
   const auto request =
-      make_recovery_request(invocation.arguments, server, facts.backups, fleet.config().file, layout.line());
+      make_recovery_request(invocation.arguments, server, facts, fleet.config().file, layout.line());
   recover::add_commit_times(layout, request, facts);
   auto plan = recover::make_plan(request, facts);
   recover::add_replay_notes(recover::read_replay_notes(layout, facts, plan), facts.backups, plan);

@@ -132,7 +132,8 @@ Exit run_show_backup(const Invocation& invocation) {
   }
   StoredRecords records(server, layout, invocation.out);
   const auto backups = records.backups();
-  const auto& backup = choose_backup(backups, invocation.arguments.required("BACKUP"), server.name);
+  const auto& backup =
+      choose_backup(backups, invocation.arguments.required("BACKUP"), server.name, unread_in_files(layout));
   const auto lines = catalog::read_set_aside_lines(layout);
   const auto own_layout = own_layout_of(layout, lines, backup.id, invocation.out);
   const auto archive = open_archive(server, own_layout);

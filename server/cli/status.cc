@@ -44,6 +44,7 @@ class FleetTable {
     return io::format_duration(std::max(age, std::chrono::seconds(0))) + " ago";
   }
   std::string latest_backup(const ServerStatus& status) const {
+    if (!status.unread_backups.empty()) return "unreadable";
     return status.backups.empty() ? "none" : ago(status.backups.back().ended);
   }
   std::string until(const ServerStatus& status) const {

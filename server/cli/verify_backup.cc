@@ -17,14 +17,17 @@ namespace {
 
 constexpr std::uint64_t kMostJobs = 64;
 
-std::vector<store::BackupId> choose_all(const std::vector<store::BackupRecord>& backups,
+std::vector<store::BackupId> choose_all(const store::ServerLayout& layout,
+                                        const std::vector<store::BackupRecord>& backups,
                                         const std::vector<std::string>& wanted, const std::string& server) {
   std::vector<store::BackupId> ids;
   for (const auto& text : wanted) {
     if (text == "all") {
       for (const auto& backup : backups) ids.push_back(backup.id);
+      // Last, so that the others are verified first; verifying these says what is wrong with them.
+      for (const auto& backup : unread_in_files(layout)()) ids.push_back(backup.id);
     } else {
-      ids.push_back(choose_backup(backups, text, server).id);
+      ids.push_back(choose_backup(backups, text, server, unread_in_files(layout)).id);
     }
   }
   return ids;
@@ -88,7 +91,7 @@ Exit run_verify_backup(const Invocation& invocation) {
   const auto backups = StoredRecords(server, layout, invocation.out).backups();
   auto data = Json::array();
   std::size_t damaged = 0;
-  const auto ids = choose_all(backups, invocation.arguments.values("BACKUP"), server.name);
+  const auto ids = choose_all(layout, backups, invocation.arguments.values("BACKUP"), server.name);
   for (const auto& id : ids) {
     const auto report = verify(fleet, layout, id, static_cast<unsigned>(jobs), invocation);
     print(server.name, report, invocation.out);

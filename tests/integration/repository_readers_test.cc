@@ -88,5 +88,79 @@ TEST_P(RepositoryReaders, AreNamedWhenTheirBackupIsToBeDeleted) {
   host.pgkeep_or_throw({"delete", "main", second});
 }
 
+/// A repository of the server's user, which is read as that user, with files that root left in it.
+class FilesOfRoot : public RepositoryReaders {
+ protected:
+  void SetUp() override {
+    RepositoryReaders::SetUp();
+    if (::geteuid() != 0) GTEST_SKIP() << "only root gives files away";
+  }
+  static Outcome pgkeep(const BackupHost& host, const std::vector<std::string>& arguments) {
+    std::vector<std::string> argv = {
+        "setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--", host.scratch("pgkeep"),
+        "-c",      host.config_file()};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    return run({std::move(argv)});
+  }
+  static void own(const BackupHost& host, const std::string& user, const fs::path& path) {
+    run_or_throw({{"chown", "-R", user, path}});
+    run_or_throw({{"chown", "postgres", host.config_file()}});
+  }
+};
+PGKEEP_FOR_EACH_VERSION(FilesOfRoot);
+
+TEST_P(FilesOfRoot, HideNoBackup) {
+  const auto source = PostgresCluster::create(GetParam());
+  BackupHost host(source);
+  host.install_program();
+  const auto id = host.backup();
+  const auto record = host.repository() / "main/backups" / id / "backup.json";
+  own(host, "postgres", host.repository());
+  own(host, "root", record);
+  fs::permissions(record, fs::perms(0600));
+  for (const auto* index : {"catalog.db", "catalog.db-wal", "catalog.db-shm"})
+    fs::remove(host.repository() / "main" / index);
+  const std::vector<std::vector<std::string>> commands{{"verify-backup", "main", "latest"},
+                                                       {"verify-backup", "main", "all"},
+                                                       {"verify-backup", "main", id},
+                                                       {"show-backup", "main", id},
+                                                       {"recover", "main", "latest", host.scratch("r")},
+                                                       {"recover", "main", "auto", host.scratch("r")},
+                                                       {"backup", "main"},
+                                                       {"delete", "main", id}};
+  for (const auto& command : commands) {
+    const auto outcome = pgkeep(host, command);
+    EXPECT_EQ(outcome.exit_code, 1) << command.front() << ": " << outcome.text();
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr(id), HasSubstr("belongs to root"),
+                                   HasSubstr("chown --no-dereference postgres " + record.native())))
+        << command.front();
+    EXPECT_THAT(outcome.err, testing::Not(HasSubstr("has no backup"))) << command.front();
+  }
+  const auto check = pgkeep(host, {"check", "main"});
+  EXPECT_THAT(check.out, AllOf(HasSubstr("owner of files"), HasSubstr("is there, but its record cannot be"),
+                               testing::Not(HasSubstr("pgkeep delete"))));
+  EXPECT_THAT(pgkeep(host, {"status", "main"}).out, HasSubstr("none that can be read, 1 that cannot"));
+  own(host, "postgres", record);
+  EXPECT_EQ(pgkeep(host, {"verify-backup", "main", "all"}).exit_code, 0);
+}
+
+TEST_P(FilesOfRoot, AmongTheLocksAreNamedByCheckBesideAllElse) {
+  const auto source = PostgresCluster::create(GetParam());
+  BackupHost host(source);
+  host.install_program();
+  host.backup();
+  own(host, "postgres", host.repository());
+  own(host, "root", host.repository() / "main/locks");
+  run_or_throw({{"chown", "postgres", host.repository() / "main/locks"}});
+  const auto check = pgkeep(host, {"check", "main"});
+  EXPECT_EQ(check.exit_code, 1) << check.text();
+  EXPECT_THAT(check.out, AllOf(HasSubstr("chown -R --no-dereference postgres " + host.repository().native()),
+                               HasSubstr("FAILED  WAL receiver: "), HasSubstr("OK      wal_level"),
+                               HasSubstr("OK      backups: 1"), HasSubstr("one history")));
+  const auto backup = pgkeep(host, {"backup", "main"});
+  EXPECT_EQ(backup.exit_code, 1) << backup.text();
+  EXPECT_THAT(backup.err, AllOf(HasSubstr("locks/"), HasSubstr("chown --no-dereference postgres")));
+}
+
 }  // namespace
 }  // namespace pgkeep::test

@@ -10,6 +10,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
+#include "tests/support/denied.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 
@@ -490,6 +491,16 @@ TEST_F(ServerCatalogTest, JoinsSegmentsToRanges) {
   for (const WalSegment& segment : {WalSegment{kOne, 4}, {kOne, 5}, {kTwo, 5}, {kTwo, 7}}) archive(segment);
   EXPECT_EQ(catalog_.wal_ranges(), archive_.inventory().ranges(size_));
   EXPECT_THAT(catalog_.wal_ranges(), SizeIs(3));
+}
+
+TEST_F(ServerCatalogTest, ARecordThatMayNotBeOpenedIsNamedAndHidesNothingElse) {
+  const auto denied = commit_backup("20261120T020000Z");
+  commit_backup("20261121T020000Z");
+  const test::Denied record(directory_.path(), layout_.record(denied.id));
+  auto opened = ServerCatalog::open(layout_);
+  EXPECT_THAT(opened.backups(), SizeIs(1));
+  EXPECT_THAT(opened.unreadable(),
+              ElementsAre(testing::AllOf(HasSubstr("20261120T020000Z"), HasSubstr("Permission denied"))));
 }
 
 }  // namespace

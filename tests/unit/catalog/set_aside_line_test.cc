@@ -198,5 +198,16 @@ TEST_P(KilledSetAsideTest, IsCompletedByTheNextStart) {
 }
 INSTANTIATE_TEST_SUITE_P(AtEachStep, KilledSetAsideTest, testing::Values(0, 1, 2));
 
+TEST_F(SetAsideLineTest, TakesBackupsAlongWhoseRecordsCannotBeReadNow) {
+  backup("20261119T020000Z");
+  const auto record = layout_.record(store::BackupId::parse("20261119T020000Z").value());
+  const auto content = io::read_whole_file(record, 1 << 20);
+  io::write_file_durably(record, io::as_bytes("{"));
+  set_line_aside(layout_, "put back");
+  io::write_file_durably(record, content);  // restored from a copy
+  EXPECT_THAT(own_backups(layout_.of_line(1)), ElementsAre("20261118T020000Z", "20261119T020000Z"));
+  EXPECT_THAT(own_backups(layout_), IsEmpty());
+}
+
 }  // namespace
 }  // namespace pgkeep::catalog

@@ -9,6 +9,7 @@
 #include "catalog/io/error.h"
 #include "catalog/partial_segment.h"
 #include "catalog/wal_archive.h"
+#include "tests/support/denied.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 
@@ -74,9 +75,9 @@ TEST_F(WholeWalVerificationTest, ReadsWhatNoBackupNeedsAndWhatIsStillBeingReceiv
 TEST_F(WholeWalVerificationTest, NamesEachDamagedSegment) {
   flip_a_bit(layout_.archived({kOne, 5}, size_), 3000);
   flip_a_bit(layout_.partial({kOne, 7}, size_), 70'000);
-  EXPECT_THAT(verify().findings, ElementsAre(HasSubstr("WAL segment 000000010000000000000005"),
-                                             AllOf(HasSubstr("WAL segment 000000010000000000000007"),
-                                                   HasSubstr(".partial"))));
+  EXPECT_THAT(verify().findings,
+              ElementsAre(HasSubstr("WAL segment 000000010000000000000005"),
+                          AllOf(HasSubstr("WAL segment 000000010000000000000007"), HasSubstr(".partial"))));
 }
 
 TEST_F(WholeWalVerificationTest, FindsASegmentThatDoesNotContinueTheOneBeforeIt) {
@@ -102,6 +103,11 @@ TEST_F(WholeWalVerificationTest, CanBeStopped) {
   std::stop_source stop;
   stop.request_stop();
   EXPECT_THROW(verify_whole_wal(layout_, 2, observer_, stop.get_token()), Interrupted);
+}
+
+TEST_F(WholeWalVerificationTest, DoesNotCallDamagedWhatItMayNotOpen) {
+  const test::Denied segment(directory_.path(), layout_.archived({kOne, 5}, size_));
+  EXPECT_THAT([&] { verify(); }, testing::ThrowsMessage<StorageError>(HasSubstr("Permission denied")));
 }
 
 }  // namespace

@@ -1,8 +1,14 @@
 #include "catalog/io/error.h"
 
 #include <cerrno>
+#include <unistd.h>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "catalog/io/file.h"
+#include "tests/support/denied.h"
+#include "tests/support/temp_directory.h"
 
 namespace pgkeep {
 namespace {
@@ -63,6 +69,29 @@ TEST(ErrorTest, IsRetryableOnlyWhereWaitingCanHelp) {
   EXPECT_FALSE(Corruption("x").retryable());
   EXPECT_FALSE(ProtocolError("x").retryable());
   EXPECT_FALSE(Refused("x").retryable());
+}
+
+TEST(StorageErrorTest, SaysWhoseAFileIsThatMayNotBeOpened) {
+  const test::TempDirectory folder;
+  const auto path = folder / "backup.json";
+  io::write_file_durably(path, {});
+  const bool root = ::geteuid() == 0;
+  const test::Denied denied(folder.path(), path);
+  EXPECT_THAT([&] { io::File::open_to_read(path); },
+              testing::ThrowsMessage<StorageError>(testing::HasSubstr(
+                  root ? "it belongs to root, and pgkeep runs as nobody; as root: `chown --no-dereference "
+                         "nobody " +
+                             path.native() + "`"
+                       : "who runs pgkeep, and has mode 0000")));
+}
+
+TEST(StorageErrorTest, SaysWhoseTheFolderIsThatMayNotBeEntered) {
+  const test::TempDirectory folder;
+  io::make_directories(folder / "locks");
+  const test::Denied denied(folder.path(), folder / "locks");
+  EXPECT_THAT([&] { io::File::open_to_read(folder / "locks/backup"); },
+              testing::ThrowsMessage<StorageError>(
+                  testing::HasSubstr("(" + (folder / "locks").native() + " belongs to")));
 }
 
 }  // namespace

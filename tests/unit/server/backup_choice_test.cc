@@ -8,6 +8,7 @@
 namespace pgkeep::server {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class BackupChoiceTest : public ::testing::Test {
@@ -18,18 +19,20 @@ class BackupChoiceTest : public ::testing::Test {
     return records;
   }
   std::string chosen(std::string_view wanted) const {
-    return choose_backup(three_, wanted, "main").id.to_string();
+    return choose_backup(three_, wanted, "main", unread_).id.to_string();
   }
   template <typename Failure>
   std::string error_of(std::string_view wanted) const {
     try {
-      choose_backup(three_, wanted, "main");
+      choose_backup(three_, wanted, "main", unread_);
     } catch (const Failure& error) {
       return error.what();
     }
     return "no such error";
   }
 
+  std::vector<store::UnreadBackup> unread_list_{};
+  UnreadBackups unread_ = [this] { return unread_list_; };
   std::vector<store::BackupRecord> three_ =
       backups({"20261118T020000Z", "20261119T020000Z", "20261120T020000Z"});
 };
@@ -65,7 +68,22 @@ TEST_F(BackupChoiceTest, SaysThatAllAreNotMeant) {
 }
 
 TEST_F(BackupChoiceTest, SaysThatThereIsNoneAtAll) {
-  EXPECT_THROW(choose_backup({}, "latest", "main"), NotFound);
+  EXPECT_THROW(choose_backup({}, "latest", "main", unread_), NotFound);
+}
+
+TEST_F(BackupChoiceTest, SaysOfOneThatCannotBeReadThatItIsThere) {
+  const auto id = store::BackupId::parse("20261121T020000Z").value();
+  unread_list_ = {{id, "/r/backup.json: cannot open: Permission denied", true}};
+  for (const auto* wanted : {"20261121T020000Z", "20261121"}) {
+    EXPECT_THAT(error_of<Error>(wanted),
+                AllOf(HasSubstr("backup 20261121T020000Z is there, but its record cannot be read"),
+                      HasSubstr("/r/backup.json")));
+  }
+  EXPECT_EQ(chosen("latest"), "20261120T020000Z");
+  three_.clear();
+  EXPECT_THAT(error_of<Error>("latest"), HasSubstr("20261121T020000Z is there"));
+  unread_list_.front().denied = false;
+  EXPECT_THAT(error_of<Error>("oldest"), HasSubstr("its record is damaged"));
 }
 
 }  // namespace

@@ -22,12 +22,12 @@ class RecoveryRequestTest : public ::testing::Test {
     server_.name = "main";
     store::BackupRecord backup(store::BackupId::parse("20261120T020000Z").value());
     backup.end = {postgres::TimelineId(3), postgres::Lsn(0x3000100)};
-    backups_.push_back(backup);
+    facts_.backups.push_back(backup);
   }
   recover::RecoveryRequest request(std::vector<std::string> options,
                                    const std::string& backup = "latest") const {
     options.insert(options.begin(), {"recover", "main", backup, "/srv/pg"});
-    return make_recovery_request(parse_command_line(options).arguments, server_, backups_,
+    return make_recovery_request(parse_command_line(options).arguments, server_, facts_,
                                  "/etc/pgkeep/pgkeep.yaml");
   }
   std::string refusal(const std::vector<std::string>& options, const std::string& backup = "latest") const {
@@ -40,7 +40,7 @@ class RecoveryRequestTest : public ::testing::Test {
   }
 
   ServerConfig server_ = default_server_config();
-  std::vector<store::BackupRecord> backups_;
+  recover::RecoveryFacts facts_{};
 };
 
 TEST_F(RecoveryRequestTest, GoesToTheEndOfTheWalWhenNothingIsSaid) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/file.h"
+#include "tests/support/denied.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::server {
@@ -53,6 +54,15 @@ TEST_F(RepositoryFilesTest, AreNamedWhenOthersMayWriteThem) {
 TEST_F(RepositoryFilesTest, AreNamedWhenTheyAreLinks) {
   fs::create_symlink("/etc/hosts", layout_.index());
   EXPECT_THAT(problems(), ElementsAre(AllOf(HasSubstr("catalog.db"), HasSubstr("symbolic link"))));
+}
+
+TEST_F(RepositoryFilesTest, AreNamedAlsoWhereAFolderMayNotBeListed) {
+  const auto folder = layout_.writer_lock().parent_path();
+  fs::create_directory(layout_.backups() / "alien");
+  fs::permissions(layout_.packs(), fs::perms(0770));
+  const test::Denied locks(folder_.path(), folder);
+  EXPECT_THAT(problems(),
+              testing::IsSupersetOf({HasSubstr(folder.native()), HasSubstr("written by others")}));
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "tests/support/denied.h"
 #include "tests/unit/catalog/pushed_wal_fixture.h"
 
 namespace pgkeep::server {
@@ -50,6 +52,26 @@ TEST_F(StoredChecksTest, FailsWherePushedWalDiffersFromWhatIsStored) {
   archived(five_);
   EXPECT_THROW(push(five_, 1), Refused);
   EXPECT_EQ(check("wal_conflicts").result, Check::Result::failed);
+}
+
+TEST_F(StoredChecksTest, DoNotAdviseToDeleteABackupThatMayNotBeOpened) {
+  archived(five_);
+  const auto folder = layout_.backups() / "20261120T020000Z";
+  io::make_directories(folder);
+  io::write_file_durably(folder / "backup.json", {});
+  const test::Denied record(directory_.path(), folder / "backup.json");
+  const auto found = check("backups");
+  EXPECT_EQ(found.result, Check::Result::failed);
+  EXPECT_THAT(found.finding, HasSubstr("backup 20261120T020000Z is there, but its record cannot be read"));
+  EXPECT_THAT(found.hint, testing::Not(HasSubstr("pgkeep delete")));
+}
+
+TEST_F(StoredChecksTest, GoOnAfterOneThatCannotBeMade) {
+  archived(five_);
+  io::write_file_durably(layout_.event_journal(), {});
+  const test::Denied journal(directory_.path(), layout_.event_journal());
+  EXPECT_THAT(check("branches").finding, HasSubstr("Permission denied"));
+  EXPECT_EQ(check("wal_conflicts").result, Check::Result::ok);
 }
 
 }  // namespace

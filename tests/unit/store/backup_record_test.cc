@@ -1,10 +1,12 @@
 #include "catalog/store/backup_record.h"
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "tests/support/denied.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::store {
@@ -186,7 +188,7 @@ TEST_F(BackupListingTest, ListsCommittedBackupsOldestFirst) {
   const auto listing = list_backup_records(layout_);
   ASSERT_EQ(listing.backups.size(), 2u);
   EXPECT_EQ(listing.backups[0].id.to_string(), "20260101T000000Z");
-  EXPECT_TRUE(listing.damaged.empty());
+  EXPECT_TRUE(listing.unread.empty());
 }
 
 TEST_F(BackupListingTest, NamesADamagedRecordAndGoesOn) {
@@ -196,8 +198,10 @@ TEST_F(BackupListingTest, NamesADamagedRecordAndGoesOn) {
   io::write_file_durably(layout_.record(other), io::as_bytes("{}"));
   const auto listing = list_backup_records(layout_);
   EXPECT_EQ(listing.backups.size(), 1u);
-  ASSERT_EQ(listing.damaged.size(), 1u);
-  EXPECT_NE(listing.damaged[0].find("20260101T000000Z/backup.json"), std::string::npos);
+  ASSERT_EQ(listing.unread.size(), 1u);
+  EXPECT_EQ(listing.unread[0].id, other);
+  EXPECT_FALSE(listing.unread[0].denied);
+  EXPECT_NE(listing.unread[0].why.find("20260101T000000Z/backup.json"), std::string::npos);
 }
 
 TEST_F(BackupListingTest, ARecordUnderAnotherNameIsDamaged) {
@@ -205,6 +209,18 @@ TEST_F(BackupListingTest, ARecordUnderAnotherNameIsDamaged) {
   io::make_directories(layout_.backup(other));
   io::write_file_durably(layout_.record(other), io::as_bytes(full_record().to_json()));
   EXPECT_THROW(read_backup_record(layout_, other), Corruption);
+}
+
+TEST_F(BackupListingTest, TellsARecordThatMayNotBeOpenedFromADamagedOne) {
+  const auto record = full_record();
+  commit(record);
+  const test::Denied denied(folder_.path(), layout_.record(record.id));
+  const auto listing = list_backup_records(layout_);
+  EXPECT_TRUE(listing.backups.empty());
+  ASSERT_EQ(listing.unread.size(), 1u);
+  EXPECT_EQ(listing.unread[0].id, record.id);
+  EXPECT_TRUE(listing.unread[0].denied);
+  EXPECT_THAT(describe(listing.unread[0]), testing::HasSubstr("is there, but its record cannot be read"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/store/pack_series.h"
+#include "tests/support/denied.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace pgkeep::store {
@@ -157,6 +158,15 @@ TEST(PackNameTest, KnowsPacksOnly) {
   for (const auto* name : {"12.full", "00000012.full.tmp", "00000000.full", "x", "", "00000012"}) {
     EXPECT_FALSE(parse_pack_name(name)) << name;
   }
+}
+
+TEST_F(SweepTest, DoesNotAdviseToDeleteABackupThatMayNotBeOpened) {
+  const auto kept = backup(kDatabase);
+  const test::Denied denied(folder_.path(), layout_.record(kept.id));
+  const auto freed = sweep_unfinished(layout_);
+  EXPECT_THAT(freed.packs_kept, ElementsAre(testing::AllOf(HasSubstr("Give the file back"),
+                                                           testing::Not(HasSubstr("delete")))));
+  EXPECT_EQ(pack_count(), 1u);
 }
 
 }  // namespace
