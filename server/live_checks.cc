@@ -94,7 +94,29 @@ Check check_wal_senders(const LiveFacts& live) {
   return check;
 }
 
-Check check_slot(const ServerConfig& server, const LiveFacts& live) {
+/// Whether another client has our slot in use: it is active, and our receiver, if there is one, gets nothing.
+/// One that has just begun is given the time to say. `stream`: nothing where it cannot be told, or where
+/// there is no repository, and so no receiver.
+bool is_used_by_another(const SlotFacts& slot, bool has_repository,
+                        const std::optional<StreamFacts>& stream) {
+  if (!slot.active) return false;
+  if (!has_repository) return true;
+  if (!stream) return false;
+  if (!stream->receiver) return true;
+  using catalog::StreamPhase;
+  if (stream->receiver->purpose == kBackup || !stream->state) return false;
+  return stream->state->phase == StreamPhase::waiting || stream->state->phase == StreamPhase::blocked;
+}
+
+std::string describe_user(const SlotFacts& slot, const std::optional<SenderFacts>& sender) {
+  auto text = fmt::format("in use by another client: process {} of the server", slot.active_pid);
+  if (!sender || sender->application.empty()) return text;
+  return text + fmt::format(" ({}{}{})", sender->application, sender->address.empty() ? "" : " from ",
+                            sender->address);
+}
+
+Check check_slot(const ServerConfig& server, const LiveFacts& live, bool has_repository,
+                 const std::optional<StreamFacts>& stream) {
   Check check{.name = "slot", .label = "replication slot"};
   if (!live.slot) {
     check.result = Result::failed;
@@ -111,6 +133,8 @@ Check check_slot(const ServerConfig& server, const LiveFacts& live) {
     check.finding += fmt::format(", the server keeps {} for it", io::format_bytes(*kept));
   if (slot.safe_wal_bytes)
     check.finding += fmt::format(", {} until WAL is lost", io::format_bytes(*slot.safe_wal_bytes));
+  const bool taken = is_used_by_another(slot, has_repository, stream);
+  if (taken) check.finding += "; " + describe_user(slot, live.sender);
   if (!slot.physical) {
     check.result = Result::failed;
     check.hint = fmt::format("{} is a logical slot; choose another name for `slot`", server.slot);
@@ -127,6 +151,12 @@ Check check_slot(const ServerConfig& server, const LiveFacts& live) {
   } else if (slot.wal_status.empty()) {
     check.result = Result::failed;
     check.hint = "the slot keeps no WAL; drop it and let the receiver make it";
+  } else if (taken) {
+    check.result = Result::failed;
+    check.hint =
+        "pgkeep receives nothing before that one ends: stop it, or give it a slot of its own. A connection "
+        "of "
+        "pgkeep that broke off is ended by the server after wal_sender_timeout";
   } else if (live.idle_slot_timeout) {
     check.result = Result::advice;
     check.hint =
@@ -231,7 +261,7 @@ std::optional<LiveFacts> check_live_server(const ServerConfig& server,
   checks.push_back(check_identity(*live, layout));
   checks.push_back(check_wal_level(*live));
   checks.push_back(check_wal_senders(*live));
-  checks.push_back(check_slot(server, *live));
+  checks.push_back(check_slot(server, *live, layout.has_value(), stream));
   if (stream) checks.push_back(check_receiver(*stream, *live));
   if (live->commits_wait) checks.push_back(check_synchronous(*live));
   checks.push_back(check_configuration(*live));

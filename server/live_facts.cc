@@ -16,8 +16,7 @@
 namespace pgkeep::server {
 namespace {
 
-std::optional<SlotFacts> ask_slot(streaming::Connection& sql, const std::string& slot,
-                                  std::string& active_pid) {
+std::optional<SlotFacts> ask_slot(streaming::Connection& sql, const std::string& slot) {
   const auto row =
       ask_row(sql,
               fmt::format("SELECT slot_type, active, active_pid, wal_status, restart_lsn, safe_wal_size, {} "
@@ -31,7 +30,7 @@ std::optional<SlotFacts> ask_slot(streaming::Connection& sql, const std::string&
   SlotFacts facts;
   facts.physical = cell_text(cells[0], "slot_type") == "physical";
   facts.active = cell_text(cells[1], "active") == "t";
-  active_pid = cells[2].value_or("");
+  facts.active_pid = cells[2].value_or("");
   facts.wal_status = cells[3].value_or("");
   facts.restart_lsn = cell_lsn(cells[4], "restart_lsn");
   // Below zero when it is lost already.
@@ -45,17 +44,20 @@ std::optional<SenderFacts> ask_sender(streaming::Connection& sql, const std::str
   if (pid.empty()) return std::nullopt;
   const auto row = ask_row(sql,
                            fmt::format("SELECT state, sync_state, sent_lsn, flush_lsn, "
-                                       "extract(epoch FROM flush_lag) FROM "
+                                       "extract(epoch FROM flush_lag), application_name, "
+                                       "pg_catalog.host(client_addr) FROM "
                                        "pg_catalog.pg_stat_replication WHERE pid = {}",
                                        streaming::quote_literal(pid)),
-                           5);
+                           7);
   if (!row) return std::nullopt;
   const auto& cells = *row;
   return SenderFacts{.state = cells[0].value_or("not shown to this role; GRANT pg_monitor"),
                      .sync_state = cells[1].value_or(""),
                      .sent_lsn = cell_lsn(cells[2], "sent_lsn"),
                      .flush_lsn = cell_lsn(cells[3], "flush_lsn"),
-                     .flush_lag_seconds = cell_seconds(cells[4])};
+                     .flush_lag_seconds = cell_seconds(cells[4]),
+                     .application = streaming::in_one_line(cells[5].value_or("")),
+                     .address = streaming::in_one_line(cells[6].value_or(""))};
 }
 
 }  // namespace
@@ -133,9 +135,8 @@ LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server)
   facts.commits_wait =
       names_standby(ask_setting(sql, "synchronous_standby_names").value_or(""), server.application_name);
   facts.configuration = streaming::ask_configuration_files(sql);
-  std::string sender_pid;
-  facts.slot = ask_slot(sql, server.slot, sender_pid);
-  facts.sender = ask_sender(sql, sender_pid);
+  facts.slot = ask_slot(sql, server.slot);
+  if (facts.slot) facts.sender = ask_sender(sql, facts.slot->active_pid);
   return facts;
 }
 

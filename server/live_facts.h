@@ -17,6 +17,7 @@ namespace pgkeep::server {
 struct SlotFacts {
   bool physical = false;
   bool active = false;
+  std::string active_pid;  // of the server's process that has it in use; empty: none has
   std::string wal_status;  // reserved, extended, unreserved, lost; empty: nothing reserved
   std::optional<postgres::Lsn> restart_lsn;
   std::optional<std::uint64_t> safe_wal_bytes;  // until it is lost; nothing without a limit
@@ -25,7 +26,8 @@ struct SlotFacts {
   std::optional<std::uint64_t> retained_bytes(postgres::Lsn current) const;
 };
 
-/// The server's side of our stream, from pg_stat_replication.
+/// The server's side of the stream that has our slot in use, from pg_stat_replication. It is ours as long as
+/// nobody else uses the slot.
 struct SenderFacts {
   std::string state;  // streaming, catchup …
   std::string sync_state;
@@ -33,6 +35,8 @@ struct SenderFacts {
   std::optional<postgres::Lsn> flush_lsn;
   /// From sending WAL to hearing that it is flushed, of the newest; nothing when there was none of late.
   std::optional<double> flush_lag_seconds;
+  std::string application;  // empty when it is not shown to this role
+  std::string address;      // of the client; empty for a Unix socket, too
 };
 
 /// What a running PostgreSQL says about itself, asked by SQL.

@@ -123,8 +123,9 @@ void WalCompanion::give_up_after(std::chrono::seconds patience) {
   if (now - received_last_ < patience) return;
   throw Error(
       fmt::format("no WAL has been received for {}: {}. A backup needs the WAL that is written "
-                  "meanwhile, so nothing of it is kept",
-                  io::format_duration(patience), why_nothing_comes()));
+                  "meanwhile, so nothing of it is kept. See to it that WAL is received (`pgkeep check {}` "
+                  "tells what is in the way), then take it again",
+                  io::format_duration(patience), why_nothing_comes(), layout_.root().filename().native()));
 }
 
 std::string WalCompanion::why_nothing_comes() {
@@ -247,6 +248,10 @@ void WalCompanion::refuse_what_was_left(const Wanted& wanted, const postgres::Wa
 void WalCompanion::connected(const Connection& /*connection*/, const SystemInfo& /*system*/) {}
 
 void WalCompanion::streaming_from(const postgres::WalPosition& /*position*/) {
+  {
+    const std::scoped_lock lock(mutex_);
+    said_.clear();
+  }
   happened_.notify_all();
 }
 
@@ -259,21 +264,30 @@ void WalCompanion::timeline_switched(postgres::TimelineId from, postgres::Timeli
                               to.to_string(), at.to_string()));
 }
 
-void WalCompanion::disconnected(const std::string& why, std::chrono::milliseconds retry_in,
+void WalCompanion::disconnected(const std::string& why, std::chrono::milliseconds /*retry_in*/,
                                 bool /*needs_attention*/) {
   {
     const std::scoped_lock lock(mutex_);
     trouble_ = why;
   }
-  observer_->warning(fmt::format("WAL stream: {}; next try in {}", why, io::format_duration(retry_in)));
+  warn(fmt::format("{}; trying again", why));
 }
 
 void WalCompanion::event(const catalog::Event& event) {
-  observer_->warning("WAL stream: " + event.cause);
+  warn(event.cause);
 }
 
 void WalCompanion::warning(const std::string& what) {
-  observer_->warning("WAL stream: " + what);
+  warn(what);
+}
+
+/// A try may come every few seconds, and for an hour.
+void WalCompanion::warn(const std::string& text) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!said_.insert(text).second) return;
+  }
+  observer_->warning("WAL stream: " + text);
 }
 
 }  // namespace pgkeep::streaming

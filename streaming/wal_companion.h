@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -69,6 +70,8 @@ class WalCompanion final : private WalReceiverObserver {
   /// Why the receiver of another process gets no WAL, as its state says.
   std::optional<std::string> trouble_of_other(catalog::StreamPhase phase) const;
   void warn_of_other();
+  /// Passes a warning on, if it was not said since WAL was being received last.
+  void warn(const std::string& text);
   /// What a backup needs. `line`: the server's, as far as it is known here, for it may have been promoted.
   struct Wanted {
     postgres::WalPosition start;
@@ -99,7 +102,8 @@ class WalCompanion final : private WalReceiverObserver {
   mutable std::mutex mutex_;
   std::condition_variable_any happened_;
   std::exception_ptr failure_;
-  std::string trouble_;  // why our receiver's stream broke off last
+  std::string trouble_;         // why our receiver's stream broke off last
+  std::set<std::string> said_;  // warnings of our receiver since it received last
   bool ended_ = false;
   std::optional<WalWorkers> workers_;  // for the next
   std::unique_ptr<WalReceiver> receiver_;

@@ -1,5 +1,10 @@
 #include "streaming/wal_companion.h"
 
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -37,9 +42,18 @@ class WaitingObserver final : public io::ProgressObserver {
     if (deed_) std::exchange(deed_, nullptr)();
   }
   void note(std::string_view /*message*/) override {}
-  void warning(std::string_view /*message*/) override {}
+  void warning(std::string_view message) override {
+    const std::scoped_lock lock(mutex_);
+    warnings_.emplace_back(message);
+  }
+  std::vector<std::string> warnings() {
+    const std::scoped_lock lock(mutex_);
+    return warnings_;
+  }
 
  private:
+  std::mutex mutex_;
+  std::vector<std::string> warnings_;
   std::function<void()> deed_;
 };
 
@@ -128,6 +142,22 @@ TEST_F(WalCompanionTest, SaysWhyAServerGivesItNoStream) {
   const WalReceiverSettings own{.connection = {.conninfo = server.conninfo()}, .slot = "pgkeep"};
   WalCompanion wal(layout_, archive_.identity(), own, observer_, stop_.get_token(), {.before_copying = 1s});
   EXPECT_THAT([&] { wal.wait_until_streaming(); }, ThrowsMessage<Error>(HasSubstr("active for PID 7")));
+}
+
+TEST_F(WalCompanionTest, SaysTheSameTroubleOnceHoweverOftenItTries) {
+  std::atomic<int> tries{0};
+  test::FakeServer server([&](test::FakeSession& session) {
+    session.read_startup();
+    ++tries;
+    session.error("55006", "replication slot \"pgkeep\" is active for PID 7");
+  });
+  const WalReceiverSettings own{
+      .connection = {.conninfo = server.conninfo()}, .slot = "pgkeep", .longest_retry = 10ms};
+  WalCompanion wal(layout_, archive_.identity(), own, observer_, stop_.get_token(), {.before_copying = 1s});
+  EXPECT_THAT([&] { wal.wait_until_streaming(); },
+              ThrowsMessage<Error>(HasSubstr("`pgkeep check main` tells what is in the way")));
+  EXPECT_GT(tries, 1);
+  EXPECT_THAT(observer_.warnings(), testing::ElementsAre(HasSubstr("active for PID 7")));
 }
 
 TEST_F(WalCompanionTest, DoesNotWaitForEverForWhatNobodyReceives) {
