@@ -60,8 +60,7 @@ class ServerCatalog {
   static std::optional<ServerCatalog> open_if_free(const store::ServerLayout& layout);
   /// Makes the index again from the files alone, beside the old one, and puts it in its place.
   static ServerCatalog rebuild(const store::ServerLayout& layout);
-  /// Why the index had to be made anew, for a warning; nothing when it was there, or when there was nothing
-  /// to index yet.
+  /// Why the index that was there had to be made anew, for a warning.
   const std::optional<std::string>& opened_anew() const noexcept { return opened_anew_; }
   /// Files that are there but could not be understood, and are not in the index for that: a message each, for
   /// a warning.
@@ -97,7 +96,6 @@ class ServerCatalog {
   void reconcile_backups();
   void reconcile_wal();
   void reconcile_runs();
-  bool empty();
   /// The database, after having changed to the one that lies under the name now.
   io::Database& current();
 

@@ -226,17 +226,16 @@ ServerCatalog ServerCatalog::open(const store::ServerLayout& layout) {
   io::make_directories(layout.root());
   const auto lock = lock_index(layout, kPatience);
   std::error_code error;
-  const bool missing = fs::symlink_status(layout.index(), error).type() == fs::file_type::not_found;
-  std::string reason = fmt::format("{}: the index is missing", layout.index().native());
-  if (!missing) {
-    try {
-      return open_sound(layout);
-    } catch (const Corruption& damage) {
-      reason = damage.what();
-    }
+  // Every server's first reader finds none, and one that was removed took nothing with it.
+  if (fs::symlink_status(layout.index(), error).type() == fs::file_type::not_found) return make_anew(layout);
+  std::string reason;
+  try {
+    return open_sound(layout);
+  } catch (const Corruption& damage) {
+    reason = damage.what();
   }
   auto catalog = make_anew(layout);
-  if (!missing || !catalog.empty()) catalog.opened_anew_ = std::move(reason);
+  catalog.opened_anew_ = std::move(reason);
   return catalog;
 }
 
@@ -400,14 +399,6 @@ void ServerCatalog::reconcile_runs() {
   for (const auto& run : lines.records) rows::put_run(database_, run);
   write_meta(database_, kJournalPosition, rows::stored(lines.end));
   transaction.commit();
-}
-
-bool ServerCatalog::empty() {
-  auto row = database_.prepare(
-      "SELECT (SELECT count(*) FROM backups) + (SELECT count(*) FROM segments)"
-      " + (SELECT count(*) FROM histories) + (SELECT count(*) FROM runs)");
-  row.step();
-  return row.integer(0) == 0;
 }
 
 }  // namespace pgkeep::catalog

@@ -61,8 +61,8 @@ Exit for_each_server(const std::vector<const ServerConfig*>& servers, const Invo
 /// Whether pgkeep has ever been in contact with the server: it has a folder with an identity.
 bool is_known(const store::ServerLayout& layout);
 
-/// The index of a server. Throws NotFound when nothing was ever stored for it; warns when the index had to be
-/// made anew, and of files that could not be read. Who only reads takes StoredRecords instead.
+/// The index of a server. Throws NotFound when nothing was ever stored for it; warns when the index was
+/// damaged, and of files that could not be read. Who only reads takes StoredRecords instead.
 catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::ServerLayout& layout,
                                     Output& out);
 
