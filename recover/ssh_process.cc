@@ -1,5 +1,6 @@
 #include "recover/ssh_process.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -58,6 +59,24 @@ bp::pipe make_pipe() {
 }
 
 }  // namespace
+
+std::string first_lines(std::string_view said) {
+  constexpr std::size_t kMostLines = 5;
+  std::vector<std::string_view> shown;
+  std::size_t more = 0;
+  while (!said.empty()) {
+    const auto line = said.substr(0, said.find('\n'));
+    said.remove_prefix(std::min(said.size(), line.size() + 1));
+    if (std::ranges::find(shown, line) != shown.end() || shown.size() == kMostLines) {
+      ++more;
+    } else {
+      shown.push_back(line);
+    }
+  }
+  auto text = fmt::format("{}", fmt::join(shown, "\n"));
+  if (more > 0) text += fmt::format("\n(and {} more line{} of that kind)", more, more == 1 ? "" : "s");
+  return text;
+}
 
 struct SshProcess::Running {
   io::UniqueFd out = memory_file("ssh-output");
@@ -132,7 +151,7 @@ void SshProcess::fail() {
   running_->wait();
   if (running_->stop.stop_requested()) throw Interrupted(fmt::format("{}: stopped", name_));
   const int status = running_->child.native_exit_code();
-  auto said = content_of(running_->errors);
+  auto said = first_lines(content_of(running_->errors));
   if (said.empty()) said = "it said nothing";
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
     throw ConnectionLost(

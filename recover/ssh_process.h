@@ -3,11 +3,16 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catalog/io/bytes.h"
 
 namespace pgkeep::recover {
+
+/// What a program said on its way out, for a message: its first lines that differ, and how many more there
+/// are. A tar that may not write says so of each file.
+std::string first_lines(std::string_view said);
 
 /// One run of a command on another host, through the system's ssh: we write to its standard input; what it
 /// prints is kept until the end. Destroyed before finish(), or when a stop is asked for: it is terminated.

@@ -13,7 +13,9 @@ inline constexpr std::array kRecoverPositionals{
                "the backup to begin with: its id, the beginning of it, `latest`, `oldest`, or `auto` for the "
                "newest that "
                "reaches the target"},
-    Positional{"DEST", "the new data directory, an absolute path; missing or empty"},
+    Positional{"DEST",
+               "the new data directory, missing or empty; a relative path is below the current directory, "
+               "and is not taken with --remote-ssh-command"},
 };
 inline constexpr std::array kRecoverOptions{
     Option{"--target-time", "TIME",

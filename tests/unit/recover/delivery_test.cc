@@ -400,6 +400,18 @@ TEST(SshDeliveryTest, SaysWhatTheOtherEndSaid) {
   EXPECT_THROW(check("sh -c true"), ConnectionLost);  // answers nothing
 }
 
+TEST(SshDeliveryTest, ShowsTheFirstOfManyLinesThatTheOtherEndSaid) {
+  const auto check = [](const std::string& command) {
+    ssh_delivery(command, 1)->check({{.directory = "/tmp/nothing-here", .bytes_needed = 1}});
+  };
+  const std::string many =
+      "sh -c 'for i in 1 1 2 3 4 5 6 7 8; do echo tar: base/$i: Cannot open >&2; done; exit 2'";
+  EXPECT_THAT([&] { check(many); },
+              ThrowsMessage<Error>(AllOf(HasSubstr("base/1: Cannot open\ntar: base/2"), HasSubstr("base/5"),
+                                         HasSubstr("(and 4 more lines of that kind)"),
+                                         testing::Not(HasSubstr("base/6")))));
+}
+
 TEST(SshDeliveryTest, NoticesAConnectionThatBreaksWhileFilesAreWritten) {
   test::TempDirectory folder;
   // Lets the scripts through, and dies under the first tar that is longer than a few blocks.
