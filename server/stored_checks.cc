@@ -203,7 +203,7 @@ void check_stored(const ServerConfig& server, const store::ServerLayout& layout,
   });
   add_check(checks, "branches", "one history", [&] { return check_branches(layout); });
   add_check(checks, "histories", "timeline histories", [&] { return check_histories(*archive); });
-  add_check(checks, "lines", "lines set aside", [&] { return check_lines(layout); });
+  add_check(checks, "lines", "lines that were set aside", [&] { return check_lines(layout); });
   add_check(checks, "wal_conflicts", "pushed WAL", [&] { return check_conflicts(server, *archive); });
   if (live && wal && wal->received)
     checks.push_back(check_lag(*wal, *live, archive->identity().wal_segment_size));
