@@ -163,29 +163,32 @@ void sort_by_line(std::span<const SetAsideLine> lines, std::vector<store::Backup
   });
 }
 
-void keep_only_own(const store::ServerLayout& layout, std::vector<store::BackupRecord>& backups) {
-  const auto lines = read_set_aside_lines(layout);
-  std::erase_if(backups, [&](const auto& backup) {
-    return is_unclear(lines, backup.id) || line_of(lines, backup.id) != layout.line();
-  });
-}
-
 namespace {
+
+bool is_own(const store::ServerLayout& layout, std::span<const SetAsideLine> lines,
+            const store::BackupId& backup) {
+  return !is_unclear(lines, backup) && line_of(lines, backup) == layout.line();
+}
 
 /// Those of the current line. A record that cannot be read now may be given back or restored later; by then
 /// its backup must not seem to be one of the next line.
 std::vector<store::BackupId> own_backups(const store::ServerLayout& layout) {
-  auto listing = store::list_backup_records(layout);
-  keep_only_own(layout, listing.backups);
   const auto lines = read_set_aside_lines(layout);
+  const auto listing = store::list_backup_records(layout);
   std::vector<store::BackupId> ids;
-  for (const auto& backup : listing.backups) ids.push_back(backup.id);
+  for (const auto& backup : listing.backups)
+    if (is_own(layout, lines, backup.id)) ids.push_back(backup.id);
   for (const auto& backup : listing.unread)
-    if (line_of(lines, backup.id) == layout.line()) ids.push_back(backup.id);
+    if (is_own(layout, lines, backup.id)) ids.push_back(backup.id);
   return ids;
 }
 
 }  // namespace
+
+void keep_only_own(const store::ServerLayout& layout, std::vector<store::BackupRecord>& backups) {
+  const auto lines = read_set_aside_lines(layout);
+  std::erase_if(backups, [&](const auto& backup) { return !is_own(layout, lines, backup.id); });
+}
 
 SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string& why,
                             const std::optional<ServerIdentity>& next) {

@@ -165,6 +165,14 @@ TEST_F(SetAsideLineTest, ADamagedRecordDoesNotKeepALineFromBeingSetAside) {
   EXPECT_THAT(line.backups, SizeIs(1));
 }
 
+TEST_F(SetAsideLineTest, DoesNotTakeABackupOfAnotherLineAlongWhenBothRecordsAreDamaged) {
+  set_line_aside(layout_, "put back");
+  io::write_file_durably(layout_.line_record(1), {});
+  io::write_file_durably(layout_.record(store::BackupId::parse("20261118T020000Z").value()), {});
+  receive(4);
+  EXPECT_THAT(set_line_aside(layout_, "again").backups, IsEmpty());
+}
+
 // ------------------------------------------------------------------------------------------- kills
 
 /// What a kill leaves after the record is written: `moved` of the two things that are renamed after it.
