@@ -276,7 +276,8 @@ WalAdoption::Taken WalAdoption::take(const Offer& offer, const std::string& why,
 /// Why no more can be taken after this one; empty when it goes on. What has become of it is in `taken`.
 std::string WalAdoption::take_one(const WaitingSegment& waiting, const WaitingWal::Record& record,
                                   Taken& taken) {
-  const auto& [segment, copy] = waiting;
+  const auto& segment = waiting.segment;
+  const auto& copy = waiting.copy;
   // Before the segment is taken: a crash must not leave it in the archive without what it tells.
   Troubles passed_by;  // take_in() tells of them
   const auto event =
