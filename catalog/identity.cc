@@ -104,7 +104,7 @@ void confirm_identity(const store::ServerLayout& layout, const ServerIdentity& a
   throw Refused(fmt::format(
       "the server that answered is not the one kept in {}: it has {}, but here is kept {}. "
       "Nothing was stored. Correct the conninfo if it leads to the wrong server. If the cluster was "
-      "upgraded or made anew, `pgkeep new-line {} --new-cluster` sets aside what is held, which "
+      "upgraded or created again, `pgkeep new-line {} --new-cluster` sets aside what is held, which "
       "stays recoverable, and begins with a new backup; to keep both, give it a new server name",
       layout.root().native(), describe(answered), describe(*known), layout.root().filename().native()));
 }

@@ -203,10 +203,15 @@ SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string
   line.number = numbers.empty() ? 1 : numbers.back() + 1;
   const auto record = layout.line_record(line.number);
   io::make_directories(record.parent_path());
+  const auto aside = layout.of_line(line.number);
   if (next) {
-    const auto aside = layout.of_line(line.number);
     write_identity(aside.line_identity(), *identity);
     write_identity(aside.next_identity(), *next);
+  } else {
+    // Of a --new-cluster that was killed before its record was there. The record below makes its folder
+    // durable, and with it that they are gone.
+    io::remove_file(aside.next_identity());
+    io::remove_file(aside.line_identity());
   }
   io::write_file_durably(record, io::as_bytes(format(line)));
   finish_setting_aside(layout);

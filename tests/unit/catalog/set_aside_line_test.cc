@@ -108,6 +108,38 @@ TEST_F(SetAsideLineTest, NumbersLinesAndKeepsEachsOwnBackups) {
   EXPECT_THAT(partials(layout_.of_line(2)), ElementsAre(4));
 }
 
+ServerIdentity upgraded() {
+  return {postgres::SystemIdentifier(99), test::kSampleMajor + 1, test::sample_segment_size(), 8192};
+}
+
+TEST_F(SetAsideLineTest, KeepsWhoseItWasWhenAnotherClusterTakesItsPlace) {
+  const auto line = set_line_aside(layout_, "upgraded", upgraded());
+  EXPECT_EQ(read_identity(layout_), upgraded());
+  EXPECT_EQ(read_identity(layout_.of_line(line.number)), identity_);
+}
+
+TEST_F(SetAsideLineTest, IsCompletedWithTheIdentityOfTheNewCluster) {
+  const auto line = set_line_aside(layout_, "upgraded", upgraded());
+  // As if it had been killed after the WAL was moved.
+  const auto aside = layout_.of_line(line.number);
+  io::rename_durably(layout_.identity(), aside.next_identity());
+  write_identity(layout_.identity(), identity_);
+  io::remove_file(layout_.event_journal());
+  finish_setting_aside(layout_);
+  EXPECT_EQ(read_identity(layout_), upgraded());
+  EXPECT_THAT(kinds(layout_), ElementsAre(EventKind::line_begun));
+}
+
+TEST_F(SetAsideLineTest, DoesNotTakeWhatAKilledAttemptWithAnotherClusterLeft) {
+  const auto aside = layout_.of_line(1);
+  io::make_directories(layout_.line_record(1).parent_path());
+  write_identity(aside.line_identity(), upgraded());
+  write_identity(aside.next_identity(), upgraded());
+  set_line_aside(layout_, "put back");
+  EXPECT_EQ(read_identity(layout_), identity_);
+  EXPECT_EQ(read_identity(aside), identity_);
+}
+
 TEST_F(SetAsideLineTest, RefusesWithoutWal) {
   set_line_aside(layout_, "put back");
   EXPECT_THAT([&] { set_line_aside(layout_, "again"); }, ThrowsMessage<Refused>(HasSubstr("no WAL")));
