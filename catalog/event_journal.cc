@@ -101,22 +101,6 @@ const Event* undecided_rollback(std::span<const Event> events) {
   return nullptr;
 }
 
-std::optional<Event> event_in(const SegmentFileHeader& segment) {
-  const auto is_minimal = [](const postgres::WalParameters& settings) {
-    return settings.wal_level == postgres::WalLevel::minimal;
-  };
-  const auto& settings = segment.notes.parameters;
-  const auto begun = std::ranges::find_if(settings, is_minimal);
-  if (begun == settings.end()) return std::nullopt;
-  const auto next = std::find_if_not(begun, settings.end(), is_minimal);
-  const auto end = next != settings.end() ? next->begin : segment.segment.end(segment.size);
-  return Event{io::now(), EventKind::minimal_wal,
-               fmt::format("the server ran with wal_level = minimal from {} of timeline {} on: no recovery "
-                           "from an older backup passes that",
-                           begun->begin.to_string(), segment.segment.timeline.to_string()),
-               WalRange{segment.segment.timeline, begun->begin, end}};
-}
-
 bool EventJournal::append(const Event& event) {
   auto line = format_line(event);
   const auto written = parse_line(line).value();  // as it will be read: bytes may have been replaced

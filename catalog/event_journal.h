@@ -9,7 +9,7 @@
 
 #include "catalog/io/units.h"
 #include "catalog/store/layout.h"
-#include "catalog/wal_archive.h"
+#include "catalog/wal_range.h"
 
 namespace pgkeep::catalog {
 
@@ -47,10 +47,6 @@ struct Event {
 /// The newest rolled_back about which nobody has decided since; null when there is none. `events`: oldest
 /// first.
 const Event* undecided_rollback(std::span<const Event> events);
-
-/// What a segment that is archived tells that has to be recorded: that the server ran with
-/// wal_level = minimal. PostgreSQL replays no such WAL; the server's next setting in the segment ends it.
-std::optional<Event> event_in(const SegmentFileHeader& segment);
 
 /// events.jsonl: an append-only journal beside runs.jsonl and written like it, one JSON object a line:
 ///

@@ -9,17 +9,10 @@
 
 #include "catalog/identity.h"
 #include "catalog/partial_segment.h"
+#include "catalog/wal_range.h"
 #include "catalog/wal_segment_file.h"
 
 namespace pgkeep::catalog {
-
-/// A stretch of WAL of one timeline without a hole.
-struct WalRange {
-  postgres::TimelineId timeline;
-  postgres::Lsn begin;
-  postgres::Lsn end;  // first byte that is not there
-  bool operator==(const WalRange&) const = default;
-};
 
 /// The names in the archive, read from the folders (never from the index).
 struct WalInventory {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "catalog/commit_times.h"
+#include "catalog/event_journal.h"
 #include "catalog/io/compression.h"
 #include "catalog/io/file.h"
 #include "catalog/io/units.h"
@@ -28,6 +29,10 @@ struct SegmentFileHeader {
   /// What the segment that follows has to continue; nothing when that is not known.
   std::optional<postgres::WalCarry> carry{};
 };
+
+/// What a segment that is archived tells that has to be recorded: that the server ran with
+/// wal_level = minimal. PostgreSQL replays no such WAL; the server's next setting in the segment ends it.
+std::optional<Event> event_in(const SegmentFileHeader& segment);
 
 // <segment>.zst, all integers little-endian: a zstd skippable frame, so that plain `zstd -d` gives the
 // segment,
