@@ -8,7 +8,6 @@
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "catalog/pushed_wal.h"
-#include "catalog/server_catalog.h"
 #include "catalog/stream_state.h"
 #include "catalog/wal_continuity.h"
 
@@ -105,14 +104,8 @@ PushReceipt PushedWal::take_history(const std::string& name, const StagedFile& p
     refuse_beside_live_stream(name, history);
   }
   archive_->store_history(timeline, content);
-  if (was_there) return {PushOutcome::had_it, {}};
-  PushReceipt receipt;
-  const auto trouble =
-      note_in_index(archive_->layout(), [&](ServerCatalog& index) { index.add_history(timeline, content); });
-  if (trouble)
-    receipt.warnings.push_back(
-        fmt::format("the index was not updated, but {} is stored: {}", name, *trouble));
-  return receipt;
+  if (was_there) return {PushOutcome::had_it};
+  return {.outcome = PushOutcome::stored, .history = StoredHistory{timeline, content}};
 }
 
 }  // namespace pgkeep::catalog

@@ -12,7 +12,6 @@
 #include "catalog/io/hashing.h"
 #include "catalog/postgres/number.h"
 #include "catalog/postgres/wal_page.h"
-#include "catalog/server_catalog.h"
 #include "catalog/stored_wal.h"
 #include "catalog/wal_adoption.h"
 
@@ -215,12 +214,7 @@ void PushedWal::fill_gap(const WalSegment& segment, PushReceipt& receipt) {
       receipt.warnings.push_back(fmt::format("not all that waits could be taken: {}", trouble));
     for (const auto& header : taken.segments) {
       if (header.segment == segment) receipt.outcome = PushOutcome::stored;
-      const auto trouble = note_in_index(archive_->layout(), [&](ServerCatalog& index) {
-        index.add_segment(describe_segment(archive_->layout(), header));
-      });
-      if (trouble)
-        receipt.warnings.push_back(
-            fmt::format("the index was not updated, but the segment is archived: {}", *trouble));
+      receipt.archived.push_back(header);
     }
   } catch (const std::exception& error) {
     receipt.warnings.push_back(fmt::format("{} is kept, but whether it fills a gap could not be seen to: {}",

@@ -12,7 +12,6 @@
 #include "catalog/io/error.h"
 #include "catalog/io/hashing.h"
 #include "catalog/io/lock.h"
-#include "catalog/server_catalog.h"
 #include "catalog/stored_wal.h"
 #include "catalog/stream_state.h"
 #include "tests/unit/catalog/pushed_wal_fixture.h"
@@ -46,13 +45,17 @@ TEST_F(PushedWalTest, KeepsASegmentAheadOfTheStreamWaiting) {
   EXPECT_THAT(waiting(), ElementsAre(name(five_.next())));
 }
 
-TEST_F(PushedWalTest, FillsAGapThatIsProvedOnBothSidesAndTellsTheIndex) {
+TEST_F(PushedWalTest, FillsAGapThatIsProvedOnBothSidesAndSaysSoForTheIndex) {
   archived(five_);
   archived({kOne, 7});
-  EXPECT_EQ(push({kOne, 6}), PushOutcome::stored);
-  EXPECT_EQ(stored(name({kOne, 6})), test::sample_wal({kOne, 6}));
+  const auto wal = test::sample_wal({kOne, 6});
+  io::MemorySource source(wal);
+  const auto receipt = PushedWal(archive_).take(name({kOne, 6}), source, std::nullopt);
+  EXPECT_EQ(receipt.outcome, PushOutcome::stored);
+  ASSERT_THAT(receipt.archived, SizeIs(1));
+  EXPECT_EQ(receipt.archived[0].segment, (postgres::WalSegment{kOne, 6}));
+  EXPECT_EQ(stored(name({kOne, 6})), wal);
   EXPECT_THAT(waiting(), IsEmpty());
-  EXPECT_THAT(ServerCatalog::open(layout_).segments(), SizeIs(3));
   const auto events = EventJournal(layout_).read();
   ASSERT_THAT(events, SizeIs(2));  // that it is going to be taken, and that it was
   EXPECT_EQ(events[1].kind, EventKind::adopted);
@@ -246,6 +249,14 @@ TEST_F(PushedWalTest, KeepsAHistoryAsItIs) {
   EXPECT_THROW(push_text("00000003.history", std::string(2u << 20, '#')), Refused);
   EXPECT_THAT([&] { push_text("00000002.history", "1\t0/590000\tother\n"); },
               ThrowsMessage<Refused>(HasSubstr("another history")));
+}
+
+TEST_F(PushedWalTest, SaysForTheIndexWhichHistoryIsNew) {
+  for (const bool is_new : {true, false}) {
+    io::MemorySource source(io::as_bytes(kHistoryTwo));
+    const auto receipt = PushedWal(archive_).take("00000002.history", source, std::nullopt);
+    EXPECT_EQ(receipt.history ? receipt.history->content : "none", is_new ? kHistoryTwo : "none");
+  }
 }
 
 TEST_F(PushedWalTest, PutsAHistoryInThePlaceOfADamagedOne) {
