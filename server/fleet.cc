@@ -103,7 +103,7 @@ std::vector<const ServerConfig*> choose_servers(const Config& config, const std:
   return chosen;
 }
 
-Exit for_each_server(const std::vector<const ServerConfig*>& servers, const Invocation& invocation,
+Exit for_each_server(const std::vector<const ServerConfig*>& servers, Output& out,
                      const std::function<Exit(const ServerConfig&)>& work) {
   if (servers.size() == 1) return work(*servers.front());
   std::vector<std::string> failed;
@@ -113,13 +113,13 @@ Exit for_each_server(const std::vector<const ServerConfig*>& servers, const Invo
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {
-      invocation.out.failure(fmt::format("{}: {}", server->name, error.what()));
+      out.failure(fmt::format("{}: {}", server->name, error.what()));
       failed.push_back(server->name);
     }
   }
   if (failed.empty()) return Exit::ok;
   const auto exit = failed.size() == servers.size() ? Exit::failed : Exit::partly;
-  invocation.out.error(
+  out.error(
       fmt::format("{} of {} servers failed: {}", failed.size(), servers.size(), fmt::join(failed, ", ")),
       exit);
   return exit;

@@ -9,8 +9,8 @@
 #include "catalog/server_catalog.h"
 #include "catalog/store/repository.h"
 #include "catalog/wal_archive.h"
-#include "server/cli/command.h"
 #include "server/config.h"
+#include "server/output.h"
 
 namespace pgkeep::server {
 
@@ -53,9 +53,9 @@ std::vector<const ServerConfig*> choose_servers(const Config& config, const std:
                                                 bool active_only);
 
 /// Runs `work` for each server. For one, what it throws is the command's failure; for several, a failure is
-/// said with the server's name and the others go on. Exit::partly when some failed, Exit::failed when all
-/// did.
-Exit for_each_server(const std::vector<const ServerConfig*>& servers, const Invocation& invocation,
+/// reported on `out` with the server's name and the others go on. Exit::partly when some failed, Exit::failed
+/// when all did.
+Exit for_each_server(const std::vector<const ServerConfig*>& servers, Output& out,
                      const std::function<Exit(const ServerConfig&)>& work);
 
 /// Whether pgkeep has ever been in contact with the server: it has a folder with an identity.

@@ -79,7 +79,7 @@ Exit run_backup(const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::create, names);
   const auto servers = choose_servers(fleet.config(), names, true);
   auto backups = Json::array();
-  const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+  const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     return take_and_report(fleet, server, make_job(server, invocation.arguments), invocation, backups);
   });
   invocation.out.data(std::move(backups));

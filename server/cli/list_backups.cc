@@ -91,7 +91,7 @@ Exit run_list_backups(const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto servers = choose_servers(fleet.config(), invocation.arguments.values("SERVER"), false);
   Listing listing(invocation.arguments.has("--minimal"));
-  const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+  const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     const auto layout = fleet.layout(server);
     if (!is_known(layout)) return Exit::ok;
     StoredRecords records(server, layout, invocation.out);

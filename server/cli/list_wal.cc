@@ -205,7 +205,7 @@ Exit run_list_wal(const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto servers = choose_servers(fleet.config(), invocation.arguments.values("SERVER"), false);
   auto data = Json::array();
-  const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+  const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     const auto layout = fleet.layout(server);
     if (is_known(layout)) {
       data.push_back(list(server, layout, invocation));

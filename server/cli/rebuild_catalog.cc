@@ -13,7 +13,7 @@ Exit run_rebuild_catalog(const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto servers = choose_servers(fleet.config(), invocation.arguments.values("SERVER"), false);
   auto data = Json::array();
-  const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+  const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     const auto layout = fleet.layout(server);
     if (!is_known(layout)) throw NotFound(fmt::format("nothing is stored for server {} yet", server.name));
     // So that no backup or deletion comes between the files and the new index.

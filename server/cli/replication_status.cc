@@ -80,7 +80,7 @@ Exit run_replication_status(const Invocation& invocation) {
   const auto target = invocation.arguments.choice("--target", {"all", "wal-streamer", "hot-standby"});
   const auto servers = choose_servers(config, invocation.arguments.values("SERVER"), true);
   auto data = Json::array();
-  const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+  const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     auto sql = open_sql(server, invocation.stop);
     auto clients = ask_replication_clients(sql);
     if (target && *target != "all")

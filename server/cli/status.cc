@@ -86,7 +86,7 @@ Exit run_status(const Invocation& invocation) {
   const auto now = io::now();
   FleetTable table(now);
   auto data = Json::array();
-  const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+  const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     auto status = read_stored_status(server, repository, daemon, out);
     if (fleet) {
       table.add(status);

@@ -99,7 +99,7 @@ Exit run_switch_wal(const Invocation& invocation) {
   const std::chrono::seconds timeout(
       arguments.number("--archive-timeout", 1, kLongestTimeout).value_or(kUsualTimeout));
   auto data = Json::array();
-  const auto exit = for_each_server(servers, invocation, [&](const ServerConfig& server) {
+  const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     const auto archive = open_archive(server, fleet.layout(server));
     auto sql = open_sql(server, invocation.stop);
     const auto size = archive.identity().wal_segment_size;
