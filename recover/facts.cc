@@ -16,7 +16,6 @@
 #include "catalog/waiting_wal.h"
 #include "recover/plan.h"
 #include "recover/plan_time.h"
-#include "recover/wal_delivery.h"
 
 namespace pgkeep::recover {
 namespace {

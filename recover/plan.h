@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "catalog/server_catalog.h"
 #include "catalog/store/backup_record.h"
 #include "catalog/wal_archive.h"
 #include "recover/least_settings.h"
