@@ -40,6 +40,19 @@ void feed(io::ByteSource& source, std::uint64_t bytes, WalContentsReader& reader
   }
 }
 
+WalContents not_looked_into() {
+  WalContents contents;
+  contents.commits.known = contents.notes.complete = false;
+  return contents;
+}
+
+postgres::WalRecordWalker walker_into(const WalArchive& archive, const postgres::WalSegment& segment,
+                                      postgres::WalRecordWalker::Handlers handlers) {
+  const auto size = archive.identity().wal_segment_size;
+  if (const auto before = archive.carry_into(segment)) return {*before, size, std::move(handlers)};
+  return {segment.begin(size), size, std::move(handlers)};
+}
+
 /// False when the segment is not held. The partial first: it becomes an archived segment, never the other
 /// way.
 bool feed_segment(const WalArchive& archive, const postgres::WalSegment& segment, postgres::Lsn end,
@@ -108,7 +121,12 @@ WalContentsReader::WalContentsReader(const postgres::WalCarry& from, postgres::W
                                      WantedRecord wanted)
     : wanted_(std::move(wanted)), walker_(from, size, handlers()) {}
 
+WalContentsReader::WalContentsReader(const WalArchive& archive, const postgres::WalSegment& segment)
+    : formats_known_(archive.identity().formats_known()),
+      walker_(walker_into(archive, segment, handlers())) {}
+
 WalContents WalContentsReader::contents() const {
+  if (!formats_known_) return not_looked_into();
   auto contents = found_;
   contents.commits.known = contents.notes.complete = !walker_.defect() && walker_.understood();
   return contents;
@@ -116,6 +134,10 @@ WalContents WalContentsReader::contents() const {
 
 std::optional<WalContents> read_wal_contents(const WalArchive& archive, const postgres::WalSegment& segment,
                                              postgres::Lsn end, const WantedRecord& wanted) {
+  if (!archive.identity().formats_known()) {
+    if (!open_partial(archive, segment) && !archive.has(segment)) return std::nullopt;
+    return not_looked_into();
+  }
   const auto size = archive.identity().wal_segment_size;
   if (const auto before = archive.carry_into(segment)) {
     WalContentsReader joined(*before, size, wanted);

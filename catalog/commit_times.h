@@ -64,9 +64,14 @@ class WalContentsReader {
   /// `begin` is the first byte of a page.
   WalContentsReader(postgres::Lsn begin, postgres::WalSegmentSize size, WantedRecord wanted = {});
   WalContentsReader(const postgres::WalCarry& from, postgres::WalSegmentSize size, WantedRecord wanted = {});
+  /// Of a segment whose records continue those of the archived one before it, where that is known. Of a
+  /// version that is not known (ServerIdentity::formats_known()) nothing is read, and nothing found wrong.
+  WalContentsReader(const WalArchive& archive, const postgres::WalSegment& segment);
   WalContentsReader(const WalContentsReader&) = delete;  // its walker refers to it
   WalContentsReader& operator=(const WalContentsReader&) = delete;
-  void feed(io::ByteView bytes) { walker_.feed(bytes); }
+  void feed(io::ByteView bytes) {
+    if (formats_known_) walker_.feed(bytes);
+  }
   void set_limit(postgres::Lsn limit) { walker_.set_limit(limit); }
   const postgres::WalRecordWalker& records() const noexcept { return walker_; }
   WalContents contents() const;
@@ -75,6 +80,7 @@ class WalContentsReader {
   postgres::WalRecordWalker::Handlers handlers();
   void note(const postgres::WalMoment& moment);
 
+  bool formats_known_ = true;
   WantedRecord wanted_;
   WalContents found_;
   postgres::WalRecordWalker walker_;
@@ -82,7 +88,8 @@ class WalContentsReader {
 
 /// What is in a segment, archived or still being received, up to `end`. A record that goes on from the
 /// segment before counts when that one is archived. Costs reading it so far (some ms for 16 MiB, and
-/// unpacking it when it is archived). Nothing when it is not held.
+/// unpacking it when it is archived). Nothing when it is not held. Of a version that is not known
+/// (ServerIdentity::formats_known()) neither its times are known nor its notes complete.
 std::optional<WalContents> read_wal_contents(const WalArchive& archive, const postgres::WalSegment& segment,
                                              postgres::Lsn end, const WantedRecord& wanted = {});
 

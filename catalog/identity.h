@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "catalog/postgres/timeline.h"
+#include "catalog/postgres/versions.h"
 #include "catalog/postgres/wal_segment.h"
 #include "catalog/store/layout.h"
 
@@ -17,6 +18,10 @@ struct ServerIdentity {
   int major_version = 0;
   postgres::WalSegmentSize wal_segment_size;
   std::uint32_t block_bytes = 8192;
+
+  /// False when WAL and pg_control of that version cannot be understood here (postgres/versions.h): nobody
+  /// looks into them then, and they are kept as they came.
+  bool formats_known() const { return postgres::formats_known(major_version); }
   bool operator==(const ServerIdentity&) const = default;
 };
 

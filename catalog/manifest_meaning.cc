@@ -13,9 +13,10 @@ std::string place(postgres::TimelineId timeline, postgres::Lsn lsn) {
   return fmt::format("{} on timeline {}", lsn.to_string(), timeline.to_string());
 }
 
-/// Version 2 has the system.
+/// Version 2 has the system. Which one a version has that came after this program is not known.
 void compare_version(const postgres::ManifestSummary& manifest, const store::BackupRecord& record,
                      std::vector<std::string>& found) {
+  if (!postgres::formats_known(record.major_version)) return;
   const int expected = postgres::formats_of(record.major_version).manifest_version;
   if (manifest.version == expected) return;
   found.push_back(fmt::format("PostgreSQL's manifest has version {}, that of PostgreSQL {} has version {}",

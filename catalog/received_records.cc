@@ -71,7 +71,7 @@ ReceivedRecords check_received_records(const WalArchive& archive, const postgres
                                        postgres::Lsn end) {
   const auto begin = segment.begin(archive.identity().wal_segment_size);
   const auto partial = open_partial(archive, segment);
-  if (!partial || end <= begin) return {end, std::nullopt};
+  if (!partial || end <= begin || !archive.identity().formats_known()) return {end, std::nullopt};
   auto walker = walker_for(archive, segment);
   walker.set_limit(end);
   feed(*partial, end - begin, walker);

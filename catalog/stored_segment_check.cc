@@ -21,17 +21,14 @@ bool StoredSegmentCheck::check_archived(const postgres::WalSegment& segment) {
   if (!file) return false;
   ++read_;
   auto pages = pages_of(segment);
-  const auto size = archive_->identity().wal_segment_size;
-  const auto before = archive_->carry_into(segment);
-  std::optional<WalContentsReader> contents;
-  before ? contents.emplace(*before, size) : contents.emplace(segment.begin(size), size);
+  WalContentsReader contents(*archive_, segment);
   io::ByteVector buffer(kReadBytes);
   while (const auto n = file->read(buffer)) {
     pages.feed(io::ByteView(buffer).first(n));
-    contents->feed(io::ByteView(buffer).first(n));
+    contents.feed(io::ByteView(buffer).first(n));
   }
   pages.finish();
-  if (contents->records().defect()) throw Corruption(*contents->records().defect());
+  if (contents.records().defect()) throw Corruption(*contents.records().defect());
   return true;
 }
 

@@ -11,7 +11,8 @@
 namespace pgkeep::catalog {
 
 /// Reads segments back as they are stored: every page and every record, and that they continue the archived
-/// segment before them. Several threads may use one; borrows the archive.
+/// segment before them. Of a version that is not known (ServerIdentity::formats_known()) it is the file that
+/// is checked, and that it is as long as a segment. Several threads may use one; borrows the archive.
 class StoredSegmentCheck {
  public:
   explicit StoredSegmentCheck(const WalArchive& archive) : archive_(&archive) {}

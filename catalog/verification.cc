@@ -18,6 +18,7 @@
 #include "catalog/postgres/backup_label.h"
 #include "catalog/postgres/backup_manifest.h"
 #include "catalog/postgres/control_file.h"
+#include "catalog/postgres/versions.h"
 #include "catalog/set_aside_line.h"
 #include "catalog/wal_verification.h"
 #include "catalog/work_queue.h"
@@ -205,6 +206,7 @@ VerificationReport Verification::run() {
     add("", damage.what());  // which says nothing about the rest, so nothing more can be checked
   }
   if (record) {
+    report_.formats_known = postgres::formats_known(record->major_version);
     if (const auto backup = open()) {
       attempt("", [&] { check_manifest(*backup); });
       attempt("", [&] { check_files(*backup); });
@@ -254,6 +256,9 @@ void Verification::check_manifest(store::BackupReader& backup) {
         source, [&](postgres::ManifestFile&& listed) { compare(backup.files(), listed); });
     manifest_read_ = true;
     check_summary(summary, backup.record());
+  } catch (const postgres::UnknownManifest& unknown) {
+    if (postgres::formats_known(backup.record().major_version)) throw;
+    observer_->note(fmt::format("{}: the files were not compared with it", unknown.what()));
   } catch (const Corruption& damage) {
     throw Corruption(fmt::format("{}: {}", path.native(), damage.what()));
   }
@@ -367,15 +372,18 @@ void Verification::check_label(store::BackupReader& backup) {
 }
 
 void Verification::check_control(store::BackupReader& backup) {
-  const auto control = postgres::ControlFile::decode(backup.read_small_file(kControl, kMaxSmallFileBytes));
+  const auto content = backup.read_small_file(kControl, kMaxSmallFileBytes);
   const auto& record = backup.record();
-  if (control.system == record.system) return;
-  throw Corruption(fmt::format("is of system {}, the backup's record of {}", control.system.to_string(),
+  if (postgres::formats_known(record.major_version)) postgres::ControlFile::decode(content);
+  const auto system = postgres::ControlFile::system_of(content);
+  if (system == record.system) return;
+  throw Corruption(fmt::format("is of system {}, the backup's record of {}", system.to_string(),
                                record.system.to_string()));
 }
 
 /// Damage of the two files is told by their own checks.
 void Verification::check_checkpoint(store::BackupReader& backup) {
+  if (!postgres::formats_known(backup.record().major_version)) return;
   const auto label = backup.read_small_file(kLabel, kMaxSmallFileBytes);
   verify_checkpoint(own_layout(), backup.record(), postgres::BackupLabel::parse(io::as_text(label)),
                     postgres::ControlFile::decode(backup.read_small_file(kControl, kMaxSmallFileBytes)),

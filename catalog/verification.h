@@ -23,6 +23,9 @@ struct VerificationReport {
   std::uint64_t bytes = 0;  // of the files read back
   std::uint64_t wal_segments = 0;
   std::vector<Finding> findings;
+  /// False: the version came after this program, and of WAL and pg_control it was only seen that they are
+  /// what was stored.
+  bool formats_known = true;
   bool good() const noexcept { return findings.empty(); }
 };
 

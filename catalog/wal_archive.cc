@@ -172,23 +172,21 @@ SegmentFileHeader WalArchive::check_segment(const io::File& plain, const postgre
                                             const postgres::TimelineHistory& history) const {
   const auto size = identity_.wal_segment_size;
   postgres::WalSegmentChecker pages(segment, size, identity_.system, identity_.major_version, history);
-  const auto before = carry_into(segment);
-  std::optional<WalContentsReader> contents;
-  before ? contents.emplace(*before, size) : contents.emplace(segment.begin(size), size);
+  WalContentsReader contents(*this, segment);
   io::FileSource source(plain);
   io::ByteVector buffer(kReadBytes);
   while (const auto n = source.read(buffer)) {
     pages.feed(io::ByteView(buffer).first(n));
-    contents->feed(io::ByteView(buffer).first(n));
+    contents.feed(io::ByteView(buffer).first(n));
   }
   pages.finish();
-  const auto& records = contents->records();
+  const auto& records = contents.records();
   if (records.defect()) throw Corruption(*records.defect());
   if (records.ended_early()) {
     throw Corruption(fmt::format("the WAL of this complete segment ends at {} without a WAL switch",
                                  records.end().to_string()));
   }
-  const auto found = contents->contents();
+  const auto found = contents.contents();
   SegmentFileHeader header{.segment = segment, .size = size, .system = identity_.system};
   header.commits = found.commits;
   header.notes = found.notes;

@@ -61,7 +61,10 @@ WalVerificationReport verify_whole_wal(const store::ServerLayout& layout, unsign
   for (const auto& segment : wal.segments) queue.push(segment);
   for (const auto& segment : wal.partials) queue.push(segment);
   queue.finish();
-  WalVerificationReport report{.segments = stored.read(), .bytes = bytes, .findings = {}};
+  WalVerificationReport report{.segments = stored.read(),
+                               .bytes = bytes,
+                               .findings = {},
+                               .formats_known = archive.identity().formats_known()};
   findings.with([&](const Findings& all) {
     for (const auto& [segment, message] : all) report.findings.push_back(message);
   });

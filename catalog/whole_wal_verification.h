@@ -15,6 +15,8 @@ struct WalVerificationReport {
   std::uint64_t segments = 0;  // that were read, with those still being received
   std::uint64_t bytes = 0;     // of WAL in them
   std::vector<std::string> findings;
+  bool formats_known = true;  // false: the version came after this program, so it was only seen that the WAL
+                              // is what was stored
   bool good() const noexcept { return findings.empty(); }
 };
 

@@ -18,6 +18,7 @@
 #include "catalog/io/shown_text.h"
 #include "catalog/postgres/control_file.h"
 #include "catalog/postgres/tablespace_map.h"
+#include "catalog/postgres/versions.h"
 #include "catalog/wal_archive.h"
 #include "recover/backup_survey.h"
 #include "recover/file_feed.h"
@@ -40,6 +41,7 @@ using std::chrono::steady_clock;
 constexpr std::uint64_t kControlBytes = 8192;
 constexpr std::uint64_t kConfigurationLimit = 4u << 20;
 constexpr std::uint64_t kMapLimit = 16u << 20;
+constexpr std::size_t kCopyBytes = 256u << 10;
 
 /// What one worker needs for reading the backup's files.
 struct Worker {
@@ -140,6 +142,7 @@ class Recovery {
   std::map<std::string, ChangedFile> changed_files_;  // against the manifest
   std::deque<DeliveredFile> extra_;                   // what is delivered beside the backup's files
   io::ByteVector control_;                            // global/pg_control
+  bool manifest_as_stored_ = false;                   // since its version is not known
   std::uint64_t files_ = 0;
 };
 
@@ -212,9 +215,15 @@ void Recovery::prepare_settings() {
   const bool left_over = std::ranges::any_of(outside, [](const auto& f) { return f.first == "config_file"; });
   const auto main = left_over ? std::nullopt : small_text_file("postgresql.conf", kConfigurationLimit);
   auto least = plan_->least;
-  least.demand(postgres::ControlFile::decode(control_));
+  if (postgres::formats_known(plan_->backup.major_version))
+    least.demand(postgres::ControlFile::decode(control_));
   settings_ = make_settings(*plan_, automatic.value_or(""), main.value_or(""), least);
   review_missing_configuration(main.has_value());
+  if (manifest_as_stored_)
+    settings_.review.emplace_back(
+        "backup_manifest has a version that this pgkeep does not know and is delivered as the server sent "
+        "it: "
+        "pg_verifybackup objects to the files that recovery changes");
   if (survey_.top_files.contains("standby.signal") && !plan_->request.standby)
     settings_.changed.emplace_back(
         "standby.signal: left out (the backup was taken from a standby; the copy will not be one)");
@@ -253,6 +262,11 @@ void Recovery::write_manifest(io::ByteSink& out) const {
   const auto stored = io::File::open_to_read(archive_.layout().manifest(plan_->backup.id));
   io::FileSource source(stored);
   io::DecompressingSource plain(source);
+  if (manifest_as_stored_) {
+    io::ByteVector buffer(kCopyBytes);
+    while (const auto n = plain.read(buffer)) out.write(io::ByteView(buffer).first(n));
+    return;
+  }
   const ManifestOwner owner{.major_version = plan_->backup.major_version, .system = plan_->backup.system};
   rewrite_manifest(plain, out, owner, changed_files_);
 }
@@ -260,7 +274,14 @@ void Recovery::write_manifest(io::ByteSink& out) const {
 /// Made twice, once to know its size: it may be far larger than what we want to hold.
 void Recovery::prepare_manifest() {
   CountingSink size;
-  write_manifest(size);
+  try {
+    write_manifest(size);
+  } catch (const postgres::UnknownManifest&) {
+    if (postgres::formats_known(plan_->backup.major_version)) throw;
+    manifest_as_stored_ = true;
+    size = {};
+    write_manifest(size);
+  }
   extra_.push_back(made("backup_manifest", size.count(), [this](io::ByteSink& out) { write_manifest(out); }));
 }
 
@@ -309,9 +330,9 @@ void Recovery::prepare() {
   require_packs();
   survey_ = survey_backup(backup_.files(), *plan_, paths_);
   control_ = backup_.read_small_file("global/pg_control", kControlBytes);
-  if (const auto control = postgres::ControlFile::decode(control_); control.system != plan_->backup.system) {
+  if (const auto system = postgres::ControlFile::system_of(control_); system != plan_->backup.system) {
     throw Corruption(fmt::format("backup {}: pg_control belongs to system {}, the backup to {}",
-                                 plan_->backup.id.to_string(), control.system.to_string(),
+                                 plan_->backup.id.to_string(), system.to_string(),
                                  plan_->backup.system.to_string()));
   }
   prepare_wal();

@@ -9,6 +9,7 @@
 #include "catalog/identity.h"
 #include "catalog/io/error.h"
 #include "catalog/postgres/number.h"
+#include "catalog/postgres/versions.h"
 #include "catalog/wal_archive.h"
 #include "recover/plan_tablespaces.h"
 #include "recover/plan_time.h"
@@ -181,7 +182,7 @@ void settle_named_target(const ReplayNotes& notes, RecoveryPlan& plan) {
     plan.wal_bytes = plan.wal.size() * std::uint64_t{backup.wal_segment_size.bytes()};
     return;
   }
-  if (!notes.unread.empty() || notes.may_be_prepared) return;  // it may be there
+  if (!notes.formats_known || !notes.unread.empty() || notes.may_be_prepared) return;  // it may be there
   const auto line = plan.timeline.to_string();
   if (notes.elsewhere.empty())
     throw Refused(fmt::format("there is no {} in the WAL that is held of the server", target));
@@ -202,6 +203,8 @@ ReplayNotes read_replay_notes(const store::ServerLayout& layout, const RecoveryF
   ReplayNotes found;
   const auto identity = catalog::read_identity(layout);
   if (!identity) return found;
+  found.formats_known = identity->formats_known();
+  if (!found.formats_known) return found;
   const catalog::WalArchive archive(layout, *identity, io::kMinCompressionLevel);
   const auto wanted = wanted_record(plan);
   const bool by_number = std::holds_alternative<TargetXid>(plan.request.target.where);
@@ -253,6 +256,13 @@ void add_replay_notes(const ReplayNotes& notes, std::span<const store::BackupRec
                  .location = normal_path(*change.path),
                  .lsn = change.begin},
                 plan);
+  }
+  if (!notes.formats_known) {
+    plan.remarks.push_back(fmt::format(
+        "{}: what its WAL and its pg_control say is not known. Before the copy is started, give it the "
+        "max_connections, max_worker_processes, max_wal_senders, max_prepared_transactions and "
+        "max_locks_per_transaction of the server; replay may create a tablespace where it was on the server",
+        postgres::why_not_known(plan.backup.major_version)));
   }
   for (const auto& segment : notes.unread) {
     plan.remarks.push_back(fmt::format(

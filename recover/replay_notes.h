@@ -12,6 +12,7 @@ namespace pgkeep::recover {
 
 /// What the WAL that a plan replays says about the way there, beside the data.
 struct ReplayNotes {
+  bool formats_known = true;  // else nothing was read: the version came after this program
   std::vector<postgres::WalParameters> parameters{};
   std::vector<postgres::TablespaceChange> tablespaces{};
   std::vector<std::string> unread{};    // names of segments that could not be read for it

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "catalog/postgres/versions.h"
+
 namespace pgkeep::server {
 namespace {
 
@@ -39,6 +41,11 @@ Json wal_ranges_json(const std::vector<postgres::ManifestWalRange>& ranges) {
 
 }  // namespace
 
+std::string_view good_word(bool formats_known) {
+  return formats_known ? "good"
+                       : "what was stored (this pgkeep does not know that version: no WAL was looked into)";
+}
+
 std::uint64_t stored_bytes(const store::BackupRecord& backup) {
   return backup.cost.pack_bytes + backup.cost.metadata_bytes;
 }
@@ -63,6 +70,7 @@ std::string remarks(const store::BackupRecord& backup, const std::optional<postg
   };
   if (line) add(fmt::format("of line {}, set aside", *line));
   if (backup.checksum_failures > 0) add(fmt::format("checksum failures: {}", backup.checksum_failures));
+  if (!postgres::formats_known(backup.major_version)) add("unchecked: version not known");
   if (hole) add(fmt::format("WAL ends at {} (hole)", hole->to_string()));
   if (backup.from_standby) add("from standby");
   if (!backup.label.empty() && backup.label != "pgkeep") add(backup.label);
@@ -94,6 +102,7 @@ Json backup_json(const store::BackupRecord& backup) {
             {"ended", json_time(backup.ended)},
             {"duration_seconds", std::chrono::duration<double>(duration(backup)).count()},
             {"server_version", backup.server_version},
+            {"formats_known", postgres::formats_known(backup.major_version)},
             {"system_identifier", backup.system.to_string()},
             {"timeline", backup.start.timeline.value()},
             {"begin_lsn", backup.start.lsn.to_string()},

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catalog/server_catalog.h"
@@ -13,6 +14,9 @@
 namespace pgkeep::server {
 
 /// What the backup added to the repository.
+/// What a verification without findings proves: of a version that came after this program, less.
+std::string_view good_word(bool formats_known);
+
 std::uint64_t stored_bytes(const store::BackupRecord& backup);
 std::chrono::milliseconds duration(const store::BackupRecord& backup);
 /// Names of the segments that hold the first and the last byte of the WAL it needs.

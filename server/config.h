@@ -25,6 +25,7 @@ struct ServerConfig {
   std::chrono::milliseconds connect_timeout{};
   std::chrono::milliseconds status_interval{};
   std::chrono::milliseconds longest_retry{};
+  bool allow_unknown_major = false;
 
   Checkpoint checkpoint = Checkpoint::fast;
   std::uint64_t max_rate = 0;  // bytes a second; 0: no limit

@@ -5,6 +5,7 @@
 
 #include "catalog/identity.h"
 #include "catalog/io/lock.h"
+#include "catalog/postgres/versions.h"
 #include "streaming/replication.h"
 
 namespace pgkeep::server {
@@ -70,6 +71,17 @@ Check check_identity(const LiveFacts& live, const std::optional<store::ServerLay
     check.result = Result::failed;
     check.finding = error.what();
   }
+  return check;
+}
+
+Check check_version(const LiveFacts& live) {
+  Check check{.name = "version", .label = "version", .finding = fmt::format("PostgreSQL {}", live.version)};
+  if (postgres::formats_known(live.major_version)) return check;
+  check.result = Result::advice;
+  check.finding = postgres::why_not_known(live.major_version) + ": WAL and backups are stored unchecked";
+  check.hint =
+      "try a recovery; once a pgkeep is installed that knows it, verify-backup and verify-wal check what "
+      "was stored";
   return check;
 }
 
@@ -256,8 +268,7 @@ std::optional<LiveFacts> check_live_server(const ServerConfig& server,
   // Who is not there for one is not there for the other, and may take long to tell.
   if (reached) checks.push_back(check_physical(server, live, peer, stop));
   if (!live) return live;
-  checks.push_back(
-      {.name = "version", .label = "version", .finding = fmt::format("PostgreSQL {}", live->version)});
+  checks.push_back(check_version(*live));
   checks.push_back(check_identity(*live, layout));
   checks.push_back(check_wal_level(*live));
   checks.push_back(check_wal_senders(*live));

@@ -15,7 +15,8 @@ streaming::ConnectionSettings connection(const ServerConfig& server, std::string
   return {.conninfo = server.conninfo,
           .application_name = server.application_name + std::string(suffix),
           .connect_timeout = std::chrono::ceil<std::chrono::seconds>(server.connect_timeout),
-          .answer_within = answer_within};
+          .answer_within = answer_within,
+          .allow_unknown_major = server.allow_unknown_major};
 }
 
 }  // namespace

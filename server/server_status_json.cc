@@ -1,3 +1,4 @@
+#include "catalog/postgres/versions.h"
 #include "server/backup_facts.h"
 #include "server/server_status.h"
 
@@ -7,6 +8,7 @@ namespace {
 Json live_json(const LiveFacts& live) {
   Json json{{"version", live.version},
             {"major_version", live.major_version},
+            {"formats_known", postgres::formats_known(live.major_version)},
             {"system_identifier", live.system.to_string()},
             {"timeline", live.timeline.value()},
             {"commits_wait", live.commits_wait},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/postgres/versions.h"
 #include "server/backup_facts.h"
 #include "server/server_status.h"
 #include "server/table_printer.h"
@@ -17,6 +18,9 @@ void add_live(const ServerStatus& status, FactPrinter& facts) {
   const auto& live = *status.live;
   facts.add("server", fmt::format("PostgreSQL {} at {}, {}", live.version, live.peer,
                                   live.in_recovery ? "a standby" : "a primary"));
+  if (!postgres::formats_known(live.major_version))
+    facts.add("UNCHECKED",
+              postgres::why_not_known(live.major_version) + ": WAL and backups are stored as they come");
   facts.add("cluster", live.system.to_string());
   facts.add("position",
             fmt::format("{} on timeline {}", live.current_lsn.to_string(), live.timeline.to_string()));

@@ -81,6 +81,10 @@ constexpr std::array kSettings{
             .sentence = "The longest pause between attempts to reach a server that is away; the first is one second, "
                         "each further one twice as long.",
             .least = ms(1s), .most = ms(24h), .member = &ServerConfig::longest_retry},
+    Setting{.name = "allow_unknown_major", .type = SettingType::boolean, .default_text = "false", .sample = "true",
+            .sentence = "Whether a server of a newer major version than this pgkeep knows is let in. Its WAL and backups "
+                        "are then stored as they come, unchecked; see \"A version that came after pgkeep\" in the manual.",
+            .member = &ServerConfig::allow_unknown_major},
     Setting{.name = "checkpoint", .type = SettingType::choice, .default_text = "fast", .sample = "fast",
             .sentence = "The checkpoint that a backup begins with: `fast` at once, `spread` over "
                         "checkpoint_completion_target, which is easier on the server and may take minutes.",

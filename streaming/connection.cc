@@ -56,6 +56,7 @@ Connection Connection::open(const ConnectionSettings& settings, ConnectionKind k
       Connection connection(std::make_unique<State>(stop));
       connection.answer_within(settings.answer_within);
       connection.state_->connect(attempts[i], timeout);
+      connection.state_->check_server(settings.allow_unknown_major);
       if (kind == ConnectionKind::sql) connection.query(kPinSession);
       return connection;
     } catch (const Error& failure) {

@@ -24,6 +24,9 @@ struct ConnectionSettings {
   std::chrono::seconds connect_timeout{10};
   /// How long the answer to a command may take, until it is whole or a COPY begins; 0: as long as it takes.
   std::chrono::seconds answer_within{0};
+  /// Whether a version that came after this program will do as well (catalog/postgres/versions.h).
+  bool allow_unknown_major = false;
+  bool operator==(const ConnectionSettings&) const = default;
 };
 
 /// `physical` speaks replication commands only (replication=true); `sql` is an ordinary session.
@@ -46,7 +49,8 @@ enum class CopyState { data, nothing_yet, ended };
 /// `sql` session goes to the conninfo's dbname, or to "postgres"; its search_path is empty and what a role's
 /// settings could change is pinned. Throws ConnectionLost (for a server that keeps silent for longer than
 /// answer_within too), ServerError (with SQLSTATE and the server's own words, DETAIL and HINT included; a
-/// refused log-in too), Refused for a server version that is not known (catalog/postgres/versions.h),
+/// refused log-in too), Refused for a server version that is not known (catalog/postgres/versions.h) and not
+/// allowed,
 /// ProtocolError (also for an answer that is larger than any of PostgreSQL's: see connection_state.h). What a
 /// server says comes cut and without control characters, in errors and notices alike; values come as they
 /// are. Threads: one, the opener's or whoever it was moved to.

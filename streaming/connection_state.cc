@@ -113,19 +113,24 @@ void Connection::State::connect(const Keywords& keywords, std::optional<std::chr
   PQsetErrorVerbosity(conn.get(), PQERRORS_DEFAULT);
   if (PQsetnonblocking(conn.get(), 1) != 0)
     throw_lost();  // else a peer that reads nothing would hold us in send()
-  check_server();
 }
 
-void Connection::State::check_server() const {
+void Connection::State::check_server(bool allow_unknown_major) const {
   const int major = PQserverVersion(conn.get()) / 10000;
   const auto parameter = [this](const char* name) {
     const char* value = PQparameterStatus(conn.get(), name);
     return in_one_line(value == nullptr ? "unknown" : value);
   };
-  if (major < postgres::kOldestMajor || major > postgres::kNewestMajor) {
-    throw Refused(fmt::format("{} runs PostgreSQL {}; pgkeep knows {} to {}: upgrade the server or pgkeep",
-                              peer, parameter("server_version"), postgres::kOldestMajor,
-                              postgres::kNewestMajor));
+  if (major < postgres::oldest_known_major()) {
+    throw Refused(fmt::format("{} runs PostgreSQL {}; pgkeep knows {} to {}: upgrade the server", peer,
+                              parameter("server_version"), postgres::oldest_known_major(),
+                              postgres::newest_known_major()));
+  }
+  if (!postgres::formats_known(major) && !allow_unknown_major) {
+    throw Refused(fmt::format(
+        "{} runs PostgreSQL {}; this pgkeep knows {} to {}: install a newer pgkeep. Until there is one, "
+        "`allow_unknown_major: true` lets WAL and backups of the server in unchecked",
+        peer, parameter("server_version"), postgres::oldest_known_major(), postgres::newest_known_major()));
   }
   if (parameter("integer_datetimes") != "on") {
     throw Refused(

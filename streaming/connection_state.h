@@ -47,7 +47,8 @@ struct Connection::State {
   State& operator=(const State&) = delete;
 
   void connect(const Keywords& keywords, std::optional<std::chrono::seconds> timeout);
-  void check_server() const;
+  /// Throws Refused when the server is not one that pgkeep works with.
+  void check_server(bool allow_unknown_major) const;
   static void notice(void* self, const PGresult* result) noexcept;
 
   /// True when the socket is ready or `descriptor` can be read, false when the time is over.

@@ -33,6 +33,8 @@ std::optional<HeldWitness> strong_witness(const catalog::WalArchive& archive,
     if (position.lsn - segment.begin(size) > most_bytes) return std::nullopt;
     end = segment.begin(size);
     found = {{segment.timeline, end}, position.lsn};
+    // Where nobody can tell what proves most, the last whole segment has to do.
+    if (!archive.identity().formats_known()) break;
     const auto contents = catalog::read_wal_contents(archive, segment, segment.end(size));
     if (!contents || !contents->last_moment) continue;
     const auto from = begin_of_page(*contents->last_moment);
@@ -61,8 +63,7 @@ std::optional<HeldWitness> weak_witness(const catalog::WalArchive& archive,
 }
 
 ArchivedBytes::ArchivedBytes(const catalog::WalArchive& archive, const postgres::WalPosition& from)
-    : archive_(&archive),
-      segment_(postgres::WalSegment::holding(from, archive.identity().wal_segment_size)) {
+    : archive_(&archive), segment_(postgres::WalSegment::holding(from, archive.identity().wal_segment_size)) {
   open_at(from.lsn);
 }
 

@@ -14,6 +14,7 @@
 #include "catalog/postgres/backup_label.h"
 #include "catalog/postgres/control_file.h"
 #include "catalog/postgres/tablespace_map.h"
+#include "catalog/postgres/versions.h"
 #include "catalog/run_journal.h"
 #include "catalog/server_catalog.h"
 #include "catalog/store/sweep.h"
@@ -139,7 +140,10 @@ class BackupRun {
                        const catalog::ServerIdentity& identity) const;
   void describe_tablespaces(const BackupSink& sink, const ServerFacts& facts,
                             store::BackupRecord& record) const;
-  postgres::ManifestSummary compare_manifest(store::BackupWriter& writer) const;
+  /// Nothing where the manifest's version is not known, which only that of an unknown PostgreSQL may be.
+  std::optional<postgres::ManifestSummary> compare_manifest(store::BackupWriter& writer,
+                                                            const store::BackupRecord& record) const;
+  static void describe_control(io::ByteView content, store::BackupRecord& record);
   void record_damaged_pages(const std::string& error, std::uint64_t count, store::BackupRecord& record) const;
 
   const store::Repository& repository_;
@@ -222,6 +226,10 @@ store::BackupRecord BackupRun::take() {
   const auto& system = node.system;
   const auto identity = ask_identity(connection, system);
   catalog::confirm_identity(layout_, identity);
+  if (!identity.formats_known()) {
+    observer_.warning(fmt::format("{}: this backup and its WAL are kept unchecked; try it by a recovery",
+                                  postgres::why_not_known(identity.major_version)));
+  }
   // To the only host of a conninfo nobody has objected yet.
   require_on_line(connection.peer(), ask_line(connection, system), {layout_, identity, kOnlyRead});
   WalCompanion wal(layout_, identity, job_.wal, observer_, stop_);
@@ -243,11 +251,11 @@ store::BackupRecord BackupRun::take() {
   const auto end = run_base_backup(connection, options, sink);
   record.ended = facts.now();
   record.end = end.end;
-  const auto manifest = compare_manifest(writer);
+  const auto manifest = compare_manifest(writer, record);
   describe_content(sink, facts, record);
   // A standby may have followed its primary to another timeline since the log-in.
   const auto line = ask_line(connection, {system.system, record.end.timeline, record.end.lsn});
-  confirm_meaning(manifest, line.history, record);
+  if (manifest) confirm_meaning(*manifest, line.history, record);
   record.notices = notices.kept();
   if (end.checksum_failure) record_damaged_pages(*end.checksum_failure, notices.damaged_pages(), record);
   if (const auto healed = writer.healed_pieces(); healed != 0) {
@@ -270,13 +278,25 @@ void BackupRun::describe_server(Connection& connection, const SystemInfo& system
   record.major_version = identity.major_version;
   record.wal_segment_size = identity.wal_segment_size;
   record.block_bytes = identity.block_bytes;
+  // Also in pg_control, which has the last word where it can be read.
+  record.data_checksums = show(connection, "data_checksums") == "on";
   const auto mode = show(connection, "data_directory_mode");
   record.directory_mode = mode.ends_with("750") ? 0750 : 0700;
 }
 
-postgres::ManifestSummary BackupRun::compare_manifest(store::BackupWriter& writer) const {
+std::optional<postgres::ManifestSummary> BackupRun::compare_manifest(
+    store::BackupWriter& writer, const store::BackupRecord& record) const {
   observer_.progress({"comparing with PostgreSQL's manifest", 0, 0});
-  auto comparison = writer.finish_manifest();
+  store::ManifestComparison comparison;
+  try {
+    comparison = writer.finish_manifest();
+  } catch (const postgres::UnknownManifest& unknown) {
+    if (postgres::formats_known(record.major_version)) throw;
+    observer_.warning(fmt::format(
+        "{}: nothing proves that what arrived is what the server sent; the backup is kept all the same",
+        unknown.what()));
+    return std::nullopt;
+  }
   if (comparison.problem_count != 0) {
     std::string shown;
     for (const auto& problem : comparison.problems) shown += "\n  " + problem;
@@ -288,14 +308,27 @@ postgres::ManifestSummary BackupRun::compare_manifest(store::BackupWriter& write
   return std::move(comparison.summary);
 }
 
+void BackupRun::describe_control(io::ByteView content, store::BackupRecord& record) {
+  if (const auto system = postgres::ControlFile::system_of(content); system != record.system) {
+    throw Refused(fmt::format("the base backup is of cluster {}, not of {}; nothing of it is kept",
+                              system.to_string(), record.system.to_string()));
+  }
+  if (!postgres::formats_known(record.major_version)) return;
+  const auto control = postgres::ControlFile::decode(content);
+  if (control.block_bytes != record.block_bytes ||
+      control.wal_segment_bytes != record.wal_segment_size.bytes()) {
+    throw Refused(fmt::format(
+        "pg_control in the base backup says that blocks have {} bytes and WAL segments {}, the server says "
+        "{} and {}; nothing of it is kept",
+        control.block_bytes, control.wal_segment_bytes, record.block_bytes, record.wal_segment_size.bytes()));
+  }
+  record.data_checksums = control.data_checksums;
+}
+
 void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts,
                                  store::BackupRecord& record) const {
   const auto label = postgres::BackupLabel::parse(sink.small_file("backup_label"));
-  const auto control = postgres::ControlFile::decode(io::as_bytes(sink.small_file("global/pg_control")));
-  if (control.system != record.system) {
-    throw Refused(fmt::format("the base backup is of cluster {}, not of {}; nothing of it is kept",
-                              control.system.to_string(), record.system.to_string()));
-  }
+  describe_control(io::as_bytes(sink.small_file("global/pg_control")), record);
   if (label.start != sink.start() || label.incremental_from || record.end.lsn < label.start.lsn ||
       record.end.timeline < label.start.timeline) {
     throw ProtocolError(fmt::format(
@@ -305,17 +338,8 @@ void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts,
         label.start.lsn.to_string(), label.start.timeline.to_string(), sink.start().lsn.to_string(),
         sink.start().timeline.to_string(), record.end.lsn.to_string(), record.end.timeline.to_string()));
   }
-  if (control.block_bytes != record.block_bytes ||
-      control.wal_segment_bytes != record.wal_segment_size.bytes()) {
-    throw Refused(fmt::format(
-        "pg_control in the base backup says that blocks have {} bytes and WAL segments {}, the server says "
-        "{} "
-        "and {}; nothing of it is kept",
-        control.block_bytes, control.wal_segment_bytes, record.block_bytes, record.wal_segment_size.bytes()));
-  }
   record.start = label.start;
   record.from_standby = label.from_standby;
-  record.data_checksums = control.data_checksums;
   record.configuration = facts.configuration();
   for (const auto& [name, path] : record.configuration.outside()) {
     observer_.note(fmt::format(
@@ -327,6 +351,7 @@ void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts,
 /// WAL of another history can have come under the same names: from a server that was put back, say.
 void BackupRun::require_own_wal(const BackupSink& sink, const store::BackupRecord& record,
                                 const catalog::ServerIdentity& identity) const {
+  if (!identity.formats_known()) return;  // checkpoints of that version cannot be read
   const catalog::WalArchive archive(layout_, identity, kOnlyRead);
   const auto line = archive.history(record.end.timeline);
   if (!line) return;

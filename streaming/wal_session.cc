@@ -73,6 +73,8 @@ catalog::WalArchive WalSession::open_archive() {
   const auto identity = ask_identity(node_.connection, node_.system);
   catalog::confirm_identity(layout_, identity);
   observer_->connected(node_.connection, node_.system);
+  if (!identity.formats_known())
+    observer_->warning(postgres::why_not_known(identity.major_version) + ": its WAL is stored unchecked");
   return {layout_, identity, settings_->compression_level};
 }
 

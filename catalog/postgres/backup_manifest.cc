@@ -130,7 +130,8 @@ class ManifestHandler {
 
 bool ManifestHandler::number_unsigned(std::uint64_t value) {
   if (place_ == Place::manifest && item_ == kVersion) {
-    if (value != 1 && value != 2) text_->refuse(fmt::format("version {} is neither 1 nor 2", value));
+    if (value != 1 && value != 2)
+      throw UnknownManifest(fmt::format("PostgreSQL's manifest: version {} is neither 1 nor 2", value));
     summary_.version = static_cast<int>(value);
   } else if (place_ == Place::manifest && item_ == kSystem) {
     summary_.system = SystemIdentifier(value);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "catalog/io/bytes.h"
+#include "catalog/io/error.h"
 #include "catalog/io/hashing.h"
 #include "catalog/postgres/timeline.h"
 
@@ -36,9 +37,16 @@ struct ManifestSummary {
   std::uint64_t file_count = 0;
 };
 
+/// A manifest of a version that came after this program.
+class UnknownManifest : public Corruption {
+ public:
+  using Corruption::Corruption;
+};
+
 /// Reads a manifest from its first byte to its end, calling `file` for each entry in order; memory does not
-/// grow with the number of files. Throws Corruption on bad JSON, an unknown version or field, a missing item,
-/// a file with neither or both of Path and Encoded-Path, and when Manifest-Checksum does not match.
+/// grow with the number of files. Throws Corruption on bad JSON, an unknown field, a missing item, a file
+/// with neither or both of Path and Encoded-Path, and when Manifest-Checksum does not match; UnknownManifest
+/// on a version that is not known.
 ManifestSummary read_manifest(io::ByteSource& source, const std::function<void(ManifestFile&&)>& file);
 
 /// The checksum text of a CRC-32C value: its four bytes in little-endian order.

@@ -63,19 +63,25 @@ constexpr std::uint32_t kHasChecksums = 1;
 }
 
 const ControlLayout& find_layout(std::uint32_t number) {
-  const auto of_version = [](std::uint32_t wanted) {
-    return std::ranges::find(kVersions, wanted, [](const auto& known) { return known.control.version; });
+  const auto versions = known_versions();
+  const auto of_version = [versions](std::uint32_t wanted) {
+    return std::ranges::find(versions, wanted, [](const auto& known) { return known.control.version; });
   };
-  const auto* found = of_version(number);
-  if (found != std::end(kVersions)) return found->control;
+  const auto found = of_version(number);
+  if (found != versions.end()) return found->control;
   const auto swapped =
       (number >> 24) | ((number >> 8) & 0xFF00u) | ((number << 8) & 0xFF0000u) | (number << 24);
-  if (of_version(swapped) != std::end(kVersions)) refuse("written on a machine of the other byte order");
-  refuse(
-      fmt::format("control version {} is none of PostgreSQL {} to {}", number, kOldestMajor, kNewestMajor));
+  if (of_version(swapped) != versions.end()) refuse("written on a machine of the other byte order");
+  refuse(fmt::format("control version {} is none of PostgreSQL {} to {}", number, oldest_known_major(),
+                     newest_known_major()));
 }
 
 }  // namespace
+
+SystemIdentifier ControlFile::system_of(io::ByteView bytes) {
+  if (bytes.size() < kMinBytes) refuse(fmt::format("cut short at {} bytes", bytes.size()));
+  return SystemIdentifier(io::load_le<std::uint64_t>(bytes.data() + kSystemAt));
+}
 
 ControlFile ControlFile::decode(io::ByteView bytes) {
   if (bytes.size() < kMinBytes) refuse(fmt::format("cut short at {} bytes", bytes.size()));

@@ -34,6 +34,9 @@ struct ControlFile {
 
   /// Throws Corruption when it is too short, of another byte order or version, or its CRC is wrong.
   static ControlFile decode(io::ByteView bytes);
+  /// Of a file of any version, also one whose other fields are not known. Throws Corruption when it is too
+  /// short.
+  static SystemIdentifier system_of(io::ByteView bytes);
 };
 
 }  // namespace pgkeep::postgres

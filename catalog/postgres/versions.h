@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
 
 namespace pgkeep::postgres {
 
@@ -29,23 +31,22 @@ inline constexpr ControlLayout kControl18{1800, 88, 224, 292};  // before the CR
 // block there is that of an SLRU segment.
 inline constexpr ControlLayout kControl19{1905, 96, 236, 308};
 
-/// All that pgkeep reads, oldest first. A new version of PostgreSQL is a row here, and a look at what changed
-/// (below). What the formats have in common stands with the code that reads them.
-inline constexpr VersionFormats kVersions[] = {
-    {13, 0xD106, kControl13, 1},  //
-    {14, 0xD10D, kControl13, 1},  //
-    {15, 0xD110, kControl13, 1},  //
-    {16, 0xD113, kControl13, 1},  //
-    {17, 0xD116, kControl17, 2},  // the manifest has the system identifier
-    {18, 0xD118, kControl18, 2},  //
-    {19, 0xD122, kControl19, 2},
-};
-
-inline constexpr int kOldestMajor = 13;
-inline constexpr int kNewestMajor = 19;
+/// All versions that this program knows, oldest first and none left out.
+std::span<const VersionFormats> known_versions();
+int oldest_known_major();
+int newest_known_major();
 
 /// Throws Error for a version that is not known.
 const VersionFormats& formats_of(int major);
+
+/// False for a version that came after this program. Of its WAL, its pg_control and its manifest nothing can
+/// be relied on but what has been the same in all versions: that WAL is cut into segments, that the system
+/// identifier stands first in pg_control, and how replication is spoken. Such a server is refused, unless its
+/// operator allows it (`allow_unknown_major`): then what it sends is kept as it came.
+bool formats_known(int major);
+
+/// "PostgreSQL 21 is newer than this pgkeep, which knows 13 to 19".
+std::string why_not_known(int major);
 
 /// The major version in which something came that pgkeep has to know of, or in which it was still there last.
 namespace since {

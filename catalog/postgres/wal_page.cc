@@ -33,6 +33,11 @@ constexpr std::uint16_t kContinuesRecord = 0x0001;
 constexpr std::uint16_t kLongHeader = 0x0002;
 constexpr std::uint16_t kKnownFlags = 0x000F;
 
+std::optional<std::uint16_t> magic_of(int major_version) {
+  if (!formats_known(major_version)) return std::nullopt;
+  return formats_of(major_version).wal_page_magic;
+}
+
 }  // namespace
 
 WalOrigin wal_origin(io::ByteView page) {
@@ -44,11 +49,7 @@ WalOrigin wal_origin(io::ByteView page) {
 
 WalSegmentChecker::WalSegmentChecker(WalSegment segment, WalSegmentSize size, SystemIdentifier system,
                                      int major_version, const TimelineHistory& history)
-    : segment_(segment),
-      size_(size),
-      system_(system),
-      magic_(formats_of(major_version).wal_page_magic),
-      history_(history) {}
+    : segment_(segment), size_(size), system_(system), magic_(magic_of(major_version)), history_(history) {}
 
 void WalSegmentChecker::feed(io::ByteView bytes) {
   if (bytes.size() > size_.bytes() - (fed_bytes_ + pages_.held())) {
@@ -69,6 +70,10 @@ void WalSegmentChecker::finish() const {
 }
 
 void WalSegmentChecker::check_page(io::ByteView page) {
+  if (!magic_) {
+    fed_bytes_ += page.size();
+    return;
+  }
   const auto address = segment_.begin(size_) + fed_bytes_;
   const auto refuse = [&](std::string_view defect) {
     throw Corruption(
@@ -82,7 +87,7 @@ void WalSegmentChecker::check_page(io::ByteView page) {
     return;
   }
   if (zero_tail_) refuse("holds data, although a page before it is all zeros");
-  if (magic != magic_) refuse(fmt::format("magic {:04X}, not {:04X}", magic, magic_));
+  if (magic != *magic_) refuse(fmt::format("magic {:04X}, not {:04X}", magic, *magic_));
 
   const auto flags = io::load_le<std::uint16_t>(page.data() + kFlagsAt);
   if ((flags & ~kKnownFlags) != 0) refuse(fmt::format("unknown flags {:04X}", flags));

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "catalog/io/bytes.h"
 #include "catalog/postgres/timeline.h"
@@ -58,7 +59,8 @@ class WalPages {
 /// The first page must have a long header with the system identifier, segment size and block size; every page
 /// the version's magic, its own address, flags that exist and a timeline that is this segment's or one of its
 /// ancestors' and never falls. From the first all-zero page on (after a WAL switch) everything must be zero.
-/// Throws Corruption naming the LSN and the defect.
+/// Throws Corruption naming the LSN and the defect. Of a version that is not known (formats_known()) the
+/// length alone is checked.
 class WalSegmentChecker {
  public:
   WalSegmentChecker(WalSegment segment, WalSegmentSize size, SystemIdentifier system, int major_version,
@@ -73,7 +75,7 @@ class WalSegmentChecker {
   WalSegment segment_;
   WalSegmentSize size_;
   SystemIdentifier system_;
-  std::uint16_t magic_;
+  std::optional<std::uint16_t> magic_;  // nothing: the pages' form is not known
   TimelineHistory history_;
   std::uint64_t fed_bytes_ = 0;
   TimelineId last_timeline_;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/postgres/versions.h"
 #include "catalog/set_aside_line.h"
 #include "server/backup_choice.h"
 #include "server/backup_facts.h"
@@ -32,6 +33,9 @@ void add_identity(FactPrinter& facts, const store::BackupRecord& backup) {
                                  io::format_duration(duration(backup))));
   facts.add("PostgreSQL", fmt::format("{}, cluster {}{}", backup.server_version, backup.system.to_string(),
                                       backup.from_standby ? ", a standby" : ""));
+  if (!postgres::formats_known(backup.major_version))
+    facts.add("UNCHECKED",
+              postgres::why_not_known(backup.major_version) + ": WAL and pg_control were not looked into");
   facts.add("checksums", !backup.data_checksums ? "none"
                          : backup.checksum_failures == 0
                              ? "verified, no failure"

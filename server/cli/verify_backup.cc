@@ -7,6 +7,7 @@
 
 #include "catalog/verification.h"
 #include "server/backup_choice.h"
+#include "server/backup_facts.h"
 #include "server/console_progress.h"
 #include "server/fleet.h"
 #include "server/recorded_run.h"
@@ -40,6 +41,7 @@ Json json_of(const std::string& server, const catalog::VerificationReport& repor
   return {{"server", server},
           {"id", report.backup.to_string()},
           {"good", report.good()},
+          {"formats_known", report.formats_known},
           {"files", report.files},
           {"bytes", report.bytes},
           {"wal_segments", report.wal_segments},
@@ -48,9 +50,9 @@ Json json_of(const std::string& server, const catalog::VerificationReport& repor
 
 void print(const std::string& server, const catalog::VerificationReport& report, Output& out) {
   if (report.good()) {
-    out.report(fmt::format("backup {} of {} is good: {} in {}, {}", report.backup.to_string(), server,
-                           io::format_bytes(report.bytes), counted(report.files, "file"),
-                           counted(report.wal_segments, "WAL segment")));
+    out.report(fmt::format("backup {} of {} is {}: {} in {}, {}", report.backup.to_string(), server,
+                           good_word(report.formats_known), io::format_bytes(report.bytes),
+                           counted(report.files, "file"), counted(report.wal_segments, "WAL segment")));
     return;
   }
   out.fact(fmt::format("backup {} of {} is DAMAGED:", report.backup.to_string(), server));

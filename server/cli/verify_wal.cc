@@ -7,6 +7,7 @@
 
 #include "catalog/set_aside_line.h"
 #include "catalog/whole_wal_verification.h"
+#include "server/backup_facts.h"
 #include "server/console_progress.h"
 #include "server/fleet.h"
 #include "server/recorded_run.h"
@@ -22,8 +23,8 @@ std::string whose(const std::string& server, const store::ServerLayout& line) {
 
 void print(const std::string& whose, const catalog::WalVerificationReport& report, Output& out) {
   if (report.good()) {
-    out.report(fmt::format("the WAL of {} is good: {} in {}", whose, io::format_bytes(report.bytes),
-                           counted(report.segments, "segment")));
+    out.report(fmt::format("the WAL of {} is {}: {} in {}", whose, good_word(report.formats_known),
+                           io::format_bytes(report.bytes), counted(report.segments, "segment")));
     return;
   }
   out.fact(fmt::format("the WAL of {} is DAMAGED:", whose));
@@ -33,6 +34,7 @@ void print(const std::string& whose, const catalog::WalVerificationReport& repor
 Json json_of(const store::ServerLayout& line, const catalog::WalVerificationReport& report) {
   return {{"line", line.line() ? Json(*line.line()) : Json()},
           {"good", report.good()},
+          {"formats_known", report.formats_known},
           {"segments", report.segments},
           {"bytes", report.bytes},
           {"findings", report.findings}};
@@ -61,8 +63,8 @@ Exit run_verify_wal(const Invocation& invocation) {
       std::uint64_t bytes = 0;
       for (const auto& line : lines_of(layout)) {
         ConsoleProgress progress(invocation.out);
-        const auto report = catalog::verify_whole_wal(line, static_cast<unsigned>(jobs), progress,
-                                                      invocation.stop);
+        const auto report =
+            catalog::verify_whole_wal(line, static_cast<unsigned>(jobs), progress, invocation.stop);
         progress.clear();
         print(whose(server.name, line), report, invocation.out);
         lines.push_back(json_of(line, report));

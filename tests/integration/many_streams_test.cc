@@ -101,7 +101,7 @@ TEST_F(ManyStreams, AreFoundAgainAfterAKill) {
 TEST(EveryVersion, IsKeptByOneDaemonAtOnce) {
   std::vector<PostgresCluster> clusters;
   BackupHost host;
-  for (int major = postgres::kOldestMajor; major <= postgres::kNewestMajor; ++major) {
+  for (int major = postgres::oldest_known_major(); major <= postgres::newest_known_major(); ++major) {
     PGKEEP_NEEDS_POSTGRES(major);
     clusters.push_back(PostgresCluster::create(major));
     host.add_server("v" + std::to_string(major), clusters.back().conninfo(), {{"longest_retry", "1s"}});

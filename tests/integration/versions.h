@@ -11,8 +11,8 @@
 
 /// Instantiates a suite derived from testing::TestWithParam<int> for every major version that pgkeep knows.
 /// On which of them it runs as a part of the whole suite is said in CMakeLists.txt.
-#define PGKEEP_FOR_EACH_VERSION(suite)                                                          \
-  INSTANTIATE_TEST_SUITE_P(                                                                     \
-      Postgres, suite,                                                                          \
-      ::testing::Range(::pgkeep::postgres::kOldestMajor, ::pgkeep::postgres::kNewestMajor + 1), \
-      ::testing::PrintToStringParamName())
+#define PGKEEP_FOR_EACH_VERSION(suite)                                                     \
+  INSTANTIATE_TEST_SUITE_P(Postgres, suite,                                                \
+                           ::testing::Range(::pgkeep::postgres::oldest_known_major(),      \
+                                            ::pgkeep::postgres::newest_known_major() + 1), \
+                           ::testing::PrintToStringParamName())

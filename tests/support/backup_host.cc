@@ -68,8 +68,12 @@ void BackupHost::install_program() {
 }
 
 void BackupHost::set_conninfo(const std::string& name, const std::string& conninfo) {
+  set_key(name, "conninfo", conninfo);
+}
+
+void BackupHost::set_key(const std::string& name, const std::string& key, const std::string& value) {
   for (auto& server : servers_)
-    if (server.name == name) server.keys["conninfo"] = conninfo;
+    if (server.name == name) server.keys[key] = value;
   write_config();
 }
 

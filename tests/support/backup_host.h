@@ -31,8 +31,12 @@ class BackupHost {
   /// From now on runs a copy of pgkeep that every user may run: the build may lie where the server's user, as
   /// which restore_command runs, may not go.
   void install_program();
+  /// From now on runs another program than the built pgkeep.
+  void use_program(const std::filesystem::path& program) { program_ = program; }
   /// Points a server that is there already somewhere else.
   void set_conninfo(const std::string& name, const std::string& conninfo);
+  /// Sets a key of a server that is there already.
+  void set_key(const std::string& name, const std::string& key, const std::string& value);
   const std::filesystem::path& repository() const noexcept { return repository_; }
   const std::filesystem::path& config_file() const noexcept { return config_file_; }
   /// A path for something of the test's own, a recovered directory say; nothing is there yet.

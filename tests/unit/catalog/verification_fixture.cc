@@ -8,6 +8,7 @@
 
 #include "catalog/io/file.h"
 #include "catalog/io/sqlite.h"
+#include "catalog/postgres/versions.h"
 
 namespace pgkeep::catalog {
 
@@ -72,6 +73,19 @@ VerificationTest::VerificationTest() {
   for (std::uint64_t number = 4; number <= 6; ++number) archived({kOne, number});
 }
 
+io::ByteVector manifest_of_unknown_version() {
+  const auto bytes =
+      io::as_bytes("{ \"PostgreSQL-Backup-Manifest-Version\": 3,\n\"Something\": [\"new\"] }\n");
+  return {bytes.begin(), bytes.end()};
+}
+
+void VerificationTest::server_is_of_unknown_version() {
+  major_version_ = postgres::newest_known_major() + 1;
+  auto identity = archive_.identity();
+  identity.major_version = major_version_;
+  write_identity(layout_.identity(), identity);
+}
+
 Content VerificationTest::sound_content() {
   return {{"backup_label", label_file(kStart)},
           {"base/5/1", noise(2 * store::kPieceBytes + 100, 1)},
@@ -97,10 +111,13 @@ store::BackupRecord VerificationTest::take_backup(const Content& content,
   }
   writer.finish_files();
   writer.manifest_data(manifest ? *manifest : manifest_of(content, ranges_));
-  writer.finish_manifest();
+  if (!manifest || *manifest != manifest_of_unknown_version())
+    writer.finish_manifest();
+  else
+    EXPECT_THROW(writer.finish_manifest(), postgres::UnknownManifest);
   store::BackupRecord record(id);
   record.system = test::kSampleSystem;
-  record.major_version = test::kSampleMajor;
+  record.major_version = major_version_;
   record.wal_segment_size = size_;
   record.start = kStart;
   record.end = end_;

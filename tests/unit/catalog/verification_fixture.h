@@ -31,6 +31,8 @@ io::ByteVector noise(std::size_t bytes, std::uint32_t seed);
 io::ByteVector control_file(postgres::SystemIdentifier system);
 /// A label that starts there.
 io::ByteVector label_file(const postgres::WalPosition& start);
+/// A manifest of a version that is not known.
+io::ByteVector manifest_of_unknown_version();
 /// PostgreSQL's manifest of that content, with that algorithm for its CRCs.
 io::ByteVector manifest_of(const Content& content, const std::vector<postgres::ManifestWalRange>& ranges,
                            std::string_view algorithm = "CRC32C");
@@ -59,6 +61,8 @@ class VerificationTest : public testing::Test {
   VerificationTest();
 
   static Content sound_content();
+  /// From now on the server is of a version that came after this program, and so are its backups.
+  void server_is_of_unknown_version();
   /// Takes a backup of the content, compared with the newest one before it; its manifest is `manifest`, or
   /// what fits.
   store::BackupRecord take_backup(const Content& content, std::optional<io::ByteVector> manifest = {});
@@ -84,6 +88,7 @@ class VerificationTest : public testing::Test {
   std::optional<store::BackupRecord> newest_;
   std::vector<postgres::ManifestWalRange> ranges_{{kOne, kStart.lsn, kEnd.lsn}};
   postgres::WalPosition end_ = kEnd;
+  int major_version_ = test::kSampleMajor;
   KeptProgress progress_;
   std::stop_source stop_;
 };

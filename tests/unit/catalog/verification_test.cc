@@ -1,6 +1,8 @@
 #include "catalog/verification.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <ranges>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -328,6 +330,35 @@ TEST_F(VerificationTest, ListsAllThatIsWrongInOneRunSortedByPath) {
   EXPECT_THAT(paths(report), ElementsAre("", "base/5/1"));
   EXPECT_THAT(text(report),
               AllOf(HasSubstr("backup_manifest.zst"), HasSubstr("000000010000000000000005 is missing")));
+}
+
+// ------------------------------------------------------------------- a version that came after this program
+
+TEST_F(VerificationTest, OfAnUnknownVersionWhatWasStoredIsReadBack) {
+  server_is_of_unknown_version();
+  auto content = sound_content();
+  std::ranges::fill(content["global/pg_control"] | std::views::drop(8), std::byte{0x5A});
+  take_backup(content, manifest_of_unknown_version());
+  const auto report = verify_newest();
+  EXPECT_TRUE(report.good()) << text(report);
+  EXPECT_FALSE(report.formats_known);
+  EXPECT_EQ(report.wal_segments, 2u);
+  EXPECT_THAT(progress_.notes, Contains(HasSubstr("the files were not compared with it")));
+  flip(newest_pack(store::PackKind::full), 5000);
+  EXPECT_FALSE(verify_newest().good());
+}
+
+TEST_F(VerificationTest, OfAnUnknownVersionAnotherSystemIsFound) {
+  server_is_of_unknown_version();
+  auto content = sound_content();
+  content["global/pg_control"] = control_file(postgres::SystemIdentifier(test::kSampleSystem.value() + 1));
+  take_backup(content);
+  EXPECT_THAT(text(verify_newest()), HasSubstr("is of system"));
+}
+
+TEST_F(VerificationTest, AManifestOfAnUnknownVersionIsAFindingOfAVersionThatIsKnown) {
+  take_backup(sound_content(), manifest_of_unknown_version());
+  EXPECT_THAT(text(verify_newest()), HasSubstr("version 3 is neither 1 nor 2"));
 }
 
 }  // namespace

@@ -5,7 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "catalog/commit_times.h"
 #include "catalog/io/error.h"
+#include "catalog/postgres/versions.h"
+#include "catalog/received_records.h"
+#include "catalog/stored_segment_check.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/wal_builder.h"
@@ -391,6 +395,50 @@ TEST_F(WalArchiveTest, EndsAPartialBehindItsLastByteThatIsNotZero) {
   received({kOne, 5}, 1001);
   EXPECT_EQ(archive_.partial_end({kOne, 5}), Lsn(5 * kMiB + 1008));
   EXPECT_EQ(archive_.partial_end({kOne, 6}), Lsn(6 * kMiB));
+}
+
+// ------------------------------------------------------------------- a version that came after this program
+
+class UnknownVersionArchiveTest : public WalArchiveTest {
+ protected:
+  UnknownVersionArchiveTest() {
+    archive_ = WalArchive(layout_, {test::kSampleSystem, postgres::newest_known_major() + 1, size_, 8192}, 1);
+  }
+  io::ByteVector not_understood_ = io::ByteVector(kMiB, std::byte{0x5A});
+};
+
+TEST_F(UnknownVersionArchiveTest, KeepsWalAsItCameAndSaysThatNothingIsKnownOfIt) {
+  const WalSegment five{kOne, 5};
+  const WalSegment six{kOne, 6};
+  received(five, not_understood_, kMiB);
+  const auto header = store(five);
+  EXPECT_EQ(content(five), not_understood_);
+  EXPECT_FALSE(header.carry);
+  EXPECT_FALSE(header.commits.known);
+  EXPECT_FALSE(header.notes.complete);
+  EXPECT_TRUE(StoredSegmentCheck(archive_).check_archived(five));
+  received(six, not_understood_, 20000);
+  EXPECT_TRUE(StoredSegmentCheck(archive_).check_partial(six, six.begin(size_) + 20000));
+  const auto records = check_received_records(archive_, six, six.begin(size_) + 20000);
+  EXPECT_EQ(records.end, six.begin(size_) + 20000);
+  EXPECT_FALSE(records.damage);
+  for (const auto& segment : {five, six}) {
+    const auto contents = read_wal_contents(archive_, segment, segment.end(size_));
+    ASSERT_TRUE(contents);
+    EXPECT_FALSE(contents->commits.known || contents->notes.complete);
+  }
+  EXPECT_FALSE(read_wal_contents(archive_, six.next(), six.next().end(size_)));
+}
+
+TEST_F(UnknownVersionArchiveTest, FindsAFileThatIsNotWhatWasStored) {
+  const WalSegment five{kOne, 5};
+  received(five, not_understood_, kMiB);
+  store(five);
+  const auto path = layout_.archived(five, size_);
+  auto file = io::read_whole_file(path, kMiB);
+  file[file.size() / 2] ^= std::byte{1};
+  io::write_file_durably(path, file);
+  EXPECT_THROW(StoredSegmentCheck(archive_).check_archived(five), Corruption);
 }
 
 }  // namespace

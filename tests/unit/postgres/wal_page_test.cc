@@ -289,8 +289,20 @@ TEST_F(LargeWalSegmentCheckerTest, ChecksSegmentsOf64MiBToTheirLastPage) {
 TEST(WalPageMagicTest, IsRefusedForAVersionThatIsNotKnown) {
   EXPECT_EQ(formats_of(13).wal_page_magic, 0xD106);
   EXPECT_EQ(formats_of(18).wal_page_magic, kMagic18);
-  EXPECT_THROW(formats_of(12), Error);
-  EXPECT_THROW(formats_of(20), Error);
+  EXPECT_THROW(formats_of(oldest_known_major() - 1), Error);
+  EXPECT_THROW(formats_of(newest_known_major() + 1), Error);
+}
+
+TEST(UnknownVersionTest, OfASegmentTheLengthAloneCounts) {
+  const WalSegmentSize size(kMiB);
+  const WalSegment segment{TimelineId(1), 3};
+  WalSegmentChecker checker(segment, size, kSystem, newest_known_major() + 1, TimelineHistory(TimelineId(1)));
+  io::ByteVector bytes(kMiB, std::byte{0x5A});
+  checker.feed(io::ByteView(bytes).first(kMiB - 8192));
+  EXPECT_THROW(checker.finish(), Corruption);
+  checker.feed(io::ByteView(bytes).last(8192));
+  EXPECT_NO_THROW(checker.finish());
+  EXPECT_THROW(checker.feed(io::ByteView(bytes).first(1)), Corruption);
 }
 
 }  // namespace

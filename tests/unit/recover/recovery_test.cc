@@ -1,7 +1,9 @@
 #include "recover/recovery.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <ranges>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -295,6 +297,16 @@ TEST_F(RecoveryTest, DeliversThroughAShellAsItDoesHere) {
     EXPECT_EQ(recovered(path), content) << path;
   }
   EXPECT_EQ(recovered("backup_manifest"), catalog::manifest_of(content_, ranges_));
+}
+
+TEST_F(RecoveryTest, GivesBackWhatIsNotUnderstoodAsItCame) {
+  server_is_of_unknown_version();
+  std::ranges::fill(content_["global/pg_control"] | std::views::drop(8), std::byte{0x5A});
+  const auto manifest = catalog::manifest_of_unknown_version();
+  const auto report = recover(take_backup(content_, manifest));
+  EXPECT_EQ(recovered("global/pg_control"), content_["global/pg_control"]);
+  EXPECT_EQ(recovered("backup_manifest"), manifest);
+  EXPECT_THAT(report.review, Contains(HasSubstr("pg_verifybackup objects")));
 }
 
 }  // namespace

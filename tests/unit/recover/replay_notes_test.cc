@@ -121,5 +121,13 @@ TEST_F(ReplayNotesTest, SayWhichSegmentsCouldNotBeRead) {
               Contains(HasSubstr("000000010000000000000007")));
 }
 
+TEST_F(ReplayNotesTest, OfAnUnknownVersionOneRemarkSaysWhatIsNotKnown) {
+  repository_.facts.backups.front().major_version = 99;
+  target_.where = TargetXid{"750"};  // may be there all the same
+  EXPECT_THAT(
+      plan({.formats_known = false}).remarks,
+      Contains(AllOf(HasSubstr("PostgreSQL 99 is newer than this pgkeep"), HasSubstr("max_connections"))));
+}
+
 }  // namespace
 }  // namespace pgkeep::recover

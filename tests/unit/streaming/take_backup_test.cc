@@ -1,11 +1,15 @@
 #include "streaming/take_backup.h"
 
+#include <algorithm>
+#include <ranges>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "catalog/io/lock.h"
 #include "catalog/postgres/control_file.h"
+#include "catalog/postgres/versions.h"
 #include "tests/support/temp_directory.h"
 #include "tests/unit/postgres/test_data.h"
 #include "tests/unit/streaming/fake_server.h"
@@ -21,6 +25,7 @@ using postgres::TimelineId;
 using test::FakeServer;
 using test::FakeSession;
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
@@ -29,6 +34,7 @@ constexpr TimelineId kTwo{2};
 constexpr Lsn kStart{0x300'0028};
 constexpr Lsn kSwitch{0x300'0080};
 constexpr Lsn kEnd{0x300'0100};
+constexpr const char* kVersion = "18.6";
 constexpr const char* kLabel =
     "START WAL LOCATION: 0/3000028 (file 000000010000000000000030)\n"
     "CHECKPOINT LOCATION: 0/3000060\n"
@@ -45,11 +51,17 @@ class BackedUpServer {
   std::string conninfo() const { return server_.conninfo(); }
   void manifest_is_of(SystemIdentifier system) { manifest_system_ = system; }
   SystemIdentifier system() const { return system_; }
+  /// Its version came after this program, and nothing of its formats is known.
+  void is_of_unknown_version() {
+    version_ = fmt::format("{}.0", postgres::newest_known_major() + 1);
+    std::ranges::fill(files_["global/pg_control"] | std::views::drop(8), 'x');
+  }
   /// A standby whose primary was promoted there, while the backup was taken.
   void follows_to_timeline_two(Lsn at) { history_ = fmt::format("1\t{}\tpromoted\n", at.to_string()); }
 
  private:
   std::string manifest() const {
+    if (version_ != kVersion) return "{ \"PostgreSQL-Backup-Manifest-Version\": 3 }\n";
     io::MemorySink sink;
     postgres::ManifestWriter writer(sink, 2, manifest_system_);
     for (const auto& [path, content] : files_) {
@@ -85,7 +97,7 @@ class BackedUpServer {
   }
   void serve(FakeSession& session) const {
     session.read_startup();
-    session.welcome();
+    session.welcome(version_);
     for (auto query = session.read_query(); !query.empty(); query = session.read_query()) {
       const auto value = [&](const std::string& text) { session.answer({"value"}, {{text}}); };
       if (query == "IDENTIFY_SYSTEM") {
@@ -113,6 +125,7 @@ class BackedUpServer {
   SystemIdentifier system_ = postgres::ControlFile::decode(io::as_bytes(files_["global/pg_control"])).system;
   SystemIdentifier manifest_system_ = system_;
   std::string history_;
+  std::string version_ = kVersion;
   FakeServer server_{[this](FakeSession& session) { serve(session); }};  // last: it uses the others
 };
 
@@ -125,11 +138,15 @@ class TakeBackupTest : public testing::Test, private io::ProgressObserver {
     const auto receiver = io::FileLock::acquire(layout.receiver_lock(), "serve");
     BackupJob job;
     job.server = "main";
-    job.connection = {.conninfo = server.conninfo(), .connect_timeout = 1s};  // SQL is not answered
+    job.connection = {.conninfo = server.conninfo(),
+                      .connect_timeout = 1s,  // SQL is not answered
+                      .allow_unknown_major = allow_unknown_major_};
     io::ProgressObserver& observer = *this;
     take_backup(repository_, job, observer, stop_.get_token());
   }
   bool waited_for_wal_ = false;
+  bool allow_unknown_major_ = false;
+  std::vector<std::string> warnings_;
 
  private:
   void progress(const io::Progress& progress) override {
@@ -138,7 +155,7 @@ class TakeBackupTest : public testing::Test, private io::ProgressObserver {
     stop_.request_stop();
   }
   void note(std::string_view /*message*/) override {}
-  void warning(std::string_view /*message*/) override {}
+  void warning(std::string_view message) override { warnings_.emplace_back(message); }
 
   test::TempDirectory directory_;
   store::Repository repository_ = store::Repository::open_or_create(directory_ / "repository");
@@ -175,6 +192,22 @@ TEST_F(TakeBackupTest, RefusesAManifestOfAnotherSystem) {
   BackedUpServer server({{kOne, kStart, kEnd}});
   server.manifest_is_of(SystemIdentifier(server.system().value() + 1));
   EXPECT_THAT([&] { back_up(server); }, ThrowsMessage<Corruption>(HasSubstr("manifest is of system")));
+}
+
+TEST_F(TakeBackupTest, RefusesAVersionThatIsNotKnown) {
+  BackedUpServer server({{kOne, kStart, kEnd}});
+  server.is_of_unknown_version();
+  EXPECT_THAT([&] { back_up(server); }, ThrowsMessage<Refused>(HasSubstr("allow_unknown_major: true")));
+}
+
+TEST_F(TakeBackupTest, TakesAVersionThatIsNotKnownWhereItIsAllowed) {
+  BackedUpServer server({{kOne, kStart, kEnd}});
+  server.is_of_unknown_version();
+  allow_unknown_major_ = true;
+  EXPECT_THROW(back_up(server), Interrupted);
+  EXPECT_TRUE(waited_for_wal_);
+  EXPECT_THAT(warnings_, Contains(HasSubstr("kept unchecked")));
+  EXPECT_THAT(warnings_, Contains(HasSubstr("nothing proves that what arrived")));
 }
 
 }  // namespace
