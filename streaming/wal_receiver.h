@@ -27,6 +27,7 @@ struct WalReceiverSettings {
   /// For the daemon: what no retry can mend is tried again too, every `longest_retry`, since somebody may
   /// have mended it; run() returns only when stop is asked.
   bool never_gives_up = false;
+  bool operator==(const WalReceiverSettings&) const = default;
 };
 
 /// How far a stream is.
@@ -69,14 +70,14 @@ class WalReceiverObserver {
 ///
 /// The line of a server that went over to a higher timeline is followed, also from before our last byte: what
 /// lies behind that fork stays, and an event says so. A server on another branch (a lower timeline, or one
-/// that does not come from ours) is refused, and a primary that has less of our timeline than we have, or other
-/// WAL, until somebody decides (RolledBack). A standby that lags on the same timeline is asked again later.
-/// WAL that the server has removed is looked for on the other hosts of the conninfo; what is found nowhere is
-/// put down as a gap, and the stream goes on behind it.
+/// that does not come from ours) is refused, and a primary that has less of our timeline than we have, or
+/// other WAL, until somebody decides (RolledBack). A standby that lags on the same timeline is asked again
+/// later. WAL that the server has removed is looked for on the other hosts of the conninfo; what is found
+/// nowhere is put down as a gap, and the stream goes on behind it.
 ///
-/// Borrows the observer and the workers. Holds the server's receiver lock while it runs, but not in a pause that
-/// somebody has to end. Threads: run() keeps
-/// the caller's; progress() and streaming() may be called from any.
+/// Borrows the observer and the workers. Holds the server's receiver lock while it runs, but not in a pause
+/// that somebody has to end. Threads: run() keeps the caller's; progress() and streaming() may be called from
+/// any.
 class WalReceiver {
  public:
   WalReceiver(const store::ServerLayout& layout, WalReceiverSettings settings, WalReceiverObserver& observer,

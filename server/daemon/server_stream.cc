@@ -1,7 +1,6 @@
 #include "server/daemon/server_stream.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -23,16 +22,10 @@ streaming::WalProgress join(const streaming::WalProgress& before, const streamin
   return joined;
 }
 
-auto stream_settings(const ServerConfig& config) {
-  return std::tie(config.conninfo, config.slot, config.create_slot, config.application_name,
-                  config.connect_timeout, config.status_interval, config.longest_retry,
-                  config.compression_level);
-}
-
 }  // namespace
 
 bool matters_to_stream(const ServerConfig& before, const ServerConfig& after) {
-  return stream_settings(before) != stream_settings(after);
+  return wal_receiver_settings(before) != wal_receiver_settings(after);
 }
 
 ServerStream::ServerStream(store::ServerLayout layout, ServerConfig config, streaming::WalWorkers& workers,

@@ -170,6 +170,9 @@ TEST(StreamSettings, MatterToAStreamOnlyWhenItUsesThem) {
   EXPECT_FALSE(matters_to_stream(before, after));
   after.conninfo = "host=elsewhere";
   EXPECT_TRUE(matters_to_stream(before, after));
+  after = before;
+  after.allow_unknown_major = true;
+  EXPECT_TRUE(matters_to_stream(before, after));
 }
 
 }  // namespace
