@@ -192,10 +192,13 @@ void keep_only_own(const store::ServerLayout& layout, std::vector<store::BackupR
 
 SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string& why,
                             const std::optional<ServerIdentity>& next) {
-  finish_setting_aside(layout);
+  if (is_half_set_aside(layout)) {
+    finish_setting_aside(layout);
+    if (!next || read_identity(layout) == next) return read_record(layout, recorded_numbers(layout).back());
+  }
   const auto identity = read_identity(layout);
   const auto wal = identity ? read_continuity(WalArchive(layout, *identity, 1)) : WalContinuity();
-  if (wal.ranges.empty())
+  if (wal.ranges.empty() && !(identity && next))
     throw Refused(fmt::format("{}: there is no WAL that could be set aside", layout.wal().native()));
   SetAsideLine line{
       .at = io::now(), .why = why, .end = wal.end, .backups = own_backups(layout), .damage = {}};
@@ -218,10 +221,16 @@ SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string
   return line;
 }
 
-void finish_setting_aside(const store::ServerLayout& layout) {
+bool is_half_set_aside(const store::ServerLayout& layout) {
   const auto numbers = recorded_numbers(layout);
-  if (numbers.empty()) return;
-  const auto last = numbers.back();
+  return !numbers.empty() &&
+         (!was_moved(layout, numbers.back()) || is_there(layout.of_line(numbers.back()).next_identity()) ||
+          !is_there(layout.event_journal()));
+}
+
+void finish_setting_aside(const store::ServerLayout& layout) {
+  if (!is_half_set_aside(layout)) return;
+  const auto last = recorded_numbers(layout).back();
   const auto aside = layout.of_line(last);
   if (!was_moved(layout, last)) {
     // Where the WAL that was received last ended is that of the line that is no more.

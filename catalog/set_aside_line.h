@@ -61,12 +61,15 @@ void keep_only_own(const store::ServerLayout& layout, std::vector<store::BackupR
 
 /// Sets the current line aside; the next WAL that is received begins a new one. The caller holds the server's
 /// receiver_lock() and writer_lock(). With `next`, the new line is of that cluster, which took the place of
-/// the one that is held. Durable when it returns. Throws Refused when there is no WAL.
+/// the one that is held. One that was begun and killed is completed in place of another. Durable when it
+/// returns. Throws Refused when there is no WAL and no other cluster.
 SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string& why,
                             const std::optional<ServerIdentity>& next = {});
 
-/// Completes what a kill has left of set_line_aside(). The caller holds the receiver_lock(). Cheap when there
-/// is nothing to do.
+/// Whether a kill has left something of set_line_aside() undone, while nobody holds the receiver_lock().
+bool is_half_set_aside(const store::ServerLayout& layout);
+
+/// Completes it. The caller holds the receiver_lock(). Cheap when there is nothing to do.
 void finish_setting_aside(const store::ServerLayout& layout);
 
 }  // namespace pgkeep::catalog

@@ -17,6 +17,7 @@
 #include "catalog/postgres/versions.h"
 #include "catalog/run_journal.h"
 #include "catalog/server_catalog.h"
+#include "catalog/set_aside_line.h"
 #include "catalog/store/sweep.h"
 #include "streaming/backup_notices.h"
 #include "streaming/backup_sink.h"
@@ -131,6 +132,7 @@ class BackupRun {
   store::BackupId free_id() const;
   std::unique_ptr<store::BackupReader> newest_backup(postgres::SystemIdentifier system);
   void sweep();
+  void finish_new_line();
   Node connect();
   std::string object_to(Node& node) const;
   void describe_server(Connection& connection, const SystemInfo& system,
@@ -218,8 +220,16 @@ std::string BackupRun::object_to(Node& node) const {
   }
 }
 
+/// Of one that was killed. Who receives WAL has done it at its start; nobody may do it beside another.
+void BackupRun::finish_new_line() {
+  if (!catalog::is_half_set_aside(layout_)) return;
+  const auto receiver = io::FileLock::acquire(layout_.receiver_lock(), "backup");
+  catalog::finish_setting_aside(layout_);
+}
+
 store::BackupRecord BackupRun::take() {
   const auto lock = io::FileLock::acquire(layout_.writer_lock(), "backup");
+  finish_new_line();
   sweep();
   auto node = connect();
   auto& connection = node.connection;

@@ -140,6 +140,26 @@ TEST_F(SetAsideLineTest, DoesNotTakeWhatAKilledAttemptWithAnotherClusterLeft) {
   EXPECT_EQ(read_identity(aside), identity_);
 }
 
+TEST_F(SetAsideLineTest, IsCompletedWhenItIsAskedForAgain) {
+  const auto line = set_line_aside(layout_, "upgraded", upgraded());
+  const auto aside = layout_.of_line(line.number);
+  io::rename_durably(layout_.identity(), aside.next_identity());
+  write_identity(layout_.identity(), identity_);
+  io::remove_file(layout_.event_journal());
+  EXPECT_TRUE(is_half_set_aside(layout_));
+  EXPECT_EQ(set_line_aside(layout_, "upgraded", upgraded()).number, line.number);
+  EXPECT_FALSE(is_half_set_aside(layout_));
+  EXPECT_EQ(read_identity(layout_), upgraded());
+  EXPECT_THAT(read_set_aside_lines(layout_), SizeIs(1));
+}
+
+TEST_F(SetAsideLineTest, WithoutWalGivesWayToAnotherCluster) {
+  set_line_aside(layout_, "put back");
+  set_line_aside(layout_, "upgraded before anything was received", upgraded());
+  EXPECT_EQ(read_identity(layout_), upgraded());
+  EXPECT_THAT(read_set_aside_lines(layout_), SizeIs(2));
+}
+
 TEST_F(SetAsideLineTest, RefusesWithoutWal) {
   set_line_aside(layout_, "put back");
   EXPECT_THAT([&] { set_line_aside(layout_, "again"); }, ThrowsMessage<Refused>(HasSubstr("no WAL")));
