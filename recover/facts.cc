@@ -6,14 +6,14 @@
 
 #include <fmt/format.h>
 
-#include "catalog/commit_times.h"
-#include "catalog/event_journal.h"
-#include "catalog/identity.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
-#include "catalog/received_records.h"
-#include "catalog/set_aside_line.h"
-#include "catalog/waiting_wal.h"
+#include "catalog/records/event_journal.h"
+#include "catalog/records/identity.h"
+#include "catalog/wal/commit_times.h"
+#include "catalog/wal/received_records.h"
+#include "catalog/wal/set_aside_line.h"
+#include "catalog/wal/waiting_wal.h"
 #include "recover/plan.h"
 #include "recover/plan_time.h"
 

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "catalog/wal_continuity.h"
+#include "catalog/wal/wal_continuity.h"
 #include "recover/plan_tablespaces.h"
 #include "recover/plan_time.h"
 #include "recover/wal_line.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "catalog/store/backup_record.h"
-#include "catalog/wal_archive.h"
+#include "catalog/wal/wal_archive.h"
 #include "recover/least_settings.h"
 #include "recover/target.h"
 

@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include "catalog/identity.h"
 #include "catalog/io/compression.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
@@ -19,7 +18,8 @@
 #include "catalog/postgres/control_file.h"
 #include "catalog/postgres/tablespace_map.h"
 #include "catalog/postgres/versions.h"
-#include "catalog/wal_archive.h"
+#include "catalog/records/identity.h"
+#include "catalog/wal/wal_archive.h"
 #include "recover/backup_survey.h"
 #include "recover/file_feed.h"
 #include "recover/manifest_rewrite.h"

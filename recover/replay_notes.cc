@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 
-#include "catalog/identity.h"
 #include "catalog/io/error.h"
 #include "catalog/postgres/number.h"
 #include "catalog/postgres/versions.h"
-#include "catalog/wal_archive.h"
+#include "catalog/records/identity.h"
+#include "catalog/wal/wal_archive.h"
 #include "recover/plan_tablespaces.h"
 #include "recover/plan_time.h"
 

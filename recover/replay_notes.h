@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "catalog/commit_times.h"
+#include "catalog/wal/commit_times.h"
 #include "recover/plan.h"
 
 namespace pgkeep::recover {

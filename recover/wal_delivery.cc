@@ -9,10 +9,10 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "catalog/received_records.h"
-#include "catalog/stored_wal.h"
-#include "catalog/wal_continuity.h"
-#include "catalog/wal_tail.h"
+#include "catalog/wal/received_records.h"
+#include "catalog/wal/stored_wal.h"
+#include "catalog/wal/wal_continuity.h"
+#include "catalog/wal/wal_tail.h"
 
 namespace pgkeep::recover {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "catalog/io/bytes.h"
-#include "catalog/wal_archive.h"
+#include "catalog/wal/wal_archive.h"
 #include "recover/plan.h"
 
 namespace pgkeep::recover {

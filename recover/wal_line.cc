@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "catalog/wal_continuity.h"
+#include "catalog/wal/wal_continuity.h"
 
 namespace pgkeep::recover {
 namespace {

@@ -8,7 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "catalog/io/error.h"
-#include "catalog/set_aside_line.h"
+#include "catalog/wal/set_aside_line.h"
 #include "server/suggestion.h"
 
 namespace pgkeep::server {

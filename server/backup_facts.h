@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "catalog/server_catalog.h"
+#include "catalog/index/server_catalog.h"
 #include "catalog/store/backup_record.h"
 #include "server/output.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "catalog/run_journal.h"
+#include "catalog/records/run_journal.h"
 #include "server/config.h"
 #include "server/daemon/control.h"
 #include "server/output.h"

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "catalog/identity.h"
-#include "catalog/server_catalog.h"
+#include "catalog/index/server_catalog.h"
+#include "catalog/records/identity.h"
 #include "catalog/store/repository.h"
-#include "catalog/wal_archive.h"
+#include "catalog/wal/wal_archive.h"
 #include "server/config.h"
 #include "server/output.h"
 

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "catalog/identity.h"
 #include "catalog/io/lock.h"
 #include "catalog/postgres/versions.h"
+#include "catalog/records/identity.h"
 #include "streaming/replication.h"
 
 namespace pgkeep::server {

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "catalog/server_catalog.h"
+#include "catalog/index/server_catalog.h"
 
 namespace pgkeep::server {
 namespace {

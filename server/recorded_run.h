@@ -3,7 +3,7 @@
 #include <functional>
 #include <string>
 
-#include "catalog/run_journal.h"
+#include "catalog/records/run_journal.h"
 #include "server/output.h"
 
 namespace pgkeep::server {

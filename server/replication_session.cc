@@ -1,6 +1,6 @@
 #include "server/replication_session.h"
 
-#include "catalog/identity.h"
+#include "catalog/records/identity.h"
 #include "server/fleet.h"
 #include "server/live_facts.h"
 #include "streaming/replication.h"

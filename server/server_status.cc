@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "catalog/set_aside_line.h"
-#include "catalog/wal_conflicts.h"
+#include "catalog/wal/set_aside_line.h"
+#include "catalog/wal/wal_conflicts.h"
 #include "server/fleet.h"
 #include "server/stored_records.h"
 

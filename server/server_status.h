@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "catalog/event_journal.h"
-#include "catalog/server_catalog.h"
+#include "catalog/index/server_catalog.h"
+#include "catalog/records/event_journal.h"
 #include "catalog/store/repository.h"
 #include "server/config.h"
 #include "server/live_facts.h"

@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "catalog/set_aside_line.h"
 #include "catalog/store/backup_record.h"
-#include "catalog/wal_conflicts.h"
+#include "catalog/wal/set_aside_line.h"
+#include "catalog/wal/wal_conflicts.h"
 #include "server/fleet.h"
 #include "server/server_status.h"
 #include "server/wal_facts.h"

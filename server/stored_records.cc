@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "catalog/set_aside_line.h"
+#include "catalog/wal/set_aside_line.h"
 #include "server/fleet.h"
 
 namespace pgkeep::server {

@@ -3,8 +3,8 @@
 #include <optional>
 #include <vector>
 
-#include "catalog/recovery_window.h"
-#include "catalog/server_catalog.h"
+#include "catalog/index/recovery_window.h"
+#include "catalog/index/server_catalog.h"
 #include "server/config.h"
 #include "server/output.h"
 

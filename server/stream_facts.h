@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "catalog/io/lock.h"
+#include "catalog/records/stream_state.h"
 #include "catalog/store/repository.h"
-#include "catalog/stream_state.h"
 #include "server/daemon/control.h"
 #include "server/output.h"
 #include "server/wal_facts.h"

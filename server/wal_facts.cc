@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "catalog/waiting_wal.h"
+#include "catalog/wal/waiting_wal.h"
 
 namespace pgkeep::server {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "catalog/store/backup_record.h"
-#include "catalog/wal_continuity.h"
+#include "catalog/wal/wal_continuity.h"
 #include "server/config.h"
 
 namespace pgkeep::server {

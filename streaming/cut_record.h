@@ -1,6 +1,6 @@
 #pragma once
 
-#include "catalog/wal_archive.h"
+#include "catalog/wal/wal_archive.h"
 
 namespace pgkeep::streaming {
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "catalog/event_journal.h"
 #include "catalog/io/guarded.h"
+#include "catalog/records/event_journal.h"
 #include "streaming/wal_receiver.h"
 
 namespace pgkeep::streaming {

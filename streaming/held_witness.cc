@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "catalog/commit_times.h"
+#include "catalog/wal/commit_times.h"
 
 namespace pgkeep::streaming {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "catalog/wal_archive.h"
+#include "catalog/wal/wal_archive.h"
 
 namespace pgkeep::streaming {
 

@@ -4,7 +4,7 @@
 #include <thread>
 #include <vector>
 
-#include "catalog/made_slots.h"
+#include "catalog/records/made_slots.h"
 #include "streaming/event_reporter.h"
 #include "streaming/nodes.h"
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "catalog/postgres/wal_page.h"
-#include "catalog/waiting_wal.h"
+#include "catalog/wal/waiting_wal.h"
 
 namespace pgkeep::streaming {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "catalog/identity.h"
+#include "catalog/records/identity.h"
 #include "streaming/connection.h"
 
 namespace pgkeep::streaming {

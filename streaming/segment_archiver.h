@@ -7,7 +7,7 @@
 #include <mutex>
 
 #include "catalog/io/worker_pool.h"
-#include "catalog/wal_archive.h"
+#include "catalog/wal/wal_archive.h"
 
 namespace pgkeep::streaming {
 

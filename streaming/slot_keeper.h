@@ -5,7 +5,7 @@
 #include <string>
 
 #include "catalog/io/error.h"
-#include "catalog/made_slots.h"
+#include "catalog/records/made_slots.h"
 #include "streaming/event_reporter.h"
 #include "streaming/nodes.h"
 

@@ -6,12 +6,12 @@
 
 #include <fmt/format.h>
 
-#include "catalog/event_journal.h"
 #include "catalog/io/error.h"
 #include "catalog/io/failure.h"
 #include "catalog/io/lock.h"
-#include "catalog/process_identity.h"
-#include "catalog/wal_continuity.h"
+#include "catalog/records/event_journal.h"
+#include "catalog/records/process_identity.h"
+#include "catalog/wal/wal_continuity.h"
 
 namespace pgkeep::streaming {
 namespace {

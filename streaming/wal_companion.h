@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "catalog/io/progress.h"
-#include "catalog/stream_state.h"
+#include "catalog/records/stream_state.h"
 #include "streaming/wal_receiver.h"
 
 namespace pgkeep::streaming {

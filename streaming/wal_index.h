@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "catalog/index/server_catalog.h"
 #include "catalog/io/guarded.h"
-#include "catalog/server_catalog.h"
 
 namespace pgkeep::streaming {
 

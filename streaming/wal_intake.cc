@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "catalog/wal_adoption.h"
+#include "catalog/wal/wal_adoption.h"
 #include "streaming/wal_copy.h"
 
 namespace pgkeep::streaming {

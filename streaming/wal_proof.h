@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "catalog/wal_archive.h"
+#include "catalog/wal/wal_archive.h"
 #include "streaming/connection.h"
 
 namespace pgkeep::streaming {

@@ -10,7 +10,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
-#include "catalog/set_aside_line.h"
+#include "catalog/wal/set_aside_line.h"
 #include "streaming/back_off.h"
 #include "streaming/server_advice.h"
 #include "streaming/wal_session.h"

@@ -6,9 +6,9 @@
 #include <stop_token>
 #include <string>
 
-#include "catalog/event_journal.h"
 #include "catalog/io/guarded.h"
-#include "catalog/wal_archive.h"
+#include "catalog/records/event_journal.h"
+#include "catalog/wal/wal_archive.h"
 #include "streaming/connection.h"
 #include "streaming/replication.h"
 #include "streaming/wal_workers.h"

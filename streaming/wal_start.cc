@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "catalog/wal_conflicts.h"
+#include "catalog/wal/wal_conflicts.h"
 #include "streaming/cut_record.h"
 
 namespace pgkeep::streaming {

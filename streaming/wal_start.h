@@ -6,7 +6,7 @@
 #include <string>
 
 #include "catalog/io/error.h"
-#include "catalog/wal_continuity.h"
+#include "catalog/wal/wal_continuity.h"
 #include "streaming/event_reporter.h"
 #include "streaming/wal_intake.h"
 

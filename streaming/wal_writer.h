@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "catalog/io/worker_pool.h"
-#include "catalog/partial_segment.h"
+#include "catalog/wal/partial_segment.h"
 
 namespace pgkeep::streaming {
 

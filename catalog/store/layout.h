@@ -17,7 +17,7 @@ enum class PackKind : std::uint8_t { full = 1, delta = 2 };
 /// Where everything of one server lies; nobody else joins path pieces. See docs/repository-format.md.
 ///
 /// WAL and the events about it are those of one line: of the current one, or with of_line() of one that was
-/// set aside (catalog/set_aside_line.h). All else is the same for every line.
+/// set aside (catalog/wal/set_aside_line.h). All else is the same for every line.
 class ServerLayout {
  public:
   explicit ServerLayout(std::filesystem::path root) : root_(std::move(root)), line_folder_(root_) {}

@@ -7,12 +7,12 @@
 
 #include <fmt/format.h>
 
+#include "catalog/index/server_catalog.h"
 #include "catalog/io/lock.h"
-#include "catalog/server_catalog.h"
-#include "catalog/stream_state.h"
-#include "catalog/wal_adoption.h"
-#include "catalog/wal_continuity.h"
-#include "catalog/wal_replacement.h"
+#include "catalog/records/stream_state.h"
+#include "catalog/wal/wal_adoption.h"
+#include "catalog/wal/wal_continuity.h"
+#include "catalog/wal/wal_replacement.h"
 #include "server/fleet.h"
 #include "server/recorded_run.h"
 

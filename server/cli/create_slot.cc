@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "catalog/made_slots.h"
+#include "catalog/records/made_slots.h"
 #include "server/fleet.h"
 #include "server/replication_session.h"
 #include "streaming/replication.h"

@@ -7,7 +7,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
-#include "catalog/run_journal.h"
+#include "catalog/records/run_journal.h"
 #include "catalog/store/sweep.h"
 #include "server/backup_choice.h"
 #include "server/fleet.h"

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "catalog/event_journal.h"
-#include "catalog/identity.h"
 #include "catalog/io/lock.h"
-#include "catalog/made_slots.h"
+#include "catalog/records/event_journal.h"
+#include "catalog/records/identity.h"
+#include "catalog/records/made_slots.h"
 #include "server/fleet.h"
 #include "server/server_settings.h"
 #include "streaming/nodes.h"

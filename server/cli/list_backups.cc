@@ -4,7 +4,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/units.h"
-#include "catalog/set_aside_line.h"
+#include "catalog/wal/set_aside_line.h"
 #include "server/backup_facts.h"
 #include "server/fleet.h"
 #include "server/stored_records.h"

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "catalog/set_aside_line.h"
+#include "catalog/wal/set_aside_line.h"
 #include "server/fleet.h"
 #include "server/stored_records.h"
 #include "server/table_printer.h"

@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
-#include "catalog/event_journal.h"
 #include "catalog/io/lock.h"
-#include "catalog/set_aside_line.h"
+#include "catalog/records/event_journal.h"
+#include "catalog/wal/set_aside_line.h"
 #include "server/cli/backup.h"
 #include "server/recorded_run.h"
 #include "server/server_settings.h"

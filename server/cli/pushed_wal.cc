@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "catalog/wal_adoption.h"
-#include "catalog/wal_replacement.h"
+#include "catalog/wal/wal_adoption.h"
+#include "catalog/wal/wal_replacement.h"
 #include "server/fleet.h"
 #include "server/recorded_run.h"
 #include "server/table_printer.h"

@@ -13,11 +13,11 @@
 
 #include <fmt/format.h>
 
+#include "catalog/index/server_catalog.h"
 #include "catalog/io/doorbell.h"
 #include "catalog/io/file.h"
 #include "catalog/io/no_links.h"
-#include "catalog/pushed_wal.h"
-#include "catalog/server_catalog.h"
+#include "catalog/wal/pushed_wal.h"
 #include "server/fleet.h"
 #include "server/ssh_command.h"
 

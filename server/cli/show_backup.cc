@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "catalog/postgres/versions.h"
-#include "catalog/set_aside_line.h"
+#include "catalog/wal/set_aside_line.h"
 #include "server/backup_choice.h"
 #include "server/backup_facts.h"
 #include "server/fleet.h"

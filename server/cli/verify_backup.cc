@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "catalog/verification.h"
+#include "catalog/verify/verification.h"
 #include "server/backup_choice.h"
 #include "server/backup_facts.h"
 #include "server/console_progress.h"

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "catalog/set_aside_line.h"
-#include "catalog/whole_wal_verification.h"
+#include "catalog/verify/whole_wal_verification.h"
+#include "catalog/wal/set_aside_line.h"
 #include "server/backup_facts.h"
 #include "server/console_progress.h"
 #include "server/fleet.h"

@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "catalog/server_catalog.h"
-#include "catalog/stored_wal.h"
-#include "catalog/wal_conflicts.h"
+#include "catalog/index/server_catalog.h"
+#include "catalog/wal/stored_wal.h"
+#include "catalog/wal/wal_conflicts.h"
 #include "server/fleet.h"
 #include "server/recorded_run.h"
 #include "server/table_printer.h"

@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "catalog/identity.h"
-#include "catalog/set_aside_line.h"
+#include "catalog/records/identity.h"
 #include "catalog/store/backup_record.h"
+#include "catalog/wal/set_aside_line.h"
 
 namespace pgkeep::server {
 

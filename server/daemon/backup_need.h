@@ -4,7 +4,7 @@
 #include <string>
 
 #include "catalog/store/layout.h"
-#include "catalog/wal_continuity.h"
+#include "catalog/wal/wal_continuity.h"
 
 namespace pgkeep::server {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "catalog/records/stream_state.h"
 #include "catalog/store/repository.h"
-#include "catalog/stream_state.h"
 
 namespace pgkeep::server {
 

@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
-#include "catalog/event_journal.h"
-#include "catalog/identity.h"
 #include "catalog/io/error.h"
-#include "catalog/made_slots.h"
+#include "catalog/records/event_journal.h"
+#include "catalog/records/identity.h"
+#include "catalog/records/made_slots.h"
 #include "server/daemon/slot_question.h"
 #include "server/daemon/streamed_node.h"
 #include "streaming/conninfo.h"

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "catalog/identity.h"
 #include "catalog/io/error.h"
+#include "catalog/records/identity.h"
 #include "server/daemon/give_up_slot.h"
 #include "server/daemon/streamed_node.h"
 

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "catalog/stream_state.h"
+#include "catalog/records/stream_state.h"
 #include "server/log.h"
 
 namespace pgkeep::server {

@@ -1,6 +1,6 @@
 #include "server/daemon/stream_recorder.h"
 
-#include "catalog/process_identity.h"
+#include "catalog/records/process_identity.h"
 
 namespace pgkeep::server {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "catalog/io/guarded.h"
-#include "catalog/stream_state.h"
+#include "catalog/records/stream_state.h"
 #include "server/wal_log.h"
 
 namespace pgkeep::server {

@@ -8,10 +8,10 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "catalog/manifest_meaning.h"
 #include "catalog/postgres/backup_manifest.h"
 #include "catalog/store/backup_writer.h"
 #include "catalog/store/repository.h"
+#include "catalog/verify/manifest_meaning.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/memory_folder.h"
 

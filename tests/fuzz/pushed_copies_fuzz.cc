@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 
 #include "catalog/io/error.h"
-#include "catalog/waiting_wal.h"
-#include "catalog/wal_conflicts.h"
+#include "catalog/wal/waiting_wal.h"
+#include "catalog/wal/wal_conflicts.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/memory_folder.h"
 #include "tests/support/sample_wal.h"

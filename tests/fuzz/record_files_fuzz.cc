@@ -6,15 +6,15 @@
 
 #include <fmt/format.h>
 
-#include "catalog/event_journal.h"
-#include "catalog/identity.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
-#include "catalog/made_slots.h"
-#include "catalog/run_journal.h"
-#include "catalog/set_aside_line.h"
+#include "catalog/records/event_journal.h"
+#include "catalog/records/identity.h"
+#include "catalog/records/made_slots.h"
+#include "catalog/records/run_journal.h"
+#include "catalog/records/stream_state.h"
 #include "catalog/store/backup_record.h"
-#include "catalog/stream_state.h"
+#include "catalog/wal/set_aside_line.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/memory_folder.h"
 

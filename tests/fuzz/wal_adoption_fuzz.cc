@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "catalog/io/error.h"
-#include "catalog/wal_adoption.h"
+#include "catalog/wal/wal_adoption.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/memory_folder.h"
 #include "tests/support/wal_builder.h"

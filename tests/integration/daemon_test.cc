@@ -5,7 +5,7 @@
 
 #include <gmock/gmock.h>
 
-#include "catalog/stream_state.h"
+#include "catalog/records/stream_state.h"
 #include "tests/integration/versions.h"
 #include "tests/support/backup_host.h"
 #include "tests/support/daemon_report.h"

@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "catalog/index/server_catalog.h"
 #include "catalog/io/file.h"
 #include "catalog/postgres/wal_records.h"
-#include "catalog/server_catalog.h"
 #include "tests/integration/versions.h"
 #include "tests/support/backup_host.h"
 

@@ -12,14 +12,14 @@
 
 #include <fmt/format.h>
 
-#include "catalog/backup_checkpoint.h"
-#include "catalog/event_journal.h"
-#include "catalog/identity.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/lock.h"
-#include "catalog/pushed_wal.h"
-#include "catalog/set_aside_line.h"
+#include "catalog/records/event_journal.h"
+#include "catalog/records/identity.h"
+#include "catalog/verify/backup_checkpoint.h"
+#include "catalog/wal/pushed_wal.h"
+#include "catalog/wal/set_aside_line.h"
 #include "recover/wal_delivery.h"
 #include "streaming/wal_receiver.h"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "catalog/store/backup_record.h"
-#include "catalog/wal_archive.h"
+#include "catalog/wal/wal_archive.h"
 #include "recover/plan.h"
 #include "streaming/wal_workers.h"
 #include "tests/judgement/model_walsender.h"

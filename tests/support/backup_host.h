@@ -59,7 +59,7 @@ class BackupHost {
   Process receive_wal(const PostgresCluster& cluster, const std::string& server = "main") const;
   /// Starts the daemon and waits until `cluster` sees as many of its streams.
   Process serve(const PostgresCluster& cluster, int streams = 1) const;
-  /// What the running daemon says of the stream of a server: catalog/stream_state.h as JSON.
+  /// What the running daemon says of the stream of a server: catalog/records/stream_state.h as JSON.
   nlohmann::json stream_state(const std::string& server = "main") const;
   /// Recovers into a new directory, which is returned. Throws unless the exit code is 0.
   std::filesystem::path recover(const std::string& backup, const std::string& directory_name,

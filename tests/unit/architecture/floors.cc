@@ -21,9 +21,10 @@ struct Room {
 };
 
 constexpr std::array kRooms{
-    Room{"catalog/io", 0, false}, Room{"catalog/postgres", 1, false}, Room{"catalog/store", 2, false},
-    Room{"catalog", 3, false},    Room{"streaming", 4, true},         Room{"recover", 4, true},
-    Room{"server", 5, true},
+    Room{"catalog/io", 0, false},      Room{"catalog/postgres", 1, false}, Room{"catalog/store", 2, false},
+    Room{"catalog/records", 3, false}, Room{"catalog/wal", 4, false},      Room{"catalog/index", 5, false},
+    Room{"catalog/verify", 6, false},  Room{"streaming", 7, true},         Room{"recover", 7, true},
+    Room{"server", 8, true},
 };
 
 constexpr std::array<std::string_view, 4> kTopFolders{"catalog", "streaming", "recover", "server"};

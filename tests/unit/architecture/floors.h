@@ -14,7 +14,7 @@ struct FloorReport {
 };
 
 /// Reads every source under catalog/, streaming/, recover/ and server/ of the tree, and finds each #include
-/// that does not go down the floors: io, postgres, store, catalog, then streaming and recover side by side,
+/// that does not go down the floors: the rooms of catalog, then streaming and recover side by side,
 /// then server. Throws std::runtime_error when a file cannot be read.
 FloorReport check_floors(const std::filesystem::path& root);
 

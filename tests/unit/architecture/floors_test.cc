@@ -37,8 +37,8 @@ TEST_F(MadeUpTreeTest, MayIncludeItsOwnRoomAndAllBelow) {
   file("catalog/io/file.cc", "#include \"catalog/io/file.h\"\n#include <vector>\n#include <sys/stat.h>\n");
   file("catalog/postgres/lsn.cc", "#include \"catalog/io/file.h\"\n");
   file("catalog/store/pack.cc", "#include \"catalog/postgres/lsn.h\"\n#include \"catalog/io/file.h\"\n");
-  file("catalog/identity.cc", "#include \"catalog/identity.h\"\n#include \"catalog/store/pack.h\"\n");
-  file("streaming/wal.cc", "#include \"catalog/identity.h\"\n#include \"catalog/io/file.h\"\n");
+  file("catalog/records/identity.cc", "#include \"catalog/records/identity.h\"\n#include \"catalog/store/pack.h\"\n");
+  file("streaming/wal.cc", "#include \"catalog/records/identity.h\"\n#include \"catalog/io/file.h\"\n");
   file("recover/plan.h", "#include \"recover/target.h\"\n#include \"catalog/store/pack.h\"\n");
   file("server/cli/backup.cc", "#include \"server/config.h\"\n#include \"streaming/wal.h\"\n");
   file("server/config.h", "#include \"server/cli/command.h\"\n#include \"recover/plan.h\"\n");
@@ -48,15 +48,15 @@ TEST_F(MadeUpTreeTest, MayIncludeItsOwnRoomAndAllBelow) {
 TEST_F(MadeUpTreeTest, EachFloorIsRefusedTheOneAbove) {
   file("catalog/io/a.h", "#include \"catalog/postgres/lsn.h\"\n");
   file("catalog/postgres/b.h", "#include \"catalog/store/pack.h\"\n");
-  file("catalog/store/c.h", "#include \"catalog/identity.h\"\n");
-  file("catalog/d.h", "#include \"streaming/wal.h\"\n");
+  file("catalog/store/c.h", "#include \"catalog/records/identity.h\"\n");
+  file("catalog/verify/d.h", "#include \"streaming/wal.h\"\n");
   file("recover/e.h", "#include \"server/config.h\"\n");
   file("streaming/f.h", "#include \"server/cli/command.h\"\n");
   EXPECT_THAT(faults(),
-              ElementsAre("catalog/d.h:1: includes streaming/wal.h, which is above it",
-                          "catalog/io/a.h:1: includes catalog/postgres/lsn.h, which is above it",
+              ElementsAre("catalog/io/a.h:1: includes catalog/postgres/lsn.h, which is above it",
                           "catalog/postgres/b.h:1: includes catalog/store/pack.h, which is above it",
-                          "catalog/store/c.h:1: includes catalog/identity.h, which is above it",
+                          "catalog/store/c.h:1: includes catalog/records/identity.h, which is above it",
+                          "catalog/verify/d.h:1: includes streaming/wal.h, which is above it",
                           "recover/e.h:1: includes server/config.h, which is above it",
                           "streaming/f.h:1: includes server/cli/command.h, which is above it"));
 }

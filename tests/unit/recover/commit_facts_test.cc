@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "catalog/identity.h"
 #include "catalog/io/file.h"
+#include "catalog/records/identity.h"
 #include "recover/plan.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/wal_builder.h"

@@ -14,7 +14,7 @@
 #include "catalog/io/hashing.h"
 #include "catalog/postgres/tablespace_map.h"
 #include "catalog/store/backup_lease.h"
-#include "tests/unit/catalog/verification_fixture.h"
+#include "tests/support/verification_fixture.h"
 
 namespace pgkeep::recover {
 namespace {

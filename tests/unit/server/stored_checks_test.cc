@@ -11,7 +11,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "tests/support/denied.h"
-#include "tests/unit/catalog/pushed_wal_fixture.h"
+#include "tests/support/pushed_wal_fixture.h"
 
 namespace pgkeep::server {
 namespace {

@@ -11,7 +11,7 @@
 #include "catalog/postgres/control_file.h"
 #include "catalog/postgres/versions.h"
 #include "tests/support/temp_directory.h"
-#include "tests/unit/postgres/test_data.h"
+#include "tests/unit/catalog/postgres/test_data.h"
 #include "tests/unit/streaming/fake_server.h"
 #include "tests/unit/streaming/tar_builder.h"
 

@@ -10,7 +10,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
-#include "catalog/process_identity.h"
+#include "catalog/records/process_identity.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 #include "tests/unit/streaming/fake_server.h"

@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "catalog/index/server_catalog.h"
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
-#include "catalog/pushed_wal.h"
-#include "catalog/server_catalog.h"
+#include "catalog/wal/pushed_wal.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 #include "tests/unit/streaming/fake_server.h"

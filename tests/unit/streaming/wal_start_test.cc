@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "catalog/pushed_wal.h"
+#include "catalog/wal/pushed_wal.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "catalog/index/server_catalog.h"
+#include "catalog/records/event_journal.h"
+#include "catalog/wal/wal_archive.h"
+
+namespace pgkeep::catalog {
+
+/// How far a backup and the WAL behind it reach without a hole, and without WAL of wal_level = minimal.
+struct BackupReach {
+  store::BackupId backup;
+  io::TimePoint from;  // when it ended: no earlier time can be recovered from it
+  postgres::Lsn end;   // of the WAL behind it that is held without a hole
+  /// The newest commit up to there; nothing when there is none. Any target time before it can be reached, and
+  /// recovery without a target brings it back too.
+  std::optional<io::TimePoint> until;
+};
+
+/// The times that a server can be recovered to, along the line of its newest timeline. Backups of other
+/// branches, and those that lack WAL before they are consistent, are not in it.
+struct RecoveryWindow {
+  postgres::TimelineId timeline;
+  postgres::Lsn end;                 // of the newest WAL that is held of the line
+  std::vector<BackupReach> backups;  // oldest first
+
+  /// From which all the rest is held without a hole up to `end`: what is recoverable starts at its `from`.
+  /// Null when there is none: then the newest WAL cannot be reached.
+  const BackupReach* oldest_to_the_end() const;
+  /// Null when there is no backup.
+  const BackupReach* newest() const { return backups.empty() ? nullptr : &backups.back(); }
+};
+
+/// A segment still being received: how far its bytes go, and the commits in them.
+struct ReceivedPartial {
+  postgres::WalSegment segment;
+  postgres::Lsn end;
+  CommitTimes commits;
+};
+
+/// Pure. Nothing without any WAL. Commits in a file that is not replayed to its end (its timeline was left
+/// inside it, and the next one's file is not here; or no recovery passes what follows) are not counted, so
+/// `until` may be too early and never is too late.
+std::optional<RecoveryWindow> examine_recovery_window(
+    std::span<const store::BackupRecord> backups, std::span<const SegmentRow> segments,
+    std::span<const ReceivedPartial> partials,
+    const std::map<postgres::TimelineId, postgres::TimelineHistory>& histories,
+    postgres::WalSegmentSize size, std::span<const Event> events);
+
+/// The same from the index, and from the partials on disk. Costs reading all rows of the index (about 1 ms
+/// for 1000 segments), the names in the archive, and the partials as far as they were received: 10 ms for 16
+/// MiB. No segment is opened.
+std::optional<RecoveryWindow> read_recovery_window(ServerCatalog& index, const WalArchive& archive);
+
+}  // namespace pgkeep::catalog

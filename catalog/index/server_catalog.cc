@@ -1,0 +1,280 @@
+#include "catalog/index/server_catalog.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "catalog/index/server_catalog_rows.h"
+#include "catalog/io/error.h"
+
+namespace pgkeep::catalog {
+
+namespace rows {
+
+std::int64_t stored(std::uint64_t value) {
+  if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+    throw Corruption(fmt::format("{} is no WAL position, number or size that can be", value));
+  }
+  return static_cast<std::int64_t>(value);
+}
+
+std::int64_t stored(io::TimePoint time) {
+  return time.time_since_epoch().count();
+}
+
+std::optional<std::int64_t> stored(const std::optional<io::TimePoint>& time) {
+  return time ? std::optional(stored(*time)) : std::nullopt;
+}
+
+SegmentRow segment_row(const SegmentFileHeader& header, std::uint64_t stored_bytes) {
+  return {.segment = header.segment,
+          .begin = header.segment.begin(header.size),
+          .end = header.segment.end(header.size),
+          .stored_bytes = stored_bytes,
+          .first_time = header.first_time,
+          .last_time = header.last_time,
+          .commits = header.commits};
+}
+
+void put_backup(io::Database& database, const store::BackupRecord& record) {
+  database.prepare("INSERT OR REPLACE INTO backups (id, ended, record) VALUES (?, ?, ?)")
+      .bind(1, record.id.to_string())
+      .bind(2, stored(record.ended))
+      .bind(3, record.to_json())
+      .run();
+}
+
+void remove_backup(io::Database& database, std::string_view id) {
+  database.prepare("DELETE FROM backups WHERE id = ?").bind(1, id).run();
+}
+
+void put_segment(io::Database& database, const SegmentRow& row) {
+  database
+      .prepare(
+          "INSERT OR REPLACE INTO segments"
+          " (timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time,"
+          " commits_known, earliest_commit, latest_commit)"
+          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(1, std::int64_t{row.segment.timeline.value()})
+      .bind(2, stored(row.segment.number))
+      .bind(3, stored(row.begin.value()))
+      .bind(4, stored(row.end.value()))
+      .bind(5, stored(row.stored_bytes))
+      .bind(6, stored(row.first_time))
+      .bind(7, stored(row.last_time))
+      .bind(8, std::int64_t{row.commits.known})
+      .bind(9, stored(row.commits.earliest))
+      .bind(10, stored(row.commits.latest))
+      .run();
+}
+
+void remove_segment(io::Database& database, const postgres::WalSegment& segment) {
+  database.prepare("DELETE FROM segments WHERE timeline = ? AND number = ?")
+      .bind(1, std::int64_t{segment.timeline.value()})
+      .bind(2, stored(segment.number))
+      .run();
+}
+
+void put_history(io::Database& database, postgres::TimelineId timeline, std::string_view content) {
+  database.prepare("INSERT OR REPLACE INTO histories (timeline, content) VALUES (?, ?)")
+      .bind(1, std::int64_t{timeline.value()})
+      .bind_blob(2, io::as_bytes(content))
+      .run();
+}
+
+void remove_history(io::Database& database, postgres::TimelineId timeline) {
+  database.prepare("DELETE FROM histories WHERE timeline = ?").bind(1, std::int64_t{timeline.value()}).run();
+}
+
+void put_run(io::Database& database, const RunRecord& run) {
+  // A run that has ended stays so: another process may read the line of its beginning only now.
+  database
+      .prepare(
+          "INSERT INTO runs (id, kind, subject, started, ended, outcome, error, details, process)"
+          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+          " ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, outcome = excluded.outcome,"
+          " error = excluded.error, details = excluded.details WHERE runs.outcome = 'running'")
+      .bind(1, run.id)
+      .bind(2, run.kind)
+      .bind(3, run.subject)
+      .bind(4, stored(run.started))
+      .bind(5, stored(run.ended))
+      .bind(6, to_string(run.outcome))
+      .bind(7, run.error)
+      .bind(8, run.details)
+      .bind(9, run.process)
+      .run();
+}
+
+}  // namespace rows
+
+namespace {
+
+constexpr std::string_view kSegmentColumns =
+    "timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time,"
+    " commits_known, earliest_commit, latest_commit";
+
+std::optional<io::TimePoint> time_of(const std::optional<std::int64_t>& microseconds) {
+  if (!microseconds) return std::nullopt;
+  return io::TimePoint(std::chrono::microseconds(*microseconds));
+}
+
+/// The columns are kSegmentColumns.
+SegmentRow read_segment(const io::Statement& row) {
+  const auto number = [&](int column) {
+    if (row.integer(column) < 0) throw Corruption("a segment has a number below zero");
+    return static_cast<std::uint64_t>(row.integer(column));
+  };
+  if (number(0) == 0 || number(0) > std::numeric_limits<std::uint32_t>::max() || number(2) >= number(3))
+    throw Corruption("a segment lies where none can");
+  return {.segment = {postgres::TimelineId(static_cast<std::uint32_t>(number(0))), number(1)},
+          .begin = postgres::Lsn(number(2)),
+          .end = postgres::Lsn(number(3)),
+          .stored_bytes = number(4),
+          .first_time = time_of(row.optional_integer(5)),
+          .last_time = time_of(row.optional_integer(6)),
+          .commits = {.known = row.integer(7) != 0,
+                      .earliest = time_of(row.optional_integer(8)),
+                      .latest = time_of(row.optional_integer(9))}};
+}
+
+std::uint64_t ask_number(io::Database& database, std::string_view sql) {
+  auto answer = database.prepare(sql);
+  answer.step();
+  return static_cast<std::uint64_t>(answer.integer(0));
+}
+
+}  // namespace
+
+SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFileHeader& header) {
+  const auto path = layout.archived(header.segment, header.size);
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(path, error);
+  if (error) throw StorageError(error.value(), path, "read the size");
+  return rows::segment_row(header, bytes);
+}
+
+void ServerCatalog::add_backup(const store::BackupRecord& record) {
+  rows::put_backup(current(), record);
+}
+
+void ServerCatalog::remove_backup(const store::BackupId& id) {
+  rows::remove_backup(current(), id.to_string());
+}
+
+void ServerCatalog::add_segment(const SegmentRow& row) {
+  rows::put_segment(current(), row);
+}
+
+void ServerCatalog::add_history(postgres::TimelineId timeline, std::string_view content) {
+  rows::put_history(current(), timeline, content);
+}
+
+void ServerCatalog::put_run(const RunRecord& run) {
+  rows::put_run(current(), run);
+}
+
+std::vector<store::BackupRecord> ServerCatalog::backups() {
+  std::vector<store::BackupRecord> backups;
+  auto row = current().prepare("SELECT record FROM backups");
+  while (row.step()) backups.push_back(store::BackupRecord::from_json(row.text(0)));
+  std::ranges::sort(backups, store::is_older);
+  return backups;
+}
+
+std::vector<RunRecord> ServerCatalog::runs(std::size_t newest) {
+  std::vector<RunRecord> runs;
+  auto row = current().prepare(
+      "SELECT id, kind, subject, started, ended, outcome, error, details, process FROM runs"
+      " ORDER BY started DESC, id DESC LIMIT ?");
+  row.bind(1, static_cast<std::int64_t>(std::min<std::size_t>(newest, std::numeric_limits<int>::max())));
+  while (row.step()) {
+    const auto outcome = parse_run_outcome(row.text(5));
+    if (!outcome) {
+      throw Corruption(fmt::format("{}: run {} has ended as \"{}\", which means nothing",
+                                   database_.path().native(), row.text(0), row.text(5)));
+    }
+    RunRecord run{.id = row.text(0),
+                  .kind = row.text(1),
+                  .subject = row.text(2),
+                  .started = io::TimePoint(std::chrono::microseconds(row.integer(3))),
+                  .ended = time_of(row.optional_integer(4)),
+                  .outcome = *outcome,
+                  .error = row.text(6),
+                  .details = row.text(7),
+                  .process = row.text(8)};
+    run.outcome = current_outcome(run);
+    runs.push_back(std::move(run));
+  }
+  return runs;
+}
+
+std::vector<SegmentRow> ServerCatalog::segments() {
+  std::vector<SegmentRow> segments;
+  auto row =
+      current().prepare(fmt::format("SELECT {} FROM segments ORDER BY timeline, number", kSegmentColumns));
+  while (row.step()) segments.push_back(read_segment(row));
+  return segments;
+}
+
+std::optional<SegmentRow> ServerCatalog::newest_segment() {
+  auto row = current().prepare(
+      fmt::format("SELECT {} FROM segments ORDER BY number DESC, timeline DESC LIMIT 1", kSegmentColumns));
+  if (!row.step()) return std::nullopt;
+  return read_segment(row);
+}
+
+std::uint64_t ServerCatalog::wal_stored_bytes() {
+  return ask_number(current(), "SELECT coalesce(sum(stored_bytes), 0) FROM segments");
+}
+
+std::uint64_t ServerCatalog::segment_count() {
+  return ask_number(current(), "SELECT count(*) FROM segments");
+}
+
+std::vector<WalRange> ServerCatalog::wal_ranges() {
+  std::vector<WalRange> ranges;
+  auto row =
+      current().prepare(fmt::format("SELECT {} FROM segments ORDER BY timeline, number", kSegmentColumns));
+  while (row.step()) {
+    const auto next = read_segment(row);
+    if (!ranges.empty() && ranges.back().timeline == next.segment.timeline &&
+        ranges.back().end == next.begin) {
+      ranges.back().end = next.end;
+    } else {
+      ranges.push_back({next.segment.timeline, next.begin, next.end});
+    }
+  }
+  return ranges;
+}
+
+std::string ServerCatalog::dump() {
+  struct Table {
+    std::string_view name;
+    std::vector<std::string_view> columns;
+  };
+  // Not meta: how far the journal was read says nothing about the content.
+  const std::array tables{
+      Table{"backups", {"id", "ended", "record"}},
+      Table{"segments",
+            {"timeline", "number", "begin_lsn", "end_lsn", "stored_bytes", "first_time", "last_time",
+             "commits_known", "earliest_commit", "latest_commit"}},
+      Table{"histories", {"timeline", "content"}},
+      Table{"runs", {"id", "kind", "subject", "started", "ended", "outcome", "error", "details", "process"}}};
+  std::vector<std::string> lines;
+  auto& database = current();
+  for (const auto& table : tables) {
+    std::string line = fmt::format("'{}'", table.name);
+    for (const auto column : table.columns) line += fmt::format(" || ' {}=' || quote({})", column, column);
+    auto row = database.prepare(fmt::format("SELECT replace({}, char(10), '\\n') FROM {}", line, table.name));
+    while (row.step()) lines.push_back(row.text(0));
+  }
+  std::ranges::sort(lines);
+  return fmt::format("{}\n", fmt::join(lines, "\n"));
+}
+
+}  // namespace pgkeep::catalog

@@ -1,0 +1,124 @@
+#include "catalog/records/event_journal.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "catalog/io/journal.h"
+#include "catalog/io/json.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::array<std::string_view, 14> kKinds{
+    "gap",      "slot_created", "slot_dropped", "slot_lost",   "slot_given_up", "branch_left", "split_brain",
+    "conflict", "rolled_back",  "unproved",     "minimal_wal", "line_kept",     "line_begun",  "adopted"};
+
+std::string format_line(const Event& event) {
+  Json line;
+  line["at"] = io::format_rfc3339(event.at);
+  line["kind"] = to_string(event.kind);
+  line["cause"] = event.cause;
+  line["timeline"] = event.range ? Json(event.range->timeline.value()) : Json();
+  line["begin"] = event.range ? Json(event.range->begin.to_string()) : Json();
+  line["end"] = event.range ? Json(event.range->end.to_string()) : Json();
+  // A cause may carry what a server said, and that may be any bytes.
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// `value` of an optional; what is no record of ours has none.
+template <typename T>
+T require(std::optional<T> value) {
+  if (!value) throw std::invalid_argument("not a value of an event");
+  return *std::move(value);
+}
+
+std::optional<WalRange> parse_range(const nlohmann::json& line) {
+  if (line.at("timeline").is_null()) return std::nullopt;
+  const auto lsn = [&](const char* key) {
+    return require(postgres::Lsn::parse(line.at(key).get_ref<const std::string&>()));
+  };
+  return WalRange{postgres::TimelineId(io::whole_number<std::uint32_t>(line.at("timeline"))), lsn("begin"),
+                  lsn("end")};
+}
+
+/// Nothing when it is no whole record, or of a kind that is not known here.
+std::optional<Event> parse_line(std::string_view text) {
+  try {
+    const auto line = io::parse_json(text);
+    return Event{require(io::parse_rfc3339(line.at("at").get_ref<const std::string&>())),
+                 require(parse_event_kind(line.at("kind").get_ref<const std::string&>())),
+                 line.at("cause").get<std::string>(), parse_range(line)};
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  } catch (const std::invalid_argument&) {
+    return std::nullopt;
+  }
+}
+
+bool is_decision(EventKind kind) {
+  return kind == EventKind::line_kept || kind == EventKind::line_begun;
+}
+
+/// What is done to a slot, or decided, happens once each time; all else is found again by every attempt.
+bool is_tried_again(EventKind kind) {
+  return kind != EventKind::slot_created && kind != EventKind::slot_dropped &&
+         kind != EventKind::slot_given_up && !is_decision(kind);
+}
+
+/// `known`: oldest first.
+bool repeats_one_of(const std::vector<Event>& known, const Event& event) {
+  int looked_at = 0;
+  for (auto at = known.rbegin(); at != known.rend() && looked_at < EventJournal::kRemembered; ++at) {
+    if (event.kind == EventKind::rolled_back && is_decision(at->kind))
+      return false;  // it was wrong, or again
+    if (at->kind != event.kind) continue;
+    if (at->cause == event.cause && at->range == event.range) return true;
+    ++looked_at;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string_view to_string(EventKind kind) {
+  return kKinds.at(static_cast<std::size_t>(kind));
+}
+
+std::optional<EventKind> parse_event_kind(std::string_view text) {
+  const auto found = std::ranges::find(kKinds, text);
+  if (found == kKinds.end()) return std::nullopt;
+  return static_cast<EventKind>(found - kKinds.begin());
+}
+
+const Event* undecided_rollback(std::span<const Event> events) {
+  for (auto at = events.rbegin(); at != events.rend() && !is_decision(at->kind); ++at)
+    if (at->kind == EventKind::rolled_back) return &*at;
+  return nullptr;
+}
+
+bool EventJournal::append(const Event& event) {
+  auto line = format_line(event);
+  const auto written = parse_line(line).value();  // as it will be read: bytes may have been replaced
+  io::JournalAppender appender(layout_.event_journal());
+  if (is_tried_again(event.kind) && repeats_one_of(read(), written)) {
+    appender.write_again();  // seen is not durable
+    return false;
+  }
+  appender.append(std::move(line));
+  return true;
+}
+
+std::vector<Event> EventJournal::read() const {
+  std::vector<Event> events;
+  for (const auto& line : io::read_journal(layout_.event_journal()).lines) {
+    if (auto event = parse_line(line)) events.push_back(*std::move(event));
+  }
+  return events;
+}
+
+}  // namespace pgkeep::catalog

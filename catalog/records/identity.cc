@@ -1,0 +1,112 @@
+#include "catalog/records/identity.h"
+
+#include <limits>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/io/json.h"
+#include "catalog/io/lock.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+// identity.json:
+//
+//   {"format": 1, "system_identifier": "7412345678901234567", "major_version": 18,
+//    "wal_segment_size": 16777216, "block_size": 8192}
+//
+// The identifier is text because many JSON readers keep only 53 bits of a number.
+constexpr int kFormat = 1;
+constexpr std::uint64_t kMaxFileBytes = 4096;
+
+std::string describe(const ServerIdentity& identity) {
+  return fmt::format("system identifier {}, PostgreSQL {}, WAL segments of {} bytes, blocks of {} bytes",
+                     identity.system.to_string(), identity.major_version, identity.wal_segment_size.bytes(),
+                     identity.block_bytes);
+}
+
+std::uint32_t number(const nlohmann::json& json, const char* key) {
+  const auto value = io::whole_number<std::int64_t>(json.at(key));
+  if (value <= 0 || value > std::numeric_limits<std::int32_t>::max()) {
+    throw Error(fmt::format("\"{}\" is {}", key, value));
+  }
+  return static_cast<std::uint32_t>(value);
+}
+
+ServerIdentity parse(std::string_view text) {
+  const auto json = io::parse_json(text);
+  if (const auto format = number(json, "format"); format != kFormat) {
+    throw Error(fmt::format("format {} is not known to this pgkeep", format));
+  }
+  const auto system = postgres::SystemIdentifier::parse(json.at("system_identifier").get<std::string>());
+  if (!system) throw Error("\"system_identifier\" is no number");
+  return {.system = *system,
+          .major_version = static_cast<int>(number(json, "major_version")),
+          .wal_segment_size = postgres::WalSegmentSize(number(json, "wal_segment_size")),
+          .block_bytes = number(json, "block_size")};
+}
+
+/// The first contact may be made by two processes at once, a backup and the receiver: the second waits, and
+/// finds the file written.
+ServerIdentity read_or_write_identity(const store::ServerLayout& layout, const ServerIdentity& answered) {
+  const auto lock_path = layout.writer_lock().replace_filename("identity");
+  io::make_directories(lock_path.parent_path());
+  const auto lock = io::File::open_or_create(lock_path);
+  io::lock_alone(lock);
+  if (const auto known = read_identity(layout)) return *known;
+  write_identity(layout.identity(), answered);
+  return answered;
+}
+
+std::optional<ServerIdentity> read_file(const std::filesystem::path& path, std::string_view way_out) {
+  const auto content = io::read_file_if_exists(path, kMaxFileBytes);
+  if (!content) return std::nullopt;
+  const auto damaged = [&](std::string_view why) {
+    return Corruption(fmt::format("{}: cannot be understood ({}); {}", path.native(), why, way_out));
+  };
+  try {
+    return parse(io::as_text(*content));
+  } catch (const nlohmann::json::exception& error) {
+    throw damaged(io::why_no_json(error));
+  } catch (const Error& error) {
+    throw damaged(error.what());
+  }
+}
+
+}  // namespace
+
+std::optional<ServerIdentity> read_identity(const store::ServerLayout& layout) {
+  if (layout.line()) {
+    auto own = read_file(layout.line_identity(), "bring it back from another copy of the repository");
+    if (own) return own;
+  }
+  return read_file(layout.identity(),
+                   "if the file was damaged, remove it: it is written again at the next contact with the "
+                   "server");
+}
+
+void write_identity(const std::filesystem::path& file, const ServerIdentity& identity) {
+  const nlohmann::ordered_json json{{"format", kFormat},
+                                    {"system_identifier", identity.system.to_string()},
+                                    {"major_version", identity.major_version},
+                                    {"wal_segment_size", identity.wal_segment_size.bytes()},
+                                    {"block_size", identity.block_bytes}};
+  io::write_file_durably(file, io::as_bytes(json.dump(2) + "\n"));
+}
+
+void confirm_identity(const store::ServerLayout& layout, const ServerIdentity& answered) {
+  auto known = read_identity(layout);
+  if (!known) known = read_or_write_identity(layout, answered);
+  if (*known == answered) return;
+  throw Refused(fmt::format(
+      "the server that answered is not the one kept in {}: it has {}, but here is kept {}. "
+      "Nothing was stored. Correct the conninfo if it leads to the wrong server. If the cluster was "
+      "upgraded or created again, `pgkeep new-line {} --new-cluster` sets aside what is held, which "
+      "stays recoverable, and begins with a new backup; to keep both, give it a new server name",
+      layout.root().native(), describe(answered), describe(*known), layout.root().filename().native()));
+}
+
+}  // namespace pgkeep::catalog

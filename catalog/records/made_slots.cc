@@ -1,0 +1,146 @@
+#include "catalog/records/made_slots.h"
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/io/json.h"
+#include "catalog/io/lock.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+/// The stream would wait with it.
+constexpr std::chrono::seconds kPatience{2};
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::uint64_t kMaxBytes = 1u << 20;
+constexpr std::string_view kIntended = "intended";
+constexpr std::string_view kMade = "made";
+
+bool parse_state(const nlohmann::json& item) {
+  const auto state = item.value("state", std::string(kMade));
+  if (state != kMade && state != kIntended) throw std::invalid_argument("a slot in an unknown state");
+  return state == kMade;
+}
+
+std::vector<MadeSlots::Slot> parse(std::string_view text) {
+  std::vector<MadeSlots::Slot> slots;
+  const auto file = io::parse_json(text);
+  for (const auto& item : file.at("slots")) {
+    const auto system =
+        postgres::SystemIdentifier::parse(item.at("system_identifier").get_ref<const std::string&>());
+    const auto created = io::parse_rfc3339(item.at("created").get_ref<const std::string&>());
+    if (!system || !created) throw std::invalid_argument("a slot without its system or its time");
+    slots.push_back({item.at("name").get<std::string>(), *system, item.value("host", std::string()),
+                     parse_state(item), *created});
+  }
+  return slots;
+}
+
+std::string format(const std::vector<MadeSlots::Slot>& slots) {
+  auto list = Json::array();
+  for (const auto& slot : slots) {
+    list.push_back({{"name", slot.name},
+                    {"system_identifier", slot.system.to_string()},
+                    {"host", slot.host},
+                    {"state", slot.made ? kMade : kIntended},
+                    {"created", io::format_rfc3339(slot.created)}});
+  }
+  return Json{{"slots", std::move(list)}}.dump() + '\n';
+}
+
+auto is(const std::string& name, postgres::SystemIdentifier system) {
+  return [&name, system](const MadeSlots::Slot& slot) { return slot.name == name && slot.system == system; };
+}
+
+auto is(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
+  return [is_named = is(name, system), &host](const MadeSlots::Slot& slot) {
+    return is_named(slot) && slot.host == host;
+  };
+}
+
+}  // namespace
+
+std::vector<MadeSlots::Slot> MadeSlots::read() const {
+  const auto path = layout_.made_slots();
+  const auto content = io::read_file_if_exists(path, kMaxBytes);
+  if (!content) return {};
+  const auto refuse = [&](std::string_view why) {
+    return Corruption(
+        fmt::format("{}: cannot be understood: {}; when it is removed, pgkeep takes no slot for "
+                    "one of its own",
+                    path.native(), why));
+  };
+  try {
+    return parse(io::as_text(*content));
+  } catch (const Json::exception& error) {
+    throw refuse(io::why_no_json(error));
+  } catch (const std::invalid_argument& error) {
+    throw refuse(error.what());
+  }
+}
+
+bool MadeSlots::has(const std::string& name, postgres::SystemIdentifier system) const {
+  const auto slots = read();
+  return std::ranges::any_of(slots, [&](const Slot& slot) { return slot.made && is(name, system)(slot); });
+}
+
+bool MadeSlots::has(const std::string& name, postgres::SystemIdentifier system,
+                    const std::string& host) const {
+  const auto slots = read();
+  return std::ranges::any_of(slots,
+                             [&](const Slot& slot) { return slot.made && is(name, system, host)(slot); });
+}
+
+template <typename Change>
+void MadeSlots::change(Change&& change) {
+  const auto lock_path = layout_.made_slots_lock();
+  io::make_directories(lock_path.parent_path());
+  const auto lock = io::File::open_or_create(lock_path);
+  io::lock_alone(lock, kPatience);
+  auto slots = read();
+  change(slots);
+  io::write_file_durably(layout_.made_slots(), io::as_bytes(format(slots)));
+}
+
+void MadeSlots::intend(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
+  change([&](auto& slots) {
+    if (std::ranges::none_of(slots, is(name, system, host)))
+      slots.push_back({name, system, host, false, io::now()});
+  });
+}
+
+void MadeSlots::take_back(const std::string& name, postgres::SystemIdentifier system,
+                          const std::string& host) {
+  change([&](auto& slots) {
+    std::erase_if(slots, [&](const Slot& slot) { return !slot.made && is(name, system, host)(slot); });
+  });
+}
+
+void MadeSlots::add(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
+  change([&](auto& slots) {
+    std::erase_if(slots, is(name, system, host));
+    slots.push_back({name, system, host, true, io::now()});
+  });
+}
+
+void MadeSlots::remove(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
+  if (std::ranges::none_of(read(), is(name, system))) return;
+  change([&](auto& slots) {
+    std::erase_if(slots, is(name, system, host));
+    std::erase_if(slots, is(name, system, std::string()));  // wherever it was, it is known now
+  });
+}
+
+void MadeSlots::remove(const std::string& name, postgres::SystemIdentifier system) {
+  if (std::ranges::none_of(read(), is(name, system))) return;
+  change([&](auto& slots) { std::erase_if(slots, is(name, system)); });
+}
+
+}  // namespace pgkeep::catalog

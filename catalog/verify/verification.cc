@@ -1,0 +1,415 @@
+#include "catalog/verify/verification.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/io/guarded.h"
+#include "catalog/postgres/backup_label.h"
+#include "catalog/postgres/backup_manifest.h"
+#include "catalog/postgres/control_file.h"
+#include "catalog/postgres/versions.h"
+#include "catalog/verify/manifest_meaning.h"
+#include "catalog/verify/wal_verification.h"
+#include "catalog/verify/work_queue.h"
+#include "catalog/wal/set_aside_line.h"
+
+namespace pgkeep::catalog {
+
+namespace {
+
+constexpr std::string_view kLabel = "backup_label";
+constexpr std::string_view kControl = "global/pg_control";
+constexpr std::uint64_t kMaxSmallFileBytes = 1u << 20;
+/// A bit is kept for each file; a number beyond this is damage of the table.
+constexpr std::int64_t kMaxFiles = std::int64_t{1} << 30;
+
+/// Takes the content of files and only counts it.
+class CountingSink final : public io::ByteSink {
+ public:
+  CountingSink(std::atomic<std::uint64_t>& bytes, std::stop_token stop)
+      : bytes_(&bytes), stop_(std::move(stop)) {}
+  void write(io::ByteView bytes) override {
+    if (stop_.stop_requested()) throw Interrupted("stopped while reading back the files");
+    *bytes_ += bytes.size();
+  }
+
+ private:
+  std::atomic<std::uint64_t>* bytes_;
+  std::stop_token stop_;
+};
+
+bool reads(store::ObjectReader& reader, store::ObjectRef ref, io::ByteSpan into) {
+  try {
+    reader.read(ref, into);
+    return true;
+  } catch (const Corruption&) {
+    return false;
+  }
+}
+
+/// The full object that a delta was made against; nothing for other objects, or when that cannot be told.
+std::optional<store::ObjectRef> base_of(store::PackSet& packs, store::ObjectRef ref) {
+  try {
+    const auto pack = packs.open(ref.pack);
+    const auto& entry = pack->entry(ref.object);
+    if (entry.kind == store::ObjectKind::delta) return entry.base;
+  } catch (const Corruption&) {
+  }
+  return std::nullopt;
+}
+
+/// Adds the objects of a file that cannot be read back, and the bases that are the reason. Objects of packs
+/// that cannot even be opened are left out: the next backup sees that by itself, and they are good again when
+/// the pack is.
+class DamageFinder {
+ public:
+  explicit DamageFinder(store::PackSet& packs) : packs_(&packs), reader_(packs) {}
+
+  void find(const store::FileEntry& file, std::set<store::ObjectRef>& damaged) {
+    auto left = file.size;
+    for (const auto ref : file.pieces) {
+      const auto length = std::min<std::uint64_t>(left, store::kPieceBytes);
+      left -= length;
+      if (ref.is_zero() || !opens(ref.pack) || is_sound(ref, length)) continue;
+      damaged.insert(ref);
+      const auto base = base_of(*packs_, ref);
+      if (base && opens(base->pack) && !is_sound(*base)) damaged.insert(*base);
+    }
+  }
+
+ private:
+  bool opens(std::uint32_t pack) {
+    const auto [known, is_new] = opens_.try_emplace(pack, false);
+    if (!is_new) return known->second;
+    try {
+      packs_->open(pack);
+      known->second = true;
+    } catch (const Corruption&) {
+    }
+    return known->second;
+  }
+
+  bool is_sound(store::ObjectRef ref, std::uint64_t length) {
+    buffer_.resize(length);
+    return reads(reader_, ref, buffer_);
+  }
+  bool is_sound(store::ObjectRef ref) {
+    try {
+      return is_sound(ref, reader_.length(ref));
+    } catch (const Corruption&) {
+      return false;
+    }
+  }
+
+  store::PackSet* packs_;
+  store::ObjectReader reader_;
+  io::ByteVector buffer_;
+  std::map<std::uint32_t, bool> opens_;
+};
+
+class Verification {
+ public:
+  Verification(const store::Repository& repository, const store::ServerLayout& layout,
+               const store::BackupId& id, unsigned jobs, io::ProgressObserver& observer, std::stop_token stop)
+      : repository_(&repository),
+        layout_(layout),
+        jobs_(jobs),
+        observer_(&observer),
+        stop_(std::move(stop)),
+        report_{.backup = id, .findings = {}} {}
+
+  VerificationReport run();
+
+ private:
+  void add(std::string_view path, std::string message) {
+    findings_.with([&](auto& all) { all.push_back({std::string(path), std::move(message)}); });
+  }
+  /// In a handler of `error`, which is thrown on when it is no finding.
+  void add_unless_denied(std::string_view path, const Error& error);
+  /// Runs a part of the verification: what is wrong there is a finding, and the other parts go on.
+  template <typename Part>
+  void attempt(std::string_view path, Part&& part);
+  void tick(std::string_view phase, std::uint64_t done, std::uint64_t total);
+
+  /// With the WAL of the backup's own line, which may have been set aside.
+  store::ServerLayout own_layout() const {
+    return layout_of_backup(layout_, read_set_aside_lines(layout_), report_.backup);
+  }
+  std::unique_ptr<store::BackupReader> open();
+  void check_manifest(store::BackupReader& backup);
+  void check_manifest_digest(const store::BackupRecord& record);
+  void compare(store::FileTable& files, const postgres::ManifestFile& listed);
+  void check_summary(const postgres::ManifestSummary& summary, const store::BackupRecord& record);
+  void check_files(store::BackupReader& backup);
+  void check_file(const store::FileEntry& file, store::PackSet& packs, store::ObjectReader& reader,
+                  io::ByteVector& buffer);
+  void check_label(store::BackupReader& backup);
+  void check_control(store::BackupReader& backup);
+  void check_checkpoint(store::BackupReader& backup);
+  void mark_damaged();
+
+  const store::Repository* repository_;
+  store::ServerLayout layout_;
+  unsigned jobs_;
+  io::ProgressObserver* observer_;
+  std::stop_token stop_;
+  VerificationReport report_;
+  io::Guarded<std::vector<Finding>> findings_;
+  io::Guarded<std::set<store::ObjectRef>> damaged_;
+  std::atomic<std::uint64_t> bytes_{0};
+  bool manifest_read_ = false;  // to its end, so that what it does not list is known
+  std::vector<bool> listed_;    // by the number of the file in the table
+};
+
+template <typename Part>
+void Verification::attempt(std::string_view path, Part&& part) {
+  try {
+    part();
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    add_unless_denied(path, error);
+  }
+}
+
+void Verification::tick(std::string_view phase, std::uint64_t done, std::uint64_t total) {
+  if (stop_.stop_requested()) throw Interrupted(fmt::format("verification stopped while {}", phase));
+  observer_->progress({.phase = phase, .done_bytes = done, .total_bytes = total});
+}
+
+/// Not for want of permission: what we may not open is not damaged for that.
+void Verification::add_unless_denied(std::string_view path, const Error& error) {
+  if (is_denied(error)) throw;
+  add(path, error.what());
+}
+
+VerificationReport Verification::run() {
+  const store::BackupLease lease(layout_, report_.backup);
+  std::optional<store::BackupRecord> record;
+  try {
+    record = store::read_backup_record(layout_, report_.backup);
+    if (!record) {
+      throw NotFound(fmt::format("no backup {} in {}; list-backups shows those there are",
+                                 report_.backup.to_string(), layout_.backups().native()));
+    }
+  } catch (const Corruption& damage) {
+    add("", damage.what());  // which says nothing about the rest, so nothing more can be checked
+  }
+  if (record) {
+    report_.formats_known = postgres::formats_known(record->major_version);
+    if (const auto backup = open()) {
+      attempt("", [&] { check_manifest(*backup); });
+      attempt("", [&] { check_files(*backup); });
+      attempt(kLabel, [&] { check_label(*backup); });
+      attempt(kControl, [&] { check_control(*backup); });
+      attempt(kLabel, [&] { check_checkpoint(*backup); });
+    }
+    attempt("", [&] {
+      report_.wal_segments = verify_wal(own_layout(), *record, jobs_, findings_,
+                                        [&](auto done, auto total) { tick("checking WAL", done, total); });
+    });
+    mark_damaged();
+  }
+  report_.bytes = bytes_;
+  report_.findings = findings_.with([](auto& all) { return std::move(all); });
+  const auto key = [](const Finding& finding) { return std::tie(finding.path, finding.message); };
+  std::ranges::sort(report_.findings, {}, key);
+  // The label's file is read twice: as one of the files, and to be understood.
+  const auto same = [&key](const Finding& a, const Finding& b) { return key(a) == key(b); };
+  report_.findings.erase(std::unique(report_.findings.begin(), report_.findings.end(), same),
+                         report_.findings.end());
+  return std::move(report_);
+}
+
+/// Nothing, and a finding, when the backup's table cannot be read at all.
+std::unique_ptr<store::BackupReader> Verification::open() {
+  // First with the table's digest; then, if that is wrong, all the same: what is still readable is checked.
+  for (const bool check_table : {true, false}) {
+    try {
+      return std::make_unique<store::BackupReader>(*repository_, layout_, report_.backup, check_table);
+    } catch (const Error& error) {
+      add_unless_denied("", error);
+    }
+  }
+  return nullptr;
+}
+
+void Verification::check_manifest(store::BackupReader& backup) {
+  const auto path = layout_.manifest(report_.backup);
+  attempt("", [&] { check_manifest_digest(backup.record()); });
+  tick("comparing with the manifest", 0, 0);
+  const auto file = io::File::open_to_read(path);
+  io::FileSource stored(file);
+  io::DecompressingSource source(stored);
+  try {
+    const auto summary = postgres::read_manifest(
+        source, [&](postgres::ManifestFile&& listed) { compare(backup.files(), listed); });
+    manifest_read_ = true;
+    check_summary(summary, backup.record());
+  } catch (const postgres::UnknownManifest& unknown) {
+    if (postgres::formats_known(backup.record().major_version)) throw;
+    observer_->note(fmt::format("{}: the files were not compared with it", unknown.what()));
+  } catch (const Corruption& damage) {
+    throw Corruption(fmt::format("{}: {}", path.native(), damage.what()));
+  }
+}
+
+void Verification::check_manifest_digest(const store::BackupRecord& record) {
+  const auto file = io::File::open_to_read(layout_.manifest(report_.backup));
+  io::FileSource source(file);
+  if (io::sha256_hex(source) == record.manifest_sha256) return;
+  throw Corruption(fmt::format("{}: it is not what was stored (its SHA-256 differs from the backup's record)",
+                               file.path().native()));
+}
+
+void Verification::compare(store::FileTable& files, const postgres::ManifestFile& listed) {
+  if (stop_.stop_requested()) throw Interrupted("stopped while comparing with the manifest");
+  const auto file = files.find(listed.path);
+  if (!file || file->kind != store::EntryKind::file) {
+    return add(listed.path, "is in PostgreSQL's manifest, but not in the backup");
+  }
+  if (file->id <= 0 || file->id > kMaxFiles) {
+    throw Corruption(
+        fmt::format("{} is file number {} of the table, which cannot be", listed.path, file->id));
+  }
+  const auto number = static_cast<std::size_t>(file->id);
+  if (number >= listed_.size()) listed_.resize(number + 1);
+  if (listed_[number]) return add(listed.path, "is in PostgreSQL's manifest twice");
+  listed_[number] = true;
+  if (file->size != listed.size) {
+    add(listed.path, fmt::format("has {} bytes, PostgreSQL's manifest says {}", file->size, listed.size));
+  } else if (listed.checksum_algorithm !=
+             "CRC32C") {  // what pgkeep asks for; others could not be compared here
+    add(listed.path,
+        fmt::format("has no CRC32C in PostgreSQL's manifest (algorithm \"{}\"), so nothing proves that it "
+                    "is what the server sent",
+                    listed.checksum_algorithm));
+  } else if (const auto crc = postgres::crc32c_checksum_text(file->crc32c); crc != listed.checksum) {
+    add(listed.path, fmt::format("has the checksum {}, PostgreSQL's manifest says {}", crc, listed.checksum));
+  }
+}
+
+void Verification::check_summary(const postgres::ManifestSummary& summary,
+                                 const store::BackupRecord& record) {
+  for (const auto& problem : contradictions(summary, record, held_line(own_layout(), record)))
+    add("", problem);
+  const auto same = [](const postgres::ManifestWalRange& a, const postgres::ManifestWalRange& b) {
+    return a.timeline == b.timeline && a.start == b.start && a.end == b.end;
+  };
+  if (!std::ranges::equal(summary.wal_ranges, record.wal_ranges, same)) {
+    add("", "the WAL ranges of PostgreSQL's manifest are not those of the backup's record");
+  }
+}
+
+void Verification::check_files(store::BackupReader& backup) {
+  const auto& record = backup.record();
+  WorkQueue<store::FileEntry> queue(
+      jobs_,
+      [&] {
+        // A function must be copyable, what it works with is not.
+        const auto reader = std::make_shared<store::ObjectReader>(backup.packs());
+        return [this, &backup, reader, buffer = io::ByteVector()](const store::FileEntry& file) mutable {
+          check_file(file, backup.packs(), *reader, buffer);
+        };
+      },
+      [&] { tick("reading back files", bytes_, record.data_bytes); });
+  std::uint64_t data_bytes = 0;
+  attempt("", [&] {  // a damaged table ends in the middle: what came before is finished
+    backup.files().for_each([&](store::FileEntry&& entry) {
+      if (entry.kind != store::EntryKind::file) return;
+      ++report_.files;
+      data_bytes += entry.size;
+      const auto number = static_cast<std::size_t>(entry.id);
+      if (manifest_read_ && (number >= listed_.size() || !listed_[number])) {
+        add(entry.path, "is in the backup, but not in PostgreSQL's manifest");
+      }
+      queue.push(std::move(entry));
+    });
+  });
+  queue.finish();
+  if (report_.files != record.file_count || data_bytes != record.data_bytes) {
+    add("", fmt::format("the file table has {} files with {} bytes, the backup's record says {} with {}",
+                        report_.files, data_bytes, record.file_count, record.data_bytes));
+  }
+}
+
+/// In a worker's thread.
+void Verification::check_file(const store::FileEntry& file, store::PackSet& packs,
+                              store::ObjectReader& reader, io::ByteVector& buffer) {
+  CountingSink sink(bytes_, stop_);
+  try {
+    store::read_file(file, reader, buffer, sink);
+  } catch (const Corruption& damage) {
+    add(file.path, damage.what());
+    std::set<store::ObjectRef> damaged;
+    DamageFinder(packs).find(file, damaged);
+    damaged_.with([&](auto& all) { all.merge(damaged); });
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    add_unless_denied(file.path, error);
+  }
+}
+
+void Verification::check_label(store::BackupReader& backup) {
+  const auto content = backup.read_small_file(kLabel, kMaxSmallFileBytes);
+  const auto label = postgres::BackupLabel::parse(io::as_text(content));
+  const auto& start = backup.record().start;
+  if (label.start == start) return;
+  throw Corruption(fmt::format("starts at {} on timeline {}, the backup's record says {} on timeline {}",
+                               label.start.lsn.to_string(), label.start.timeline.to_string(),
+                               start.lsn.to_string(), start.timeline.to_string()));
+}
+
+void Verification::check_control(store::BackupReader& backup) {
+  const auto content = backup.read_small_file(kControl, kMaxSmallFileBytes);
+  const auto& record = backup.record();
+  if (postgres::formats_known(record.major_version)) postgres::ControlFile::decode(content);
+  const auto system = postgres::ControlFile::system_of(content);
+  if (system == record.system) return;
+  throw Corruption(fmt::format("is of system {}, the backup's record of {}", system.to_string(),
+                               record.system.to_string()));
+}
+
+/// Damage of the two files is told by their own checks.
+void Verification::check_checkpoint(store::BackupReader& backup) {
+  if (!postgres::formats_known(backup.record().major_version)) return;
+  const auto label = backup.read_small_file(kLabel, kMaxSmallFileBytes);
+  verify_checkpoint(own_layout(), backup.record(), postgres::BackupLabel::parse(io::as_text(label)),
+                    postgres::ControlFile::decode(backup.read_small_file(kControl, kMaxSmallFileBytes)),
+                    findings_);
+}
+
+void Verification::mark_damaged() {
+  const auto damaged = damaged_.with([](const auto& all) { return all; });
+  if (damaged.empty()) return;
+  try {
+    store::mark_suspects(layout_, damaged);
+    observer_->note(fmt::format("{} damaged objects are marked; the next backup stores those pieces anew",
+                                damaged.size()));
+  } catch (const Error& error) {
+    observer_->warning(fmt::format(
+        "the damaged objects could not be marked, so that the next backup may rely on them again: {}",
+        error.what()));
+  }
+}
+
+}  // namespace
+
+VerificationReport verify_backup(const store::Repository& repository, const store::ServerLayout& layout,
+                                 const store::BackupId& id, unsigned jobs, io::ProgressObserver& observer,
+                                 std::stop_token stop) {
+  return Verification(repository, layout, id, jobs, observer, std::move(stop)).run();
+}
+
+}  // namespace pgkeep::catalog

@@ -1,0 +1,74 @@
+#include "catalog/verify/whole_wal_verification.h"
+
+#include <atomic>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/guarded.h"
+#include "catalog/verify/work_queue.h"
+#include "catalog/wal/stored_segment_check.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using Findings = std::map<postgres::WalSegment, std::string>;
+
+/// Up to where it is held: a partial may become an archived segment meanwhile.
+std::uint64_t check(StoredSegmentCheck& stored, const postgres::WalSegment& segment) {
+  const auto size = stored.archive().identity().wal_segment_size;
+  const auto received = stored.archive().partial_end(segment);
+  if (stored.check_archived(segment)) return size.bytes();
+  if (stored.check_partial(segment, received)) return received - segment.begin(size);
+  return stored.check_archived(segment) ? size.bytes() : 0;
+}
+
+}  // namespace
+
+WalVerificationReport verify_whole_wal(const store::ServerLayout& layout, unsigned jobs,
+                                       io::ProgressObserver& observer, std::stop_token stop) {
+  const auto identity = read_identity(layout);
+  if (!identity)
+    throw NotFound(fmt::format("{} is missing: no WAL was received yet", layout.identity().native()));
+  const WalArchive archive(layout, *identity, io::kMinCompressionLevel);
+  const auto wal = archive.inventory();
+  const auto size = identity->wal_segment_size;
+  const auto total = (wal.segments.size() + wal.partials.size()) * std::uint64_t{size.bytes()};
+  StoredSegmentCheck stored(archive);
+  io::Guarded<Findings> findings;
+  std::atomic<std::uint64_t> done{0};
+  std::atomic<std::uint64_t> bytes{0};
+  WorkQueue<postgres::WalSegment> queue(
+      jobs,
+      [&] {
+        return [&](const postgres::WalSegment& segment) {
+          try {
+            bytes += check(stored, segment);
+          } catch (const Error& error) {
+            if (is_denied(error)) throw;  // which says nothing of the WAL
+            findings.with([&](Findings& all) {
+              all.emplace(segment, fmt::format("WAL segment {}: {}", segment.name(size), error.what()));
+            });
+          }
+          done += size.bytes();
+        };
+      },
+      [&] {
+        if (stop.stop_requested()) throw Interrupted("stopped while checking the WAL");
+        observer.progress({.phase = "checking WAL", .done_bytes = done, .total_bytes = total});
+      });
+  for (const auto& segment : wal.segments) queue.push(segment);
+  for (const auto& segment : wal.partials) queue.push(segment);
+  queue.finish();
+  WalVerificationReport report{.segments = stored.read(),
+                               .bytes = bytes,
+                               .findings = {},
+                               .formats_known = archive.identity().formats_known()};
+  findings.with([&](const Findings& all) {
+    for (const auto& [segment, message] : all) report.findings.push_back(message);
+  });
+  return report;
+}
+
+}  // namespace pgkeep::catalog

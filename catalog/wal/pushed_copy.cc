@@ -1,0 +1,66 @@
+#include "catalog/wal/pushed_copy.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+
+#include <sys/stat.h>
+
+#include "catalog/io/error.h"
+#include "catalog/postgres/wal_segment.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kCopy = ".zst";
+constexpr std::string_view kSettled = ".settled";
+
+bool is_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+}  // namespace
+
+std::optional<PushedCopy> parse_pushed_copy(const fs::path& path) {
+  const auto file_name = path.filename().native();
+  std::string_view name = file_name;
+  const bool settled = name.ends_with(kSettled);
+  if (!settled && !name.ends_with(kCopy)) return std::nullopt;
+  name.remove_suffix(settled ? kSettled.size() : kCopy.size());
+  const auto dot = name.rfind('.');
+  if (dot == name.npos) return std::nullopt;
+  const auto digits = name.substr(dot + 1);
+  name = name.substr(0, dot);
+  if (digits.size() != kPushedCopyDigits || !std::ranges::all_of(digits, is_digit) ||
+      !postgres::wal_file_kind(name))
+    return std::nullopt;
+  return PushedCopy{std::string(name), std::string(digits), path, settled};
+}
+
+std::vector<PushedCopy> list_pushed_copies(const fs::path& folder) {
+  std::vector<PushedCopy> found;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    if (auto copy = parse_pushed_copy(at->path())) found.push_back(*std::move(copy));
+  if (error && error != std::errc::no_such_file_or_directory)
+    throw StorageError(error.value(), folder, "list the directory");
+  return found;
+}
+
+std::optional<PushedCopyFacts> look_at(const PushedCopy& copy) {
+  struct stat status {};
+  if (::lstat(copy.path.c_str(), &status) != 0) {
+    const int cause = errno;
+    if (cause == ENOENT) return std::nullopt;
+    throw StorageError(cause, copy.path, "look at the file");
+  }
+  const auto since_epoch =
+      std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+  return PushedCopyFacts{static_cast<std::uint64_t>(status.st_size),
+                         io::TimePoint(std::chrono::duration_cast<std::chrono::microseconds>(since_epoch))};
+}
+
+}  // namespace pgkeep::catalog

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "catalog/postgres/wal_page.h"
+#include "catalog/wal/wal_archive.h"
+
+namespace pgkeep::catalog {
+
+/// Reads segments back as they are stored: every page and every record, and that they continue the archived
+/// segment before them. Of a version that is not known (ServerIdentity::formats_known()) it is the file that
+/// is checked, and that it is as long as a segment. Several threads may use one; borrows the archive.
+class StoredSegmentCheck {
+ public:
+  explicit StoredSegmentCheck(const WalArchive& archive) : archive_(&archive) {}
+
+  const WalArchive& archive() const noexcept { return *archive_; }
+  /// False when it is not archived. Throws Corruption: what is wrong with it.
+  bool check_archived(const postgres::WalSegment& segment);
+  /// False when there is no partial with bytes up to `until`. Throws Corruption. Behind `until` it may be
+  /// written meanwhile.
+  bool check_partial(const postgres::WalSegment& segment, postgres::Lsn until);
+  /// How many were read.
+  std::uint64_t read() const noexcept { return read_; }
+
+ private:
+  postgres::WalSegmentChecker pages_of(const postgres::WalSegment& segment) const;
+
+  const WalArchive* archive_;
+  std::atomic<std::uint64_t> read_{0};
+};
+
+/// What is wrong with an archived segment, with its records or with the file; nothing when it is sound, is
+/// not archived, or cannot be judged, since the history of its timeline is not here or is damaged itself.
+std::optional<std::string> damage_of(const WalArchive& archive, const postgres::WalSegment& segment);
+
+}  // namespace pgkeep::catalog

@@ -1,0 +1,185 @@
+#include "catalog/index/recovery_window.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/file.h"
+#include "tests/support/temp_directory.h"
+#include "tests/support/wal_builder.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using postgres::Lsn;
+using postgres::TimelineHistory;
+using postgres::TimelineId;
+using postgres::WalSegment;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::uint64_t kMiB = test::kSampleSegmentBytes;
+const io::TimePoint kNoon = io::parse_rfc3339("2026-11-20T12:00:00Z").value();
+
+io::TimePoint at(int minute) {
+  return kNoon + std::chrono::minutes(minute);
+}
+
+store::BackupRecord backup(std::uint64_t first, std::uint64_t last, int minute, std::uint32_t timeline = 1) {
+  store::BackupRecord record{store::BackupId(at(minute))};
+  record.start = {TimelineId(timeline), Lsn(first * kMiB + kMiB / 2)};
+  record.end = {TimelineId(timeline), Lsn(last * kMiB + kMiB / 2)};
+  record.started = record.ended = at(minute);
+  return record;
+}
+
+/// What the index says: segments whose number is the minute of their last commit.
+class RecoveryWindowTest : public testing::Test {
+ protected:
+  void wal(std::uint64_t first, std::uint64_t last, std::uint32_t timeline = 1) {
+    for (auto number = first; number <= last; ++number) {
+      const WalSegment segment{TimelineId(timeline), number};
+      SegmentRow row{.segment = segment,
+                     .begin = segment.begin(size_),
+                     .end = segment.end(size_),
+                     .first_time = {},
+                     .last_time = {}};
+      row.commits.known = true;
+      row.commits.add(at(static_cast<int>(number)));
+      segments_.push_back(row);
+    }
+  }
+  void partial(std::uint64_t number, std::optional<int> minute, std::uint32_t timeline = 1) {
+    ReceivedPartial partial{{TimelineId(timeline), number}, Lsn(number * kMiB + kMiB / 4), {.known = true}};
+    if (minute) partial.commits.add(at(*minute));
+    partials_.push_back(partial);
+  }
+  void history(std::uint32_t timeline, std::string_view content) {
+    histories_.emplace(TimelineId(timeline), TimelineHistory::parse(TimelineId(timeline), content));
+  }
+  std::optional<RecoveryWindow> window() const {
+    return examine_recovery_window(backups_, segments_, partials_, histories_, size_, events_);
+  }
+
+  postgres::WalSegmentSize size_ = test::sample_segment_size();
+  std::vector<store::BackupRecord> backups_;
+  std::vector<SegmentRow> segments_;
+  std::vector<ReceivedPartial> partials_;
+  std::vector<Event> events_;
+  std::map<TimelineId, TimelineHistory> histories_;
+};
+
+TEST_F(RecoveryWindowTest, IsNothingWithoutWal) {
+  backups_ = {backup(3, 4, 10)};
+  EXPECT_FALSE(window());
+}
+
+TEST_F(RecoveryWindowTest, GoesFromTheOldestBackupToTheNewestCommit) {
+  backups_ = {backup(3, 4, 4), backup(8, 9, 9)};
+  wal(3, 11);
+  partial(12, 30);
+  const auto found = window().value();
+  EXPECT_EQ(found.end, Lsn(12 * kMiB + kMiB / 4));
+  ASSERT_THAT(found.backups, SizeIs(2));
+  EXPECT_EQ(found.oldest_to_the_end()->from, at(4));
+  EXPECT_EQ(found.oldest_to_the_end()->until, at(30));
+  EXPECT_EQ(found.newest()->from, at(9));
+  EXPECT_EQ(found.newest()->until, at(30));
+}
+
+TEST_F(RecoveryWindowTest, EndsForOlderBackupsWhereWalOfWalLevelMinimalBegins) {
+  backups_ = {backup(3, 4, 4), backup(8, 9, 9)};
+  wal(3, 11);
+  const Lsn begin(6 * kMiB + kMiB / 4);
+  events_.push_back({kNoon, EventKind::minimal_wal, "minimal", WalRange{TimelineId(1), begin, Lsn(7 * kMiB)}});
+  const auto found = window().value();
+  ASSERT_THAT(found.backups, SizeIs(2));
+  EXPECT_EQ(found.backups[0].end, begin);
+  EXPECT_EQ(found.backups[0].until, at(5));
+  EXPECT_EQ(found.oldest_to_the_end()->backup, found.newest()->backup);
+}
+
+TEST_F(RecoveryWindowTest, TakesTheNewestCommitWhereverItLies) {
+  backups_ = {backup(3, 4, 4)};
+  wal(3, 11);
+  partial(12, {});
+  segments_[4].commits.add(at(50));  // the server's clock was set back afterwards
+  EXPECT_EQ(window()->newest()->until, at(50));
+}
+
+TEST_F(RecoveryWindowTest, EndsAtAHoleForTheBackupsBeforeIt) {
+  backups_ = {backup(3, 4, 4), backup(5, 8, 8), backup(8, 9, 9)};
+  wal(3, 6);
+  wal(8, 11);
+  const auto found = window().value();
+  ASSERT_THAT(found.backups, SizeIs(2)) << "the second cannot be made consistent";
+  EXPECT_EQ(found.backups[0].end, Lsn(7 * kMiB));
+  EXPECT_EQ(found.backups[0].until, at(6));
+  EXPECT_EQ(found.oldest_to_the_end()->backup, backups_[2].id);
+}
+
+TEST_F(RecoveryWindowTest, HasNoBackupToTheEndWhenTheHoleIsBehindAllOfThem) {
+  backups_ = {backup(3, 4, 4)};
+  wal(3, 6);
+  wal(8, 11);
+  EXPECT_EQ(window()->oldest_to_the_end(), nullptr);
+  EXPECT_EQ(window()->newest()->until, at(6));
+  EXPECT_EQ(window()->end, Lsn(12 * kMiB));
+}
+
+TEST_F(RecoveryWindowTest, FollowsTheNewestTimelineThroughTheFork) {
+  backups_ = {backup(3, 4, 4), backup(9, 10, 10)};
+  wal(3, 20);    // the old primary went on alone
+  wal(6, 8, 2);  // 6 begins with a copy of what was before the fork
+  history(2, "1\t0/680000\tno recovery target specified\n");
+  const auto found = window().value();
+  EXPECT_EQ(found.timeline, TimelineId(2));
+  ASSERT_THAT(found.backups, SizeIs(1)) << "the second was taken behind the fork";
+  EXPECT_EQ(found.newest()->end, Lsn(9 * kMiB));
+  EXPECT_EQ(found.newest()->until, at(8));
+}
+
+TEST_F(RecoveryWindowTest, DoesNotCountCommitsBehindAForkOfWhichNothingElseIsHeld) {
+  backups_ = {backup(3, 4, 4)};
+  wal(3, 8);
+  partial(6, {}, 2);
+  partials_.back().end = Lsn(6 * kMiB);  // nothing received
+  history(2, "1\t0/680000\tx\n");
+  EXPECT_EQ(window()->newest()->end, Lsn(6 * kMiB + kMiB / 2));
+  EXPECT_EQ(window()->newest()->until, at(5));
+}
+
+TEST_F(RecoveryWindowTest, HasNoTimeWhenNothingWasCommitted) {
+  backups_ = {backup(3, 4, 4)};
+  wal(3, 5);
+  for (auto& row : segments_) row.commits = {.known = true};
+  const auto found = window();
+  ASSERT_TRUE(found && found->newest() != nullptr);
+  EXPECT_FALSE(found->newest()->until.has_value());
+}
+
+TEST(ReadRecoveryWindowTest, ReadsTheIndexAndThePartial) {
+  const test::TempDirectory directory;
+  const store::ServerLayout layout(directory / "main");
+  const auto size = test::sample_segment_size();
+  WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, size, 8192}, 1);
+  io::make_directories(layout.wal_streaming());
+  auto index = ServerCatalog::open(layout);
+  EXPECT_FALSE(read_recovery_window(index, archive));
+
+  index.add_backup(backup(5, 5, 1));
+  test::WalBuilder wal(Lsn(5 * kMiB));
+  wal.commit(at(5));
+  wal.switch_wal();
+  wal.commit(at(6));
+  const WalSegment first{TimelineId(1), 5};
+  io::write_file_durably(layout.partial(first, size), wal.segment(0));
+  auto partial = PartialSegment::open(layout, first, size);
+  index.add_segment(describe_segment(layout, archive.store_segment(partial, TimelineHistory(TimelineId(1)))));
+  EXPECT_EQ(read_recovery_window(index, archive)->newest()->until, at(5));
+  io::write_file_durably(layout.partial(first.next(), size), wal.segment(1));
+  EXPECT_EQ(read_recovery_window(index, archive)->newest()->until, at(6));
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog

@@ -1,0 +1,508 @@
+#include "catalog/index/server_catalog.h"
+
+#include <filesystem>
+#include <thread>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/lock.h"
+#include "tests/support/denied.h"
+#include "tests/support/sample_wal.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using postgres::Lsn;
+using postgres::TimelineId;
+using postgres::WalSegment;
+using store::BackupId;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Optional;
+using testing::SizeIs;
+
+constexpr TimelineId kOne(1);
+constexpr TimelineId kTwo(2);
+constexpr auto kMiB = test::kSampleSegmentBytes;
+constexpr const char* kHistoryTwo = "1\t0/580000\tit's a \"failover\"\n";
+constexpr io::TimePoint kMorning{std::chrono::sys_days{std::chrono::year{2026} / 11 / 20} +
+                                 std::chrono::hours{2}};
+
+BackupId id(const char* text) {
+  return BackupId::parse(text).value();
+}
+
+/// The story of a server: what is stored is told to the index, unless the process dies in between.
+class ServerCatalogTest : public testing::Test {
+ protected:
+  ServerCatalogTest() {
+    layout_.make();
+    confirm_identity(layout_, archive_.identity());
+  }
+
+  store::BackupRecord commit_backup(const char* name) {
+    store::BackupRecord record(id(name));
+    record.server = "main";
+    record.label = "it's \"quoted\"\nand long";
+    record.system = postgres::SystemIdentifier(0xF000000000000001);  // above 2^63
+    record.start = {kOne, Lsn(5 * kMiB)};
+    record.end = {kOne, Lsn(6 * kMiB)};
+    record.ended = kMorning + std::chrono::microseconds(123456);
+    io::make_directories(layout_.backup(record.id));
+    io::write_file_durably(layout_.record(record.id), io::as_bytes(record.to_json()));
+    return record;
+  }
+  void take_backup(const char* name) { catalog_.add_backup(commit_backup(name)); }
+  void delete_backup(const char* name) {
+    catalog_.remove_backup(id(name));
+    forget_files(name);
+  }
+  void forget_files(const char* name) { io::remove_tree(layout_.backup(id(name))); }
+
+  SegmentFileHeader store_segment(const WalSegment& segment) {
+    io::write_file_durably(layout_.partial(segment, size_), test::sample_wal(segment));
+    auto partial = PartialSegment::open(layout_, segment, size_);
+    return archive_.store_segment(partial, archive_.history(segment.timeline).value());
+  }
+  void archive(const WalSegment& segment) {
+    catalog_.add_segment(describe_segment(layout_, store_segment(segment)));
+  }
+  /// With the times of the stream, as they come in the file's header.
+  void archive_with_times(const WalSegment& segment) {
+    const auto path = layout_.archived(segment, size_);
+    io::make_directories(path.parent_path());
+    io::write_file_durably(directory_ / "plain", test::sample_wal(segment));
+    const auto header = write_segment_file(
+        path,
+        {.segment = segment,
+         .size = size_,
+         .system = test::kSampleSystem,
+         .first_time = kMorning,
+         .last_time = kMorning + std::chrono::microseconds(1),
+         .commits = {.known = true, .earliest = kMorning - std::chrono::seconds(9), .latest = kMorning}},
+        io::File::open_to_read(directory_ / "plain"), 1);
+    catalog_.add_segment(describe_segment(layout_, header));
+  }
+  void switch_timeline() {
+    archive_.store_history(kTwo, kHistoryTwo);
+    catalog_.add_history(kTwo, kHistoryTwo);
+  }
+
+  void run(const char* kind, RunOutcome outcome, std::string error, std::string details) {
+    auto run = journal_.begin(kind, "20261120T020000Z");
+    catalog_.put_run(run);
+    journal_.end(run, outcome, std::move(error), std::move(details));
+    catalog_.put_run(run);
+  }
+  void run_that_dies() {
+    const auto child = ::fork();
+    if (child == 0) {
+      journal_.begin("recover", "/restored");
+      ::_exit(0);
+    }
+    ::waitpid(child, nullptr, 0);
+    catalog_.put_run(journal_.read_lines(0).records.back());
+  }
+
+  /// As a process does that has the index open and was stopped.
+  io::File hold_index() const {
+    auto file = io::File::open_or_create(layout_.index().native() + ".lock");
+    io::lock_alone(file);
+    return file;
+  }
+  std::string rebuilt() { return ServerCatalog::rebuild(layout_).dump(); }
+  void overwrite_index(std::uint64_t offset, std::size_t bytes) {
+    auto file = io::File::open_or_create(layout_.index());
+    file.write_at(io::ByteVector(bytes, std::byte{0xA5}), offset);
+    file.close();
+  }
+  /// Puts all that is in the log into the file, so that it can be damaged there.
+  void settle() {
+    io::Database(layout_.index(), io::Database::Mode::read_write).execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+
+  test::TempDirectory directory_;
+  store::ServerLayout layout_{directory_ / "main"};
+  postgres::WalSegmentSize size_ = test::sample_segment_size();
+  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  RunJournal journal_{layout_};
+  ServerCatalog catalog_ = ServerCatalog::open(layout_);
+};
+
+TEST_F(ServerCatalogTest, RebuiltFromTheFilesItIsWhatWasKept) {
+  take_backup("20261120T020000Z");
+  take_backup("20261121T020000Z");
+  take_backup("20261122T020000Z");
+  archive({kOne, 4});
+  archive_with_times({kOne, 5});
+  switch_timeline();
+  archive({kTwo, 5});
+  archive({kTwo, 7});
+  run("backup", RunOutcome::succeeded, "", R"({"bytes": 12})");
+  run("verify-backup", RunOutcome::failed, "base/5/1259: \xFF is damaged", "");
+  run_that_dies();
+  delete_backup("20261121T020000Z");
+
+  const auto kept = catalog_.dump();
+  EXPECT_EQ(rebuilt(), kept);
+  EXPECT_EQ(std::ranges::count(kept, '\n'), 2 + 4 + 1 + 3);
+  EXPECT_THAT(kept, HasSubstr("17293822569102704641"));
+}
+
+TEST_F(ServerCatalogTest, PutsRightWhatACrashLeftBetweenFileAndRow) {
+  take_backup("20261120T020000Z");
+  take_backup("20261121T020000Z");
+  archive({kOne, 4});
+  commit_backup("20261122T020000Z");
+  store_segment({kOne, 5});
+  archive_.store_history(kTwo, kHistoryTwo);
+  auto run = journal_.begin("backup", "");
+  journal_.end(run, RunOutcome::failed, "killed", "");
+  forget_files("20261120T020000Z");
+  std::filesystem::remove(layout_.archived({kOne, 4}, size_));
+
+  auto opened = ServerCatalog::open(layout_);
+  EXPECT_EQ(opened.opened_anew(), std::nullopt);
+  EXPECT_THAT(opened.backups(), SizeIs(2));
+  EXPECT_EQ(opened.segment_count(), 1u);
+  EXPECT_THAT(opened.runs(10), ElementsAre(run));
+  EXPECT_EQ(rebuilt(), opened.dump());
+}
+
+TEST_F(ServerCatalogTest, ReadsOnlyFilesItDoesNotKnow) {
+  take_backup("20261120T020000Z");
+  archive({kOne, 4});
+  io::write_file_durably(layout_.record(id("20261120T020000Z")), io::as_bytes("damaged since"));
+  io::write_file_durably(layout_.archived({kOne, 4}, size_), io::as_bytes("damaged since"));
+  auto opened = ServerCatalog::open(layout_);
+  EXPECT_THAT(opened.unreadable(), IsEmpty());
+  EXPECT_THAT(opened.backups(), SizeIs(1));
+}
+
+TEST_F(ServerCatalogTest, LeavesOutAndNamesWhatCannotBeUnderstood) {
+  commit_backup("20261120T020000Z");
+  const auto damaged = commit_backup("20261121T020000Z");
+  io::write_file_durably(layout_.record(damaged.id), io::as_bytes("{"));
+  store_segment({kOne, 4});
+  store_segment({kOne, 5});
+  io::write_file_durably(layout_.archived({kOne, 5}, size_), io::as_bytes("no segment"));
+  auto opened = ServerCatalog::rebuild(layout_);
+  EXPECT_THAT(opened.backups(), SizeIs(1));
+  EXPECT_THAT(opened.segments(), SizeIs(1));
+  EXPECT_THAT(opened.unreadable(),
+              ElementsAre(HasSubstr("20261121T020000Z"), HasSubstr("000000010000000000000005")));
+}
+
+TEST_F(ServerCatalogTest, ASegmentPastAllLsnsIsNamedAndNotIndexed) {
+  const WalSegment impossible{kOne, (std::uint64_t{1} << 63) / kMiB};
+  const auto path = layout_.archived(impossible, size_);
+  io::make_directories(path.parent_path());
+  io::write_file_durably(directory_ / "plain", io::ByteVector(kMiB));
+  write_segment_file(path,
+                     {.segment = impossible,
+                      .size = size_,
+                      .system = test::kSampleSystem,
+                      .first_time = {},
+                      .last_time = {}},
+                     io::File::open_to_read(directory_ / "plain"), 1);
+  auto opened = ServerCatalog::open(layout_);
+  EXPECT_THAT(opened.segments(), IsEmpty());
+  EXPECT_THAT(opened.unreadable(), SizeIs(1));
+}
+
+TEST_F(ServerCatalogTest, AJournalThatWasReplacedIsReadFromItsStart) {
+  run("backup", RunOutcome::succeeded, "", "");
+  ServerCatalog::open(layout_);
+  io::remove_file(layout_.run_journal());
+  const auto only = journal_.begin("delete", "");
+  EXPECT_THAT(ServerCatalog::open(layout_).runs(10), ElementsAre(only));
+}
+
+TEST_F(ServerCatalogTest, IsMadeFromTheFilesWhenItIsMissing) {
+  take_backup("20261120T020000Z");
+  const auto kept = catalog_.dump();
+  std::filesystem::remove(layout_.index());
+  auto opened = ServerCatalog::open(layout_);
+  EXPECT_EQ(opened.dump(), kept);
+}
+
+TEST_F(ServerCatalogTest, SaysNothingAboutTheFirstIndexOfAServer) {
+  take_backup("20261120T020000Z");
+  std::filesystem::remove(layout_.index());  // as before somebody reads for the first time
+  EXPECT_EQ(ServerCatalog::open(layout_).opened_anew(), std::nullopt);
+}
+
+TEST_F(ServerCatalogTest, IsMadeAnewWhenItIsNoDatabase) {
+  take_backup("20261120T020000Z");
+  const auto kept = catalog_.dump();
+  for (const auto* content : {"", "no database at all, but long enough to be looked at as one; really"}) {
+    io::write_file_durably(layout_.index(), io::as_bytes(content));
+    auto opened = ServerCatalog::open(layout_);
+    EXPECT_TRUE(opened.opened_anew().has_value());
+    EXPECT_EQ(opened.dump(), kept);
+  }
+}
+
+TEST_F(ServerCatalogTest, IsMadeAnewWhenAnyPageIsDamaged) {
+  take_backup("20261120T020000Z");
+  for (std::uint64_t i = 0; i < 3; ++i) archive({kOne, i});
+  run("backup", RunOutcome::succeeded, "", "");
+  const auto kept = catalog_.dump();
+  settle();
+  const auto pages = std::filesystem::file_size(layout_.index()) / 4096;
+  for (std::uint64_t page = 0; page < pages; ++page) {
+    overwrite_index(page * 4096, 4096);
+    auto opened = ServerCatalog::open(layout_);
+    EXPECT_TRUE(opened.opened_anew().has_value()) << page;
+    EXPECT_EQ(opened.dump(), kept) << page;
+    settle();
+  }
+}
+
+TEST_F(ServerCatalogTest, IsMadeAnewWhenItIsOfAnotherVersion) {
+  take_backup("20261120T020000Z");
+  io::Database(layout_.index(), io::Database::Mode::read_write)
+      .execute("UPDATE meta SET value = 1 WHERE key = 'schema_version'");
+  EXPECT_THAT(ServerCatalog::open(layout_).opened_anew(), Optional(HasSubstr("version 1")));
+  io::Database(layout_.index(), io::Database::Mode::read_write)
+      .execute("ALTER TABLE runs ADD COLUMN host TEXT");
+  EXPECT_THAT(ServerCatalog::open(layout_).opened_anew(), Optional(HasSubstr("another version")));
+  EXPECT_EQ(ServerCatalog::open(layout_).opened_anew(), std::nullopt);
+}
+
+TEST_F(ServerCatalogTest, TakesNothingFromTheLogOfTheIndexItReplaces) {
+  take_backup("20261120T020000Z");  // in catalog.db-wal
+  forget_files("20261120T020000Z");
+  EXPECT_THAT(ServerCatalog::rebuild(layout_).backups(), IsEmpty());
+  EXPECT_THAT(ServerCatalog::open(layout_).backups(), IsEmpty());
+}
+
+TEST_F(ServerCatalogTest, GoesOnWithTheIndexThatAnotherProcessRebuilt) {
+  take_backup("20261120T020000Z");
+  auto other = ServerCatalog::rebuild(layout_);
+  take_backup("20261121T020000Z");
+  EXPECT_THAT(other.backups(), SizeIs(2));
+  other.remove_backup(id("20261120T020000Z"));
+  EXPECT_THAT(catalog_.backups(), SizeIs(1));
+}
+
+TEST_F(ServerCatalogTest, TheEndOfAnOldConnectionLeavesTheNewIndexWhole) {
+  {
+    auto old = ServerCatalog::open(layout_);
+    old.add_backup(commit_backup("20261120T020000Z"));
+    ServerCatalog::rebuild(layout_);
+    catalog_.add_backup(commit_backup("20261121T020000Z"));
+  }  // closes the replaced file, whose log has the same name
+  EXPECT_THAT(catalog_.backups(), SizeIs(2));
+  EXPECT_THAT(ServerCatalog::open(layout_).backups(), SizeIs(2));
+  EXPECT_EQ(ServerCatalog::open(layout_).opened_anew(), std::nullopt);
+}
+
+TEST_F(ServerCatalogTest, IsOpenedByManyAtOnceWhenItIsMissing) {
+  take_backup("20261120T020000Z");
+  const auto kept = catalog_.dump();
+  std::filesystem::remove(layout_.index());
+  std::vector<std::string> dumps(4);
+  {
+    std::vector<std::jthread> threads;
+    for (auto& dump : dumps) threads.emplace_back([&] { dump = ServerCatalog::open(layout_).dump(); });
+  }
+  EXPECT_THAT(dumps, testing::Each(kept));
+}
+
+TEST_F(ServerCatalogTest, WhoOnlyAddsPassesByAnIndexThatIsHeld) {
+  const auto segment = store_segment({kOne, 4});
+  const auto add = [&](ServerCatalog& index) { index.add_segment(describe_segment(layout_, segment)); };
+  {
+    const auto held = hold_index();
+    EXPECT_FALSE(ServerCatalog::open_if_free(layout_));
+    EXPECT_EQ(note_in_index(layout_, add), std::nullopt);
+    EXPECT_EQ(catalog_.segment_count(), 0u);
+  }
+  EXPECT_EQ(note_in_index(layout_, add), std::nullopt);
+  EXPECT_EQ(catalog_.segment_count(), 1u);
+}
+
+TEST_F(ServerCatalogTest, WhatWasNotAddedIsFoundByTheNextReader) {
+  {
+    const auto held = hold_index();
+    const auto backup = commit_backup("20261120T020000Z");
+    note_in_index(layout_, [&](ServerCatalog& index) { index.add_backup(backup); });
+  }
+  EXPECT_THAT(ServerCatalog::open(layout_).backups(), SizeIs(1));
+}
+
+TEST_F(ServerCatalogTest, WhoOnlyAddsPassesByAWriterThatDoesNotEnd) {
+  io::Database other(layout_.index(), io::Database::Mode::read_write);
+  const io::Transaction unfinished(other);
+  const auto before = std::chrono::steady_clock::now();
+  const auto row = describe_segment(layout_, store_segment({kOne, 4}));
+  EXPECT_EQ(note_in_index(layout_, [&](ServerCatalog& index) { index.add_segment(row); }), std::nullopt);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, ServerCatalog::kPatience);
+}
+
+TEST_F(ServerCatalogTest, AReaderIsToldWhoseIndexIsHeld) {
+  const auto held = hold_index();
+  try {
+    ServerCatalog::open(layout_);
+    FAIL() << "it was opened";
+  } catch (const Busy& busy) {
+    EXPECT_THAT(busy.what(), HasSubstr("catalog.db.lock: another process holds the index"));
+  }
+}
+
+TEST_F(ServerCatalogTest, WhoOnlyAddsMakesNoIndex) {
+  std::filesystem::remove(layout_.index());
+  EXPECT_FALSE(ServerCatalog::open_if_free(layout_));
+  EXPECT_FALSE(std::filesystem::exists(layout_.index()));
+}
+
+TEST_F(ServerCatalogTest, IsMadeAnewWhenARowMeansNothing) {
+  take_backup("20261120T020000Z");
+  archive({kOne, 4});
+  run("backup", RunOutcome::succeeded, "", "");
+  const auto kept = catalog_.dump();
+  for (const auto* damage :
+       {"UPDATE backups SET record = replace(record, 'pgkeep_backup', 'pgkeep_bacjup')",
+        "UPDATE backups SET record = replace(record, '\"wal_segment_bytes\": 1', '\"wal_segment_bytes\": 9')",
+        "UPDATE segments SET timeline = 0", "UPDATE segments SET number = -number",
+        "UPDATE runs SET outcome = 'succeedee'"}) {
+    SCOPED_TRACE(damage);
+    io::Database(layout_.index(), io::Database::Mode::read_write).execute(damage);
+    auto opened = ServerCatalog::open(layout_);
+    EXPECT_TRUE(opened.opened_anew().has_value());
+    EXPECT_EQ(opened.dump(), kept);
+  }
+}
+
+TEST_F(ServerCatalogTest, ListsBackupsOldestFirst) {
+  take_backup("20261122T020000Z");
+  take_backup("20261120T020000Z");
+  const auto backups = catalog_.backups();
+  ASSERT_THAT(backups, SizeIs(2));
+  EXPECT_EQ(backups[0].to_json(), commit_backup("20261120T020000Z").to_json());
+}
+
+TEST_F(ServerCatalogTest, ListsBackupsByTheirWalWhateverTheClockSaid) {
+  auto late = commit_backup("20261122T020000Z");
+  auto early = commit_backup("20261123T020000Z");
+  early.start = {kOne, Lsn(1 * kMiB)};
+  catalog_.add_backup(late);
+  catalog_.add_backup(early);
+  EXPECT_EQ(catalog_.backups().back().id, late.id);
+}
+
+TEST_F(ServerCatalogTest, ADamagedHistoryIsNamedAndHidesNothingElse) {
+  store_segment({kOne, 4});
+  archive_.store_history(kTwo, kHistoryTwo);
+  io::write_file_durably(layout_.history(kTwo), io::as_bytes("1\tQ/580000\n"));
+  auto opened = ServerCatalog::open(layout_);
+  EXPECT_THAT(opened.segments(), SizeIs(1));
+  EXPECT_THAT(opened.unreadable(),
+              ElementsAre(testing::AllOf(HasSubstr("00000002.history"), HasSubstr("pgkeep put-wal main"))));
+}
+
+TEST_F(ServerCatalogTest, ListsTheNewestRunsFirst) {
+  for (const auto* kind : {"backup", "delete", "recover"}) run(kind, RunOutcome::succeeded, "", "");
+  const auto runs = catalog_.runs(2);
+  ASSERT_THAT(runs, SizeIs(2));
+  EXPECT_EQ(runs[0].kind, "recover");
+  EXPECT_EQ(runs[1].kind, "delete");
+}
+
+TEST_F(ServerCatalogTest, TellsRunningFromInterrupted) {
+  run_that_dies();
+  const auto running = journal_.begin("backup", "");
+  catalog_.put_run(running);
+  const auto runs = catalog_.runs(10);
+  ASSERT_THAT(runs, SizeIs(2));
+  EXPECT_EQ(runs[0], running);
+  EXPECT_EQ(runs[1].outcome, RunOutcome::interrupted);
+}
+
+TEST_F(ServerCatalogTest, ARunThatHasEndedStaysSo) {
+  const auto begun = journal_.begin("backup", "");
+  auto ended = begun;
+  journal_.end(ended, RunOutcome::succeeded, "", "");
+  catalog_.put_run(ended);
+  catalog_.put_run(begun);
+  EXPECT_THAT(catalog_.runs(1), ElementsAre(ended));
+}
+
+TEST_F(ServerCatalogTest, ReadsSegmentsBackInOrder) {
+  switch_timeline();
+  archive_with_times({kTwo, 5});
+  archive({kOne, 5});
+  archive({kOne, 4});
+  const auto segments = catalog_.segments();
+  ASSERT_THAT(segments, SizeIs(3));
+  EXPECT_EQ(segments[0].end, Lsn(5 * kMiB));
+  EXPECT_EQ(segments[0].first_time, std::nullopt);
+  EXPECT_EQ(segments[2].segment, (WalSegment{kTwo, 5}));
+  EXPECT_EQ(segments[2].last_time, kMorning + std::chrono::microseconds(1));
+  EXPECT_EQ(segments[0].commits, CommitTimes{.known = true});
+  EXPECT_TRUE(segments[2].commits.known);
+  EXPECT_EQ(segments[2].commits.earliest, kMorning - std::chrono::seconds(9));
+  EXPECT_EQ(segments[2].commits.latest, kMorning);
+}
+
+TEST_F(ServerCatalogTest, OrdersLsnsNearTheTop) {
+  const auto row = [](std::uint64_t number) {
+    return SegmentRow{.segment = {TimelineId(0xFFFFFFFF), number},
+                      .begin = Lsn(number * kMiB),
+                      .end = Lsn((number + 1) * kMiB),
+                      .stored_bytes = 1,
+                      .first_time = {},
+                      .last_time = {}};
+  };
+  const auto top = ((std::uint64_t{1} << 63) / kMiB) - 2;
+  catalog_.add_segment(row(top));
+  catalog_.add_segment(row(1));
+  EXPECT_THAT(catalog_.segments(), ElementsAre(row(1), row(top)));
+  EXPECT_EQ(catalog_.newest_segment(), row(top));
+  EXPECT_THROW(catalog_.add_segment(row(top + 1)), Corruption);
+}
+
+TEST_F(ServerCatalogTest, TakesTheHigherTimelineForTheNewestSegment) {
+  EXPECT_EQ(catalog_.newest_segment(), std::nullopt);
+  switch_timeline();
+  archive({kTwo, 5});
+  archive({kOne, 5});
+  archive({kOne, 4});
+  EXPECT_EQ(catalog_.newest_segment()->segment, (WalSegment{kTwo, 5}));
+}
+
+TEST_F(ServerCatalogTest, CountsSegmentsAndTheirBytes) {
+  EXPECT_EQ(catalog_.wal_stored_bytes(), 0u);
+  archive({kOne, 4});
+  archive({kOne, 5});
+  EXPECT_EQ(catalog_.segment_count(), 2u);
+  EXPECT_EQ(catalog_.wal_stored_bytes(), std::filesystem::file_size(layout_.archived({kOne, 4}, size_)) +
+                                             std::filesystem::file_size(layout_.archived({kOne, 5}, size_)));
+}
+
+TEST_F(ServerCatalogTest, JoinsSegmentsToRanges) {
+  switch_timeline();
+  for (const WalSegment& segment : {WalSegment{kOne, 4}, {kOne, 5}, {kTwo, 5}, {kTwo, 7}}) archive(segment);
+  EXPECT_EQ(catalog_.wal_ranges(), archive_.inventory().ranges(size_));
+  EXPECT_THAT(catalog_.wal_ranges(), SizeIs(3));
+}
+
+TEST_F(ServerCatalogTest, ARecordThatMayNotBeOpenedIsNamedAndHidesNothingElse) {
+  const auto denied = commit_backup("20261120T020000Z");
+  commit_backup("20261121T020000Z");
+  const test::Denied record(directory_.path(), layout_.record(denied.id));
+  auto opened = ServerCatalog::open(layout_);
+  EXPECT_THAT(opened.backups(), SizeIs(1));
+  EXPECT_THAT(opened.unreadable(),
+              ElementsAre(testing::AllOf(HasSubstr("20261120T020000Z"), HasSubstr("Permission denied"))));
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog

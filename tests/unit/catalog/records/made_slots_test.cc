@@ -1,0 +1,110 @@
+#include "catalog/records/made_slots.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/io/lock.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using testing::SizeIs;
+
+constexpr postgres::SystemIdentifier kCluster{7710112584741425143};
+constexpr postgres::SystemIdentifier kAnother{7710112584741425144};
+const std::string kHost = "db1:5432";
+const std::string kOtherHost = "db2:5432";
+
+class MadeSlotsTest : public testing::Test {
+ protected:
+  test::TempDirectory directory_;
+  store::ServerLayout layout_{directory_.path()};
+  MadeSlots slots_{layout_};
+};
+
+TEST_F(MadeSlotsTest, HasNoneBeforeTheFirst) {
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster));
+}
+
+TEST_F(MadeSlotsTest, KnowsASlotByItsNameAndItsCluster) {
+  slots_.add("pgkeep", kCluster, kHost);
+  EXPECT_TRUE(slots_.has("pgkeep", kCluster));
+  EXPECT_FALSE(slots_.has("pgkeep", kAnother));
+  EXPECT_FALSE(slots_.has("standby", kCluster));
+}
+
+TEST_F(MadeSlotsTest, HasASlotOnceHoweverOftenItWasMade) {
+  slots_.add("pgkeep", kCluster, kHost);
+  slots_.add("pgkeep", kCluster, kHost);
+  EXPECT_THAT(slots_.read(), SizeIs(1));
+}
+
+TEST_F(MadeSlotsTest, ForgetsASlotThatWasDropped) {
+  slots_.add("pgkeep", kCluster, kHost);
+  slots_.add("pgkeep", kAnother, kHost);
+  slots_.remove("pgkeep", kCluster);
+  slots_.remove("unknown", kCluster);
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster));
+  EXPECT_TRUE(slots_.has("pgkeep", kAnother));
+}
+
+TEST_F(MadeSlotsTest, KnowsOnWhichHostASlotWasMade) {
+  slots_.add("pgkeep", kCluster, kHost);
+  EXPECT_TRUE(slots_.has("pgkeep", kCluster, kHost));
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster, kOtherHost));
+  slots_.add("pgkeep", kCluster, kOtherHost);
+  slots_.remove("pgkeep", kCluster, kHost);
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster, kHost));
+  EXPECT_TRUE(slots_.has("pgkeep", kCluster, kOtherHost));
+}
+
+TEST_F(MadeSlotsTest, DoesNotTakeASlotForItsOwnThatWasOnlyIntended) {
+  slots_.intend("pgkeep", kCluster, kHost);
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster));
+  EXPECT_THAT(slots_.read(), SizeIs(1));
+  slots_.add("pgkeep", kCluster, kHost);
+  EXPECT_TRUE(slots_.has("pgkeep", kCluster, kHost));
+  EXPECT_THAT(slots_.read(), SizeIs(1));
+}
+
+TEST_F(MadeSlotsTest, ForgetsAnIntentionButNotASlotThatWasMade) {
+  slots_.intend("pgkeep", kCluster, kHost);
+  slots_.take_back("pgkeep", kCluster, kHost);
+  EXPECT_THAT(slots_.read(), SizeIs(0));
+  slots_.add("pgkeep", kCluster, kHost);
+  slots_.intend("pgkeep", kCluster, kHost);
+  slots_.take_back("pgkeep", kCluster, kHost);
+  EXPECT_TRUE(slots_.has("pgkeep", kCluster, kHost));
+}
+
+TEST_F(MadeSlotsTest, ReadsASlotOfWhichItIsNotSaidWhere) {
+  io::write_file_durably(
+      layout_.made_slots(),
+      io::as_bytes(
+          R"({"slots":[{"name":"pgkeep","system_identifier":"7710112584741425143","created":"2026-11-20T09:00:00Z"}]})"));
+  EXPECT_TRUE(slots_.has("pgkeep", kCluster));
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster, kHost));
+  slots_.remove("pgkeep", kCluster, kHost);
+  EXPECT_FALSE(slots_.has("pgkeep", kCluster));
+}
+
+TEST_F(MadeSlotsTest, DoesNotWaitForEverForWhoeverHoldsIt) {
+  io::make_directories(layout_.made_slots_lock().parent_path());
+  const auto holder = io::File::open_or_create(layout_.made_slots_lock());
+  io::lock_alone(holder);
+  EXPECT_THROW(MadeSlots(layout_).intend("pgkeep", postgres::SystemIdentifier(1), "db1:5432"), Busy);
+}
+
+TEST_F(MadeSlotsTest, RefusesWhatCannotBeUnderstood) {
+  for (const auto* content : {"", "[]", R"({"slots":[{"name":"pgkeep"}]})",
+                              R"({"slots":[{"name":"x","system_identifier":"y","created":"z"}]})"}) {
+    io::write_file_durably(layout_.made_slots(), io::as_bytes(content));
+    EXPECT_THROW(slots_.read(), Corruption) << content;
+  }
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog

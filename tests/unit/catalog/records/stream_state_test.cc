@@ -1,0 +1,101 @@
+#include "catalog/records/stream_state.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using std::chrono::microseconds;
+
+io::TimePoint at(std::int64_t second) {
+  return io::TimePoint(std::chrono::seconds(1'795'000'000 + second)) + microseconds(123);
+}
+
+StreamState full_state() {
+  StreamState state;
+  state.phase = StreamPhase::blocked;
+  state.since = at(1);
+  state.cause = "the server said \"no\"\nand more";
+  state.next_try = at(2);
+  state.reconnects = 7;
+  state.last_error = "gone";
+  state.last_error_at = at(3);
+  state.peer = "pg1:5432";
+  state.from_standby = true;
+  state.received = postgres::WalPosition{postgres::TimelineId(2), postgres::Lsn(0x5000100)};
+  state.flushed = postgres::WalPosition{postgres::TimelineId(2), postgres::Lsn(0x5000000)};
+  state.server_end = postgres::Lsn(0x5000200);
+  state.last_message = at(4);
+  state.disk_busy_since = at(5);
+  state.process = "4711 99 boot";
+  state.started = at(0);
+  state.written = at(6);
+  return state;
+}
+
+class StreamStateTest : public ::testing::Test {
+ protected:
+  test::TempDirectory directory_;
+  store::ServerLayout layout_{directory_.path()};
+};
+
+TEST_F(StreamStateTest, IsReadAsItWasWritten) {
+  EXPECT_EQ(StreamState::from_json(full_state().to_json()), full_state());
+  EXPECT_EQ(StreamState::from_json(StreamState().to_json()), StreamState());
+}
+
+TEST_F(StreamStateTest, RefusesWhatItCannotUnderstand) {
+  const auto good = full_state().to_json();
+  for (const std::string bad : {"", "{}", "[]", "null", "{\"phase\":1}"})
+    EXPECT_THROW(StreamState::from_json(bad), Corruption) << bad;
+  auto unknown_phase = good;
+  unknown_phase.replace(unknown_phase.find("blocked"), 7, "dancing");
+  EXPECT_THROW(StreamState::from_json(unknown_phase), Corruption);
+  auto wrong_lsn = good;
+  wrong_lsn.replace(wrong_lsn.find("0/5000200"), 9, "0:5000200");
+  EXPECT_THROW(StreamState::from_json(wrong_lsn), Corruption);
+}
+
+TEST_F(StreamStateTest, HasANameForEachPhase) {
+  for (const auto phase : {StreamPhase::stopped, StreamPhase::connecting, StreamPhase::streaming,
+                           StreamPhase::waiting, StreamPhase::blocked})
+    EXPECT_EQ(parse_stream_phase(to_string(phase)), phase);
+  EXPECT_EQ(parse_stream_phase("dancing"), std::nullopt);
+}
+
+TEST_F(StreamStateTest, CountsItsLagFromWhatIsDurable) {
+  auto state = full_state();
+  EXPECT_EQ(state.lag_bytes(), 0x200u);
+  state.server_end = postgres::Lsn(0x4000000);  // a promotion, say
+  EXPECT_EQ(state.lag_bytes(), 0u);
+  state.flushed.reset();
+  EXPECT_EQ(state.lag_bytes(), std::nullopt);
+}
+
+TEST_F(StreamStateTest, IsReplacedInItsFile) {
+  write_stream_state(layout_, StreamState());
+  write_stream_state(layout_, full_state());
+  EXPECT_EQ(read_stream_state(layout_), full_state());
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_.path()), {}), 1)
+      << "something temporary was left";
+}
+
+TEST_F(StreamStateTest, IsNothingWithoutAFileOrWithADamagedOne) {
+  EXPECT_EQ(read_stream_state(layout_), std::nullopt);
+  io::write_file_durably(layout_.stream_state(), io::as_bytes(full_state().to_json().substr(0, 100)));
+  EXPECT_EQ(read_stream_state(layout_), std::nullopt);
+}
+
+TEST_F(StreamStateTest, KeepsWhatAServerSaidShort) {
+  auto state = full_state();
+  state.cause = std::string(1 << 20, 'x');
+  EXPECT_LT(state.to_json().size(), 16u << 10);
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog

@@ -1,0 +1,118 @@
+#include "tests/unit/catalog/store/store_fixture.h"
+
+#include <random>
+
+#include "catalog/io/file.h"
+
+namespace pgkeep::store {
+
+io::ByteVector noise(std::size_t bytes, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  io::ByteVector content(bytes);
+  for (auto& byte : content) byte = static_cast<std::byte>(random());
+  return content;
+}
+
+io::ByteVector rows(std::size_t bytes, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  io::ByteVector content(bytes, std::byte{' '});
+  for (std::size_t at = 0; at + 4 <= bytes; at += 100)
+    io::store_le<std::uint32_t>(&content[at], static_cast<std::uint32_t>(random()));
+  return content;
+}
+
+io::ByteVector manifest_of(const Content& content) {
+  io::MemorySink sink;
+  postgres::ManifestWriter writer(sink, 1, postgres::SystemIdentifier(1));
+  for (const auto& [path, bytes] : content) {
+    writer.file({.path = path,
+                 .size = bytes.size(),
+                 .last_modified = "2026-11-20 02:46:58 GMT",
+                 .checksum_algorithm = "CRC32C",
+                 .checksum = postgres::crc32c_checksum_text(io::crc32c(bytes))});
+  }
+  writer.finish({{postgres::TimelineId(1), postgres::Lsn(0x2000028), postgres::Lsn(0x2000100)}});
+  return sink.bytes();
+}
+
+StoreTest::StoreTest()
+    : repository_(Repository::open_or_create(folder_ / "repository")),
+      layout_(repository_.server("main")),
+      next_id_(*BackupId::parse("20261120T020000Z")) {
+  layout_.make();
+}
+
+BackupRecord StoreTest::backup(const Content& content) {
+  std::unique_ptr<BackupReader> previous;
+  if (newest_) previous = open(*newest_);
+  const auto id = next_id_;
+  next_id_ = id.next();
+  BackupWriter writer(repository_, layout_, id, previous.get(), {.compression_level = 1, .workers = 2});
+  writer.directory("base", 0700, 1);
+  for (const auto& [path, bytes] : content) {
+    writer.begin_file(path, bytes.size(), 0600, 2);
+    // Messages of a stream have no relation to pieces.
+    for (io::ByteView left = bytes; !left.empty();) {
+      const auto n = std::min<std::size_t>(left.size(), 32749);
+      writer.file_data(left.first(n));
+      left = left.subspan(n);
+    }
+    writer.end_file();
+  }
+  writer.finish_files();
+  writer.manifest_data(manifest_of(content));
+  EXPECT_EQ(writer.finish_manifest().problem_count, 0u);
+  BackupRecord record(id);
+  writer.commit(record);
+  newest_ = id;
+  return record;
+}
+
+std::unique_ptr<BackupReader> StoreTest::open(const BackupId& id) {
+  return std::make_unique<BackupReader>(repository_, layout_, id, true);
+}
+
+Content StoreTest::read_back(const BackupId& id) {
+  auto reader = open(id);
+  ObjectReader objects(reader->packs());
+  io::ByteVector buffer;
+  Content content;
+  reader->files().for_each([&](FileEntry&& entry) {
+    if (entry.kind != EntryKind::file) return;
+    io::MemorySink sink;
+    read_file(entry, objects, buffer, sink);
+    content[entry.path] = sink.bytes();
+  });
+  return content;
+}
+
+std::uint64_t StoreTest::pack_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(layout_.packs())) bytes += entry.file_size();
+  return bytes;
+}
+
+std::size_t StoreTest::pack_count() const {
+  const std::filesystem::directory_iterator packs(layout_.packs());
+  return static_cast<std::size_t>(std::distance(begin(packs), end(packs)));
+}
+
+std::filesystem::path StoreTest::newest_pack(PackKind kind) const {
+  std::filesystem::path newest;
+  const auto extension = kind == PackKind::full ? ".full" : ".delta";
+  for (const auto& entry : std::filesystem::directory_iterator(layout_.packs())) {
+    if (entry.path().extension() == extension && entry.path() > newest) newest = entry.path();
+  }
+  return newest;
+}
+
+void flip(const std::filesystem::path& path, std::uint64_t offset) {
+  auto file = io::File::open_or_create(path);
+  std::byte byte[1];
+  file.read_exactly_at(byte, offset);
+  byte[0] ^= std::byte{0x10};
+  file.write_at(byte, offset);
+  file.close();
+}
+
+}  // namespace pgkeep::store

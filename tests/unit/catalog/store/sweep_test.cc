@@ -1,0 +1,173 @@
+#include <gmock/gmock.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/store/pack_series.h"
+#include "tests/support/denied.h"
+#include "tests/unit/catalog/store/store_fixture.h"
+
+namespace pgkeep::store {
+namespace {
+
+using SweepTest = StoreTest;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const Content kDatabase{{"base/5/1", noise(kPieceBytes, 1)}};
+
+TEST_F(SweepTest, RemovesAFolderWithoutRecordAndTemporaryPacks) {
+  const auto kept = backup(kDatabase);
+  io::make_directories(layout_.backup(next_id_));
+  io::write_file_durably(layout_.file_table(next_id_), noise(100, 1));
+  io::write_file_durably(layout_.packs() / "00000009.full.tmp", noise(100, 1));
+  const auto freed = sweep_unfinished(layout_);
+  EXPECT_EQ(freed.bytes, 200u);
+  EXPECT_EQ(pack_count(), 1u);
+  EXPECT_EQ(read_back(kept.id), kDatabase);
+  EXPECT_FALSE(std::filesystem::exists(layout_.backup(next_id_)));
+}
+
+TEST_F(SweepTest, RemovesAPackThatNoBackupNames) {
+  backup(kDatabase);
+  std::filesystem::copy_file(newest_pack(PackKind::full), layout_.pack(7, PackKind::delta));
+  sweep_unfinished(layout_);
+  EXPECT_FALSE(std::filesystem::exists(layout_.pack(7, PackKind::delta)));
+  EXPECT_EQ(pack_count(), 1u);
+}
+
+TEST_F(SweepTest, ABackupThatIsBeingReadIsNotDeleted) {
+  const auto record = backup(kDatabase);
+  auto reader = open(record.id);
+  EXPECT_THROW(BackupClaim(layout_, record.id), Busy);
+  sweep_unfinished(layout_);
+  EXPECT_EQ(read_back(record.id), kDatabase);
+  reader.reset();
+  delete_backup(layout_, BackupClaim(layout_, record.id));
+  EXPECT_EQ(pack_count(), 0u);
+}
+
+TEST_F(SweepTest, OthersAreDeletedWhileOneIsRead) {
+  const auto old = backup(kDatabase);
+  const auto kept = backup({{"base/5/1", noise(kPieceBytes, 2)}});
+  const auto reader = open(kept.id);
+  delete_backup(layout_, BackupClaim(layout_, old.id));
+  EXPECT_EQ(pack_count(), 1u);
+  EXPECT_EQ(read_back(kept.id).at("base/5/1"), noise(kPieceBytes, 2));
+}
+
+TEST_F(SweepTest, ABackupThatIsBeingDeletedIsNotRead) {
+  const auto record = backup(kDatabase);
+  const BackupClaim claim(layout_, record.id);
+  EXPECT_THROW(open(record.id), Busy);
+  delete_backup(layout_, claim);
+  EXPECT_THROW(open(record.id), NotFound);
+}
+
+TEST_F(SweepTest, ReadingMakesNothingInTheRepository) {
+  const auto record = backup(kDatabase);
+  const auto count = [this] {
+    const std::filesystem::recursive_directory_iterator below(folder_.path());
+    return std::distance(begin(below), end(below));
+  };
+  const auto before = count();
+  const auto reader = open(record.id);
+  EXPECT_EQ(count(), before);
+}
+
+TEST_F(SweepTest, RemovesNoPackWhenAFileTableCannotBeRead) {
+  const auto record = backup(kDatabase);
+  std::filesystem::resize_file(layout_.file_table(record.id), 50);
+  EXPECT_THAT(sweep_unfinished(layout_).packs_kept, SizeIs(1));
+  EXPECT_EQ(pack_count(), 1u);
+}
+
+TEST_F(SweepTest, RemovesNoPackOnTheWordOfAChangedFileTable) {
+  const auto kept = backup(kDatabase);
+  {
+    io::Database table(layout_.file_table(kept.id), io::Database::Mode::read_write);
+    table.execute("DELETE FROM packs");
+  }
+  EXPECT_THAT(sweep_unfinished(layout_).packs_kept, SizeIs(1));
+  EXPECT_EQ(pack_count(), 1u);
+}
+
+TEST_F(SweepTest, ABackupWithoutFileTableIsNamed) {
+  const auto damaged = backup(kDatabase);
+  std::filesystem::remove(layout_.file_table(damaged.id));
+  EXPECT_THAT(sweep_unfinished(layout_).packs_kept,
+              ElementsAre(HasSubstr("`pgkeep delete main " + damaged.id.to_string() + "`")));
+}
+
+TEST_F(SweepTest, ADamagedRecordKeepsNobodyFromDeletingAnother) {
+  const auto damaged = backup(kDatabase);
+  const auto other = backup({{"base/5/1", noise(kPieceBytes, 2)}});
+  io::write_file_durably(layout_.record(damaged.id), io::as_bytes("{"));
+  const auto freed = delete_backup(layout_, BackupClaim(layout_, other.id));
+  EXPECT_FALSE(std::filesystem::exists(layout_.backup(other.id)));
+  EXPECT_EQ(pack_count(), 2u);  // until it is known what the damaged one needs
+  EXPECT_THAT(freed.packs_kept, ElementsAre(HasSubstr(damaged.id.to_string())));
+}
+
+TEST_F(SweepTest, ABackupWhoseRecordIsDamagedIsDeletedWithItsPacks) {
+  const auto damaged = backup(kDatabase);
+  const auto kept = backup({{"base/5/1", noise(kPieceBytes, 2)}});
+  io::write_file_durably(layout_.record(damaged.id), io::as_bytes("{"));
+  const auto freed = delete_backup(layout_, BackupClaim(layout_, damaged.id));
+  EXPECT_THAT(freed.packs_kept, IsEmpty());
+  EXPECT_EQ(pack_count(), 1u);
+  EXPECT_EQ(read_back(kept.id).at("base/5/1"), noise(kPieceBytes, 2));
+}
+
+TEST_F(SweepTest, DeletingWhatIsNotThereSaysSo) {
+  EXPECT_THROW(BackupClaim(layout_, next_id_), NotFound);
+}
+
+TEST_F(SweepTest, ANumberThatIsSuspectIsNotGivenAgain) {
+  EXPECT_EQ(next_pack_number(layout_), 1u);
+  mark_suspects(layout_, {ObjectRef{41, 3}});
+  EXPECT_EQ(next_pack_number(layout_), 42u);
+}
+
+TEST_F(SweepTest, ANumberThatCannotBeCountedUpIsRefused) {
+  for (const auto highest : {4294967294u, 4294967295u}) {
+    io::remove_file(layout_.suspects());
+    mark_suspects(layout_, {ObjectRef{highest, 3}});
+    try {
+      next_pack_number(layout_);
+      FAIL() << "the number after " << highest;
+    } catch (const Refused& refused) {
+      EXPECT_THAT(refused.what(), HasSubstr("suspects.json: names pack " + std::to_string(highest)));
+    }
+  }
+}
+
+TEST_F(SweepTest, TheLastNumberEndsABackupBeforeItWraps) {
+  mark_suspects(layout_, {ObjectRef{4294967292u, 0}});
+  const auto kept = backup(kDatabase);  // takes the last but one
+  EXPECT_EQ(read_back(kept.id), kDatabase);
+  EXPECT_THROW(backup({{"base/5/1", noise(kPieceBytes, 2)}, {"base/5/2", noise(kPieceBytes, 3)}}), Refused);
+  EXPECT_EQ(read_back(kept.id), kDatabase);
+}
+
+TEST(PackNameTest, KnowsPacksOnly) {
+  EXPECT_EQ(parse_pack_name("00000012.full")->number, 12u);
+  EXPECT_EQ(parse_pack_name("00000012.delta")->kind, PackKind::delta);
+  EXPECT_EQ(parse_pack_name("123456789.full")->number, 123456789u);
+  for (const auto* name : {"12.full", "00000012.full.tmp", "00000000.full", "x", "", "00000012"}) {
+    EXPECT_FALSE(parse_pack_name(name)) << name;
+  }
+}
+
+TEST_F(SweepTest, DoesNotAdviseToDeleteABackupThatMayNotBeOpened) {
+  const auto kept = backup(kDatabase);
+  const test::Denied denied(folder_.path(), layout_.record(kept.id));
+  const auto freed = sweep_unfinished(layout_);
+  EXPECT_THAT(freed.packs_kept, ElementsAre(testing::AllOf(HasSubstr("Give the file back"),
+                                                           testing::Not(HasSubstr("delete")))));
+  EXPECT_EQ(pack_count(), 1u);
+}
+
+}  // namespace
+}  // namespace pgkeep::store
