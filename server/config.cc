@@ -12,7 +12,7 @@
 #include "server/settings.h"
 #include "server/suggestion.h"
 #include "server/yaml_file.h"
-#include "streaming/connection.h"
+#include "streaming/wire/connection.h"
 
 namespace pgkeep::server {
 namespace {

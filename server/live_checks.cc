@@ -6,7 +6,7 @@
 #include "catalog/io/lock.h"
 #include "catalog/postgres/versions.h"
 #include "catalog/records/identity.h"
-#include "streaming/replication.h"
+#include "streaming/wire/replication.h"
 
 namespace pgkeep::server {
 namespace {

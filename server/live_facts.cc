@@ -9,9 +9,9 @@
 #include "server/daemon/streamed_node.h"
 #include "server/sql_answers.h"
 #include "server/sync_standbys.h"
-#include "streaming/configuration_files.h"
-#include "streaming/replication.h"
-#include "streaming/server_text.h"
+#include "streaming/backup/configuration_files.h"
+#include "streaming/wire/replication.h"
+#include "streaming/wire/server_text.h"
 
 namespace pgkeep::server {
 namespace {

@@ -9,7 +9,7 @@
 #include "catalog/postgres/wal_segment.h"
 #include "catalog/store/backup_record.h"
 #include "server/config.h"
-#include "streaming/connection.h"
+#include "streaming/wire/connection.h"
 
 namespace pgkeep::server {
 

@@ -10,7 +10,7 @@
 #include "server/cli/command_line.h"
 #include "server/stop_signals.h"
 #include "server/version.h"
-#include "streaming/connection.h"
+#include "streaming/wire/connection.h"
 
 namespace pgkeep::server {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "catalog/postgres/lsn.h"
-#include "streaming/connection.h"
+#include "streaming/wire/connection.h"
 
 namespace pgkeep::server {
 

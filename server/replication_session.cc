@@ -3,7 +3,7 @@
 #include "catalog/records/identity.h"
 #include "server/fleet.h"
 #include "server/live_facts.h"
-#include "streaming/replication.h"
+#include "streaming/wire/replication.h"
 
 namespace pgkeep::server {
 

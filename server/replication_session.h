@@ -3,7 +3,7 @@
 #include <stop_token>
 
 #include "server/config.h"
-#include "streaming/connection.h"
+#include "streaming/wire/connection.h"
 
 namespace pgkeep::server {
 

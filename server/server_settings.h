@@ -1,8 +1,8 @@
 #pragma once
 
 #include "server/config.h"
-#include "streaming/take_backup.h"
-#include "streaming/wal_receiver.h"
+#include "streaming/backup/take_backup.h"
+#include "streaming/receive/wal_receiver.h"
 
 namespace pgkeep::server {
 

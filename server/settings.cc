@@ -10,8 +10,8 @@
 #include "catalog/io/compression.h"
 #include "catalog/io/error.h"
 #include "catalog/io/units.h"
-#include "streaming/connection.h"
-#include "streaming/replication.h"
+#include "streaming/wire/connection.h"
+#include "streaming/wire/replication.h"
 
 namespace pgkeep::server {
 namespace {

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "streaming/replication.h"
-#include "streaming/server_text.h"
+#include "streaming/wire/replication.h"
+#include "streaming/wire/server_text.h"
 
 namespace pgkeep::server {
 namespace {

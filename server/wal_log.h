@@ -7,7 +7,7 @@
 #include <string>
 
 #include "server/log.h"
-#include "streaming/wal_receiver.h"
+#include "streaming/receive/wal_receiver.h"
 
 namespace pgkeep::server {
 

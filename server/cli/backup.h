@@ -2,7 +2,7 @@
 
 #include "server/cli/positionals.h"
 #include "server/fleet.h"
-#include "streaming/take_backup.h"
+#include "streaming/backup/take_backup.h"
 
 namespace pgkeep::server {
 

@@ -5,7 +5,7 @@
 #include "catalog/records/made_slots.h"
 #include "server/fleet.h"
 #include "server/replication_session.h"
-#include "streaming/replication.h"
+#include "streaming/wire/replication.h"
 
 namespace pgkeep::server {
 namespace {

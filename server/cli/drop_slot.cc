@@ -8,7 +8,7 @@
 #include "catalog/records/made_slots.h"
 #include "server/fleet.h"
 #include "server/server_settings.h"
-#include "streaming/nodes.h"
+#include "streaming/wire/nodes.h"
 
 namespace pgkeep::server {
 namespace {

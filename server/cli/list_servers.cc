@@ -2,7 +2,7 @@
 
 #include "server/config.h"
 #include "server/table_printer.h"
-#include "streaming/connection.h"
+#include "streaming/wire/connection.h"
 
 namespace pgkeep::server {
 

@@ -13,7 +13,7 @@
 #include "server/cli/backup.h"
 #include "server/recorded_run.h"
 #include "server/server_settings.h"
-#include "streaming/nodes.h"
+#include "streaming/wire/nodes.h"
 
 namespace pgkeep::server {
 namespace {

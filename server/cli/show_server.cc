@@ -7,7 +7,7 @@
 #include "server/settings.h"
 #include "server/stream_facts.h"
 #include "server/table_printer.h"
-#include "streaming/connection.h"
+#include "streaming/wire/connection.h"
 
 namespace pgkeep::server {
 namespace {

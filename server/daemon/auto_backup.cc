@@ -9,7 +9,7 @@
 #include "server/backup_facts.h"
 #include "server/daemon/backup_need.h"
 #include "server/server_settings.h"
-#include "streaming/take_backup.h"
+#include "streaming/backup/take_backup.h"
 
 namespace pgkeep::server {
 namespace {

@@ -15,7 +15,7 @@
 
 #include "catalog/store/repository.h"
 #include "server/daemon/supervisor.h"
-#include "streaming/back_off.h"
+#include "streaming/receive/back_off.h"
 
 namespace pgkeep::server {
 

@@ -11,8 +11,8 @@
 #include "catalog/records/made_slots.h"
 #include "server/daemon/slot_question.h"
 #include "server/daemon/streamed_node.h"
-#include "streaming/conninfo.h"
-#include "streaming/replication.h"
+#include "streaming/wire/conninfo.h"
+#include "streaming/wire/replication.h"
 
 namespace pgkeep::server {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "recover/shell.h"
 #include "server/daemon/streamed_node.h"
-#include "streaming/conninfo.h"
+#include "streaming/wire/conninfo.h"
 
 namespace pgkeep::server {
 namespace {

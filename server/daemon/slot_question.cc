@@ -6,7 +6,7 @@
 #include "catalog/postgres/versions.h"
 #include "server/sql_answers.h"
 #include "server/sync_standbys.h"
-#include "streaming/replication.h"
+#include "streaming/wire/replication.h"
 
 namespace pgkeep::server {
 namespace {

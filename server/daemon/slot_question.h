@@ -6,7 +6,7 @@
 
 #include "server/config.h"
 #include "server/daemon/control.h"
-#include "streaming/connection.h"
+#include "streaming/wire/connection.h"
 
 namespace pgkeep::server {
 

@@ -4,8 +4,8 @@
 
 #include "catalog/io/error.h"
 #include "server/server_settings.h"
-#include "streaming/conninfo.h"
-#include "streaming/nodes.h"
+#include "streaming/wire/conninfo.h"
+#include "streaming/wire/nodes.h"
 
 namespace pgkeep::server {
 namespace {

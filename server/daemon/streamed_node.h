@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "server/config.h"
-#include "streaming/connection.h"
+#include "streaming/wire/connection.h"
 
 namespace pgkeep::server {
 

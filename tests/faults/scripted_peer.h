@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "catalog/io/guarded.h"
+#include "tests/support/fake_server.h"
 #include "tests/support/sample_wal.h"
-#include "tests/unit/streaming/fake_server.h"
 
 namespace pgkeep::test {
 

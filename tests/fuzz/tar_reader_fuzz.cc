@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "streaming/tar_reader.h"
+#include "streaming/wire/tar_reader.h"
 
 // Whatever bytes come: the reader refuses them by ProtocolError or gives safe names and whole files, and the
 // same for every way in which the stream is cut.

@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "catalog/io/error.h"
-#include "streaming/wal_message.h"
+#include "streaming/wire/wal_message.h"
 
 // Whatever bytes come: refused by ProtocolError, or understood as a message that lies inside them.
 

@@ -3,7 +3,7 @@
 #include <variant>
 
 #include "catalog/io/error.h"
-#include "streaming/wal_stream.h"
+#include "streaming/receive/wal_stream.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/memory_folder.h"
 #include "tests/support/sample_wal.h"

@@ -21,7 +21,7 @@
 #include "catalog/wal/pushed_wal.h"
 #include "catalog/wal/set_aside_line.h"
 #include "recover/wal_delivery.h"
-#include "streaming/wal_receiver.h"
+#include "streaming/receive/wal_receiver.h"
 
 namespace pgkeep::test {
 namespace {

@@ -8,7 +8,7 @@
 #include "catalog/store/backup_record.h"
 #include "catalog/wal/wal_archive.h"
 #include "recover/plan.h"
-#include "streaming/wal_workers.h"
+#include "streaming/receive/wal_workers.h"
 #include "tests/judgement/model_walsender.h"
 #include "tests/judgement/wal_replay.h"
 #include "tests/support/temp_directory.h"

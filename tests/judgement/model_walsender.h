@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "tests/judgement/model_server.h"
-#include "tests/unit/streaming/fake_server.h"
+#include "tests/support/fake_server.h"
 
 namespace pgkeep::test {
 

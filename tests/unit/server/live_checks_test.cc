@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/streaming/fake_server.h"
+#include "tests/support/fake_server.h"
 
 namespace pgkeep::server {
 namespace {

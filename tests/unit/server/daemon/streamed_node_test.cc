@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "streaming/nodes.h"
-#include "tests/unit/streaming/fake_server.h"
+#include "streaming/wire/nodes.h"
+#include "tests/support/fake_server.h"
 
 namespace pgkeep::server {
 namespace {

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "catalog/io/progress.h"
+#include "catalog/store/backup_writer.h"
+#include "streaming/receive/wal_receiver.h"
+#include "streaming/wire/base_backup.h"
+
+namespace pgkeep::streaming {
+
+struct BackupJob {
+  std::string server;             // its name in the configuration
+  ConnectionSettings connection;  // application_name pgkeep_backup
+  /// Of a receiver of our own, when none runs for the server; nothing: one that runs is waited for.
+  std::optional<WalReceiverSettings> wal;
+  BaseBackupOptions base_backup;
+  store::BackupWriterSettings store;
+};
+
+/// Takes one base backup and returns its committed record.
+///
+/// Order: writer lock; sweep of what unfinished attempts left; the node that a receiver would choose, its
+/// identity and line of timelines (off the line of what was received, its WAL would never come: OtherBranch);
+/// WAL is being received (by a running receiver, or by one of our own that lives as long as the backup);
+/// BASE_BACKUP into the store, compared
+/// with the newest backup; manifest compared; all of it made durable; all WAL from start to end archived;
+/// commit record; index row. Anything thrown before the commit record leaves no backup. `run` in the journal
+/// and index says how it went, also when it failed. Throws what its parts throw; Busy when another writer is
+/// at work; Interrupted after the server's side was told to stop.
+store::BackupRecord take_backup(const store::Repository& repository, const BackupJob& job,
+                                io::ProgressObserver& observer, std::stop_token stop);
+
+}  // namespace pgkeep::streaming

@@ -1,0 +1,138 @@
+#include "streaming/receive/wal_disk.h"
+
+#include <utility>
+
+#include "catalog/io/failure.h"
+
+namespace pgkeep::streaming {
+namespace {
+
+constexpr std::size_t kKeptBytes = 64u << 10;
+constexpr std::chrono::seconds kKeptTime{1};
+
+}  // namespace
+
+WalDisk::WalDisk(WalWriter writer, const postgres::TimelineHistory& line, SegmentArchiver& archiver,
+                 io::WorkerPool& pool, std::function<void()> news)
+    : writer_(std::move(writer)),
+      line_(line),
+      archiver_(&archiver),
+      pool_(&pool),
+      news_(std::move(news)),
+      segment_bytes_(writer_.segment_size().bytes()),
+      received_(writer_.written()),
+      state_{.written = received_, .flushed = received_, .busy_since = {}} {}
+
+WalDisk::~WalDisk() {
+  std::unique_lock lock(mutex_);
+  if (!at_work_ && !failure_ && may_go_on()) submit_job();
+  ended_.wait(lock, [this] { return !at_work_; });
+}
+
+std::size_t WalDisk::take(io::ByteView data, io::TimePoint sent) {
+  const std::scoped_lock lock(mutex_);
+  const auto taken = buffer_.put(data);
+  for (auto left = taken; left > 0;) {
+    const auto offset = received_.value() % segment_bytes_;
+    const auto piece = std::min(left, segment_bytes_ - offset);
+    if (runs_.empty() || offset == 0) runs_.push_back({received_, sent, sent});
+    received_ = received_ + piece;
+    runs_.back().end = received_;
+    runs_.back().last_sent = sent;
+    left -= piece;
+  }
+  return taken;
+}
+
+void WalDisk::go_on() {
+  const std::scoped_lock lock(mutex_);
+  if (failure_) std::rethrow_exception(failure_);
+  if (!at_work_ && may_go_on()) submit_job();
+}
+
+WalDisk::State WalDisk::state() const {
+  const std::scoped_lock lock(mutex_);
+  if (failure_) std::rethrow_exception(failure_);
+  return state_;
+}
+
+void WalDisk::release_memory() {
+  const std::scoped_lock lock(mutex_);
+  buffer_.release();
+}
+
+/// Not each time it is empty: while much WAL flows, the next bytes come at once.
+void WalDisk::release_most_memory() {
+  const auto now = std::chrono::steady_clock::now();
+  if (buffer_.size() != 0 || buffer_.touched() <= kKeptBytes || now - released_ < kKeptTime) return;
+  buffer_.release();
+  released_ = now;
+}
+
+bool WalDisk::may_go_on() const {
+  if (runs_.empty()) return false;
+  const bool completes = runs_.front().end.value() % segment_bytes_ == 0;
+  return !completes || archiver_->has_room();
+}
+
+void WalDisk::submit_job() {
+  pool_->submit([this] { work(); });
+  at_work_ = true;  // the job cannot have ended yet: that takes the lock
+  state_.busy_since = io::now();
+}
+
+void WalDisk::work() {
+  std::exception_ptr failure;
+  try {
+    write_what_is_there();
+  } catch (...) {  // no exception may leave a pool's thread: it is thrown where the stream runs
+    failure = io::current_failure();
+  }
+  const std::scoped_lock lock(mutex_);
+  failure_ = failure;
+  if (!failure_) state_ = {.written = writer_.written(), .flushed = writer_.flushed(), .busy_since = {}};
+  // A new task, so that other streams have their turn. Without one the owner may be gone once we unlock.
+  at_work_ = false;
+  try {
+    if (!failure_ && may_go_on()) submit_job();
+  } catch (...) {
+    failure_ = io::current_failure();
+  }
+  release_most_memory();
+  news_();
+  if (!at_work_) ended_.notify_all();
+}
+
+void WalDisk::write_what_is_there() {
+  const auto begin = writer_.written();
+  while (writer_.written() - begin < kBufferBytes) {
+    const auto run = next_run();
+    if (!run) break;
+    write(*run);
+  }
+  writer_.flush();
+}
+
+std::optional<WalDisk::Run> WalDisk::next_run() {
+  const std::scoped_lock lock(mutex_);
+  if (!may_go_on()) return std::nullopt;
+  const auto run = runs_.front();
+  runs_.pop_front();
+  return run;
+}
+
+void WalDisk::write(const Run& run) {
+  const std::size_t length = run.end - writer_.written();
+  const auto pieces = [&] {
+    const std::scoped_lock lock(mutex_);
+    return buffer_.front(length);
+  }();
+  for (const auto& piece : pieces) writer_.write(piece, run.first_sent, run.last_sent);
+  {
+    const std::scoped_lock lock(mutex_);
+    buffer_.drop(length);
+  }
+  if (writer_.segment_complete()) archiver_->submit(writer_.begin_next_segment(), line_);
+}
+
+}  // namespace pgkeep::streaming

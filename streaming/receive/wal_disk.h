@@ -1,0 +1,93 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+
+#include "streaming/receive/segment_archiver.h"
+#include "streaming/receive/wal_buffer.h"
+#include "streaming/receive/wal_writer.h"
+
+namespace pgkeep::streaming {
+
+/// The disk's side of one WAL stream: takes WAL into memory at once, and has it written, synced and, segment
+/// by segment, handed to the archiver by jobs in a pool, one at a time.
+///
+/// A job writes what is there, at most kBufferBytes, and syncs once: what comes meanwhile is for the next
+/// one. The last run of a segment, which may be all that memory holds, waits there while the archiver has no
+/// room. After a failure nothing more is written, and every call throws it. Borrows the archiver and the
+/// pool. Threads: one, but for the pool's.
+class WalDisk {
+ public:
+  static constexpr std::size_t kBufferBytes = 1u << 20;
+
+  /// How far it is.
+  struct State {
+    postgres::Lsn written;                    // the system has it
+    postgres::Lsn flushed;                    // on stable storage
+    std::optional<io::TimePoint> busy_since;  // of the job in hand
+    bool operator==(const State&) const = default;
+  };
+
+  /// `news` is called from the pool's threads after every job, and must not call back.
+  WalDisk(WalWriter writer, const postgres::TimelineHistory& line, SegmentArchiver& archiver,
+          io::WorkerPool& pool, std::function<void()> news);
+  WalDisk(const WalDisk&) = delete;
+  WalDisk& operator=(const WalDisk&) = delete;
+  /// Writes and syncs what was taken, unless that fails or waits for the archiver.
+  ~WalDisk();
+
+  /// The first byte not taken yet.
+  postgres::Lsn received() const noexcept { return received_; }
+  /// Takes as much of `data`, which continue at received(), as there is room for; how much that was. `sent`
+  /// is the server's clock.
+  std::size_t take(io::ByteView data, io::TimePoint sent);
+  /// Starts a job, when there is something that it could do and none is at it. To be called after take() and
+  /// when the archiver may have room.
+  void go_on();
+  State state() const;
+  /// Gives all memory back, unless something is in it: for a stream that is idle. What much WAL has taken
+  /// goes back sooner, by itself.
+  void release_memory();
+  /// Only while no job is at work: when flushed is received().
+  WalWriter& writer() noexcept { return writer_; }
+
+ private:
+  /// WAL that lies in the buffer behind the run before it, and in one segment.
+  struct Run {
+    postgres::Lsn end;
+    io::TimePoint first_sent;
+    io::TimePoint last_sent;
+  };
+  // With the mutex held.
+  bool may_go_on() const;
+  void submit_job();
+  void release_most_memory();
+  // The job.
+  void work();
+  void write_what_is_there();
+  std::optional<Run> next_run();
+  void write(const Run& run);
+
+  WalWriter writer_;  // of the job at work
+  postgres::TimelineHistory line_;
+  SegmentArchiver* archiver_;
+  io::WorkerPool* pool_;
+  std::function<void()> news_;
+  std::size_t segment_bytes_;
+  postgres::Lsn received_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  WalBuffer buffer_{kBufferBytes};
+  std::deque<Run> runs_;
+  bool at_work_ = false;  // a job is given to the pool
+  State state_;
+  std::exception_ptr failure_;
+  std::condition_variable ended_;                   // at_work_
+  std::chrono::steady_clock::time_point released_;  // memory
+};
+
+}  // namespace pgkeep::streaming

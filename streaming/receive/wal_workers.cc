@@ -1,0 +1,30 @@
+#include "streaming/receive/wal_workers.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace pgkeep::streaming {
+namespace {
+
+// Syncs of several files go on beside each other in the kernel; more threads than this gain little on any
+// disk.
+constexpr unsigned kDiskThreads = 16;
+
+// A spare that comes too late is made where it is needed.
+constexpr unsigned kSpareThreads = 2;
+
+// On a small machine too: a thread that waits for one server's disk must not keep the others' segments.
+constexpr unsigned kLeastArchiveThreads = 4;
+
+unsigned archive_threads_here() {
+  return std::max(std::thread::hardware_concurrency(), kLeastArchiveThreads);
+}
+
+}  // namespace
+
+WalWorkers::WalWorkers(unsigned disk_threads, unsigned archive_threads)
+    : disk(disk_threads != 0 ? disk_threads : kDiskThreads),
+      archive(archive_threads != 0 ? archive_threads : archive_threads_here()),
+      spares(kSpareThreads) {}
+
+}  // namespace pgkeep::streaming
