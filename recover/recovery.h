@@ -7,8 +7,8 @@
 
 #include "catalog/io/progress.h"
 #include "catalog/store/backup_reader.h"
-#include "recover/delivery.h"
-#include "recover/plan.h"
+#include "recover/deliver/delivery.h"
+#include "recover/plan/plan.h"
 
 namespace pgkeep::recover {
 

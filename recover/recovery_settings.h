@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "recover/conf_file.h"
-#include "recover/least_settings.h"
-#include "recover/plan.h"
+#include "recover/plan/least_settings.h"
+#include "recover/plan/plan.h"
 
 namespace pgkeep::recover {
 

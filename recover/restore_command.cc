@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "recover/ssh_process.h"
+#include "recover/deliver/ssh_process.h"
 
 namespace pgkeep::recover {
 namespace {

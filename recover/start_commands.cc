@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "recover/shell.h"
+#include "recover/deliver/shell.h"
 
 namespace pgkeep::recover {
 namespace {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "recover/delivery.h"
-#include "recover/plan.h"
+#include "recover/deliver/delivery.h"
+#include "recover/plan/plan.h"
 #include "recover/recovery_settings.h"
 
 namespace pgkeep::recover {

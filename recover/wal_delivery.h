@@ -4,7 +4,7 @@
 
 #include "catalog/io/bytes.h"
 #include "catalog/wal/wal_archive.h"
-#include "recover/plan.h"
+#include "recover/plan/plan.h"
 
 namespace pgkeep::recover {
 

@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "catalog/io/error.h"
-#include "recover/shell.h"
+#include "recover/deliver/shell.h"
 #include "server/backup_choice.h"
 
 namespace pgkeep::server {

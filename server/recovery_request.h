@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "recover/plan.h"
+#include "recover/plan/plan.h"
 #include "server/cli/arguments.h"
 #include "server/config.h"
 

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "recover/plan/replay_notes.h"
 #include "recover/recovery.h"
-#include "recover/replay_notes.h"
 #include "server/backup_choice.h"
 #include "server/console_progress.h"
 #include "server/fleet.h"

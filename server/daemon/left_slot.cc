@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "recover/shell.h"
+#include "recover/deliver/shell.h"
 #include "server/daemon/streamed_node.h"
 #include "streaming/wire/conninfo.h"
 

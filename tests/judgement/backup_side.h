@@ -7,7 +7,7 @@
 
 #include "catalog/store/backup_record.h"
 #include "catalog/wal/wal_archive.h"
-#include "recover/plan.h"
+#include "recover/plan/plan.h"
 #include "streaming/receive/wal_workers.h"
 #include "tests/judgement/model_walsender.h"
 #include "tests/judgement/wal_replay.h"

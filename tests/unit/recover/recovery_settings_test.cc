@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/recover/plan_fixture.h"
+#include "tests/support/plan_fixture.h"
 
 namespace pgkeep::recover {
 namespace {
