@@ -50,7 +50,7 @@ struct StreamState {
 };
 
 /// stream.json: the state as whoever receives said last, replaced by rename without fsync: it is news, not
-/// truth. What is exact now, the daemon tells (server/daemon/control.h).
+/// truth. What is exact now, the daemon tells (server/health/control.h).
 void write_stream_state(const store::ServerLayout& layout, const StreamState& state);
 /// Nothing when there is none or it cannot be understood.
 std::optional<StreamState> read_stream_state(const store::ServerLayout& layout);

@@ -13,8 +13,8 @@
 #include "catalog/wal/wal_adoption.h"
 #include "catalog/wal/wal_continuity.h"
 #include "catalog/wal/wal_replacement.h"
-#include "server/fleet.h"
-#include "server/recorded_run.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/recorded_run.h"
 
 namespace pgkeep::server {
 namespace {

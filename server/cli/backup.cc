@@ -4,10 +4,10 @@
 
 #include "catalog/io/lock.h"
 #include "catalog/io/units.h"
-#include "server/backup_facts.h"
-#include "server/console_progress.h"
-#include "server/fleet.h"
-#include "server/server_settings.h"
+#include "server/fleet/backup_facts.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/server_settings.h"
+#include "server/terminal/console_progress.h"
 
 namespace pgkeep::server {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "server/cli/positionals.h"
-#include "server/fleet.h"
+#include "server/fleet/fleet.h"
 #include "streaming/backup/take_backup.h"
 
 namespace pgkeep::server {

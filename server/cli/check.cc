@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include "catalog/io/worker_pool.h"
-#include "server/checks.h"
-#include "server/fleet.h"
-#include "server/stream_facts.h"
+#include "server/fleet/fleet.h"
+#include "server/health/checks.h"
+#include "server/health/stream_facts.h"
 
 namespace pgkeep::server {
 namespace {

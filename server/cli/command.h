@@ -9,7 +9,7 @@
 
 #include "catalog/io/error.h"
 #include "server/cli/arguments.h"
-#include "server/output.h"
+#include "server/terminal/output.h"
 
 namespace pgkeep::server {
 

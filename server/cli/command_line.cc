@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 
 #include "server/cli/commands.h"
-#include "server/config.h"
-#include "server/suggestion.h"
+#include "server/config/config.h"
+#include "server/config/suggestion.h"
 
 namespace pgkeep::server {
 namespace {

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "catalog/records/made_slots.h"
-#include "server/fleet.h"
-#include "server/replication_session.h"
+#include "server/cli/replication_session.h"
+#include "server/fleet/fleet.h"
 #include "streaming/wire/replication.h"
 
 namespace pgkeep::server {

@@ -9,9 +9,9 @@
 #include "catalog/io/lock.h"
 #include "catalog/records/run_journal.h"
 #include "catalog/store/sweep.h"
-#include "server/backup_choice.h"
-#include "server/fleet.h"
-#include "server/recorded_run.h"
+#include "server/fleet/backup_choice.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/recorded_run.h"
 
 namespace pgkeep::server {
 namespace {

@@ -6,8 +6,8 @@
 #include "catalog/records/event_journal.h"
 #include "catalog/records/identity.h"
 #include "catalog/records/made_slots.h"
-#include "server/fleet.h"
-#include "server/server_settings.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/server_settings.h"
 #include "streaming/wire/nodes.h"
 
 namespace pgkeep::server {

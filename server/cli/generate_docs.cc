@@ -2,7 +2,7 @@
 
 #include "catalog/io/file.h"
 #include "server/cli/command_docs.h"
-#include "server/config_docs.h"
+#include "server/config/config_docs.h"
 
 namespace pgkeep::server {
 namespace {

@@ -7,7 +7,7 @@
 #include "catalog/io/file.h"
 #include "catalog/io/no_links.h"
 #include "recover/wal_delivery.h"
-#include "server/fleet.h"
+#include "server/fleet/fleet.h"
 
 namespace pgkeep::server {
 namespace {

@@ -5,12 +5,12 @@
 #include "catalog/io/error.h"
 #include "catalog/io/units.h"
 #include "catalog/wal/set_aside_line.h"
-#include "server/backup_facts.h"
-#include "server/fleet.h"
-#include "server/stored_records.h"
-#include "server/table_printer.h"
-#include "server/unfinished_backup.h"
-#include "server/wal_facts.h"
+#include "server/fleet/backup_facts.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/stored_records.h"
+#include "server/fleet/unfinished_backup.h"
+#include "server/health/wal_facts.h"
+#include "server/terminal/table_printer.h"
 
 namespace pgkeep::server {
 namespace {

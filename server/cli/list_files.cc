@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "catalog/store/backup_reader.h"
-#include "server/backup_choice.h"
-#include "server/fleet.h"
-#include "server/stored_records.h"
+#include "server/fleet/backup_choice.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/stored_records.h"
 
 namespace pgkeep::server {
 namespace {

@@ -1,7 +1,7 @@
 #include "server/cli/list_servers.h"
 
-#include "server/config.h"
-#include "server/table_printer.h"
+#include "server/config/config.h"
+#include "server/terminal/table_printer.h"
 #include "streaming/wire/connection.h"
 
 namespace pgkeep::server {

@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 
 #include "catalog/wal/set_aside_line.h"
-#include "server/fleet.h"
-#include "server/stored_records.h"
-#include "server/table_printer.h"
-#include "server/wal_facts.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/stored_records.h"
+#include "server/health/wal_facts.h"
+#include "server/terminal/table_printer.h"
 
 namespace pgkeep::server {
 namespace {

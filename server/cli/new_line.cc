@@ -11,8 +11,8 @@
 #include "catalog/records/event_journal.h"
 #include "catalog/wal/set_aside_line.h"
 #include "server/cli/backup.h"
-#include "server/recorded_run.h"
-#include "server/server_settings.h"
+#include "server/fleet/recorded_run.h"
+#include "server/fleet/server_settings.h"
 #include "streaming/wire/nodes.h"
 
 namespace pgkeep::server {

@@ -7,9 +7,9 @@
 
 #include "catalog/wal/wal_adoption.h"
 #include "catalog/wal/wal_replacement.h"
-#include "server/fleet.h"
-#include "server/recorded_run.h"
-#include "server/table_printer.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/recorded_run.h"
+#include "server/terminal/table_printer.h"
 
 namespace pgkeep::server {
 namespace {

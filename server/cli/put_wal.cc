@@ -18,8 +18,8 @@
 #include "catalog/io/file.h"
 #include "catalog/io/no_links.h"
 #include "catalog/wal/pushed_wal.h"
-#include "server/fleet.h"
-#include "server/ssh_command.h"
+#include "server/cli/ssh_command.h"
+#include "server/fleet/fleet.h"
 
 namespace pgkeep::server {
 namespace {

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/lock.h"
-#include "server/fleet.h"
+#include "server/fleet/fleet.h"
 
 namespace pgkeep::server {
 

@@ -5,9 +5,9 @@
 #include "catalog/io/lock.h"
 #include "server/daemon/state_writer.h"
 #include "server/daemon/stream_recorder.h"
-#include "server/fleet.h"
-#include "server/recorded_run.h"
-#include "server/server_settings.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/recorded_run.h"
+#include "server/fleet/server_settings.h"
 
 namespace pgkeep::server {
 namespace {

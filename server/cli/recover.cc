@@ -4,11 +4,11 @@
 
 #include "recover/plan/replay_notes.h"
 #include "recover/recovery.h"
-#include "server/backup_choice.h"
-#include "server/console_progress.h"
-#include "server/fleet.h"
-#include "server/recorded_run.h"
-#include "server/recovery_request.h"
+#include "server/cli/recovery_request.h"
+#include "server/fleet/backup_choice.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/recorded_run.h"
+#include "server/terminal/console_progress.h"
 
 namespace pgkeep::server {
 namespace {

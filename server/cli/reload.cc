@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "server/daemon/control.h"
-#include "server/fleet.h"
+#include "server/fleet/fleet.h"
+#include "server/health/control.h"
 
 namespace pgkeep::server {
 

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include "catalog/io/units.h"
-#include "server/fleet.h"
-#include "server/live_facts.h"
-#include "server/replication_facts.h"
-#include "server/sql_answers.h"
-#include "server/table_printer.h"
+#include "server/fleet/fleet.h"
+#include "server/health/live_facts.h"
+#include "server/health/replication_facts.h"
+#include "server/health/sql_answers.h"
+#include "server/terminal/table_printer.h"
 
 namespace pgkeep::server {
 namespace {

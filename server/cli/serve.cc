@@ -8,8 +8,8 @@
 
 #include "catalog/io/lock.h"
 #include "server/daemon/daemon.h"
-#include "server/fleet.h"
-#include "server/stop_signals.h"
+#include "server/fleet/fleet.h"
+#include "server/terminal/stop_signals.h"
 
 namespace pgkeep::server {
 namespace {

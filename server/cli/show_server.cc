@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include "catalog/io/lock.h"
-#include "server/fleet.h"
-#include "server/settings.h"
-#include "server/stream_facts.h"
-#include "server/table_printer.h"
+#include "server/config/settings.h"
+#include "server/fleet/fleet.h"
+#include "server/health/stream_facts.h"
+#include "server/terminal/table_printer.h"
 #include "streaming/wire/connection.h"
 
 namespace pgkeep::server {

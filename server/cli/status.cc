@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "server/fleet.h"
-#include "server/server_status.h"
-#include "server/table_printer.h"
+#include "server/fleet/fleet.h"
+#include "server/health/server_status.h"
+#include "server/terminal/table_printer.h"
 
 namespace pgkeep::server {
 

@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 
 #include "catalog/io/units.h"
-#include "server/fleet.h"
-#include "server/live_facts.h"
-#include "server/server_settings.h"
-#include "server/sql_answers.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/server_settings.h"
+#include "server/health/live_facts.h"
+#include "server/health/sql_answers.h"
 
 namespace pgkeep::server {
 namespace {

@@ -6,12 +6,12 @@
 #include <fmt/format.h>
 
 #include "catalog/verify/verification.h"
-#include "server/backup_choice.h"
-#include "server/backup_facts.h"
-#include "server/console_progress.h"
-#include "server/fleet.h"
-#include "server/recorded_run.h"
-#include "server/stored_records.h"
+#include "server/fleet/backup_choice.h"
+#include "server/fleet/backup_facts.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/recorded_run.h"
+#include "server/fleet/stored_records.h"
+#include "server/terminal/console_progress.h"
 
 namespace pgkeep::server {
 namespace {

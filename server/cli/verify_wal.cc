@@ -7,10 +7,10 @@
 
 #include "catalog/verify/whole_wal_verification.h"
 #include "catalog/wal/set_aside_line.h"
-#include "server/backup_facts.h"
-#include "server/console_progress.h"
-#include "server/fleet.h"
-#include "server/recorded_run.h"
+#include "server/fleet/backup_facts.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/recorded_run.h"
+#include "server/terminal/console_progress.h"
 
 namespace pgkeep::server {
 namespace {

@@ -8,9 +8,9 @@
 #include "catalog/index/server_catalog.h"
 #include "catalog/wal/stored_wal.h"
 #include "catalog/wal/wal_conflicts.h"
-#include "server/fleet.h"
-#include "server/recorded_run.h"
-#include "server/table_printer.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/recorded_run.h"
+#include "server/terminal/table_printer.h"
 
 namespace pgkeep::server {
 namespace {

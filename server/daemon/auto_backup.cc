@@ -6,9 +6,9 @@
 #include <spdlog/spdlog.h>
 
 #include "catalog/io/error.h"
-#include "server/backup_facts.h"
 #include "server/daemon/backup_need.h"
-#include "server/server_settings.h"
+#include "server/fleet/backup_facts.h"
+#include "server/fleet/server_settings.h"
 #include "streaming/backup/take_backup.h"
 
 namespace pgkeep::server {

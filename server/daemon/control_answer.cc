@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catalog/io/error.h"
-#include "server/daemon/report_json.h"
+#include "server/health/report_json.h"
 
 namespace pgkeep::server {
 

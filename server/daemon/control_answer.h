@@ -3,7 +3,7 @@
 #include <functional>
 #include <string>
 
-#include "server/daemon/control.h"
+#include "server/health/control.h"
 
 namespace pgkeep::server {
 

@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "catalog/store/repository.h"
-#include "server/daemon/control_socket.h"
-#include "server/log.h"
+#include "server/health/control_socket.h"
+#include "server/terminal/log.h"
 
 namespace pgkeep::server {
 

@@ -12,8 +12,8 @@
 
 #include "catalog/io/error.h"
 #include "server/daemon/control_answer.h"
-#include "server/stop_signals.h"
-#include "server/version.h"
+#include "server/terminal/stop_signals.h"
+#include "server/terminal/version.h"
 
 namespace pgkeep::server {
 namespace {

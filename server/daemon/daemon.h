@@ -8,12 +8,12 @@
 
 #include "catalog/io/guarded.h"
 #include "server/daemon/auto_backup.h"
-#include "server/daemon/control.h"
 #include "server/daemon/control_server.h"
 #include "server/daemon/notifier.h"
 #include "server/daemon/slot_watch.h"
 #include "server/daemon/state_writer.h"
 #include "server/daemon/supervisor.h"
+#include "server/health/control.h"
 
 namespace pgkeep::server {
 

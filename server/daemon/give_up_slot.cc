@@ -10,7 +10,7 @@
 #include "catalog/records/identity.h"
 #include "catalog/records/made_slots.h"
 #include "server/daemon/slot_question.h"
-#include "server/daemon/streamed_node.h"
+#include "server/health/streamed_node.h"
 #include "streaming/wire/conninfo.h"
 #include "streaming/wire/replication.h"
 

@@ -5,7 +5,7 @@
 
 #include "catalog/postgres/timeline.h"
 #include "catalog/store/layout.h"
-#include "server/config.h"
+#include "server/config/config.h"
 
 namespace pgkeep::server {
 

@@ -7,7 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "recover/deliver/shell.h"
-#include "server/daemon/streamed_node.h"
+#include "server/health/streamed_node.h"
 #include "streaming/wire/conninfo.h"
 
 namespace pgkeep::server {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "server/config.h"
+#include "server/config/config.h"
 
 namespace pgkeep::server {
 

@@ -6,7 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "catalog/io/error.h"
-#include "server/server_settings.h"
+#include "server/fleet/server_settings.h"
 
 namespace pgkeep::server {
 namespace {

@@ -9,9 +9,9 @@
 #include <stop_token>
 #include <thread>
 
-#include "server/config.h"
+#include "server/config/config.h"
 #include "server/daemon/stream_recorder.h"
-#include "server/log.h"
+#include "server/terminal/log.h"
 
 namespace pgkeep::server {
 

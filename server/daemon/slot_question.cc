@@ -4,8 +4,8 @@
 
 #include "catalog/io/error.h"
 #include "catalog/postgres/versions.h"
-#include "server/sql_answers.h"
-#include "server/sync_standbys.h"
+#include "server/health/sql_answers.h"
+#include "server/health/sync_standbys.h"
 #include "streaming/wire/replication.h"
 
 namespace pgkeep::server {

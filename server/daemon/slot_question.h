@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "server/config.h"
-#include "server/daemon/control.h"
+#include "server/config/config.h"
+#include "server/health/control.h"
 #include "streaming/wire/connection.h"
 
 namespace pgkeep::server {

@@ -8,7 +8,7 @@
 #include "catalog/io/error.h"
 #include "catalog/records/identity.h"
 #include "server/daemon/give_up_slot.h"
-#include "server/daemon/streamed_node.h"
+#include "server/health/streamed_node.h"
 
 namespace pgkeep::server {
 namespace {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "catalog/records/stream_state.h"
-#include "server/log.h"
+#include "server/terminal/log.h"
 
 namespace pgkeep::server {
 

@@ -5,7 +5,7 @@
 
 #include "catalog/io/guarded.h"
 #include "catalog/records/stream_state.h"
-#include "server/wal_log.h"
+#include "server/daemon/wal_log.h"
 
 namespace pgkeep::server {
 

@@ -11,8 +11,8 @@
 #include <spdlog/common.h>
 
 #include "catalog/store/repository.h"
-#include "server/daemon/control.h"
 #include "server/daemon/server_stream.h"
+#include "server/health/control.h"
 
 namespace pgkeep::server {
 

@@ -15,7 +15,7 @@
 #include "catalog/io/error.h"
 #include "server/daemon/control_answer.h"
 #include "server/daemon/control_server.h"
-#include "server/daemon/report_json.h"
+#include "server/health/report_json.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/memory_folder.h"
 

@@ -1,4 +1,4 @@
-#include "server/daemon/control.h"
+#include "server/health/control.h"
 
 #include <list>
 #include <poll.h>
@@ -9,7 +9,7 @@
 
 #include "catalog/io/error.h"
 #include "server/daemon/control_server.h"
-#include "server/daemon/report_json.h"
+#include "server/health/report_json.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::server {

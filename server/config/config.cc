@@ -1,0 +1,229 @@
+#include "server/config/config.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <glob.h>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "server/config/settings.h"
+#include "server/config/suggestion.h"
+#include "server/config/yaml_file.h"
+#include "streaming/wire/connection.h"
+
+namespace pgkeep::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kLongestServerName = 64;
+
+std::vector<std::string_view> names_in(Scope scope) {
+  std::vector<std::string_view> names;
+  for (const auto& setting : settings())
+    if (find_setting(setting.name, scope) == &setting) names.push_back(setting.name);
+  return names;
+}
+
+/// Puts the files of a configuration together. Used once.
+class Reader {
+ public:
+  explicit Reader(const fs::path& file) { config_.file = fs::absolute(file).lexically_normal(); }
+
+  Config read(const fs::path& file) {
+    const YamlFile main(file);
+    if (!main.root().IsMap()) main.fail(main.root(), "", "`repository:` and `servers:` are expected");
+    read_main(main);
+    if (config_.repository.empty())
+      main.fail(main.root(), "repository", "is missing: name the folder for the backups, as /var/lib/pgkeep");
+    std::ranges::sort(config_.servers, {}, &ServerConfig::name);
+    return std::move(config_);
+  }
+
+ private:
+  void read_main(const YamlFile& file) {
+    const auto entries = file.entries(file.root(), "");
+    for (const auto& entry : entries)
+      if (!find_setting(entry.name, Scope::top)) unknown_key(file, entry, Scope::top);
+    const auto part = [&](std::string_view name) {
+      return std::ranges::find(entries, name, &YamlFile::Entry::name);
+    };
+    if (const auto entry = part("repository"); entry != entries.end()) read_repository(file, *entry);
+    // Whatever the order in the file: servers are built on the defaults.
+    if (const auto entry = part("defaults"); entry != entries.end() && !entry->value.IsNull())
+      apply(file, file.entries(entry->value, entry->place), Scope::server, defaults_);
+    if (const auto entry = part("servers"); entry != entries.end()) read_servers(file, *entry);
+    if (const auto entry = part("include"); entry != entries.end()) read_includes(file, *entry);
+  }
+
+  void read_repository(const YamlFile& file, const YamlFile::Entry& entry) {
+    const fs::path path = file.scalar(entry);
+    if (!path.is_absolute()) {
+      file.fail(
+          entry.value, entry.place,
+          fmt::format("an absolute path is expected, not '{}': commands run in many folders", path.native()));
+    }
+    config_.repository = path.lexically_normal();
+  }
+
+  void read_servers(const YamlFile& file, const YamlFile::Entry& section) {
+    if (section.value.IsNull()) return;
+    for (const auto& entry : file.entries(section.value, section.place)) read_server(file, entry);
+  }
+
+  void read_server(const YamlFile& file, const YamlFile::Entry& entry) {
+    if (const auto why = why_not_a_server_name(entry.name); !why.empty())
+      file.fail(entry.key, entry.place, why);
+    const auto [first, is_new] = declared_.emplace(entry.name, file.line(entry.key));
+    if (!is_new) {
+      file.fail(entry.key, entry.place,
+                fmt::format("a second server of this name, the first is at {}; give one another name",
+                            first->second));
+    }
+    ServerConfig server = defaults_;
+    server.name = entry.name;
+    std::vector<YamlFile::Entry> keys;
+    if (!entry.value.IsNull()) keys = file.entries(entry.value, entry.place);
+    apply(file, keys, Scope::one_server, server);
+    if (server.conninfo.empty()) {
+      file.fail(entry.key, entry.place,
+                "has no conninfo; say how to reach the server, as `conninfo: host=pg1 user=pgkeep "
+                "dbname=postgres`");
+    }
+    config_.servers.push_back(std::move(server));
+  }
+
+  /// A key whose own keys are settings: `protect_primary` of `protect_primary.retain_at_most`.
+  static bool is_section(std::string_view name) {
+    return std::ranges::any_of(settings(), [&](const Setting& setting) {
+      return setting.name.size() > name.size() && setting.name.starts_with(name) &&
+             setting.name[name.size()] == '.';
+    });
+  }
+
+  /// Its keys under the names that the table of settings has for them.
+  static std::vector<YamlFile::Entry> section_entries(const YamlFile& file, const YamlFile::Entry& section) {
+    if (section.value.IsNull()) return {};
+    auto entries = file.entries(section.value, section.place);
+    for (auto& entry : entries) entry.name = fmt::format("{}.{}", section.name, entry.name);
+    return entries;
+  }
+
+  void apply(const YamlFile& file, const std::vector<YamlFile::Entry>& entries, Scope scope,
+             ServerConfig& server, bool nested = false) {
+    for (const auto& entry : entries) {
+      const auto* setting =
+          entry.name.find('.') == entry.name.npos || nested ? find_setting(entry.name, scope) : nullptr;
+      if (!setting && is_section(entry.name)) {
+        apply(file, section_entries(file, entry), scope, server, true);
+        continue;
+      }
+      if (!setting) unknown_key(file, entry, scope);
+      if (const auto problem = apply_setting(*setting, file.scalar(entry), server))
+        file.fail(entry.value, entry.place, *problem);
+      if (entry.name == "conninfo") check_password_is_private(file, entry, server);
+    }
+  }
+
+  static void check_password_is_private(const YamlFile& file, const YamlFile::Entry& entry,
+                                        const ServerConfig& server) {
+    if (!streaming::holds_password(server.conninfo) || !file.readable_by_others()) return;
+    file.fail(
+        entry.value, entry.place,
+        fmt::format(
+            "holds a password, and others may read this file (mode {}); chmod 600 {}, or keep the password "
+            "in a password file (passfile=FILE)",
+            file.mode(), file.path().native()));
+  }
+
+  void read_includes(const YamlFile& file, const YamlFile::Entry& entry) {
+    if (entry.value.IsNull()) return;
+    for (const auto& pattern : file.scalars(entry)) {
+      for (const auto& path : matching(file, entry, pattern)) {
+        const YamlFile included(path);
+        if (included.root().IsNull()) continue;
+        for (const auto& part : included.entries(included.root(), "")) {
+          if (part.name == "servers") {
+            read_servers(included, part);
+          } else if (find_setting(part.name, Scope::top)) {
+            included.fail(
+                part.key, part.place,
+                fmt::format("belongs into {}; an included file holds `servers` only", file.path().native()));
+          } else {
+            unknown_key(included, part, Scope::top);
+          }
+        }
+      }
+    }
+  }
+
+  /// Sorted. A pattern may match nothing, a plain name may not.
+  static std::vector<fs::path> matching(const YamlFile& file, const YamlFile::Entry& entry,
+                                        const std::string& pattern) {
+    const auto full = fs::absolute(file.path()).parent_path() / pattern;
+    ::glob_t found{};
+    const int result = ::glob(full.c_str(), 0, nullptr, &found);
+    std::vector<fs::path> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    ::globfree(&found);
+    if (result != 0 && result != GLOB_NOMATCH)
+      file.fail(entry.value, entry.place, fmt::format("{} cannot be read", full.native()));
+    if (paths.empty() && pattern.find_first_of("*?[") == pattern.npos)
+      file.fail(entry.value, entry.place, fmt::format("there is no {}", full.native()));
+    return paths;
+  }
+
+  [[noreturn]] static void unknown_key(const YamlFile& file, const YamlFile::Entry& entry, Scope scope) {
+    if (scope == Scope::server && find_setting(entry.name, Scope::one_server))
+      file.fail(entry.key, entry.place, "belongs into each server, not into the defaults");
+    if (scope == Scope::top && find_setting(entry.name, Scope::server))
+      file.fail(entry.key, entry.place, "belongs into `defaults` or into a server");
+    const auto hint = did_you_mean(entry.name, names_in(scope));
+    file.fail(entry.key, entry.place,
+              fmt::format("unknown key{}",
+                          hint.empty() ? "; see docs/configuration.md for those there are" : hint));
+  }
+
+  Config config_;
+  ServerConfig defaults_ = default_server_config();
+  std::map<std::string, std::string> declared_;  // server → FILE:LINE
+};
+
+}  // namespace
+
+Config load_config(const fs::path& file) {
+  return Reader(file).read(file);
+}
+
+ServerConfig default_server_config() {
+  ServerConfig config;
+  for (const auto& setting : settings()) {
+    if (setting.scope == Scope::top || setting.default_text.empty()) continue;
+    if (const auto problem = apply_setting(setting, setting.default_text, config))
+      throw std::logic_error(fmt::format("default of {}: {}", setting.name, *problem));
+  }
+  return config;
+}
+
+std::string why_not_a_server_name(std::string_view name) {
+  // `all` means every server; the others are files of the repository.
+  constexpr std::array<std::string_view, 4> kReserved{"all", "daemon.lock", "repository.json",
+                                                      "repository.json.tmp"};
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
+  };
+  if (std::ranges::find(kReserved, name) != kReserved.end())
+    return fmt::format("'{}' cannot be the name of a server, it has a meaning of its own; choose another",
+                       name);
+  const bool sound = !name.empty() && name.size() <= kLongestServerName &&
+                     std::ranges::all_of(name, allowed) && !name.starts_with('.') && !name.starts_with('-');
+  if (sound) return {};
+  return fmt::format(
+      "'{}' cannot be the name of a server: up to {} letters, digits, '_', '-' and '.' are, not beginning "
+      "with '.' or '-' (it becomes the name of a folder)",
+      name, kLongestServerName);
+}
+
+}  // namespace pgkeep::server

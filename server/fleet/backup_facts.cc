@@ -1,0 +1,127 @@
+#include "server/fleet/backup_facts.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "catalog/postgres/versions.h"
+
+namespace pgkeep::server {
+namespace {
+
+Json cost_json(const store::BackupCost& cost) {
+  return {{"full_objects", cost.full_objects},   {"delta_objects", cost.delta_objects},
+          {"reused_pieces", cost.reused_pieces}, {"zero_pieces", cost.zero_pieces},
+          {"pack_bytes", cost.pack_bytes},       {"metadata_bytes", cost.metadata_bytes}};
+}
+
+Json tablespaces_json(const std::vector<store::TablespaceRecord>& tablespaces) {
+  auto list = Json::array();
+  for (const auto& tablespace : tablespaces)
+    list.push_back({{"oid", tablespace.oid}, {"name", tablespace.name}, {"location", tablespace.location}});
+  return list;
+}
+
+/// Of the configuration what the backup does not have: setting and path.
+Json outside_json(const store::ConfigurationFiles& files) {
+  auto json = Json::object();
+  for (const auto& [name, path] : files.outside()) json[std::string(name)] = path;
+  return json;
+}
+
+Json wal_ranges_json(const std::vector<postgres::ManifestWalRange>& ranges) {
+  auto list = Json::array();
+  for (const auto& range : ranges) {
+    list.push_back({{"timeline", range.timeline.value()},
+                    {"start_lsn", range.start.to_string()},
+                    {"end_lsn", range.end.to_string()}});
+  }
+  return list;
+}
+
+}  // namespace
+
+std::string_view good_word(bool formats_known) {
+  return formats_known ? "good"
+                       : "what was stored (this pgkeep does not know that version: no WAL was looked into)";
+}
+
+std::uint64_t stored_bytes(const store::BackupRecord& backup) {
+  return backup.cost.pack_bytes + backup.cost.metadata_bytes;
+}
+
+std::chrono::milliseconds duration(const store::BackupRecord& backup) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(backup.ended - backup.started);
+}
+
+std::string first_wal(const store::BackupRecord& backup) {
+  return postgres::WalSegment::holding(backup.start, backup.wal_segment_size).name(backup.wal_segment_size);
+}
+
+std::string last_wal(const store::BackupRecord& backup) {
+  return postgres::WalSegment::ending(backup.end, backup.wal_segment_size).name(backup.wal_segment_size);
+}
+
+std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& hole,
+                    std::optional<unsigned> line) {
+  std::string text;
+  const auto add = [&](std::string_view remark) {
+    text += fmt::format("{}{}", text.empty() ? "" : "; ", remark);
+  };
+  if (line) add(fmt::format("of line {}, set aside", *line));
+  if (backup.checksum_failures > 0) add(fmt::format("checksum failures: {}", backup.checksum_failures));
+  if (!postgres::formats_known(backup.major_version)) add("unchecked: version not known");
+  if (hole) add(fmt::format("WAL ends at {} (hole)", hole->to_string()));
+  if (backup.from_standby) add("from standby");
+  if (!backup.label.empty() && backup.label != "pgkeep") add(backup.label);
+  return text;
+}
+
+std::vector<std::uint64_t> wal_to_next(const std::vector<store::BackupRecord>& backups,
+                                       const std::vector<catalog::SegmentRow>& segments) {
+  std::vector<std::uint64_t> bytes(backups.size(), 0);
+  for (const auto& row : segments) {
+    // The last backup that begins at or before the end of the segment: timelines share one sequence of
+    // positions.
+    const auto after =
+        std::upper_bound(backups.begin(), backups.end(), row,
+                         [](const catalog::SegmentRow& segment, const store::BackupRecord& backup) {
+                           return segment.end <= backup.start.lsn;
+                         });
+    if (after != backups.begin())
+      bytes[static_cast<std::size_t>(after - backups.begin()) - 1] += row.stored_bytes;
+  }
+  return bytes;
+}
+
+Json backup_json(const store::BackupRecord& backup) {
+  Json json{{"id", backup.id.to_string()},
+            {"server", backup.server},
+            {"label", backup.label},
+            {"started", json_time(backup.started)},
+            {"ended", json_time(backup.ended)},
+            {"duration_seconds", std::chrono::duration<double>(duration(backup)).count()},
+            {"server_version", backup.server_version},
+            {"formats_known", postgres::formats_known(backup.major_version)},
+            {"system_identifier", backup.system.to_string()},
+            {"timeline", backup.start.timeline.value()},
+            {"begin_lsn", backup.start.lsn.to_string()},
+            {"end_lsn", backup.end.lsn.to_string()},
+            {"begin_wal", first_wal(backup)},
+            {"end_wal", last_wal(backup)},
+            {"from_standby", backup.from_standby},
+            {"data_checksums", backup.data_checksums},
+            {"checksum_failures", backup.checksum_failures},
+            {"data_bytes", backup.data_bytes},
+            {"file_count", backup.file_count},
+            {"stored_bytes", stored_bytes(backup)}};
+  json["cost"] = cost_json(backup.cost);
+  json["compared_with"] = backup.compared_with ? Json(backup.compared_with->to_string()) : Json();
+  json["tablespaces"] = tablespaces_json(backup.tablespaces);
+  json["configuration_outside"] = outside_json(backup.configuration);
+  json["wal_ranges"] = wal_ranges_json(backup.wal_ranges);
+  json["notices"] = backup.notices;
+  return json;
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,95 @@
+#include "server/fleet/recorded_run.h"
+
+#include <cerrno>
+#include <optional>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "catalog/index/server_catalog.h"
+
+namespace pgkeep::server {
+namespace {
+
+using catalog::RunOutcome;
+using Warn = std::function<void(const std::string&)>;
+
+/// Root leaves another user's index alone: it reads the journal by itself when it is opened the next time.
+bool may_write_index(const store::ServerLayout& layout) {
+  struct stat status {};
+  return ::geteuid() != 0 || ::stat(layout.root().c_str(), &status) != 0 || status.st_uid == 0;
+}
+
+class RecordedRun {
+ public:
+  RecordedRun(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
+              const Warn& warn);
+  void end(RunOutcome outcome, const std::string& error, const Json& details);
+
+ private:
+  store::ServerLayout layout_;
+  catalog::RunJournal journal_;
+  std::string kind_;
+  std::string subject_;
+  const Warn* warn_;
+  io::TimePoint started_ = io::now();
+  std::optional<catalog::RunRecord> run_;  // once its beginning is written
+};
+
+RecordedRun::RecordedRun(const store::ServerLayout& layout, const std::string& kind,
+                         const std::string& subject, const Warn& warn)
+    : layout_(layout), journal_(layout), kind_(kind), subject_(subject), warn_(&warn) {
+  try {
+    run_ = journal_.begin(kind_, subject_, started_);
+  } catch (const StorageError& failure) {
+    // A full disk must not keep anybody from making room, nor a read-only copy from being recovered.
+    if (!failure.out_of_space() && failure.cause() != EROFS && failure.cause() != EACCES) throw;
+    (*warn_)(fmt::format("the beginning of this {} could not be recorded; going on without: {}", kind_,
+                         failure.what()));
+  } catch (const Busy& failure) {  // the journal tells of the work, and must not keep anybody from it
+    (*warn_)(fmt::format("the beginning of this {} could not be recorded; going on without: {}", kind_,
+                         failure.what()));
+  }
+}
+
+void RecordedRun::end(RunOutcome outcome, const std::string& error, const Json& details) {
+  try {
+    if (!run_) run_ = journal_.begin(kind_, subject_, started_);
+    journal_.end(
+        *run_, outcome, error,
+        details.is_null() ? std::string() : details.dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (!may_write_index(layout_)) return;
+    const auto trouble =
+        catalog::note_in_index(layout_, [&](catalog::ServerCatalog& index) { index.put_run(*run_); });
+    if (trouble) (*warn_)(fmt::format("the index could not be written: {}", *trouble));
+  } catch (const Error& failure) {
+    (*warn_)(fmt::format("the end of {} could not be recorded: {}", run_ ? run_->id : "this " + kind_,
+                         failure.what()));
+  }
+}
+
+}  // namespace
+
+void record_run(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
+                const std::function<void(const std::string&)>& warn, const std::function<Json()>& work) {
+  RecordedRun run(layout, kind, subject, warn);
+  try {
+    const auto details = work();
+    run.end(RunOutcome::succeeded, "", details);
+  } catch (const Interrupted& error) {
+    run.end(RunOutcome::interrupted, error.what(), {});
+    throw;
+  } catch (const std::exception& error) {
+    run.end(RunOutcome::failed, error.what(), {});
+    throw;
+  }
+}
+
+void record_run(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
+                Output& out, const std::function<Json()>& work) {
+  record_run(
+      layout, kind, subject, [&out](const std::string& warning) { out.warning(warning); }, work);
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,114 @@
+#include "server/health/report_json.h"
+
+#include "catalog/io/error.h"
+
+namespace pgkeep::server {
+namespace {
+
+using Json = nlohmann::json;
+
+io::TimePoint read_time(const Json& json) {
+  const auto time = io::parse_rfc3339(json.get_ref<const std::string&>());
+  if (!time) throw Corruption("a time of the daemon's answer cannot be understood");
+  return *time;
+}
+
+template <typename T>
+Json optional_json(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+std::optional<std::uint64_t> read_number(const Json& json) {
+  return json.is_null() ? std::nullopt : std::optional(json.get<std::uint64_t>());
+}
+
+Json slot_json(const SlotReport& slot) {
+  return {{"wal_status", slot.wal_status},
+          {"active", slot.active},
+          {"restart_lsn", slot.restart_lsn ? Json(slot.restart_lsn->to_string()) : Json()},
+          {"retained_bytes", optional_json(slot.retained_bytes)},
+          {"safe_wal_bytes", optional_json(slot.safe_wal_bytes)},
+          {"sync_state", slot.sync_state},
+          {"commits_wait", slot.commits_wait},
+          {"warning", slot.warning},
+          {"seen", io::format_rfc3339(slot.seen)},
+          {"problem", slot.problem}};
+}
+
+SlotReport slot_from(const Json& json) {
+  SlotReport slot;
+  slot.wal_status = json.at("wal_status").get<std::string>();
+  slot.active = json.at("active").get<bool>();
+  if (const auto& lsn = json.at("restart_lsn"); !lsn.is_null()) {
+    slot.restart_lsn = postgres::Lsn::parse(lsn.get_ref<const std::string&>());
+    if (!slot.restart_lsn) throw Corruption("an LSN of the daemon's answer cannot be understood");
+  }
+  slot.retained_bytes = read_number(json.at("retained_bytes"));
+  slot.safe_wal_bytes = read_number(json.at("safe_wal_bytes"));
+  slot.sync_state = json.at("sync_state").get<std::string>();
+  slot.commits_wait = json.at("commits_wait").get<bool>();
+  slot.warning = json.at("warning").get<std::string>();
+  slot.seen = read_time(json.at("seen"));
+  slot.problem = json.at("problem").get<std::string>();
+  return slot;
+}
+
+Json server_json(const ServerReport& server) {
+  return {{"name", server.name},
+          {"stream", Json::parse(server.stream.to_json())},
+          {"slot", server.slot ? slot_json(*server.slot) : Json()},
+          {"backup", server.backup}};
+}
+
+ServerReport server_from(const Json& json) {
+  ServerReport server;
+  server.name = json.at("name").get<std::string>();
+  server.stream = catalog::StreamState::from_json(json.at("stream").dump());
+  if (const auto& slot = json.at("slot"); !slot.is_null()) server.slot = slot_from(slot);
+  server.backup = json.at("backup").get<std::string>();
+  return server;
+}
+
+}  // namespace
+
+Json to_json(const DaemonReport& report) {
+  auto servers = Json::array();
+  for (const auto& server : report.servers) servers.push_back(server_json(server));
+  return {{"pid", report.pid},
+          {"version", report.version},
+          {"started", io::format_rfc3339(report.started)},
+          {"config_file", report.config_file.native()},
+          {"configured", io::format_rfc3339(report.configured)},
+          {"config_problem", report.config_problem},
+          {"servers", std::move(servers)}};
+}
+
+DaemonReport daemon_report_from(const Json& json) {
+  DaemonReport report;
+  report.pid = json.at("pid").get<int>();
+  report.version = json.at("version").get<std::string>();
+  report.started = read_time(json.at("started"));
+  report.config_file = json.at("config_file").get<std::string>();
+  report.configured = read_time(json.at("configured"));
+  report.config_problem = json.at("config_problem").get<std::string>();
+  for (const auto& server : json.at("servers")) report.servers.push_back(server_from(server));
+  return report;
+}
+
+Json to_json(const ReloadReport& report) {
+  return {{"added", report.added},
+          {"removed", report.removed},
+          {"changed", report.changed},
+          {"unchanged", report.unchanged},
+          {"warnings", report.warnings}};
+}
+
+ReloadReport reload_report_from(const Json& json) {
+  return {.added = json.at("added").get<std::vector<std::string>>(),
+          .removed = json.at("removed").get<std::vector<std::string>>(),
+          .changed = json.at("changed").get<std::vector<std::string>>(),
+          .unchanged = json.at("unchanged").get<std::vector<std::string>>(),
+          .warnings = json.at("warnings").get<std::vector<std::string>>()};
+}
+
+}  // namespace pgkeep::server

@@ -1,8 +1,0 @@
-#include <string>
-#include <vector>
-
-#include "server/program.h"
-
-int main(int argc, char** argv) {
-  return pgkeep::server::run_program(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
-}

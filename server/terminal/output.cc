@@ -1,0 +1,81 @@
+#include "server/terminal/output.h"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "catalog/io/shown_text.h"
+#include "server/terminal/version.h"
+
+namespace pgkeep::server {
+
+void Output::fact(std::string_view line) {
+  if (!json()) result(line);
+}
+
+void Output::report(std::string_view line) {
+  if (!json() && !quiet()) result(line);
+}
+
+void Output::note(std::string_view line) {
+  if (!quiet()) talk("", line);
+}
+
+void Output::debug(std::string_view line) {
+  if (verbose()) talk("", line);
+}
+
+void Output::warning(std::string_view line) {
+  warnings_.emplace_back(line);
+  talk("warning: ", line);
+}
+
+void Output::failure(std::string_view line) {
+  warnings_.emplace_back(line);
+  talk("error: ", line);
+}
+
+void Output::error(std::string_view message, Exit exit) {
+  talk("error: ", message);
+  error_ = Json{{"message", message}, {"exit_code", static_cast<int>(exit)}};
+}
+
+void Output::finish() {
+  if (json()) {
+    Json document{{"pgkeep", {{"version", kVersion}, {"schema", kJsonSchema}}},
+                  {"data", data_},
+                  {"warnings", Json::array()}};
+    for (const auto& warning : warnings_) document["warnings"].push_back(warning);
+    if (!error_.is_null()) document["error"] = error_;
+    // File names may be any bytes; what is not UTF-8 is replaced, since JSON cannot say it.
+    result(document.dump(2, ' ', false, Json::error_handler_t::replace));
+  }
+  if (std::fflush(results_) != 0 || std::ferror(results_) != 0) {
+    const int cause = errno;
+    if (cause == EPIPE) return;  // as in `| head`: the reader has seen enough
+    throw StorageError(cause, "standard output", "write");
+  }
+}
+
+// Names of files and much else come from servers: an ESC among them must not command the terminal. JSON has
+// none of its own. fmt::print would throw where the reader of a pipe has gone; finish() says that once.
+void Output::result(std::string_view line) {
+  const auto shown = io::without_controls(line);
+  std::fwrite(shown.data(), 1, shown.size(), results_);
+  std::fputc('\n', results_);
+}
+
+void Output::talk(std::string_view kind, std::string_view line) {
+  const auto text = fmt::format("pgkeep: {}{}\n", kind, io::without_controls(line));
+  std::fwrite(text.data(), 1, text.size(), messages_);
+}
+
+std::string counted(std::uint64_t number, std::string_view noun) {
+  return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
+}
+
+Json json_time(const std::optional<io::TimePoint>& time) {
+  return time ? Json(io::format_rfc3339(*time)) : Json();
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "server/terminal/output.h"
+
+namespace pgkeep::server {
+
+/// Rows of text in aligned columns, for people.
+class TablePrinter {
+ public:
+  enum class Align : std::uint8_t { left, right };
+  struct Column {
+    std::string title;
+    Align align = Align::left;
+  };
+  explicit TablePrinter(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+  /// As many cells as there are columns.
+  void add(std::vector<std::string> row);
+  /// The title line and the rows, without trailing spaces.
+  std::vector<std::string> lines() const;
+  void print(Output& out) const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// "name:   value" lines with the values below one another; a value's further lines are indented under it.
+class FactPrinter {
+ public:
+  void add(std::string name, std::string value) { facts_.emplace_back(std::move(name), std::move(value)); }
+  std::vector<std::string> lines() const;
+  void print(Output& out) const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> facts_;
+};
+
+}  // namespace pgkeep::server

@@ -1,0 +1,252 @@
+#include "server/config/config.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::server {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr std::string_view kMinimal = "repository: /srv/pgkeep\nservers:\n  main:\n    conninfo: host=pg1\n";
+
+class ConfigTest : public ::testing::Test {
+ protected:
+  /// Writes a file beside the main one, readable by its owner only.
+  std::filesystem::path write(const std::string& name, std::string_view content) const {
+    const auto path = directory_ / name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << content;
+    std::filesystem::permissions(path,
+                                 std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    return path;
+  }
+  Config load(std::string_view content) const { return load_config(write("pgkeep.yaml", content)); }
+  /// What is said about a configuration, without the folder's name.
+  std::string error_of(std::string_view content) const {
+    return error_of_file(write("pgkeep.yaml", content));
+  }
+  std::string error_of_file(const std::filesystem::path& file) const {
+    try {
+      load_config(file);
+    } catch (const UsageError& error) {
+      std::string message = error.what();
+      const auto folder = directory_.path().native() + "/";
+      for (auto at = message.find(folder); at != message.npos; at = message.find(folder))
+        message.erase(at, folder.size());
+      return message;
+    }
+    return "no error";
+  }
+
+  test::TempDirectory directory_;
+};
+
+TEST_F(ConfigTest, TakesTheDefaultsForWhatIsNotSaid) {
+  const auto config = load(kMinimal);
+  ASSERT_EQ(config.servers.size(), 1u);
+  const auto& main = config.servers[0];
+  EXPECT_EQ(config.repository, "/srv/pgkeep");
+  EXPECT_EQ(main.name, "main");
+  EXPECT_EQ(main.slot, "pgkeep");
+  EXPECT_EQ(main.application_name, "pgkeep");
+  EXPECT_TRUE(main.active);
+  EXPECT_TRUE(main.create_slot);
+  EXPECT_EQ(main.checkpoint, Checkpoint::fast);
+  EXPECT_EQ(main.compression_level, 1u);
+  EXPECT_EQ(main.connect_timeout, std::chrono::seconds(10));
+}
+
+TEST_F(ConfigTest, ReadsEveryKeyOfAServer) {
+  const auto config = load(R"(
+repository: /srv/pgkeep
+servers:
+  main:
+    conninfo: host=pg1
+    description: orders database
+    active: no
+    slot: kept_here
+    create_slot: manual
+    application_name: backup1
+    connect_timeout: 3s
+    status_interval: 500ms
+    longest_retry: 5min
+    checkpoint: spread
+    max_rate: 50MiB
+    verify_checksums: off
+    compression_level: 7
+    backup_workers: 2
+)");
+  const auto& main = config.servers.at(0);
+  EXPECT_EQ(main.description, "orders database");
+  EXPECT_FALSE(main.active);
+  EXPECT_EQ(main.slot, "kept_here");
+  EXPECT_FALSE(main.create_slot);
+  EXPECT_EQ(main.application_name, "backup1");
+  EXPECT_EQ(main.connect_timeout, std::chrono::seconds(3));
+  EXPECT_EQ(main.status_interval, std::chrono::milliseconds(500));
+  EXPECT_EQ(main.longest_retry, std::chrono::minutes(5));
+  EXPECT_EQ(main.checkpoint, Checkpoint::spread);
+  EXPECT_EQ(main.max_rate, std::uint64_t{50} << 20);
+  EXPECT_FALSE(main.verify_checksums);
+  EXPECT_EQ(main.compression_level, 7u);
+  EXPECT_EQ(main.backup_workers, 2u);
+}
+
+TEST_F(ConfigTest, ReadsAPolicyFromItsSection) {
+  const auto config = load(
+      "repository: /srv/pgkeep\n"
+      "defaults:\n  watch_interval: 5s\n  protect_primary:\n    retain_at_most: 20GiB\n"
+      "servers:\n  a: {conninfo: host=a}\n  b: {conninfo: host=b, protect_primary: {retain_at_most: 0}}\n");
+  EXPECT_EQ(config.servers.at(0).watch_interval, std::chrono::seconds(5));
+  EXPECT_EQ(config.servers.at(0).retain_at_most, std::uint64_t{20} << 30);
+  EXPECT_EQ(config.servers.at(1).retain_at_most, 0u);
+}
+
+TEST_F(ConfigTest, NamesTheWholePlaceOfAMistakeInASection) {
+  const std::string head = "repository: /srv/pgkeep\nservers:\n  a:\n    conninfo: host=a\n    ";
+  EXPECT_THAT(error_of(head + "protect_primary: {retain_at_least: 1GiB}\n"),
+              HasSubstr("servers.a.protect_primary.retain_at_least: unknown key; did you mean "
+                        "protect_primary.retain_at_most?"));
+  EXPECT_THAT(error_of(head + "protect_primary: 20GiB\n"),
+              HasSubstr("servers.a.protect_primary: a section"));
+  EXPECT_THAT(error_of(head + "protect_primary.retain_at_most: 20GiB\n"), HasSubstr("unknown key"));
+}
+
+TEST_F(ConfigTest, LetsAServersOwnValueWinOverTheDefaultsWhereverTheyStand) {
+  const auto config = load(
+      "servers:\n  a: {conninfo: host=a}\n  b: {conninfo: host=b, compression_level: 9}\n"
+      "defaults:\n  compression_level: 3\nrepository: /srv/pgkeep\n");
+  EXPECT_EQ(config.servers.at(0).compression_level, 3u);
+  EXPECT_EQ(config.servers.at(1).compression_level, 9u);
+}
+
+TEST_F(ConfigTest, ListsServersByName) {
+  const auto config =
+      load("repository: /srv/pgkeep\nservers:\n  b: {conninfo: host=b}\n  a: {conninfo: host=a}\n");
+  EXPECT_EQ(config.servers.at(0).name, "a");
+  EXPECT_EQ(config.servers.at(1).name, "b");
+}
+
+TEST_F(ConfigTest, IncludesFilesRelativeToItself) {
+  write("conf.d/a.yaml", "servers:\n  a: {conninfo: host=a}\n");
+  write("conf.d/b.yaml", "servers:\n  b: {conninfo: host=b}\n");
+  write("conf.d/empty.yaml", "");
+  write("conf.d/not-included.txt", "nonsense: [");
+  const auto config =
+      load("repository: /srv/pgkeep\ninclude: conf.d/*.yaml\ndefaults: {compression_level: 4}\n");
+  ASSERT_EQ(config.servers.size(), 2u);
+  EXPECT_EQ(config.servers[1].conninfo, "host=b");
+  EXPECT_EQ(config.servers[1].compression_level, 4u);
+}
+
+TEST_F(ConfigTest, TakesAPatternWithoutMatchesAndRefusesAFileThatIsMissing) {
+  EXPECT_THAT(load("repository: /srv/pgkeep\ninclude: conf.d/*.yaml\n").servers, IsEmpty());
+  EXPECT_THAT(error_of("repository: /srv/pgkeep\ninclude: [conf.d/a.yaml]\n"),
+              HasSubstr("pgkeep.yaml:2: include: there is no conf.d/a.yaml"));
+}
+
+struct Wrong {
+  std::string_view content;
+  std::string_view said;
+};
+
+TEST_F(ConfigTest, SaysPlaceAndRemedyOfWhatIsWrong) {
+  const std::vector<Wrong> table{
+      {"repository: /r\nservers:\n  main:\n    conninfo: host=a\n    compresion_level: 3\n",
+       "pgkeep.yaml:5: servers.main.compresion_level: unknown key; did you mean compression_level?"},
+      {"repository: /r\nserver:\n", "pgkeep.yaml:2: server: unknown key; did you mean servers?"},
+      {"repository: /r\nwholly_unlike: 1\n", "wholly_unlike: unknown key; see docs/configuration.md"},
+      {"repository: /r\nslot: a\n", "pgkeep.yaml:2: slot: belongs into `defaults` or into a server"},
+      {"repository: /r\ndefaults:\n  conninfo: host=a\n",
+       "pgkeep.yaml:3: defaults.conninfo: belongs into each server, not into the defaults"},
+      {"repository: /r\nservers:\n  main:\n    conninfo: host=a\n    compression_level: high\n",
+       "pgkeep.yaml:5: servers.main.compression_level: a number from 1 to 19 is expected, not 'high'"},
+      {"repository: /r\nservers:\n  main:\n    conninfo: host=a\n    compression_level: 20\n",
+       "servers.main.compression_level: 20 is out of range: a number from 1 to 19 is expected"},
+      {"repository: /r\ndefaults:\n  max_rate: 5 parsecs\n", "pgkeep.yaml:3: defaults.max_rate: a size"},
+      {"repository: /r\ndefaults:\n  max_rate: 4KiB\n", "from 32 KiB to 1 GiB, or 0: no limit is expected"},
+      {"repository: /r\ndefaults:\n  connect_timeout: soon\n", "defaults.connect_timeout: a duration"},
+      {"repository: /r\ndefaults:\n  active: maybe\n",
+       "defaults.active: true or false is expected, not 'maybe'"},
+      {"repository: /r\ndefaults:\n  checkpoint: slow\n", "fast or spread is expected, not 'slow'"},
+      {"repository: /r\ndefaults:\n  slot: Kept-Here\n", "pgkeep.yaml:3: defaults.slot: "},
+      {"repository: /r\ndefaults:\n  slot:\n", "defaults.slot: has no value"},
+      {"repository: /r\ndefaults:\n  slot: [a, b]\n", "defaults.slot: one value is expected, not a list"},
+      {"repository: /r\nservers:\n  main:\n    conninfo: hots=a\n", "pgkeep.yaml:4: servers.main.conninfo: "},
+      {"repository: /r\nservers:\n  main:\n    slot: a\n", "pgkeep.yaml:3: servers.main: has no conninfo"},
+      {"repository: /r\nservers:\n  main:\n", "pgkeep.yaml:3: servers.main: has no conninfo"},
+      {"repository: /r\nservers:\n  main: host=a\n", "servers.main: a section of keys"},
+      {"repository: /r\nservers: [a]\n", "pgkeep.yaml:2: servers: a section of keys"},
+      {"repository: /r\nservers:\n  main:\n    conninfo: host=a\n  main:\n    conninfo: host=b\n",
+       "pgkeep.yaml:5: servers.main: stands here twice, first at pgkeep.yaml:3"},
+      {"repository: /r\nrepository: /s\n",
+       "pgkeep.yaml:2: repository: stands here twice, first at pgkeep.yaml:1"},
+      {"repository: /r\nservers:\n  ../x:\n    conninfo: host=a\n",
+       "pgkeep.yaml:3: servers.../x: '../x' cannot be the name of a server"},
+      {"repository: /r\nservers:\n  all:\n    conninfo: host=a\n", "'all' cannot be the name of a server"},
+      {"servers:\n  main:\n    conninfo: host=a\n", "repository: is missing"},
+      {"repository: backups\n", "pgkeep.yaml:1: repository: an absolute path is expected, not 'backups'"},
+      {"", "`repository:` and `servers:` are expected"},
+      {"repository: [\n", "not valid YAML"},
+      {"repository: /r\n---\nrepository: /s\n", "holds 2 YAML documents"},
+  };
+  for (const auto& [content, said] : table) EXPECT_THAT(error_of(content), HasSubstr(said)) << content;
+}
+
+TEST_F(ConfigTest, RefusesAServerThatAnotherFileHasToo) {
+  write("conf.d/more.yaml", "servers:\n\n  main: {conninfo: host=b}\n");
+  EXPECT_THAT(
+      error_of("repository: /r\ninclude: conf.d/*.yaml\nservers:\n  main: {conninfo: host=a}\n"),
+      HasSubstr(
+          "conf.d/more.yaml:3: servers.main: a second server of this name, the first is at pgkeep.yaml:4"));
+}
+
+TEST_F(ConfigTest, RefusesAllButServersInAnIncludedFile) {
+  write("conf.d/more.yaml", "defaults: {slot: a}\n");
+  EXPECT_THAT(error_of("repository: /r\ninclude: conf.d/*.yaml\n"),
+              HasSubstr("conf.d/more.yaml:1: defaults: belongs into pgkeep.yaml"));
+}
+
+TEST_F(ConfigTest, RefusesAPasswordThatOthersCanRead) {
+  const auto file =
+      write("pgkeep.yaml", "repository: /r\nservers:\n  main:\n    conninfo: host=a password=hush\n");
+  EXPECT_EQ(load_config(file).servers.size(), 1u);
+  for (const auto reader : {std::filesystem::perms::group_read, std::filesystem::perms::others_read}) {
+    std::filesystem::permissions(file, std::filesystem::perms::owner_read | reader);
+    const auto said = error_of_file(file);
+    EXPECT_THAT(said, HasSubstr("pgkeep.yaml:4: servers.main.conninfo: holds a password"));
+    EXPECT_THAT(said, HasSubstr("chmod 600"));
+    EXPECT_THAT(said, Not(HasSubstr("hush")));
+  }
+}
+
+TEST_F(ConfigTest, LetsOthersReadAFileWithoutPassword) {
+  const auto file = write("pgkeep.yaml", kMinimal);
+  std::filesystem::permissions(file,
+                               std::filesystem::perms::owner_read | std::filesystem::perms::others_read);
+  EXPECT_EQ(load_config(file).servers.size(), 1u);
+}
+
+TEST_F(ConfigTest, NamesTheFileThatIsMissing) {
+  EXPECT_THAT(error_of_file(directory_ / "none.yaml"), HasSubstr("none.yaml"));
+}
+
+TEST(ServerNameTest, IsANameForAFolder) {
+  for (const auto* good : {"main", "pg-1.example", "A_1", "x"})
+    EXPECT_THAT(why_not_a_server_name(good), IsEmpty());
+  for (const auto* bad : {"", ".", "..", ".hidden", "-x", "a/b", "a b", "é", "all", "repository.json"})
+    EXPECT_THAT(why_not_a_server_name(bad), Not(IsEmpty())) << bad;
+  EXPECT_THAT(why_not_a_server_name(std::string(65, 'x')), Not(IsEmpty()));
+}
+
+}  // namespace
+}  // namespace pgkeep::server
