@@ -181,6 +181,14 @@ void File::truncate(std::uint64_t size) {
   }
 }
 
+bool File::reserve(std::uint64_t size) {
+  while (::fallocate(fd(), 0, 0, static_cast<off_t>(size)) != 0) {
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return false;
+    if (errno != EINTR) throw StorageError(errno, path_, "make room for");
+  }
+  return true;
+}
+
 void File::sync() {
   require_synced(sync_error_ == 0 ? uninterrupted([&] { return ::fsync(fd()); }) : -1);
 }

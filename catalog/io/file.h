@@ -43,6 +43,9 @@ class File {
   void write_at(ByteView bytes, std::uint64_t offset);
   void append(ByteView bytes);  // at the file position
   void truncate(std::uint64_t size);
+  /// Makes an empty file that long, all zeroes, with room on the disk for all of it and nothing written:
+  /// false where the file system cannot. Throws StorageError, on a full disk too.
+  bool reserve(std::uint64_t size);
   /// fdatasync is not enough for a file whose size changed, so this is fsync. After one failure every further
   /// call fails: what was written through this File cannot be trusted any more.
   void sync();

@@ -14,9 +14,9 @@ namespace {
 constexpr std::size_t kCompareBytes = 64u << 10;
 
 /// Under a temporary name: a crash in mid-fill leaves no partial of odd size.
-void make_filled(const std::filesystem::path& path, postgres::WalSegmentSize size) {
+void make_filled(const std::filesystem::path& path, postgres::WalSegmentSize size, Filling filling) {
   io::AtomicFile file(path);
-  fill_with_zeroes(file.file(), size);
+  fill(file.file(), size, filling);
   file.commit();
 }
 
@@ -32,12 +32,12 @@ std::optional<std::size_t> first_conflict(io::ByteView there, io::ByteView expec
 }
 
 PartialSegment PartialSegment::open(const store::ServerLayout& layout, const postgres::WalSegment& segment,
-                                    postgres::WalSegmentSize size, SpareSegment* spare) {
+                                    postgres::WalSegmentSize size, SpareSegment* spare, Filling filling) {
   const auto path = layout.partial(segment, size);
   auto file = io::File::open_or_create(path);
   const auto found = file.size();
   if (found == 0) {  // just made, or left so by a crash
-    if (spare == nullptr || !spare->become(path)) make_filled(path, size);
+    if (spare == nullptr || !spare->become(path)) make_filled(path, size, filling);
     file = io::File::open_or_create(path);
   } else if (found != size.bytes()) {
     throw Corruption(

@@ -36,7 +36,8 @@ class PartialSegment {
   /// that is there, its name durable by then; throws Corruption when that one has a size that is neither 0
   /// nor the segment's.
   static PartialSegment open(const store::ServerLayout& layout, const postgres::WalSegment& segment,
-                             postgres::WalSegmentSize size, SpareSegment* spare = nullptr);
+                             postgres::WalSegmentSize size, SpareSegment* spare = nullptr,
+                             Filling filling = Filling::zeroes);
 
   const postgres::WalSegment& segment() const noexcept { return segment_; }
   /// The next byte expected.

@@ -10,11 +10,11 @@ namespace {
 
 constexpr std::size_t kFillBytes = 256u << 10;
 
-bool make_spare(const std::filesystem::path& path, postgres::WalSegmentSize size) noexcept {
+bool make_spare(const std::filesystem::path& path, postgres::WalSegmentSize size, Filling filling) noexcept {
   try {
     io::remove_file(path);
     auto file = io::File::create(path);
-    fill_with_zeroes(file, size);
+    fill(file, size, filling);
     file.sync();
     return true;
   } catch (const std::exception&) {
@@ -27,7 +27,8 @@ bool make_spare(const std::filesystem::path& path, postgres::WalSegmentSize size
 
 }  // namespace
 
-void fill_with_zeroes(io::File& file, postgres::WalSegmentSize size) {
+void fill(io::File& file, postgres::WalSegmentSize size, Filling filling) {
+  if (filling == Filling::room && file.reserve(size.bytes())) return;
   const io::ByteVector zeroes(std::min<std::uint64_t>(size.bytes(), kFillBytes));
   for (std::uint64_t filled = 0; filled < size.bytes(); filled += zeroes.size())
     file.write_at(zeroes, filled);
@@ -74,11 +75,11 @@ void SpareSegment::discard() {
   if (preparation_ == nullptr) io::remove_file(path_);
 }
 
-void SpareSegment::prepare(io::WorkerPool& pool) {
+void SpareSegment::prepare(io::WorkerPool& pool, Filling filling) {
   if (preparation_ != nullptr) return;
   preparation_ = std::make_shared<Preparation>();
-  pool.submit([preparation = preparation_, path = path_, size = size_] {
-    if (preparation->begin()) preparation->end(make_spare(path, size));
+  pool.submit([preparation = preparation_, path = path_, size = size_, filling] {
+    if (preparation->begin()) preparation->end(make_spare(path, size, filling));
   });
 }
 

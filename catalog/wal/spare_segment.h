@@ -10,10 +10,17 @@
 
 namespace pgkeep::catalog {
 
-/// Writes a segment of zeroes into an empty file; the caller syncs it. Real zeroes, not fallocate(): with the
-/// blocks written once, a later sync has no extents to convert and cannot run out of space, and commits that
-/// wait for it are answered sooner.
-void fill_with_zeroes(io::File& file, postgres::WalSegmentSize size);
+/// What stands for the bytes of a segment that have not come yet. Both read as zeroes, and no later write
+/// finds the disk full.
+enum class Filling {
+  zeroes,  // written: a later sync has no extents to convert, and commits that wait for it are answered
+           // sooner
+  room     // reserved: nothing is written twice, which costs the disk and us half as much
+};
+
+/// Makes an empty file as long as a segment; the caller syncs it. Zeroes also where the file system knows no
+/// reserving.
+void fill(io::File& file, postgres::WalSegmentSize size, Filling filling);
 
 /// The next partial segment, made ahead: filling 16 MiB takes some 30 ms in which no commit is acknowledged,
 /// a rename does not. The file's name (ServerLayout::spare_segment()) counts for nothing; it is full of
@@ -30,7 +37,7 @@ class SpareSegment {
   /// Removes what a crash may have left.
   void discard();
   /// Has the file made, unless it is there or being made. A full disk is no failure: then there is none.
-  void prepare(io::WorkerPool& pool);
+  void prepare(io::WorkerPool& pool, Filling filling);
   /// Gives it the name `partial`, replacing what is there. False when there is none: one that was not begun
   /// is given up, one that is being made is waited for. Throws StorageError.
   bool become(const std::filesystem::path& partial);

@@ -10,6 +10,7 @@
 namespace pgkeep::server {
 
 enum class Checkpoint : std::uint8_t { fast, spread };
+enum class Flush : std::uint8_t { automatic, at_once };
 
 /// One server as the configuration describes it. What each member means stands in the table of settings.cc,
 /// which also has the defaults: make one by default_server_config().
@@ -25,6 +26,7 @@ struct ServerConfig {
   std::chrono::milliseconds connect_timeout{};
   std::chrono::milliseconds status_interval{};
   std::chrono::milliseconds longest_retry{};
+  Flush flush = Flush::automatic;
   bool allow_unknown_major = false;
 
   Checkpoint checkpoint = Checkpoint::fast;

@@ -26,6 +26,7 @@ constexpr std::int64_t ms(std::chrono::milliseconds duration) {
 }
 
 constexpr std::array<std::string_view, 2> kCheckpointWords{"fast", "spread"};
+constexpr std::array<std::string_view, 2> kFlushWords{"auto", "at_once"};
 // The words that operators know for the same question: false, true.
 constexpr std::array<std::string_view, 2> kCreateSlotWords{"manual", "auto"};
 constexpr std::array<std::string_view, 3> kYes{"true", "yes", "on"};
@@ -81,6 +82,11 @@ constexpr std::array kSettings{
             .sentence = "The longest pause between attempts to reach a server that is away; the first is one second, "
                         "each further one twice as long.",
             .least = ms(1s), .most = ms(24h), .member = &ServerConfig::longest_retry},
+    Setting{.name = "flush", .type = SettingType::choice, .default_text = "auto", .sample = "at_once",
+            .sentence = "When `pgkeep serve` syncs what it received: with `auto` at once while the server counts it among its "
+                        "synchronous standbys or candidates, which is looked at every watch_interval, and else in groups, at "
+                        "most 200 ms late, which costs less. What is reported as flushed is on disk in either case.",
+            .choices = kFlushWords, .member = &ServerConfig::flush},
     Setting{.name = "allow_unknown_major", .type = SettingType::boolean, .default_text = "false", .sample = "true",
             .sentence = "Whether a server of a newer major version than this pgkeep knows is let in. Its WAL and backups "
                         "are then stored as they come, unchecked; see \"A version that came after pgkeep\" in the manual.",
@@ -187,6 +193,17 @@ const Setting* find_setting(std::string_view name, Scope scope) {
   return found == kSettings.end() ? nullptr : &*found;
 }
 
+namespace {
+
+void set_choice(const Setting& setting, std::uint8_t number, ServerConfig& config) {
+  if (const auto* member = std::get_if<Checkpoint ServerConfig::*>(&setting.member))
+    config.*(*member) = static_cast<Checkpoint>(number);
+  if (const auto* member = std::get_if<Flush ServerConfig::*>(&setting.member))
+    config.*(*member) = static_cast<Flush>(number);
+}
+
+}  // namespace
+
 std::optional<std::string> apply_setting(const Setting& setting, std::string_view text,
                                          ServerConfig& config) {
   if (const auto* member = std::get_if<std::string ServerConfig::*>(&setting.member)) {
@@ -200,10 +217,10 @@ std::optional<std::string> apply_setting(const Setting& setting, std::string_vie
     config.*(*member) = *value;
     return std::nullopt;
   }
-  if (const auto* member = std::get_if<Checkpoint ServerConfig::*>(&setting.member)) {
+  if (setting.type == SettingType::choice) {
     const auto word = std::ranges::find(setting.choices, text);
     if (word == setting.choices.end()) return wrong_type(setting, text);
-    config.*(*member) = static_cast<Checkpoint>(word - setting.choices.begin());
+    set_choice(setting, static_cast<std::uint8_t>(word - setting.choices.begin()), config);
     return std::nullopt;
   }
   const auto value = parse_in_unit(setting.type, text);
@@ -257,6 +274,9 @@ std::string setting_text(const Setting& setting, const ServerConfig& config) {
     std::string operator()(std::string ServerConfig::*member) const { return config.*member; }
     std::string operator()(bool ServerConfig::*member) const { return config.*member ? "true" : "false"; }
     std::string operator()(Checkpoint ServerConfig::*member) const {
+      return std::string(setting.choices[static_cast<std::size_t>(config.*member)]);
+    }
+    std::string operator()(Flush ServerConfig::*member) const {
       return std::string(setting.choices[static_cast<std::size_t>(config.*member)]);
     }
     std::string operator()(std::uint64_t ServerConfig::*member) const {

@@ -115,10 +115,18 @@ void ServerStream::receive_until_stopped(const std::stop_token& stop) {
   }
 }
 
+void ServerStream::no_commit_waits(bool none) noexcept {
+  if (none)
+    waiters_->nobody_until(streaming::CommitWaiters::Clock::now() + kBelieved);
+  else
+    waiters_->somebody();
+}
+
 void ServerStream::run_receiver(const ServerConfig& config, const std::stop_token& stop) {
   auto settings = wal_receiver_settings(config);
   settings.purpose = "serve";
   settings.never_gives_up = true;
+  settings.waiters = waiters_;
   streaming::WalReceiver receiver(layout_, std::move(settings), recorder_, *workers_);
   const auto show = [this](const streaming::WalReceiver* shown) {
     const std::scoped_lock lock(mutex_);

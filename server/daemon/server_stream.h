@@ -46,6 +46,9 @@ class ServerStream {
 
   catalog::StreamState state() const;
   void from_standby(bool standby) { recorder_.from_standby(standby); }
+  /// What the server says of its commits: whether none waits for us. Believed for kBelieved at most.
+  void no_commit_waits(bool none) noexcept;
+  static constexpr std::chrono::minutes kBelieved{2};
   const store::ServerLayout& layout() const noexcept { return layout_; }
   const Log& log() const noexcept { return log_; }
 
@@ -61,6 +64,7 @@ class ServerStream {
   Log log_;
   WalLog wal_log_;
   StreamRecorder recorder_;
+  const std::shared_ptr<streaming::CommitWaiters> waiters_ = std::make_shared<streaming::CommitWaiters>();
   std::shared_ptr<ServerStream> before_;  // shared with the supervisor, which tells how it is meanwhile
 
   mutable std::mutex mutex_;  // guards the following

@@ -181,6 +181,7 @@ void SlotWatch::note(const Supervised& server, const SlotAnswer& answer, bool gi
   }
   const auto& stream = server.stream;
   stream->from_standby(answer.from_standby);
+  stream->no_commit_waits(answer.report.sync_state == "async");
   for (const auto& line : verdict.lines)
     stream->log()->log(line.grave ? spdlog::level::err : spdlog::level::warn, "{}", line.text);
   if (verdict.lost) act_on_loss(server, answer);

@@ -37,6 +37,7 @@ streaming::WalReceiverSettings wal_receiver_settings(const ServerConfig& server)
   settings.slot = server.slot;
   settings.create_slot = server.create_slot;
   settings.status_interval = server.status_interval;
+  settings.flush_at_once = server.flush == Flush::at_once;
   settings.longest_retry = server.longest_retry;
   settings.first_retry = std::min(settings.first_retry, server.longest_retry);
   settings.compression_level = static_cast<int>(server.compression_level);

@@ -25,6 +25,7 @@ WalDisk::WalDisk(WalWriter writer, const postgres::TimelineHistory& line, Segmen
 
 WalDisk::~WalDisk() {
   std::unique_lock lock(mutex_);
+  haste_ = {};
   if (!at_work_ && !failure_ && may_go_on()) submit_job();
   ended_.wait(lock, [this] { return !at_work_; });
 }
@@ -32,6 +33,7 @@ WalDisk::~WalDisk() {
 std::size_t WalDisk::take(io::ByteView data, io::TimePoint sent) {
   const std::scoped_lock lock(mutex_);
   const auto taken = buffer_.put(data);
+  if (taken > 0 && !unsynced_since_) unsynced_since_ = Clock::now();
   for (auto left = taken; left > 0;) {
     const auto offset = received_.value() % segment_bytes_;
     const auto piece = std::min(left, segment_bytes_ - offset);
@@ -44,10 +46,18 @@ std::size_t WalDisk::take(io::ByteView data, io::TimePoint sent) {
   return taken;
 }
 
-void WalDisk::go_on() {
+void WalDisk::go_on(Haste haste) {
   const std::scoped_lock lock(mutex_);
   if (failure_) std::rethrow_exception(failure_);
+  haste_ = haste;
   if (!at_work_ && may_go_on()) submit_job();
+}
+
+std::optional<WalDisk::Clock::time_point> WalDisk::sync_due() const {
+  const std::scoped_lock lock(mutex_);
+  const bool something = may_write() || state_.written != state_.flushed;
+  if (at_work_ || !unsynced_since_ || !something) return std::nullopt;
+  return *unsynced_since_ + haste_.within;
 }
 
 WalDisk::State WalDisk::state() const {
@@ -63,16 +73,26 @@ void WalDisk::release_memory() {
 
 /// Not each time it is empty: while much WAL flows, the next bytes come at once.
 void WalDisk::release_most_memory() {
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = Clock::now();
   if (buffer_.size() != 0 || buffer_.touched() <= kKeptBytes || now - released_ < kKeptTime) return;
   buffer_.release();
   released_ = now;
 }
 
-bool WalDisk::may_go_on() const {
+bool WalDisk::may_write() const {
   if (runs_.empty()) return false;
   const bool completes = runs_.front().end.value() % segment_bytes_ == 0;
   return !completes || archiver_->has_room();
+}
+
+bool WalDisk::sync_is_due() const {
+  return unsynced_since_ && (haste_ == Haste() || Clock::now() >= *unsynced_since_ + haste_.within);
+}
+
+bool WalDisk::may_go_on() const {
+  if (!may_write()) return sync_is_due() && state_.written != state_.flushed;
+  const bool completes = runs_.front().end.value() % segment_bytes_ == 0;
+  return completes || sync_is_due() || buffer_.size() >= kBufferBytes / 2;
 }
 
 void WalDisk::submit_job() {
@@ -82,6 +102,7 @@ void WalDisk::submit_job() {
 }
 
 void WalDisk::work() {
+  const auto begun = Clock::now();
   std::exception_ptr failure;
   try {
     write_what_is_there();
@@ -90,7 +111,12 @@ void WalDisk::work() {
   }
   const std::scoped_lock lock(mutex_);
   failure_ = failure;
-  if (!failure_) state_ = {.written = writer_.written(), .flushed = writer_.flushed(), .busy_since = {}};
+  if (!failure_) {
+    // What came while the job was at work came after it had begun.
+    if (writer_.flushed() != state_.flushed) unsynced_since_ = begun;
+    if (writer_.flushed() == received_) unsynced_since_.reset();
+    state_ = {.written = writer_.written(), .flushed = writer_.flushed(), .busy_since = {}};
+  }
   // A new task, so that other streams have their turn. Without one the owner may be gone once we unlock.
   at_work_ = false;
   try {
@@ -110,12 +136,19 @@ void WalDisk::write_what_is_there() {
     if (!run) break;
     write(*run);
   }
-  writer_.flush();
+  if (should_sync()) writer_.flush();
+}
+
+bool WalDisk::should_sync() const {
+  const std::scoped_lock lock(mutex_);
+  return sync_is_due() || writer_.written() - writer_.flushed() >= kGroupBytes;
 }
 
 std::optional<WalDisk::Run> WalDisk::next_run() {
   const std::scoped_lock lock(mutex_);
-  if (!may_go_on()) return std::nullopt;
+  if (!may_write()) return std::nullopt;
+  // Whoever waits for a commit waits for our syncs, and else nobody does.
+  writer_.fill_with(haste_ == Haste() ? catalog::Filling::zeroes : catalog::Filling::room);
   const auto run = runs_.front();
   runs_.pop_front();
   return run;

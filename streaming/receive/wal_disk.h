@@ -17,12 +17,21 @@ namespace pgkeep::streaming {
 /// by segment, handed to the archiver by jobs in a pool, one at a time.
 ///
 /// A job writes what is there, at most kBufferBytes, and syncs once: what comes meanwhile is for the next
-/// one. The last run of a segment, which may be all that memory holds, waits there while the archiver has no
-/// room. After a failure nothing more is written, and every call throws it. Borrows the archiver and the
-/// pool. Threads: one, but for the pool's.
+/// one. Where syncs are grouped, jobs write when half the memory is full, and sync when the time has come or
+/// much is written. The last run of a segment, which may be all that memory holds, waits there while the
+/// archiver has no room. After a failure nothing more is written, and every call throws it. Borrows the
+/// archiver and the pool. Threads: one, but for the pool's.
 class WalDisk {
  public:
+  using Clock = std::chrono::steady_clock;
   static constexpr std::size_t kBufferBytes = 1u << 20;
+  /// So much is written at most without a sync.
+  static constexpr std::uint64_t kGroupBytes = 8u << 20;
+  /// How soon what was taken is to be on stable storage.
+  struct Haste {
+    std::chrono::milliseconds within{0};  // 0: at once
+    bool operator==(const Haste&) const = default;
+  };
 
   /// How far it is.
   struct State {
@@ -45,9 +54,11 @@ class WalDisk {
   /// Takes as much of `data`, which continue at received(), as there is room for; how much that was. `sent`
   /// is the server's clock.
   std::size_t take(io::ByteView data, io::TimePoint sent);
-  /// Starts a job, when there is something that it could do and none is at it. To be called after take() and
-  /// when the archiver may have room.
-  void go_on();
+  /// Starts a job, when there is something that it should do and none is at it. To be called after take(),
+  /// when the archiver may have room, and at sync_due(). `haste` holds from now on.
+  void go_on(Haste haste);
+  /// When go_on() has something to do by the time alone; nothing while it has not, or a job is at work.
+  std::optional<Clock::time_point> sync_due() const;
   State state() const;
   /// Gives all memory back, unless something is in it: for a stream that is idle. What much WAL has taken
   /// goes back sooner, by itself.
@@ -64,12 +75,15 @@ class WalDisk {
   };
   // With the mutex held.
   bool may_go_on() const;
+  bool may_write() const;
+  bool sync_is_due() const;
   void submit_job();
   void release_most_memory();
   // The job.
   void work();
   void write_what_is_there();
   std::optional<Run> next_run();
+  bool should_sync() const;
   void write(const Run& run);
 
   WalWriter writer_;  // of the job at work
@@ -83,11 +97,13 @@ class WalDisk {
   mutable std::mutex mutex_;  // guards what follows
   WalBuffer buffer_{kBufferBytes};
   std::deque<Run> runs_;
-  bool at_work_ = false;  // a job is given to the pool
+  Haste haste_;
+  std::optional<Clock::time_point> unsynced_since_;  // since when there is something to sync
+  bool at_work_ = false;                             // a job is given to the pool
   State state_;
   std::exception_ptr failure_;
-  std::condition_variable ended_;                   // at_work_
-  std::chrono::steady_clock::time_point released_;  // memory
+  std::condition_variable ended_;  // at_work_
+  Clock::time_point released_;     // memory
 };
 
 }  // namespace pgkeep::streaming

@@ -169,7 +169,11 @@ StreamEnd WalIntake::receive_copy(Connection& connection, const StreamStart& sta
     progress_(at_);
   }};
   WalStream stream(wire, archive_.layout(), archive_.identity().wal_segment_size, start.position, line,
-                   archiver_, *workers_, {settings_.status_interval, start.report_from, start.stop_at},
+                   archiver_, *workers_,
+                   {.status_interval = settings_.status_interval,
+                    .report_from = start.report_from,
+                    .stop_at = start.stop_at,
+                    .waiters = settings_.flush_at_once ? nullptr : settings_.waiters.get()},
                    [&](const WalStream::Progress& now) { tell(start, now); });
   const auto received_to = [&]() -> std::optional<postgres::Lsn> {
     const auto written = stream.writer().written();

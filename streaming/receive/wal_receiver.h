@@ -9,6 +9,7 @@
 #include "catalog/io/guarded.h"
 #include "catalog/records/event_journal.h"
 #include "catalog/wal/wal_archive.h"
+#include "streaming/receive/commit_waiters.h"
 #include "streaming/receive/wal_workers.h"
 #include "streaming/wire/connection.h"
 #include "streaming/wire/replication.h"
@@ -27,6 +28,9 @@ struct WalReceiverSettings {
   /// For the daemon: what no retry can mend is tried again too, every `longest_retry`, since somebody may
   /// have mended it; run() returns only when stop is asked.
   bool never_gives_up = false;
+  /// Whatever `waiters` says.
+  bool flush_at_once = false;
+  std::shared_ptr<const CommitWaiters> waiters = {};  // empty: commits may wait
   bool operator==(const WalReceiverSettings&) const = default;
 };
 

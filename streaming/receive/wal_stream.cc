@@ -49,18 +49,24 @@ WalStream::End WalStream::run_until(const std::stop_token& stop) {
     news_.silence();  // before what it tells is looked at
     const auto taken = take_messages();
     archiver_->check();
-    disk_.go_on();
+    disk_.go_on(haste());
     if (taken == Taken::last) return End::by_server;
     report();
     if (settings_.stop_at && reported_ >= *settings_.stop_at) return End::reached;
     if (taken == Taken::nothing) {
-      news_.wait(until_next_status());
+      news_.wait(until_next_step());
     } else if (taken == Taken::everything) {
       watch_silence();
-      wire_->wait_readable(until_next_status(), news_.fd());
+      wire_->wait_readable(until_next_step(), news_.fd());
     }
   }
   return End::by_stop;
+}
+
+/// A server that asks wants to hear of all that it has sent.
+WalDisk::Haste WalStream::haste() const {
+  const bool may_group = settings_.waiters != nullptr && !settings_.waiters->may_wait() && !reply_asked_;
+  return may_group ? WalDisk::Haste{settings_.group_within} : WalDisk::Haste{};
 }
 
 bool WalStream::may_read() const {
@@ -166,7 +172,7 @@ void WalStream::finish() {
   while (true) {
     news_.silence();
     archiver_->check();
-    disk_.go_on();
+    disk_.go_on({});
     const auto disk = disk_.state();
     if (disk.flushed == disk_.received()) return tell_progress(disk);
     news_.wait(settings_.status_interval);
@@ -199,6 +205,14 @@ void WalStream::watch_shutdown() {
       fmt::format("the server keeps asking for what the disk here has not taken for {}, as one does that "
                   "shuts down; it is left alone so that it can",
                   io::format_duration(stuck)));
+}
+
+milliseconds WalStream::until_next_step() const {
+  const auto status = until_next_status();
+  const auto due = disk_.sync_due();
+  if (!due) return status;
+  const auto sync = std::chrono::ceil<milliseconds>(*due - Clock::now());
+  return std::clamp(sync, milliseconds(0), status);
 }
 
 milliseconds WalStream::until_next_status() const {

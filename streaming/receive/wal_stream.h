@@ -6,6 +6,7 @@
 #include <stop_token>
 
 #include "catalog/io/doorbell.h"
+#include "streaming/receive/commit_waiters.h"
 #include "streaming/receive/wal_disk.h"
 #include "streaming/receive/wal_workers.h"
 #include "streaming/wire/connection.h"
@@ -31,6 +32,10 @@ struct WalStreamSettings {
   postgres::Lsn report_from;
   /// The begin of a segment: the WAL from there on is held already, and not received again.
   std::optional<postgres::Lsn> stop_at;
+  /// Borrowed; null: commits may wait.
+  const CommitWaiters* waiters = nullptr;
+  /// Where no commit waits, syncs are grouped, and what came is on stable storage that much later at most.
+  std::chrono::milliseconds group_within{200};
 
   /// So soon a request is answered though the disk has not come back: servers wait a second at least.
   std::chrono::milliseconds answer_within{std::chrono::seconds(1)};
@@ -45,15 +50,16 @@ struct WalStreamSettings {
 /// partial segments, to stable storage and to the archiver by WalDisk's jobs.
 ///
 /// All that can be read is taken together, and all that comes while a sync goes on is covered by the next
-/// one, so that a commit waits for the sync that runs and its own, and many commits share one. Each sync is
-/// reported at once. A request of the server is answered when all that came is flushed. While the disk does
-/// not come back, requests are answered after answer_within, and status messages go on that are due every
-/// interval, all with the last true position: the server sees a stalled disk as lag and takes us not for
-/// dead. A server that shuts down waits until all it has is flushed here, and asks again as soon as it is
-/// answered; so when it has done that for a while and nothing was flushed in shutdown_waits, it is left
-/// alone: our answers would keep it up for ever. (Of one whose WAL fills our memory this cannot be seen,
-/// since it asks behind what it has sent.) When the disk fails, nothing is sent at all. When memory is full,
-/// or two segments wait for the archiver, nothing more is read. One thread; borrows what it is given.
+/// one, so that a commit waits for the sync that runs and its own, and many commits share one. While no
+/// commit waits, syncs are fewer (group_within). Each sync is reported at once. A request of the server is
+/// answered when all that came is flushed. While the disk does not come back, requests are answered after
+/// answer_within, and status messages go on that are due every interval, all with the last true position: the
+/// server sees a stalled disk as lag and takes us not for dead. A server that shuts down waits until all it
+/// has is flushed here, and asks again as soon as it is answered; so when it has done that for a while and
+/// nothing was flushed in shutdown_waits, it is left alone: our answers would keep it up for ever. (Of one
+/// whose WAL fills our memory this cannot be seen, since it asks behind what it has sent.) When the disk
+/// fails, nothing is sent at all. When memory is full, or two segments wait for the archiver, nothing more is
+/// read. One thread; borrows what it is given.
 class WalStream {
  public:
   /// So much is read before the rest is looked after: stop, replies, the disk.
@@ -114,6 +120,8 @@ class WalStream {
   void finish();
   void watch_silence();
   void watch_shutdown();
+  WalDisk::Haste haste() const;
+  std::chrono::milliseconds until_next_step() const;
   std::chrono::milliseconds until_next_status() const;
 
   WalWire* wire_;

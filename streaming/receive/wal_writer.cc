@@ -34,7 +34,7 @@ void WalWriter::write(io::ByteView bytes, io::TimePoint first_sent, io::TimePoin
 
 void WalWriter::consider_spare() {
   spare_considered_ = true;
-  if (Clock::now() - begun_ < kIdleTime) spare_->prepare(*spare_pool_);
+  if (Clock::now() - begun_ < kIdleTime) spare_->prepare(*spare_pool_, filling_);
 }
 
 catalog::PartialSegment WalWriter::begin_next_segment() {
@@ -45,7 +45,7 @@ catalog::PartialSegment WalWriter::begin_next_segment() {
 }
 
 catalog::PartialSegment WalWriter::open(const postgres::WalSegment& segment) {
-  auto opened = catalog::PartialSegment::open(layout_, segment, size_, spare_.get());
+  auto opened = catalog::PartialSegment::open(layout_, segment, size_, spare_.get(), filling_);
   begun_ = Clock::now();
   spare_considered_ = false;
   return opened;

@@ -23,6 +23,9 @@ class WalWriter {
   WalWriter(store::ServerLayout layout, postgres::WalSegmentSize size, const postgres::WalPosition& start,
             io::WorkerPool& spare_pool);
 
+  /// Of the files that are made from now on.
+  void fill_with(catalog::Filling filling) noexcept { filling_ = filling; }
+
   postgres::Lsn written() const noexcept;
   postgres::Lsn flushed() const noexcept;
   const postgres::WalSegment& segment() const noexcept { return segment_; }
@@ -46,6 +49,7 @@ class WalWriter {
   store::ServerLayout layout_;
   postgres::WalSegmentSize size_;
   io::WorkerPool* spare_pool_;
+  catalog::Filling filling_ = catalog::Filling::zeroes;
   postgres::WalSegment segment_;
   std::optional<catalog::PartialSegment> current_;
   std::unique_ptr<catalog::SpareSegment> spare_;  // its address is its own, ours may change

@@ -3,6 +3,7 @@
 #include <future>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "catalog/wal/partial_segment.h"
 #include "tests/support/sample_wal.h"
@@ -31,11 +32,21 @@ class SpareSegmentTest : public testing::Test {
 };
 
 TEST_F(SpareSegmentTest, BecomesThePartialFullOfZeroes) {
-  spare_.prepare(pool_);
+  spare_.prepare(pool_, Filling::zeroes);
   test::wait_until([&] { return is_there(); }, "the spare is being made");
   ASSERT_TRUE(spare_.become(partial_));
   EXPECT_FALSE(is_there());
   EXPECT_TRUE(is_full_of_zeroes(partial_));
+}
+
+TEST_F(SpareSegmentTest, ReadsAsZeroesAndHasItsRoomWhenThatIsOnlyReserved) {
+  spare_.prepare(pool_, Filling::room);
+  test::wait_until([&] { return is_there(); }, "the spare is being made");
+  ASSERT_TRUE(spare_.become(partial_));
+  EXPECT_TRUE(is_full_of_zeroes(partial_));
+  struct stat status {};
+  ASSERT_EQ(::stat(partial_.c_str(), &status), 0);
+  EXPECT_GE(std::uint64_t(status.st_blocks) * 512, size_.bytes());
 }
 
 TEST_F(SpareSegmentTest, IsNoneUnlessItWasPrepared) {
@@ -43,8 +54,8 @@ TEST_F(SpareSegmentTest, IsNoneUnlessItWasPrepared) {
 }
 
 TEST_F(SpareSegmentTest, IsOneOnly) {
-  spare_.prepare(pool_);
-  spare_.prepare(pool_);
+  spare_.prepare(pool_, Filling::zeroes);
+  spare_.prepare(pool_, Filling::zeroes);
   test::wait_until([&] { return is_there(); }, "the spare is being made");
   EXPECT_TRUE(spare_.become(partial_));
   EXPECT_FALSE(spare_.become(partial_));
@@ -53,14 +64,14 @@ TEST_F(SpareSegmentTest, IsOneOnly) {
 TEST_F(SpareSegmentTest, IsNotWaitedForWhenNobodyHasBegunIt) {
   std::promise<void> released;
   pool_.submit([until = released.get_future().share()] { until.wait(); });
-  spare_.prepare(pool_);
+  spare_.prepare(pool_, Filling::zeroes);
   EXPECT_FALSE(spare_.become(partial_));
   released.set_value();
 }
 
 TEST_F(SpareSegmentTest, ReplacesWhatACrashLeft) {
   io::write_file_durably(layout_.spare_segment(), io::as_bytes("left"));
-  spare_.prepare(pool_);
+  spare_.prepare(pool_, Filling::zeroes);
   const auto is_being_made = [&] {
     std::error_code gone;  // as it is between the old one and the new one
     const auto size = std::filesystem::file_size(layout_.spare_segment(), gone);
@@ -79,7 +90,7 @@ TEST_F(SpareSegmentTest, DiscardsWhatACrashLeft) {
 
 TEST_F(SpareSegmentTest, CannotBeMadeWithoutHarm) {
   std::filesystem::create_directories(layout_.spare_segment() / "in the way");
-  spare_.prepare(pool_);
+  spare_.prepare(pool_, Filling::zeroes);
   std::promise<void> done;  // the pool has one thread, so the attempt is over by then
   pool_.submit([&] { done.set_value(); });
   done.get_future().wait();
@@ -89,7 +100,7 @@ TEST_F(SpareSegmentTest, CannotBeMadeWithoutHarm) {
 TEST_F(SpareSegmentTest, GoesWithItsOwner) {
   {
     SpareSegment spare(layout_, size_);
-    spare.prepare(pool_);
+    spare.prepare(pool_, Filling::zeroes);
     test::wait_until([&] { return is_there(); }, "the spare is being made");
   }
   EXPECT_FALSE(is_there());
@@ -97,7 +108,7 @@ TEST_F(SpareSegmentTest, GoesWithItsOwner) {
 
 TEST_F(SpareSegmentTest, MakesAPartialOnlyWhereThereIsNone) {
   PartialSegment::open(layout_, segment_, size_).write(io::as_bytes("received"), std::nullopt);
-  spare_.prepare(pool_);
+  spare_.prepare(pool_, Filling::zeroes);
   test::wait_until([&] { return is_there(); }, "the spare is being made");
   PartialSegment::open(layout_, segment_, size_, &spare_);
   EXPECT_FALSE(is_full_of_zeroes(partial_));

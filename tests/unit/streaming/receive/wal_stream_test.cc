@@ -105,6 +105,84 @@ TEST_F(WalStreamTest, ReportsNoFlushBelowWhatWasReportedBefore) {
   EXPECT_THAT(wire_.flushes(), ElementsAre(Lsn(), kStart + 2000));
 }
 
+// ------------------------------------------------------------------------------- while no commit waits
+
+class GroupedSyncsTest : public WalStreamTest {
+ protected:
+  GroupedSyncsTest() {
+    waiters_.nobody_until(CommitWaiters::Clock::time_point::max());
+    settings_.waiters = &waiters_;
+    settings_.group_within = 1h;
+  }
+  void reads_all() {
+    for (int i = 0; i < 3; ++i) wire_.then([] {});
+  }
+  CommitWaiters waiters_;
+};
+
+TEST_F(GroupedSyncsTest, AreLeftUntilTheServerAsks) {
+  server_sends(kStart, kStart + 1000);
+  reads_all();
+  server_sends(kStart + 1000, kStart + 2000);
+  reads_all();
+  wire_.then([&] { EXPECT_THAT(wire_.flushes(), ElementsAre(kStart)); });
+  wire_.sends(keepalive(true));
+  wire_.waits_until_flushed(kStart + 2000);
+  run();
+  EXPECT_THAT(wire_.flushes(), ElementsAre(kStart, kStart + 2000));
+}
+
+TEST_F(GroupedSyncsTest, AreDoneWhenTheTimeHasCome) {
+  settings_.group_within = 10ms;
+  server_sends(kStart, kStart + 1000);
+  wire_.waits_until_flushed(kStart + 1000);
+  server_sends(kStart + 1000, kStart + 2000);
+  wire_.waits_until_flushed(kStart + 2000);
+  run();
+}
+
+TEST_F(GroupedSyncsTest, AreDoneAtOnceWhenACommitMayWait) {
+  server_sends(kStart, kStart + 1000);
+  reads_all();
+  wire_.then([&] { waiters_.somebody(); });
+  wire_.sends(keepalive(false));
+  wire_.waits_until_flushed(kStart + 1000);
+  server_sends(kStart + 1000, kStart + 2000);
+  wire_.waits_until_flushed(kStart + 2000);
+  run();
+}
+
+TEST_F(GroupedSyncsTest, AreDoneWithTheEndOfASegment) {
+  server_sends(kStart, kStart + kMiB);
+  wire_.waits_until_flushed(kStart + kMiB);
+  run();
+  EXPECT_THAT(archived_, ElementsAre(kFive));
+}
+
+TEST_F(GroupedSyncsTest, LeaveMemoryFreeForMore) {
+  const auto more_than_half = WalDisk::kBufferBytes / 2 + 1000;
+  server_sends(kStart, kStart + more_than_half);
+  wire_.waits_until([&] { return archive_.partial_end(kFive) == kStart + more_than_half; });
+  wire_.then([&] { EXPECT_THAT(wire_.flushes(), ElementsAre(kStart)); });
+  run();
+}
+
+TEST_F(GroupedSyncsTest, AreDoneAtTheEnd) {
+  server_sends(kStart, kStart + 1000);
+  wire_.ends();
+  EXPECT_EQ(run(), WalStream::End::by_server);
+  EXPECT_EQ(progress_.back().flushed, kStart + 1000);
+}
+
+TEST(CommitWaitersTest, WaitUnlessItWasSaidLately) {
+  CommitWaiters waiters;
+  EXPECT_TRUE(waiters.may_wait());
+  waiters.nobody_until(CommitWaiters::Clock::now() + 1h);
+  EXPECT_FALSE(waiters.may_wait());
+  waiters.nobody_until(CommitWaiters::Clock::now());
+  EXPECT_TRUE(waiters.may_wait());
+}
+
 // ------------------------------------------------------------------------------------------ replies
 
 TEST_F(WalStreamTest, AnswersARequestThatBringsNoNews) {
