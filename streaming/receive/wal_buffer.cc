@@ -22,7 +22,8 @@ void WalBuffer::Unmap::operator()(std::byte* memory) const noexcept {
   ::munmap(memory, bytes);
 }
 
-WalBuffer::WalBuffer(std::size_t bytes) : capacity_(bytes), memory_(map(bytes), Unmap{bytes}) {}
+WalBuffer::WalBuffer(std::size_t bytes, std::size_t most)
+    : first_capacity_(bytes), most_(most), capacity_(bytes), memory_(map(most), Unmap{most}) {}
 
 std::size_t WalBuffer::put(io::ByteView bytes) noexcept {
   const auto taken = std::min(bytes.size(), room());
@@ -49,8 +50,9 @@ void WalBuffer::drop(std::size_t length) noexcept {
 
 void WalBuffer::release() noexcept {
   if (size_ != 0) return;
-  ::madvise(memory_.get(), capacity_, MADV_DONTNEED);
+  ::madvise(memory_.get(), most_, MADV_DONTNEED);
   touched_ = 0;
+  capacity_ = first_capacity_;
 }
 
 }  // namespace pgkeep::streaming

@@ -13,7 +13,7 @@ constexpr std::chrono::seconds kKeptTime{1};
 }  // namespace
 
 WalDisk::WalDisk(WalWriter writer, const postgres::TimelineHistory& line, SegmentArchiver& archiver,
-                 io::WorkerPool& pool, std::function<void()> news)
+                 io::WorkerPool& pool, WalMemory& memory, std::function<void()> news)
     : writer_(std::move(writer)),
       line_(line),
       archiver_(&archiver),
@@ -21,6 +21,7 @@ WalDisk::WalDisk(WalWriter writer, const postgres::TimelineHistory& line, Segmen
       news_(std::move(news)),
       segment_bytes_(writer_.segment_size().bytes()),
       received_(writer_.written()),
+      memory_(&memory),
       state_{.written = received_, .flushed = received_, .busy_since = {}} {}
 
 WalDisk::~WalDisk() {
@@ -28,10 +29,12 @@ WalDisk::~WalDisk() {
   haste_ = {};
   if (!at_work_ && !failure_ && may_go_on()) submit_job();
   ended_.wait(lock, [this] { return !at_work_; });
+  give_memory_back();
 }
 
 std::size_t WalDisk::take(io::ByteView data, io::TimePoint sent) {
   const std::scoped_lock lock(mutex_);
+  take_memory(data.size());
   const auto taken = buffer_.put(data);
   if (taken > 0 && !unsynced_since_) unsynced_since_ = Clock::now();
   for (auto left = taken; left > 0;) {
@@ -66,8 +69,19 @@ WalDisk::State WalDisk::state() const {
   return state_;
 }
 
+void WalDisk::take_memory(std::size_t wanted) {
+  if (buffer_.room() >= wanted || !buffer_.may_grow()) return;
+  if (memory_->take(kBufferBytes - kOwnBytes)) buffer_.grow();
+}
+
+void WalDisk::give_memory_back() {
+  if (buffer_.capacity() > kOwnBytes) memory_->give_back(kBufferBytes - kOwnBytes);
+}
+
 void WalDisk::release_memory() {
   const std::scoped_lock lock(mutex_);
+  if (buffer_.size() != 0) return;
+  give_memory_back();
   buffer_.release();
 }
 
@@ -75,6 +89,7 @@ void WalDisk::release_memory() {
 void WalDisk::release_most_memory() {
   const auto now = Clock::now();
   if (buffer_.size() != 0 || buffer_.touched() <= kKeptBytes || now - released_ < kKeptTime) return;
+  give_memory_back();
   buffer_.release();
   released_ = now;
 }
@@ -92,7 +107,7 @@ bool WalDisk::sync_is_due() const {
 bool WalDisk::may_go_on() const {
   if (!may_write()) return sync_is_due() && state_.written != state_.flushed;
   const bool completes = runs_.front().end.value() % segment_bytes_ == 0;
-  return completes || sync_is_due() || buffer_.size() >= kBufferBytes / 2;
+  return completes || sync_is_due() || buffer_.size() >= buffer_.capacity() / 2;
 }
 
 void WalDisk::submit_job() {

@@ -9,6 +9,7 @@
 
 #include "streaming/receive/segment_archiver.h"
 #include "streaming/receive/wal_buffer.h"
+#include "streaming/receive/wal_memory.h"
 #include "streaming/receive/wal_writer.h"
 
 namespace pgkeep::streaming {
@@ -17,13 +18,15 @@ namespace pgkeep::streaming {
 /// by segment, handed to the archiver by jobs in a pool, one at a time.
 ///
 /// A job writes what is there, at most kBufferBytes, and syncs once: what comes meanwhile is for the next
-/// one. Where syncs are grouped, jobs write when half the memory is full, and sync when the time has come or
-/// much is written. The last run of a segment, which may be all that memory holds, waits there while the
-/// archiver has no room. After a failure nothing more is written, and every call throws it. Borrows the
-/// archiver and the pool. Threads: one, but for the pool's.
+/// one. Of memory there is kOwnBytes, and kBufferBytes while the streams' shared memory has the rest. Where
+/// syncs are grouped, jobs write when half the memory is full, and sync when the time has come or much is
+/// written. The last run of a segment, which may be all that memory holds, waits there while the archiver has
+/// no room. After a failure nothing more is written, and every call throws it. Borrows the archiver and the
+/// pool. Threads: one, but for the pool's.
 class WalDisk {
  public:
   using Clock = std::chrono::steady_clock;
+  static constexpr std::size_t kOwnBytes = 256u << 10;
   static constexpr std::size_t kBufferBytes = 1u << 20;
   /// So much is written at most without a sync.
   static constexpr std::uint64_t kGroupBytes = 8u << 20;
@@ -41,9 +44,9 @@ class WalDisk {
     bool operator==(const State&) const = default;
   };
 
-  /// `news` is called from the pool's threads after every job, and must not call back.
+  /// `news` is called from the pool's threads after every job, and must not call back. `memory` is borrowed.
   WalDisk(WalWriter writer, const postgres::TimelineHistory& line, SegmentArchiver& archiver,
-          io::WorkerPool& pool, std::function<void()> news);
+          io::WorkerPool& pool, WalMemory& memory, std::function<void()> news);
   WalDisk(const WalDisk&) = delete;
   WalDisk& operator=(const WalDisk&) = delete;
   /// Writes and syncs what was taken, unless that fails or waits for the archiver.
@@ -78,6 +81,8 @@ class WalDisk {
   bool may_write() const;
   bool sync_is_due() const;
   void submit_job();
+  void take_memory(std::size_t wanted);
+  void give_memory_back();
   void release_most_memory();
   // The job.
   void work();
@@ -95,7 +100,8 @@ class WalDisk {
   postgres::Lsn received_;
 
   mutable std::mutex mutex_;  // guards what follows
-  WalBuffer buffer_{kBufferBytes};
+  WalMemory* memory_;
+  WalBuffer buffer_{kOwnBytes, kBufferBytes};
   std::deque<Run> runs_;
   Haste haste_;
   std::optional<Clock::time_point> unsynced_since_;  // since when there is something to sync

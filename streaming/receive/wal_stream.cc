@@ -21,7 +21,7 @@ WalStream::WalStream(WalWire& wire, const store::ServerLayout& layout, postgres:
       archiver_(&archiver),
       settings_(settings),
       progress_(std::move(progress)),
-      disk_(WalWriter(layout, size, start, workers.spares), line, archiver, workers.disk,
+      disk_(WalWriter(layout, size, start, workers.spares), line, archiver, workers.disk, workers.memory,
             [this] { news_.ring(); }),
       status_sent_(Clock::now()),
       heard_(Clock::now()) {

@@ -16,6 +16,9 @@ constexpr unsigned kSpareThreads = 2;
 // On a small machine too: a thread that waits for one server's disk must not keep the others' segments.
 constexpr unsigned kLeastArchiveThreads = 4;
 
+// For some ten streams that catch up: more do not write any faster.
+constexpr std::size_t kSharedBytes = 8u << 20;
+
 unsigned archive_threads_here() {
   return std::max(std::thread::hardware_concurrency(), kLeastArchiveThreads);
 }
@@ -25,6 +28,7 @@ unsigned archive_threads_here() {
 WalWorkers::WalWorkers(unsigned disk_threads, unsigned archive_threads)
     : disk(disk_threads != 0 ? disk_threads : kDiskThreads),
       archive(archive_threads != 0 ? archive_threads : archive_threads_here()),
-      spares(kSpareThreads) {}
+      spares(kSpareThreads),
+      memory(kSharedBytes) {}
 
 }  // namespace pgkeep::streaming

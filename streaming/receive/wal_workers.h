@@ -1,6 +1,7 @@
 #pragma once
 
 #include "catalog/io/worker_pool.h"
+#include "streaming/receive/wal_memory.h"
 
 namespace pgkeep::streaming {
 
@@ -8,14 +9,15 @@ namespace pgkeep::streaming {
 /// that sleep and a few that work: `disk` writes and syncs what was received, which mostly waits; `archive`
 /// validates and compresses complete segments, which mostly computes and must not make a commit wait;
 /// `spares` makes partials ahead, which nobody needs at once. Each waits for disks in a thread of the pool,
-/// so one server's disk that hangs takes one thread of each from the others. Made before the receivers,
-/// destroyed after them.
+/// so one server's disk that hangs takes one thread of each from the others. And the memory they share. Made
+/// before the receivers, destroyed after them.
 struct WalWorkers {
   /// 0: as many as suit this machine.
   explicit WalWorkers(unsigned disk_threads = 0, unsigned archive_threads = 0);
   io::WorkerPool disk;
   io::WorkerPool archive;
   io::WorkerPool spares;
+  WalMemory memory;
 };
 
 }  // namespace pgkeep::streaming

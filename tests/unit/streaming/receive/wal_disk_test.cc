@@ -117,5 +117,23 @@ TEST_F(WalDiskTest, LeavesNoSpareBehindAndRemovesThatOfACrash) {
   EXPECT_FALSE(std::filesystem::exists(layout_.spare_segment()));
 }
 
+TEST_F(WalDiskTest, WorksWithItsOwnMemoryWhenOthersHaveTheRest) {
+  while (workers_.memory.take(1)) continue;
+  server_sends(kStart, kStart + 2 * kMiB + 1000);
+  run();
+  EXPECT_EQ(written_, kStart + 2 * kMiB + 1000);
+  EXPECT_FALSE(workers_.memory.take(1)) << "gave back what it had not taken";
+}
+
+TEST_F(WalDiskTest, GivesTheSharedMemoryBack) {
+  constexpr auto kMore = WalDisk::kBufferBytes - WalDisk::kOwnBytes;
+  while (workers_.memory.take(1)) continue;
+  workers_.memory.give_back(kMore);
+  server_sends(kStart, kStart + 2 * kMiB);
+  run();
+  EXPECT_TRUE(workers_.memory.take(kMore));
+  EXPECT_FALSE(workers_.memory.take(1));
+}
+
 }  // namespace
 }  // namespace pgkeep::streaming
