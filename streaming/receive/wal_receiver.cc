@@ -13,7 +13,7 @@
 #include "catalog/wal/set_aside_line.h"
 #include "streaming/receive/back_off.h"
 #include "streaming/receive/wal_session.h"
-#include "streaming/wire/server_advice.h"
+#include "streaming/wire/server_refusal.h"
 
 namespace pgkeep::streaming {
 namespace {

@@ -15,8 +15,8 @@
 
 #include "catalog/io/error.h"
 #include "catalog/postgres/versions.h"
-#include "streaming/wire/connect_failure.h"
 #include "streaming/wire/received_bytes.h"
+#include "streaming/wire/server_refusal.h"
 #include "streaming/wire/server_text.h"
 
 namespace pgkeep::streaming {
@@ -91,7 +91,7 @@ void Connection::State::connect(const Keywords& keywords, std::optional<std::chr
   conn.reset(PQconnectStartParams(names.data(), values.data(), 0));
   if (conn == nullptr) throw std::bad_alloc();
   peer = name_peer(conn.get());
-  PQsetErrorVerbosity(conn.get(), PQERRORS_VERBOSE);  // with SQLSTATE: see connect_failure.h
+  PQsetErrorVerbosity(conn.get(), PQERRORS_VERBOSE);  // with SQLSTATE: see server_refusal.h
   PQsetNoticeReceiver(conn.get(), &State::notice, this);
 
   const auto deadline = timeout ? deadline_after(*timeout) : kNoDeadline;

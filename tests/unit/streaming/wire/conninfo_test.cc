@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/error.h"
-#include "streaming/wire/connect_failure.h"
+#include "streaming/wire/server_refusal.h"
 
 namespace pgkeep::streaming {
 namespace {

@@ -1,10 +1,9 @@
-#include "streaming/wire/connect_failure.h"
+#include "streaming/wire/server_refusal.h"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
-#include "catalog/io/error.h"
 #include "streaming/wire/server_text.h"
 
 namespace pgkeep::streaming {
@@ -45,7 +44,7 @@ std::string without_locations(std::string_view verbose) {
 constexpr std::string_view kPasswordAdvice =
     "check the user and its password (password file: database \"replication\" for streaming)";
 
-std::string_view advice(std::string_view sqlstate) {
+std::string_view advice_for_connecting(std::string_view sqlstate) {
   if (sqlstate == "28P01") return kPasswordAdvice;
   if (sqlstate == "28000") {
     return "check the user, that it has REPLICATION and LOGIN, and that pg_hba.conf on the server has a line "
@@ -56,6 +55,32 @@ std::string_view advice(std::string_view sqlstate) {
   if (sqlstate == "53300")
     return "raise max_wal_senders or max_connections on the server, or end idle sessions";
   if (sqlstate == "57P03") return "it is starting up or shutting down; try again";
+  return {};
+}
+
+std::string advice_for_streaming(std::string_view sqlstate, const std::string& slot) {
+  if (sqlstate == "53400") {
+    return "the server has no place left for a replication slot: raise max_replication_slots there, or drop "
+           "one that nobody uses";
+  }
+  if (sqlstate == "55006") {
+    return fmt::format(
+        "an earlier connection of slot {} still lives on the server, which ends it after wal_sender_timeout; "
+        "or another program uses that slot",
+        slot);
+  }
+  if (sqlstate == "42704") {
+    return fmt::format(
+        "slot {} is not there, and pgkeep may not make it here: `pgkeep create-slot` does, or allow it by "
+        "create_slot",
+        slot);
+  }
+  if (sqlstate == "55000") {
+    return fmt::format(
+        "if the server has invalidated slot {}: drop it (`pgkeep drop-slot --force`) and make it anew "
+        "(`pgkeep create-slot`)",
+        slot);
+  }
   return {};
 }
 
@@ -71,7 +96,7 @@ void throw_connect_failure(std::string_view peer, std::string_view verbose, bool
   const auto sqlstate = sqlstate_of_connect_message(verbose);
   const auto text = in_one_line(without_locations(verbose));
   if (sqlstate) {
-    const auto way_out = advice(*sqlstate);
+    const auto way_out = advice_for_connecting(*sqlstate);
     throw ServerError(*sqlstate, fmt::format("cannot connect to {}: {}{}{}", peer, text,
                                              way_out.empty() ? "" : "; ", way_out));
   }
@@ -79,6 +104,16 @@ void throw_connect_failure(std::string_view peer, std::string_view verbose, bool
     throw ServerError("28P01", fmt::format("cannot connect to {}: {}; {}", peer, text, kPasswordAdvice));
   }
   throw ConnectionLost(fmt::format("cannot connect to {}: {}", peer, text));
+}
+
+ServerError with_advice(const ServerError& error, const std::string& slot) {
+  const auto what_to_do = advice_for_streaming(error.sqlstate(), slot);
+  if (what_to_do.empty()) return error;
+  return {error.sqlstate(), fmt::format("{}; {}", error.what(), what_to_do)};
+}
+
+bool is_refused_login(const ServerError& error) {
+  return error.sqlstate() == "28000" || error.sqlstate() == "28P01";
 }
 
 }  // namespace pgkeep::streaming
