@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
@@ -23,6 +24,24 @@ constexpr std::chrono::seconds kListenAgainIn{5};
 constexpr int kBacklog = 64;
 
 }  // namespace
+
+std::string answer_control(const std::string& request, const ControlQuestions& questions) {
+  nlohmann::json answer;
+  try {
+    const auto json = nlohmann::json::parse(request, nullptr, false);
+    const auto what = json.is_object() ? json.value("do", "") : "";
+    if (what == "report") {
+      answer["report"] = to_json(questions.report());
+    } else if (what == "reload") {
+      answer["reload"] = to_json(questions.reload());
+    } else {
+      answer["error"] = "the request cannot be understood; is this pgkeep of another version?";
+    }
+  } catch (const std::exception& failure) {
+    answer = {{"error", failure.what()}, {"usage", dynamic_cast<const UsageError*>(&failure) != nullptr}};
+  }
+  return answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 ControlServer::ControlServer(const store::Repository& repository, Handler handler, Log log)
     : address_(control_address(repository)),

@@ -7,10 +7,21 @@
 #include <thread>
 
 #include "catalog/store/repository.h"
-#include "server/health/control_socket.h"
+#include "server/health/control.h"
+#include "server/health/control_protocol.h"
 #include "server/terminal/log.h"
 
 namespace pgkeep::server {
+
+/// What a client of the control socket can ask for. Each may throw: the client gets the message, and is told
+/// when it is a UsageError.
+struct ControlQuestions {
+  std::function<DaemonReport()> report;
+  std::function<ReloadReport()> reload;
+};
+
+/// The answer to one request, whatever it says (see control_protocol.h), without the end of the line.
+std::string answer_control(const std::string& request, const ControlQuestions& questions);
 
 /// Answers on the daemon's control socket, in a thread of its own, to root and the daemon's own user. A
 /// client that hangs, talks nonsense or too much loses its connection, and disturbs nobody: few at a time, a

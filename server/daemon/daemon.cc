@@ -11,7 +11,6 @@
 #include <sys/eventfd.h>
 
 #include "catalog/io/error.h"
-#include "server/daemon/control_answer.h"
 #include "server/terminal/stop_signals.h"
 #include "server/terminal/version.h"
 

@@ -10,8 +10,7 @@
 
 #include "catalog/io/bytes.h"
 #include "catalog/io/error.h"
-#include "server/health/control_socket.h"
-#include "server/health/report_json.h"
+#include "server/health/control_protocol.h"
 
 namespace pgkeep::server {
 namespace {

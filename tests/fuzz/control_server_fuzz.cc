@@ -13,9 +13,8 @@
 #include <sys/socket.h>
 
 #include "catalog/io/error.h"
-#include "server/daemon/control_answer.h"
 #include "server/daemon/control_server.h"
-#include "server/health/report_json.h"
+#include "server/health/control_protocol.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/memory_folder.h"
 

@@ -9,7 +9,7 @@
 
 #include "catalog/io/error.h"
 #include "server/daemon/control_server.h"
-#include "server/health/report_json.h"
+#include "server/health/control_protocol.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::server {

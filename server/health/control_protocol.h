@@ -2,12 +2,14 @@
 
 #include <string>
 
+#include <nlohmann/json.hpp>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
 
 #include "catalog/io/handle.h"
 #include "catalog/store/repository.h"
+#include "server/health/control.h"
 
 namespace pgkeep::server {
 
@@ -28,5 +30,13 @@ io::UniqueFd make_control_socket();
 
 /// The user at the other end. Throws StorageError.
 uid_t peer_user(int socket);
+
+// What the two say. Reading throws nlohmann::json::exception or Corruption for what cannot be understood.
+
+nlohmann::json to_json(const DaemonReport& report);
+DaemonReport daemon_report_from(const nlohmann::json& json);
+
+nlohmann::json to_json(const ReloadReport& report);
+ReloadReport reload_report_from(const nlohmann::json& json);
 
 }  // namespace pgkeep::server
