@@ -2,13 +2,27 @@
 
 #include <fmt/format.h>
 
+#include "catalog/records/identity.h"
 #include "catalog/records/made_slots.h"
-#include "server/cli/replication_session.h"
 #include "server/fleet/fleet.h"
+#include "server/health/live_facts.h"
 #include "streaming/wire/replication.h"
 
 namespace pgkeep::server {
 namespace {
+
+/// A physical connection to the cluster that the repository holds for this server, or to any when it holds
+/// none yet. Throws Refused for another cluster.
+streaming::Connection open_known_server(const Config& config, const ServerConfig& server,
+                                        const std::stop_token& stop) {
+  auto connection = open_physical(server, stop);
+  const auto system = streaming::identify_system(connection);
+  const auto repository = open_repository_if_there(config);
+  if (!repository) return connection;
+  const auto layout = repository->server(server.name);
+  if (is_known(layout)) catalog::confirm_identity(layout, streaming::ask_identity(connection, system));
+  return connection;
+}
 
 /// So that drop-slot knows it for pgkeep's own, and a receiver may make it anew when it is lost.
 void remember(const Config& config, const ServerConfig& server, postgres::SystemIdentifier system,
