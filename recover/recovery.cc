@@ -14,6 +14,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/hashing.h"
+#include "catalog/io/shell.h"
 #include "catalog/io/shown_text.h"
 #include "catalog/postgres/control_file.h"
 #include "catalog/postgres/tablespace_map.h"
@@ -23,7 +24,6 @@
 #include "recover/deliver/backup_survey.h"
 #include "recover/deliver/file_feed.h"
 #include "recover/deliver/places.h"
-#include "recover/deliver/shell.h"
 #include "recover/manifest_rewrite.h"
 #include "recover/meter.h"
 #include "recover/plan/plan_tablespaces.h"
@@ -63,7 +63,7 @@ void require_named_tablespaces(const RecoveryPlan& plan) {
   for (const auto& tablespace : plan.tablespaces) {
     if (tablespace.named || !tablespace.location.starts_with('/')) continue;
     options += fmt::format(" --tablespace {}",
-                           shell_quote(fmt::format("{}:{}", tablespace.oid, tablespace.location)));
+                           io::shell_quote(fmt::format("{}:{}", tablespace.oid, tablespace.location)));
   }
   if (options.empty()) return;
   throw Refused(
@@ -344,7 +344,7 @@ void Recovery::prepare() {
 
 std::vector<std::string> Recovery::shell() const {
   const auto& remote = plan_->request.remote_ssh_command;
-  return remote.empty() ? std::vector<std::string>{"sh", "-c"} : split_command(remote);
+  return remote.empty() ? std::vector<std::string>{"sh", "-c"} : io::split_command(remote);
 }
 
 /// The destination first, then the tablespaces: those of the backup and those that replay creates.

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "recover/deliver/shell.h"
+#include "catalog/io/shell.h"
 #include "recover/deliver/ssh_process.h"
 
 namespace pgkeep::recover {
@@ -94,7 +94,7 @@ void require_free_places(const std::vector<std::string>& shell, const std::vecto
   std::string script(kWalkScript);
   for (std::size_t i = 0; i < places.size(); ++i) {
     const auto above = std::filesystem::path(places[i].path).parent_path().native();
-    script += fmt::format("walk {} {} {}\n", i, shell_quote(places[i].path), shell_quote(above));
+    script += fmt::format("walk {} {} {}\n", i, io::shell_quote(places[i].path), io::shell_quote(above));
   }
   SshProcess process(shell, "sh -s");
   process.write(io::as_bytes(script));

@@ -10,10 +10,10 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/shell.h"
 #include "catalog/io/units.h"
 #include "recover/deliver/acting_as.h"
 #include "recover/deliver/delivery.h"
-#include "recover/deliver/shell.h"
 #include "recover/deliver/ssh_process.h"
 #include "recover/deliver/tar_writer.h"
 #include "recover/deliver/workers.h"
@@ -231,7 +231,8 @@ class TarSink final : public io::ByteSink {
 class SshDelivery final : public Delivery {
  public:
   SshDelivery(const std::string& ssh_command, unsigned jobs)
-      : ssh_command_(split_command(ssh_command)), workers_(std::min(worker_count(jobs), kMostConnections)) {}
+      : ssh_command_(io::split_command(ssh_command)),
+        workers_(std::min(worker_count(jobs), kMostConnections)) {}
 
   void check(const std::vector<DeliveryRoot>& roots) override;
   StartFacts start_facts(int major_version) override;
@@ -288,8 +289,8 @@ void SshDelivery::check(const std::vector<DeliveryRoot>& roots) {
   roots_ = roots;
   auto script = std::string(kOnlyRootChanges) + std::string(kCheckScript);
   for (const auto& root : roots)
-    script += fmt::format("examine {} {} {}\n", shell_quote(root.directory),
-                          shell_quote(parent_of(root.directory)), root.named ? "named" : "unnamed");
+    script += fmt::format("examine {} {} {}\n", io::shell_quote(root.directory),
+                          io::shell_quote(parent_of(root.directory)), root.named ? "named" : "unnamed");
   weigh(parse_facts(run_script(script)));
 }
 
@@ -355,8 +356,8 @@ void SshDelivery::make_pending(const std::stop_token& stop) {
   script += fmt::format("as_owner() {{ {}\"$@\"; }}\n", as_owner());
   for (const auto& entry : pending_) {
     if (!is_root_directory(entry.path)) continue;
-    script += fmt::format("make_root {} {} {:o}\n", shell_quote(entry.path),
-                          shell_quote(parent_of(entry.path)), entry.mode);
+    script += fmt::format("make_root {} {} {:o}\n", io::shell_quote(entry.path),
+                          io::shell_quote(parent_of(entry.path)), entry.mode);
   }
   const auto from_tar = std::stable_partition(pending_.begin(), pending_.end(), [this](const Pending& entry) {
     return entry.link.empty() && is_root_directory(entry.path);
@@ -397,7 +398,7 @@ void SshDelivery::write_files(const std::function<bool(DeliveredFile&)>& next, s
 void SshDelivery::finish() {
   make_pending({});
   std::string arguments = "set --";
-  for (const auto& root : roots_) arguments += " " + shell_quote(root.directory);
+  for (const auto& root : roots_) arguments += " " + io::shell_quote(root.directory);
   run_script(arguments + std::string(kSyncScript));
 }
 

@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "catalog/io/error.h"
-#include "recover/deliver/shell.h"
+#include "catalog/io/shell.h"
 #include "server/fleet/backup_choice.h"
 
 namespace pgkeep::server {
@@ -16,7 +16,7 @@ constexpr std::uint64_t kMostJobs = 64;
 
 /// One word for the shell; a percent sign is doubled, since PostgreSQL replaces %f, %p and %r first.
 std::string word(const std::filesystem::path& path) {
-  auto text = recover::shell_quote(path.native());
+  auto text = io::shell_quote(path.native());
   for (auto percent = text.find('%'); percent != text.npos; percent = text.find('%', percent + 2))
     text.insert(percent, "%");
   return text;

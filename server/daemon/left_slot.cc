@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "recover/deliver/shell.h"
+#include "catalog/io/shell.h"
 #include "server/health/streamed_node.h"
 #include "streaming/wire/conninfo.h"
 
@@ -15,8 +15,7 @@ namespace {
 
 std::string drop_command(const std::string& conninfo, const std::string& slot) {
   return fmt::format("pgkeep drop-slot --conninfo {} --slot {}",
-                     recover::shell_quote(streaming::describe_conninfo(conninfo)),
-                     recover::shell_quote(slot));
+                     io::shell_quote(streaming::describe_conninfo(conninfo)), io::shell_quote(slot));
 }
 
 }  // namespace

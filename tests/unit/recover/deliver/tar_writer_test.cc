@@ -10,7 +10,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
-#include "recover/deliver/shell.h"
+#include "catalog/io/shell.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::recover {
@@ -36,8 +36,8 @@ class TarWriterTest : public testing::Test {
     writer_.finish();
     io::write_file_durably(folder_ / "a.tar", tar_.bytes());
     fs::create_directory(folder_ / "out");
-    return output_of(fmt::format("tar -xpf {} -C {} 2>&1", shell_quote((folder_ / "a.tar").native()),
-                                 shell_quote((folder_ / "out").native())));
+    return output_of(fmt::format("tar -xpf {} -C {} 2>&1", io::shell_quote((folder_ / "a.tar").native()),
+                                 io::shell_quote((folder_ / "out").native())));
   }
   std::string content(const std::string& path) {
     const auto bytes = io::read_whole_file(folder_ / "out" / path, 1u << 20);

@@ -1,4 +1,4 @@
-#include "recover/deliver/shell.h"
+#include "catalog/io/shell.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 
 #include "catalog/io/error.h"
 
-namespace pgkeep::recover {
+namespace pgkeep::io {
 namespace {
 
 bool is_harmless(char c) {
@@ -75,4 +75,4 @@ std::vector<std::string> split_command(std::string_view command) {
   return words;
 }
 
-}  // namespace pgkeep::recover
+}  // namespace pgkeep::io

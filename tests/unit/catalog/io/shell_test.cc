@@ -1,4 +1,4 @@
-#include "recover/deliver/shell.h"
+#include "catalog/io/shell.h"
 
 #include <array>
 #include <cstdio>
@@ -9,7 +9,7 @@
 
 #include "catalog/io/error.h"
 
-namespace pgkeep::recover {
+namespace pgkeep::io {
 namespace {
 
 using testing::ElementsAre;
@@ -46,4 +46,4 @@ TEST(ShellTest, RefusesOpenQuotesAndNothing) {
 }
 
 }  // namespace
-}  // namespace pgkeep::recover
+}  // namespace pgkeep::io

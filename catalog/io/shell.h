@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace pgkeep::recover {
+namespace pgkeep::io {
 
 /// The text as one word for a POSIX shell, in single quotes unless it needs none.
 std::string shell_quote(std::string_view text);
@@ -13,4 +13,4 @@ std::string shell_quote(std::string_view text);
 /// Throws UsageError when a quote is not closed or there is no word at all.
 std::vector<std::string> split_command(std::string_view command);
 
-}  // namespace pgkeep::recover
+}  // namespace pgkeep::io
