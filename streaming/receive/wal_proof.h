@@ -16,9 +16,9 @@ enum class HistoryProof {
 };
 
 /// Asks a server again for what is held before `position`, the begin of a segment on `line`, and compares: the
-/// strong witness (streaming/receive/held_witness.h), else the weak one, which still finds most servers that were put
-/// back to an earlier state and have come past `position` since. RolledBack is thrown when they differ. The
-/// server must have come to `position`.
+/// strong witness (held_witness.h), else the weak one, which still finds most servers that were put back to an
+/// earlier state and have come past `position` since. RolledBack is thrown when they differ. The server must
+/// have come to `position`.
 ///
 /// Costs a command or two, and mostly WAL of a few pages, since transactions end all the time; during a long
 /// one what it has written, 1 GiB at most. Throws ConnectionLost when the server sends none of it for
