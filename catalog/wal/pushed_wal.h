@@ -32,7 +32,7 @@ std::string_view to_string(PushOutcome outcome);
 struct PushReceipt {
   PushOutcome outcome = PushOutcome::stored;
   std::vector<std::string> warnings{};
-  // What the index is to be told of (note_in_index()): it is durable in the archive.
+  // What the index is to be told of (IndexUpdater): it is durable in the archive.
   std::vector<SegmentFileHeader> archived{};  // the segment, or others that waited for it
   std::optional<StoredHistory> history{};     // one that was not there before
 };

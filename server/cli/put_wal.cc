@@ -11,9 +11,7 @@
 #include <stop_token>
 #include <unistd.h>
 
-#include <fmt/format.h>
-
-#include "catalog/index/server_catalog.h"
+#include "catalog/index/index_updater.h"
 #include "catalog/io/doorbell.h"
 #include "catalog/io/file.h"
 #include "catalog/io/no_links.h"
@@ -84,14 +82,10 @@ WalPush wanted(const Arguments& arguments) {
   return {*name, sha256};
 }
 
-void note_in_index(const store::ServerLayout& layout, const std::string& name,
-                   const catalog::PushReceipt& receipt, Output& out) {
-  if (receipt.archived.empty() && !receipt.history) return;
-  const auto trouble = catalog::note_in_index(layout, [&](catalog::ServerCatalog& index) {
-    for (const auto& header : receipt.archived) index.add_segment(catalog::describe_segment(layout, header));
-    if (receipt.history) index.add_history(receipt.history->timeline, receipt.history->content);
-  });
-  if (trouble) out.warning(fmt::format("the index was not updated, but {} is stored: {}", name, *trouble));
+void update_index(const store::ServerLayout& layout, const catalog::PushReceipt& receipt, Output& out) {
+  catalog::IndexUpdater index(layout, [&out](const std::string& what) { out.warning(what); });
+  for (const auto& segment : receipt.archived) index.segment_archived(segment);
+  if (receipt.history) index.history_stored(receipt.history->timeline, receipt.history->content);
 }
 
 }  // namespace
@@ -111,7 +105,7 @@ Exit run_put_wal(const Invocation& invocation) {
   const auto receipt = catalog::PushedWal(archive, {server.pushed_most_bytes, server.pushed_most_files})
                            .take(push.name, *content, push.sha256);
   for (const auto& warning : receipt.warnings) invocation.out.warning(warning);
-  note_in_index(archive.layout(), push.name, receipt, invocation.out);
+  update_index(archive.layout(), receipt, invocation.out);
   invocation.out.data({{"server", server.name},
                        {"name", push.name},
                        {"outcome", std::string(catalog::to_string(receipt.outcome))}});

@@ -5,9 +5,9 @@
 #include <stop_token>
 #include <string>
 
+#include "catalog/index/index_updater.h"
 #include "streaming/receive/event_reporter.h"
 #include "streaming/receive/segment_archiver.h"
-#include "streaming/receive/wal_index.h"
 #include "streaming/receive/wal_receiver.h"
 #include "streaming/receive/wal_stream.h"
 #include "streaming/wire/replication.h"
@@ -75,7 +75,7 @@ class WalIntake {
   Progress progress_;
   WalProgress at_;
   catalog::WalArchive archive_;
-  WalIndex index_;
+  catalog::IndexUpdater index_;
   EventReporter events_;
   SegmentArchiver archiver_;  // last: its tasks use the others
 };
