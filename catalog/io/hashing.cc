@@ -1,16 +1,13 @@
 #include "catalog/io/hashing.h"
 
+#include <algorithm>
+#include <climits>
 #include <xxhash.h>
 
 #include <fmt/format.h>
+#include <isa-l/crc.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#if defined(__x86_64__)
-#include <nmmintrin.h>
-#endif
-
-#include <algorithm>
-#include <climits>
 
 #include "catalog/io/error.h"
 
@@ -43,88 +40,6 @@ constexpr std::uint32_t zero_bytes_factor(std::uint64_t bytes) {
   return factor;
 }
 
-template <std::size_t Rows>
-using Table = std::array<std::array<std::uint32_t, 256>, Rows>;
-
-/// Row k: what a byte that lies k bytes before the end of an eight-byte word adds to the CRC after it.
-constexpr Table<8> make_word_table() {
-  Table<8> table{};
-  for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::uint32_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit) crc = times_x(crc);
-    for (auto& row : table) {
-      row[byte] = crc;
-      for (int bit = 0; bit < 8; ++bit) crc = times_x(crc);
-    }
-  }
-  return table;
-}
-
-constexpr auto kWordTable = make_word_table();
-
-std::uint32_t next_byte(std::uint32_t crc, std::byte byte) {
-  return (crc >> 8) ^ kWordTable[0][(crc ^ static_cast<std::uint8_t>(byte)) & 0xff];
-}
-
-#if defined(__x86_64__)
-
-/// Multiplies by zero_bytes_factor of a fixed length, a byte of the CRC at a time.
-constexpr Table<4> make_shift_table(std::uint64_t bytes) {
-  const auto factor = zero_bytes_factor(bytes);
-  Table<4> table{};
-  for (std::uint32_t row = 0; row < 4; ++row) {
-    for (std::uint32_t byte = 0; byte < 256; ++byte) {
-      table[row][byte] = multiply(byte << (8 * row), factor);
-    }
-  }
-  return table;
-}
-
-std::uint32_t shift(const Table<4>& table, std::uint64_t crc) {
-  return table[0][crc & 0xff] ^ table[1][(crc >> 8) & 0xff] ^ table[2][(crc >> 16) & 0xff] ^
-         table[3][(crc >> 24) & 0xff];
-}
-
-std::uint64_t load_word(const std::byte* at) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, at, sizeof word);
-  return word;
-}
-
-/// Three stretches of `Stretch` bytes side by side: the instruction takes three cycles but can start every
-/// cycle.
-template <std::size_t Stretch>
-__attribute__((target("sse4.2"))) std::uint64_t crc_three_stretches(std::uint64_t crc, const std::byte* at) {
-  static constexpr auto kShift = make_shift_table(Stretch);
-  std::uint64_t second = 0;
-  std::uint64_t third = 0;
-  for (const auto* end = at + Stretch; at != end; at += sizeof(std::uint64_t)) {
-    crc = _mm_crc32_u64(crc, load_word(at));
-    second = _mm_crc32_u64(second, load_word(at + Stretch));
-    third = _mm_crc32_u64(third, load_word(at + 2 * Stretch));
-  }
-  second ^= shift(kShift, crc);
-  return third ^ shift(kShift, second);
-}
-
-__attribute__((target("sse4.2"))) std::uint32_t crc32c_by_instruction(ByteView bytes, std::uint32_t start) {
-  constexpr std::size_t kLong = 4096;
-  constexpr std::size_t kShort = 256;
-  std::uint64_t crc = ~start;
-  const auto* at = bytes.data();
-  auto left = bytes.size();
-  for (; left >= 3 * kLong; at += 3 * kLong, left -= 3 * kLong) crc = crc_three_stretches<kLong>(crc, at);
-  for (; left >= 3 * kShort; at += 3 * kShort, left -= 3 * kShort) crc = crc_three_stretches<kShort>(crc, at);
-  for (; left >= sizeof(std::uint64_t); at += sizeof(std::uint64_t), left -= sizeof(std::uint64_t)) {
-    crc = _mm_crc32_u64(crc, load_word(at));
-  }
-  auto narrow = static_cast<std::uint32_t>(crc);
-  for (; left > 0; ++at, --left) narrow = _mm_crc32_u8(narrow, static_cast<std::uint8_t>(*at));
-  return ~narrow;
-}
-
-#endif
-
 /// OpenSSL fails here only when it is broken or out of memory.
 void require(int result, const char* what) {
   if (result != 1) throw Error(fmt::format("OpenSSL cannot {}", what));
@@ -139,25 +54,16 @@ int hex_digit(char c) {
 
 }  // namespace
 
-std::uint32_t detail::crc32c_by_table(ByteView bytes, std::uint32_t crc) {
-  crc = ~crc;
-  const auto* at = bytes.data();
-  auto left = bytes.size();
-  for (; left >= 8; at += 8, left -= 8) {
-    const auto word = load_le<std::uint64_t>(at) ^ crc;
-    crc = 0;
-    for (std::size_t i = 0; i < 8; ++i) crc ^= kWordTable[7 - i][(word >> (8 * i)) & 0xff];
-  }
-  for (; left > 0; ++at, --left) crc = next_byte(crc, *at);
-  return ~crc;
-}
-
 std::uint32_t crc32c(ByteView bytes, std::uint32_t crc) {
-#if defined(__x86_64__)
-  static const bool has_instruction = __builtin_cpu_supports("sse4.2") != 0;
-  if (has_instruction) return crc32c_by_instruction(bytes, crc);
-#endif
-  return detail::crc32c_by_table(bytes, crc);
+  crc = ~crc;
+  while (!bytes.empty()) {
+    const auto piece = bytes.first(std::min<std::size_t>(bytes.size(), INT_MAX));
+    // It only reads, but its declaration does not say so.
+    auto* at = const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(piece.data()));
+    crc = crc32_iscsi(at, static_cast<int>(piece.size()), crc);
+    bytes = bytes.subspan(piece.size());
+  }
+  return ~crc;
 }
 
 std::uint32_t crc32c_combine(std::uint32_t a, std::uint32_t b, std::uint64_t b_length) {

@@ -11,13 +11,9 @@ struct evp_md_ctx_st;
 
 namespace pgkeep::io {
 
-/// CRC-32C (Castagnoli), as PostgreSQL uses it: start value and final XOR ffffffff. With SSE 4.2 where the
-/// processor has it. `crc` is the result so far (0 for none), so that pieces can be fed one after the other.
+/// CRC-32C (Castagnoli), as PostgreSQL uses it: start value and final XOR ffffffff. `crc` is the result so far
+/// (0 for none), so that pieces can be fed one after the other.
 std::uint32_t crc32c(ByteView bytes, std::uint32_t crc = 0);
-namespace detail {
-/// What crc32c() does without the instruction, for the test that both agree.
-std::uint32_t crc32c_by_table(ByteView bytes, std::uint32_t crc);
-}  // namespace detail
 /// The CRC of A followed by B, from the CRC of each and B's length in bytes.
 std::uint32_t crc32c_combine(std::uint32_t a, std::uint32_t b, std::uint64_t b_length);
 
