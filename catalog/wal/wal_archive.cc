@@ -330,11 +330,17 @@ bool WalArchive::is_no_history(postgres::TimelineId timeline, std::string_view c
   }
 }
 
-postgres::Lsn WalArchive::partial_end(const postgres::WalSegment& segment) const {
+std::optional<ReceivedWal> WalArchive::received(const postgres::WalSegment& segment) const {
   const auto size = identity_.wal_segment_size;
   const auto file = if_there([&] { return io::File::open_to_read(layout_.partial(segment, size)); });
-  if (!file) return segment.begin(size);
-  return std::min(segment.begin(size) + received_bytes(*file), segment.end(size));
+  if (!file) return std::nullopt;
+  const auto end = segment.begin(size) + received_bytes(*file);
+  return ReceivedWal{std::min(end, segment.end(size)), came_whole(segment, *file)};
+}
+
+postgres::Lsn WalArchive::partial_end(const postgres::WalSegment& segment) const {
+  const auto found = received(segment);
+  return found ? found->end : segment.begin(identity_.wal_segment_size);
 }
 
 void WalArchive::cut_partial(const postgres::WalSegment& segment, postgres::Lsn end) const {

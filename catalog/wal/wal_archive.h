@@ -1,29 +1,23 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catalog/records/identity.h"
-#include "catalog/records/wal_range.h"
 #include "catalog/wal/partial_segment.h"
+#include "catalog/wal/wal_inventory.h"
 #include "catalog/wal/wal_segment_file.h"
 
 namespace pgkeep::catalog {
 
-/// The names in the archive, read from the folders (never from the index).
-struct WalInventory {
-  std::vector<postgres::WalSegment> segments;  // complete ones, sorted
-  std::vector<postgres::WalSegment> partials;  // sorted
-  std::map<postgres::TimelineId, postgres::TimelineHistory> histories;
-  /// Histories that cannot be understood, and what is to be done about each. Only who needs one of these
-  /// timelines is stopped by it.
-  std::map<postgres::TimelineId, std::string> damaged_histories;
-  /// Complete segments joined to ranges, sorted by timeline and position.
-  std::vector<WalRange> ranges(postgres::WalSegmentSize size) const;
+/// How far a segment that is still being received has come.
+struct ReceivedWal {
+  postgres::Lsn end;   // after its last byte that is not zero, or after the last whole record
+  bool whole = false;  // nothing more of it comes: see WalArchive::came_whole()
+  bool operator==(const ReceivedWal&) const = default;
 };
 
 /// What became of a segment that was offered to the archive.
@@ -49,6 +43,8 @@ class WalArchive {
 
   const store::ServerLayout& layout() const noexcept { return layout_; }
   const ServerIdentity& identity() const noexcept { return identity_; }
+  /// While a receiver is at work a segment that is completed is in both lists, and not in neither; of a
+  /// timeline that has WAL in it, the history is.
   WalInventory inventory() const;
 
   bool has(const postgres::WalSegment& segment) const;
@@ -104,10 +100,11 @@ class WalArchive {
   /// True when every byte from begin to end is held by complete segments or a partial's first bytes, along
   /// `history`'s line. Partials count for the LSN up to which they hold received bytes.
   bool holds(const postgres::TimelineHistory& history, postgres::Lsn begin, postgres::Lsn end) const;
-  /// The end of the WAL received into a partial: after its last byte that is not zero, or after the last
-  /// whole record (received_bytes()). The segment's first byte when there is no partial. Nothing says that it
-  /// is durable: what is read may be in the page cache alone, and no fsync by another than who wrote it shows
-  /// that it is not. Only who received it knows how far it is (WalProgress, StreamState).
+  /// How far a partial has come (received_bytes()); nothing when there is none. Nothing says that it is
+  /// durable: what is read may be in the page cache alone, and no fsync by another than its writer shows that
+  /// it is not. Only the receiver knows how far it is (WalProgress, StreamState).
+  std::optional<ReceivedWal> received(const postgres::WalSegment& segment) const;
+  /// The end alone; the segment's first byte when there is no partial.
   postgres::Lsn partial_end(const postgres::WalSegment& segment) const;
 
   /// Whether `partial`, the open partial of a segment, has all its bytes. The partial of the next segment

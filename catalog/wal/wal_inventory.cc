@@ -1,4 +1,7 @@
+#include "catalog/wal/wal_inventory.h"
+
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -39,6 +42,10 @@ std::optional<postgres::WalSegment> segment_of(const fs::path& path, std::string
 WalInventory WalArchive::inventory() const {
   WalInventory found;
   const auto size = identity_.wal_segment_size;
+  // The partials first: a segment is archived before its partial goes, so it is in one list or the other.
+  for_each_entry(layout_.wal_streaming(), [&](const fs::path& path) {
+    if (const auto segment = segment_of(path, kPartial, size)) found.partials.push_back(*segment);
+  });
   // A segment counts only in its own folder: elsewhere nobody would find it.
   const auto add_archived = [&](const fs::path& path) {
     const auto segment = segment_of(path, kArchived, size);
@@ -46,16 +53,18 @@ WalInventory WalArchive::inventory() const {
   };
   for_each_entry(layout_.wal(), [&](const fs::path& path) {
     if (path == layout_.wal_streaming() || path == layout_.wal_pushed()) return;
+    if (!postgres::parse_history_name(path.filename().native()))
+      for_each_entry(path, [&](const auto& log) { for_each_entry(log, add_archived); });
+  });
+  // The histories last: that of a timeline is stored before the first byte of it is asked for.
+  for_each_entry(layout_.wal(), [&](const fs::path& path) {
     const auto timeline = postgres::parse_history_name(path.filename().native());
-    if (!timeline) return for_each_entry(path, [&](const auto& log) { for_each_entry(log, add_archived); });
+    if (!timeline) return;
     try {
       if (auto line = history(*timeline)) found.histories.emplace(*timeline, *std::move(line));
     } catch (const Corruption& damage) {
       found.damaged_histories.emplace(*timeline, damage.what());
     }
-  });
-  for_each_entry(layout_.wal_streaming(), [&](const fs::path& path) {
-    if (const auto segment = segment_of(path, kPartial, size)) found.partials.push_back(*segment);
   });
   std::ranges::sort(found.segments);
   std::ranges::sort(found.partials);
@@ -73,6 +82,29 @@ std::vector<WalRange> WalInventory::ranges(postgres::WalSegmentSize size) const 
     }
   }
   return ranges;
+}
+
+std::optional<postgres::TimelineId> WalInventory::newest_timeline() const {
+  std::optional<postgres::TimelineId> newest;
+  for (const auto* names : {&segments, &partials})
+    if (!names->empty()) newest = std::max(newest, std::optional(names->back().timeline));
+  return newest;
+}
+
+bool WalInventory::is_borne_out(postgres::TimelineId timeline) const {
+  const auto has_wal = [&](postgres::TimelineId of) {
+    return std::ranges::any_of(std::array{&segments, &partials}, [of](const auto* names) {
+      return std::ranges::binary_search(*names, of, {}, &postgres::WalSegment::timeline);
+    });
+  };
+  return has_wal(timeline) || std::ranges::any_of(histories, [&](const auto& known) {
+           return known.second.contains(timeline) && has_wal(known.first);
+         });
+}
+
+postgres::TimelineHistory WalInventory::line_of(postgres::TimelineId timeline) const {
+  const auto known = histories.find(timeline);
+  return known == histories.end() ? postgres::TimelineHistory(timeline) : known->second;
 }
 
 }  // namespace pgkeep::catalog

@@ -118,7 +118,7 @@ postgres::Lsn MissingWal::settle(Node& node, const postgres::TimelineHistory& li
   const auto size = archive.identity().wal_segment_size;
   const auto missing = start.position.lsn;
   intake_->wait_until_archived();
-  const auto resumed = catalog::find_resume_point(archive.inventory(), line, size, events_->all());
+  const auto resumed = catalog::HeldWal::read(archive).along(line).resume_point(events_->all());
   if (resumed && resumed->position.lsn > missing) return resumed->position.lsn;  // it was pushed meanwhile
 
   const WhatIsLeft left{resumed ? resumed->until : std::nullopt, slot.restart_lsn, list_wal(node, stop),

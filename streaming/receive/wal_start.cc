@@ -284,7 +284,7 @@ StreamStart choose_start(const std::string& peer, const SystemInfo& system,
   const auto wal = archive.inventory();
   // A slot that stands after the server's own position came from another history.
   const auto kept_from = std::min(slot.restart_lsn.value_or(postgres::Lsn()), system.position);
-  if (const auto resumed = catalog::find_resume_point(wal, line, size, events)) {
+  if (const auto resumed = catalog::HeldWal::read(archive).along(line).resume_point(events)) {
     const auto& position = resumed->position;
     require_segment_before(archive, line, position);
     if (position.timeline == system.timeline && position.lsn > system.position) {

@@ -7,8 +7,16 @@
 
 namespace pgkeep::test {
 
-TempDirectory::TempDirectory() {
-  std::string name = std::filesystem::temp_directory_path() / "pgkeep-test-XXXXXX";
+std::filesystem::path folder_in_memory() {
+  const std::filesystem::path memory = "/dev/shm";
+  const bool is_chosen = std::getenv("TMPDIR") != nullptr;
+  return is_chosen || !std::filesystem::is_directory(memory) ? std::filesystem::temp_directory_path() : memory;
+}
+
+TempDirectory::TempDirectory() : TempDirectory(std::filesystem::temp_directory_path()) {}
+
+TempDirectory::TempDirectory(const std::filesystem::path& below) {
+  std::string name = below / "pgkeep-test-XXXXXX";
   if (::mkdtemp(name.data()) == nullptr)
     throw std::runtime_error("cannot make a temporary directory: " + name);
   path_ = name;

@@ -1,0 +1,237 @@
+#include "catalog/wal/held_line.h"
+
+#include <algorithm>
+#include <iterator>
+#include <tuple>
+
+#include "catalog/wal/lost_gaps.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using postgres::Lsn;
+using postgres::TimelineHistory;
+using postgres::TimelineId;
+using postgres::WalSegment;
+using postgres::WalSegmentSize;
+
+constexpr Lsn kNoEnd{~std::uint64_t{0}};
+
+/// Where `line` left the timeline; kNoEnd for its last one.
+Lsn end_on(const TimelineHistory& line, TimelineId timeline) {
+  return line.end_of(timeline).value_or(kNoEnd);
+}
+
+Lsn begin_of_segment(Lsn lsn, WalSegmentSize size) {
+  return Lsn(lsn.value() - lsn.value() % size.bytes());
+}
+
+/// True when the byte there is WAL of the line.
+bool is_on(const TimelineHistory& line, TimelineId timeline, Lsn lsn) {
+  return line.contains(timeline) && lsn < end_on(line, timeline);
+}
+
+/// The recorded WAL of wal_level = minimal that is of the line.
+bool is_minimal_wal_on(const TimelineHistory& line, const Event& event) {
+  return event.kind == EventKind::minimal_wal && event.range &&
+         is_on(line, event.range->timeline, event.range->begin);
+}
+
+/// A gap cut where the line changes its timeline, and where another event tells of it.
+void add_gaps(const HeldLine::Stretch& gap, const TimelineHistory& line, const LostGaps& lost,
+              std::vector<WalGap>& gaps) {
+  auto cuts = lost.edges();
+  for (const auto& ancestor : line.ancestors()) cuts.push_back(ancestor.end);
+  cuts.push_back(gap.end);
+  std::erase_if(cuts, [&](Lsn cut) { return cut <= gap.begin || cut > gap.end; });
+  std::ranges::sort(cuts);
+
+  auto from = gap.begin;
+  for (const auto cut : cuts) {
+    if (cut == from) continue;
+    const auto timeline = line.timeline_at(from);
+    const auto* told = lost.about({timeline, from});
+    auto event = told != nullptr ? std::optional(*told) : std::nullopt;
+    if (!gaps.empty() && gaps.back().range.end == from && gaps.back().range.timeline == timeline &&
+        gaps.back().event == event) {
+      gaps.back().range.end = cut;
+    } else {
+      gaps.push_back({{timeline, from, cut}, std::move(event)});
+    }
+    from = cut;
+  }
+}
+
+}  // namespace
+
+HeldLine::HeldLine(TimelineHistory line, std::span<const HeldFile> files, WalSegmentSize size)
+    : line_(std::move(line)), size_(size) {
+  for (auto file : files) {
+    const auto begin = file.segment.begin(size_);
+    if (!is_on(line_, file.segment.timeline, begin)) continue;
+    const auto left = end_on(line_, file.segment.timeline);
+    file.cut = left < file.end;
+    file.end = std::min(file.end, left);
+    if (file.end > begin) files_.push_back(file);
+    if (file.partial) begun_.push_back(file);
+  }
+  const auto by_number = [](const HeldFile& f) { return std::tie(f.segment.number, f.segment.timeline); };
+  std::ranges::sort(files_, {}, by_number);
+  std::ranges::sort(begun_, {}, by_number);
+  for (const auto& file : files_) {
+    const auto begin = file.segment.begin(size_);
+    if (stretches_.empty() || stretches_.back().end < begin) {
+      stretches_.push_back({begin, file.end});
+    } else {
+      stretches_.back().end = std::max(stretches_.back().end, file.end);
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------- how far
+
+Lsn HeldLine::reach_from(Lsn from) const {
+  const auto after = std::ranges::upper_bound(stretches_, from, {}, &Stretch::begin);
+  return after == stretches_.begin() ? from : std::max(from, std::prev(after)->end);
+}
+
+Lsn HeldLine::replay_reach(Lsn from, std::span<const Event> events) const {
+  auto reach = reach_from(from);
+  for (const auto& event : events)
+    if (is_minimal_wal_on(line_, event) && event.range->begin >= from)
+      reach = std::min(reach, event.range->begin);
+  return reach;
+}
+
+std::optional<Lsn> HeldLine::replay_stops_after(const postgres::WalPosition& from,
+                                                std::span<const Event> events) const {
+  if (!line_.contains(from) || stretches_.empty()) return std::nullopt;
+  const auto reach = replay_reach(from.lsn, events);
+  return reach < stretches_.back().end ? std::optional(reach) : std::nullopt;
+}
+
+std::optional<postgres::WalPosition> HeldLine::end() const {
+  if (stretches_.empty()) return std::nullopt;
+  const auto end = stretches_.back().end;
+  return postgres::WalPosition{line_.timeline_at(end), end};
+}
+
+std::optional<Lsn> HeldLine::most_reported() const {
+  std::optional<Lsn> most;
+  if (!begun_.empty()) most = begun_.back().segment.begin(size_);
+  if (!stretches_.empty()) most = std::max(most, std::optional(stretches_.back().end));
+  return most;
+}
+
+// ------------------------------------------------------------------------------------- which files
+
+std::span<const HeldFile> HeldLine::files(std::uint64_t number) const {
+  const auto of_number =
+      std::ranges::equal_range(files_, number, {}, [](const HeldFile& f) { return f.segment.number; });
+  return {of_number.begin(), of_number.end()};
+}
+
+const HeldFile* HeldLine::furthest(std::uint64_t number) const {
+  const auto all = files(number);
+  const auto found = std::ranges::max_element(
+      all, {}, [](const HeldFile& f) { return std::pair(f.end, f.segment.timeline); });
+  return found == all.end() ? nullptr : &*found;
+}
+
+// --------------------------------------------------------------------------------- what is missing
+
+std::vector<WalGap> HeldLine::gaps(std::span<const Event> events) const {
+  const LostGaps lost(line_, events, size_);
+  std::vector<WalGap> gaps;
+  for (std::size_t i = 1; i < stretches_.size(); ++i)
+    add_gaps({stretches_[i - 1].end, stretches_[i].begin}, line_, lost, gaps);
+  if (!stretches_.empty()) {
+    // A gap that was found just now has nothing after it yet.
+    const auto end = stretches_.back().end;
+    auto reach = end;
+    while (const auto further = lost.reach_beyond(reach)) reach = *further;
+    add_gaps({end, reach}, line_, lost, gaps);
+  }
+  for (const auto& event : events)
+    if (is_minimal_wal_on(line_, event)) gaps.push_back({*event.range, event});
+  std::ranges::sort(gaps, {}, [](const WalGap& gap) { return gap.range.begin; });
+  return gaps;
+}
+
+/// The numbers of the segments that need not be received any more. One of a timeline that was left within it
+/// does not count: what follows there is in the next timeline's file.
+std::vector<std::uint64_t> HeldLine::archived_numbers() const {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& file : files_)
+    if (!file.partial && !file.cut) numbers.push_back(file.segment.number);
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  return numbers;
+}
+
+/// Of which something is held, be it a partial with nothing in it.
+std::optional<std::uint64_t> HeldLine::oldest_number() const {
+  std::optional<std::uint64_t> oldest;
+  for (const auto* files : {&files_, &begun_})
+    if (!files->empty())
+      oldest = std::min(oldest.value_or(files->front().segment.number), files->front().segment.number);
+  return oldest;
+}
+
+/// On which timeline a segment has to be asked for. That of a partial, so that what is here of the timeline
+/// comes to its end; but what is archived of one that was left in this segment is not received again.
+TimelineId HeldLine::timeline_to_ask(std::uint64_t number) const {
+  const WalSegment segment{line_.timeline(), number};
+  const auto is_archived = [&](TimelineId timeline) {
+    return std::ranges::any_of(
+        files(number), [&](const HeldFile& f) { return !f.partial && f.segment.timeline == timeline; });
+  };
+  auto timeline = line_.timeline_at(segment.begin(size_));
+  while (const auto left = line_.end_of(timeline)) {
+    const bool left_inside = *left < segment.end(size_);
+    if (!is_archived(timeline) && !(left_inside && is_cut_short(line_, timeline))) break;
+    timeline = line_.timeline_at(*left);
+  }
+  for (const auto& partial : begun_)
+    if (partial.segment.number == number && !is_cut_short(line_, partial.segment.timeline))
+      timeline = std::max(timeline, partial.segment.timeline);
+  return timeline;
+}
+
+std::optional<ResumePoint> HeldLine::resume_point(std::span<const Event> events) const {
+  const auto oldest = oldest_number();
+  if (!oldest) return std::nullopt;
+  const auto archived = archived_numbers();
+  const LostGaps lost(line_, events, size_);
+  auto next = std::ranges::lower_bound(archived, *oldest);
+  auto number = *oldest;
+  for (;;) {
+    for (; next != archived.end() && *next == number; ++next) ++number;
+    const auto after = lost.segment_after(number);
+    if (!after) break;
+    number = *after;
+    next = std::ranges::lower_bound(archived, number);
+  }
+  const auto timeline = timeline_to_ask(number);
+  ResumePoint point{{timeline, WalSegment{timeline, number}.begin(size_)}, std::nullopt};
+  if (next != archived.end()) point.until = WalSegment{timeline, *next}.begin(size_);
+  if (is_cut_short(line_, timeline)) {
+    const auto last = begin_of_segment(line_.end_of(timeline).value(), size_);
+    point.until = std::min(point.until.value_or(last), last);
+  }
+  return point;
+}
+
+bool is_cut_short(const TimelineHistory& line, TimelineId timeline) {
+  const auto& ancestors = line.ancestors();
+  const auto own = std::ranges::find(ancestors, timeline, &TimelineHistory::Ancestor::timeline);
+  if (own == ancestors.end()) return false;
+  const auto next = std::next(own);
+  return own->end != own->switch_point || (next != ancestors.end() && next->end == own->end);
+}
+
+WalSegment file_on(const TimelineHistory& line, std::uint64_t number, WalSegmentSize size) {
+  const WalSegment segment{line.timeline(), number};
+  return {line.timeline_at(Lsn(segment.end(size).value() - 1)), number};
+}
+
+}  // namespace pgkeep::catalog

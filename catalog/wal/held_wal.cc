@@ -1,0 +1,169 @@
+#include "catalog/wal/held_wal.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "catalog/wal/held_wal_look.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using postgres::Lsn;
+using postgres::TimelineHistory;
+using postgres::TimelineId;
+using postgres::WalSegment;
+
+HeldFile archived_file(const WalSegment& segment, postgres::WalSegmentSize size) {
+  return {.segment = segment, .partial = false, .end = segment.end(size)};
+}
+
+/// Of a whole one the end is the segment's, after a WAL switch too: nothing more of it comes.
+HeldFile partial_file(const std::pair<const WalSegment, ReceivedWal>& partial,
+                      postgres::WalSegmentSize size) {
+  const auto& [segment, received] = partial;
+  return {.segment = segment, .partial = true, .end = received.whole ? segment.end(size) : received.end};
+}
+
+}  // namespace
+
+HeldWal HeldWal::read(const WalArchive& archive) {
+  WalLook look(archive);
+  look.at_all();
+  return {std::move(look.names), std::move(look.partials), archive.identity().wal_segment_size};
+}
+
+HeldWal HeldWal::read_between(const WalArchive& archive, const TimelineHistory& line, Lsn begin, Lsn end) {
+  const auto size = archive.identity().wal_segment_size;
+  WalLook look(archive);
+  look.names.histories.emplace(line.timeline(), line);
+  for (auto number = begin.value() / size.bytes(); number * size.bytes() < end.value(); ++number) {
+    for (const auto& ancestor : line.ancestors()) look.at({ancestor.timeline, number});
+    look.at({line.timeline(), number});
+  }
+  return {std::move(look.names), std::move(look.partials), size};
+}
+
+HeldWal::HeldWal(WalInventory names, std::map<WalSegment, ReceivedWal> received,
+                 postgres::WalSegmentSize size)
+    : names_(std::move(names)), received_(std::move(received)), size_(size) {
+  std::ranges::sort(names_.segments);
+  const auto twice = std::ranges::unique(names_.segments);
+  names_.segments.erase(twice.begin(), twice.end());
+  std::erase_if(received_, [&](const auto& partial) {
+    return std::ranges::binary_search(names_.segments, partial.first);
+  });
+  names_.partials.clear();
+  for (const auto& [segment, end] : received_) names_.partials.push_back(segment);
+}
+
+HeldWal HeldWal::archived_only() const {
+  return {names_, {}, size_};
+}
+
+std::optional<HeldFile> HeldWal::file_of(const WalSegment& segment) const {
+  if (std::ranges::binary_search(names_.segments, segment)) return archived_file(segment, size_);
+  const auto partial = received_.find(segment);
+  return partial == received_.end() ? std::nullopt : std::optional(partial_file(*partial, size_));
+}
+
+HeldLine HeldWal::along(const TimelineHistory& line) const {
+  std::vector<HeldFile> files;
+  files.reserve(names_.segments.size() + received_.size());
+  for (const auto& segment : names_.segments) files.push_back(archived_file(segment, size_));
+  for (const auto& partial : received_) files.push_back(partial_file(partial, size_));
+  return {line, files, size_};
+}
+
+std::optional<HeldLine> HeldWal::along_newest() const {
+  const auto newest = names_.newest_timeline();
+  return newest ? std::optional(along(names_.line_of(*newest))) : std::nullopt;
+}
+
+std::vector<WalRange> HeldWal::ranges() const {
+  auto pieces = names_.ranges(size_);
+  for (const auto& partial : received_) {
+    const auto [segment, is_partial, end, cut] = partial_file(partial, size_);
+    if (end > segment.begin(size_)) pieces.push_back({segment.timeline, segment.begin(size_), end});
+  }
+  std::ranges::sort(pieces, {}, [](const WalRange& range) { return std::tie(range.timeline, range.begin); });
+  std::vector<WalRange> joined;
+  for (const auto& piece : pieces) {
+    if (!joined.empty() && joined.back().timeline == piece.timeline && joined.back().end == piece.begin) {
+      joined.back().end = piece.end;
+    } else {
+      joined.push_back(piece);
+    }
+  }
+  return joined;
+}
+
+std::vector<WalJoint> HeldWal::joints() const {
+  const auto held = ranges();
+  const auto has_wal = [&](TimelineId timeline) {
+    return std::ranges::find(held, timeline, &WalRange::timeline) != held.end();
+  };
+  std::vector<WalJoint> joints;
+  for (const auto& [timeline, line] : names_.histories) {
+    if (!has_wal(timeline)) continue;
+    auto ancestors = line.ancestors();
+    std::ranges::reverse(ancestors);
+    const auto parent = std::ranges::find_if(ancestors, has_wal, &TimelineHistory::Ancestor::timeline);
+    if (parent != ancestors.end()) joints.push_back({parent->timeline, timeline, parent->end});
+  }
+  return joints;
+}
+
+std::optional<HeldFile> HeldWal::last_of(TimelineId timeline) const {
+  std::optional<WalSegment> last;
+  for (const auto* names : {&names_.segments, &names_.partials}) {
+    const auto after = std::ranges::upper_bound(*names, timeline, {}, &WalSegment::timeline);
+    if (after != names->begin() && std::prev(after)->timeline == timeline)
+      last = std::max(last, std::optional(*std::prev(after)));
+  }
+  return last ? file_of(*last) : std::nullopt;
+}
+
+bool HeldWal::is_followed(const WalSegment& segment) const {
+  const auto follows = [&](const WalSegment& other) {
+    if (other.number <= segment.number) return false;
+    if (other.timeline == segment.timeline) return true;
+    const auto history = names_.histories.find(other.timeline);
+    if (history == names_.histories.end()) return false;
+    const auto left = history->second.end_of(segment.timeline);
+    return left && *left >= segment.end(size_);
+  };
+  return std::ranges::any_of(names_.segments, follows) || std::ranges::any_of(names_.partials, follows);
+}
+
+std::optional<HeldFile> HeldWal::file_for(const WalSegment& segment) const {
+  auto own = file_of(segment);
+  if ((own && !own->partial) || is_followed(segment)) return own;
+  const auto history = names_.histories.find(segment.timeline);
+  if (history != names_.histories.end() && segment.end(size_) > history->second.begin()) {
+    const auto line = along(history->second);
+    const auto* furthest = line.furthest(segment.number);
+    if (furthest != nullptr && furthest->segment != segment) return *furthest;
+  }
+  if (own) {
+    const auto end = undoubted_end(segment);
+    own->cut = end < own->end;
+    own->end = std::min(own->end, end);
+  }
+  return own;
+}
+
+/// Before the first place where a timeline left this one in the segment, if it has WAL but not this segment.
+/// A history that was only pushed, by a copy of the server that was promoted, say, takes nothing away from
+/// what the server sent.
+Lsn HeldWal::undoubted_end(const WalSegment& segment) const {
+  auto end = segment.end(size_);
+  for (const auto& [timeline, history] : names_.histories) {
+    const auto left = history.end_of(segment.timeline);
+    if (!left || *left <= segment.begin(size_) || *left >= end) continue;
+    if (!file_of({timeline, segment.number}) && names_.is_borne_out(timeline)) end = *left;
+  }
+  return end;
+}
+
+}  // namespace pgkeep::catalog
