@@ -182,11 +182,9 @@ void File::truncate(std::uint64_t size) {
 }
 
 bool File::reserve(std::uint64_t size) {
-  while (::fallocate(fd(), 0, 0, static_cast<off_t>(size)) != 0) {
-    if (errno == EOPNOTSUPP || errno == ENOSYS) return false;
-    if (errno != EINTR) throw StorageError(errno, path_, "make room for");
-  }
-  return true;
+  if (uninterrupted([&] { return ::fallocate(fd(), 0, 0, static_cast<off_t>(size)); }) == 0) return true;
+  if (errno == EOPNOTSUPP || errno == ENOSYS) return false;
+  fail(path_, "make room for");
 }
 
 void File::sync() {
