@@ -126,9 +126,9 @@ std::optional<Lsn> HeldLine::most_reported() const {
 // ------------------------------------------------------------------------------------- which files
 
 std::span<const HeldFile> HeldLine::files(std::uint64_t number) const {
-  const auto of_number =
-      std::ranges::equal_range(files_, number, {}, [](const HeldFile& f) { return f.segment.number; });
-  return {of_number.begin(), of_number.end()};
+  const auto number_of = [](const HeldFile& f) { return f.segment.number; };
+  const auto begin = std::ranges::lower_bound(files_, number, {}, number_of);
+  return {begin, std::ranges::upper_bound(begin, files_.end(), number, {}, number_of)};
 }
 
 const HeldFile* HeldLine::furthest(std::uint64_t number) const {

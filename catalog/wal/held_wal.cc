@@ -48,8 +48,7 @@ HeldWal::HeldWal(WalInventory names, std::map<WalSegment, ReceivedWal> received,
                  postgres::WalSegmentSize size)
     : names_(std::move(names)), received_(std::move(received)), size_(size) {
   std::ranges::sort(names_.segments);
-  const auto twice = std::ranges::unique(names_.segments);
-  names_.segments.erase(twice.begin(), twice.end());
+  names_.segments.erase(std::unique(names_.segments.begin(), names_.segments.end()), names_.segments.end());
   std::erase_if(received_, [&](const auto& partial) {
     return std::ranges::binary_search(names_.segments, partial.first);
   });

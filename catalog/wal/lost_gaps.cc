@@ -1,7 +1,6 @@
 #include "catalog/wal/lost_gaps.h"
 
 #include <algorithm>
-#include <ranges>
 
 namespace pgkeep::catalog {
 
@@ -21,17 +20,16 @@ LostGaps::LostGaps(const postgres::TimelineHistory& line, std::span<const Event>
 }
 
 const Event* LostGaps::about(const postgres::WalPosition& position) const {
-  for (const auto& gap : std::views::reverse(gaps_)) {
-    if (gap.timeline == position.timeline && gap.segment_begin <= position.lsn && position.lsn < gap.end)
-      return gap.event;
-  }
-  return nullptr;
+  const auto found = std::find_if(gaps_.rbegin(), gaps_.rend(), [&](const LostGap& gap) {
+    return gap.timeline == position.timeline && gap.segment_begin <= position.lsn && position.lsn < gap.end;
+  });
+  return found == gaps_.rend() ? nullptr : found->event;
 }
 
 const Event* LostGaps::newest_between(Lsn begin, Lsn end) const {
-  for (const auto& gap : std::views::reverse(gaps_))
-    if (gap.begin < end && gap.end > begin) return gap.event;
-  return nullptr;
+  const auto found = std::find_if(gaps_.rbegin(), gaps_.rend(),
+                                  [&](const LostGap& gap) { return gap.begin < end && gap.end > begin; });
+  return found == gaps_.rend() ? nullptr : found->event;
 }
 
 std::optional<Lsn> LostGaps::reach_beyond(Lsn reach) const {
