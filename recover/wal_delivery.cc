@@ -9,10 +9,10 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/wal/archived_file.h"
 #include "catalog/wal/received_records.h"
-#include "catalog/wal/stored_wal.h"
+#include "catalog/wal/segment_end.h"
 #include "catalog/wal/wal_continuity.h"
-#include "catalog/wal/wal_tail.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -217,7 +217,7 @@ WalAnswer deliver_wal(const catalog::WalArchive& archive, const std::string& nam
   if (const auto segment = WalSegment::parse(name, archive.identity().wal_segment_size))
     return deliver_segment(archive, *segment, out);
   // PostgreSQL never asks for these; operators do.
-  const auto pushed = catalog::open_stored_wal(archive, name);
+  const auto pushed = catalog::open_archived_file(archive, name);
   if (!pushed) return WalAnswer::not_there;
   copy(*pushed, out);
   return WalAnswer::delivered;

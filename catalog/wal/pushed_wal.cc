@@ -12,7 +12,7 @@
 #include "catalog/io/hashing.h"
 #include "catalog/postgres/number.h"
 #include "catalog/postgres/wal_page.h"
-#include "catalog/wal/stored_wal.h"
+#include "catalog/wal/archived_file.h"
 #include "catalog/wal/wal_adoption.h"
 
 namespace pgkeep::catalog {
@@ -92,7 +92,7 @@ struct StoredFile {
 StoredFile compare_with_stored(const WalArchive& archive, const std::string& stored_name,
                                const StagedFile& pushed, std::uint64_t bytes) {
   try {
-    const auto stored = open_stored_wal(archive, stored_name);
+    const auto stored = open_archived_file(archive, stored_name);
     if (!stored) return {};
     io::FileSource source(pushed.file());
     FirstBytes offered(source, bytes);

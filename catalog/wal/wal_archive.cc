@@ -11,7 +11,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "catalog/postgres/wal_page.h"
-#include "catalog/wal/wal_tail.h"
+#include "catalog/wal/segment_end.h"
 
 namespace pgkeep::catalog {
 namespace {

@@ -11,7 +11,7 @@
 #include "catalog/io/compare.h"
 #include "catalog/io/compression.h"
 #include "catalog/io/error.h"
-#include "catalog/wal/stored_wal.h"
+#include "catalog/wal/archived_file.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -117,11 +117,11 @@ std::optional<WalConflict> WalConflicts::describe(const PushedCopy& copy) const 
     io::FileSource source(pushed.file());
     conflict.pushed_origin = origin_in(source);
   }
-  if (auto stored = open_stored_wal(*archive_, copy.name)) {
+  if (auto stored = open_archived_file(*archive_, copy.name)) {
     conflict.has_stored = true;
     io::FileSource source(pushed.file());
     conflict.differs_at = io::first_difference(*stored, source);
-    auto again = open_stored_wal(*archive_, copy.name);
+    auto again = open_archived_file(*archive_, copy.name);
     if (is_wal && again) conflict.stored_origin = origin_in(*again);
   } else if (const auto segment =
                  postgres::WalSegment::parse(copy.name, archive_->identity().wal_segment_size)) {
@@ -196,7 +196,7 @@ void WalConflicts::require_replaceable(const WalConflict& conflict, const Staged
 }
 
 void WalConflicts::put_former_aside(const std::string& name, const StagedFile& pushed) const {
-  auto stored = open_stored_wal(*archive_, name);
+  auto stored = open_archived_file(*archive_, name);
   if (!stored) return;
   const auto former = StagedFile::receive(archive_->layout(), *stored, kLongest);
   if (former.sha256() == pushed.sha256()) return;

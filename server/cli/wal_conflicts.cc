@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "catalog/index/server_catalog.h"
-#include "catalog/wal/stored_wal.h"
+#include "catalog/wal/archived_file.h"
 #include "catalog/wal/wal_conflicts.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/recorded_run.h"

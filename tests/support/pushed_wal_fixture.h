@@ -12,8 +12,8 @@
 #include "catalog/io/file.h"
 #include "catalog/io/hashing.h"
 #include "catalog/records/identity.h"
+#include "catalog/wal/archived_file.h"
 #include "catalog/wal/pushed_wal.h"
-#include "catalog/wal/stored_wal.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 
@@ -97,7 +97,7 @@ class PushedWalFixture : public testing::Test {
     return wal;
   }
   io::ByteVector stored(const std::string& name) const {
-    const auto source = catalog::open_stored_wal(archive_, name);
+    const auto source = catalog::open_archived_file(archive_, name);
     if (!source) throw std::runtime_error(name + " is not stored");
     io::ByteVector bytes(2 * kSampleSegmentBytes);
     std::size_t done = 0;

@@ -13,7 +13,7 @@
 #include "catalog/io/hashing.h"
 #include "catalog/io/lock.h"
 #include "catalog/records/stream_state.h"
-#include "catalog/wal/stored_wal.h"
+#include "catalog/wal/archived_file.h"
 #include "tests/support/pushed_wal_fixture.h"
 
 namespace pgkeep::catalog {

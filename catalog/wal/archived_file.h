@@ -12,7 +12,7 @@ namespace pgkeep::catalog {
 /// backup history file, the last segment of a timeline as it was pushed (NAME.partial). Null when the archive
 /// has no such file, or when the name is none of these. What is being received is not looked at. Damage is
 /// thrown as Corruption, here or by the read() that finds it.
-std::unique_ptr<io::ByteSource> open_stored_wal(const WalArchive& archive, std::string_view name);
+std::unique_ptr<io::ByteSource> open_archived_file(const WalArchive& archive, std::string_view name);
 
 /// The segment that a name begins with, whatever kind of WAL file it names; nothing for histories and for
 /// what no WAL file of such segments is called.

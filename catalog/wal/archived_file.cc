@@ -1,4 +1,4 @@
-#include "catalog/wal/stored_wal.h"
+#include "catalog/wal/archived_file.h"
 
 #include <cerrno>
 #include <utility>
@@ -62,7 +62,7 @@ std::optional<postgres::WalSegment> segment_of_wal_file(std::string_view name,
   return postgres::WalSegment::parse(name.substr(0, kSegmentDigits), size);
 }
 
-std::unique_ptr<io::ByteSource> open_stored_wal(const WalArchive& archive, std::string_view name) {
+std::unique_ptr<io::ByteSource> open_archived_file(const WalArchive& archive, std::string_view name) {
   const auto& layout = archive.layout();
   const auto size = archive.identity().wal_segment_size;
   const auto open_small = [](const std::filesystem::path& path) {

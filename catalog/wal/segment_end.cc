@@ -1,4 +1,4 @@
-#include "catalog/wal/wal_tail.h"
+#include "catalog/wal/segment_end.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "catalog/wal/wal_tail.h"
+#include "catalog/wal/segment_end.h"
 
 #include <gtest/gtest.h>
 
@@ -26,9 +26,9 @@ io::ByteVector switch_record() {
   return record(24, std::byte{0x40});
 }
 
-class WalTailTest : public ::testing::Test {
+class SegmentEndTest : public ::testing::Test {
  protected:
-  WalTailTest() { segment_[0] = std::byte{1}; }
+  SegmentEndTest() { segment_[0] = std::byte{1}; }
 
   void put(std::size_t at, io::ByteView bytes) { std::ranges::copy(bytes, &segment_[at]); }
   std::uint64_t received() {
@@ -55,59 +55,59 @@ class WalTailTest : public ::testing::Test {
   io::ByteVector segment_ = io::ByteVector(2 * kPage);
 };
 
-TEST_F(WalTailTest, AnEmptySegmentHasNothing) {
+TEST_F(SegmentEndTest, AnEmptySegmentHasNothing) {
   segment_[0] = std::byte{0};
   EXPECT_EQ(received(), 0u);
 }
 
-TEST_F(WalTailTest, ARecordThatEndsInZeroesCountsWhole) {
+TEST_F(SegmentEndTest, ARecordThatEndsInZeroesCountsWhole) {
   put(kHeader, record(100));
   put(kHeader + 104, record(50));
   EXPECT_EQ(received(), kHeader + 104 + 56);
 }
 
-TEST_F(WalTailTest, ARecordThatIsNotWholeCountsByItsBytes) {
+TEST_F(SegmentEndTest, ARecordThatIsNotWholeCountsByItsBytes) {
   put(kHeader, record(100));
   segment_[kHeader + 24] = std::byte{0};  // did not arrive, so the CRC is wrong
   EXPECT_EQ(received(), kHeader + 24);
 }
 
-TEST_F(WalTailTest, ARecordThatGoesOnInTheNextPageCountsByItsBytes) {
+TEST_F(SegmentEndTest, ARecordThatGoesOnInTheNextPageCountsByItsBytes) {
   put(kHeader, record(100));
   const auto next = record(kPage);
   put(kHeader + 104, io::ByteView(next).first(kPage - kHeader - 104));
   EXPECT_EQ(received(), kHeader + 104 + 32);
 }
 
-TEST_F(WalTailTest, RecordsBehindTheEndOfOneFromThePageBeforeAreFound) {
+TEST_F(SegmentEndTest, RecordsBehindTheEndOfOneFromThePageBeforeAreFound) {
   segment_[kPage + 2] = std::byte{1};
   io::store_le<std::uint32_t>(&segment_[kPage + 16], 20);
   put(kPage + 24 + 24, record(60));
   EXPECT_EQ(received(), kPage + 24 + 24 + 64);
 }
 
-TEST_F(WalTailTest, APageThatOnlyGoesOnWithARecordCountsByItsBytes) {
+TEST_F(SegmentEndTest, APageThatOnlyGoesOnWithARecordCountsByItsBytes) {
   segment_[kPage + 2] = std::byte{1};
   io::store_le<std::uint32_t>(&segment_[kPage + 16], 100000);
   segment_[kPage + 5000] = std::byte{1};
   EXPECT_EQ(received(), kPage + 5008);
 }
 
-TEST_F(WalTailTest, AFileThatWasCutInAPageHasWhatIsThere) {
+TEST_F(SegmentEndTest, AFileThatWasCutInAPageHasWhatIsThere) {
   put(kHeader, record(100));
   received();
   std::filesystem::resize_file(folder_ / "segment", kHeader + 17);
   EXPECT_EQ(received_bytes(io::File::open_to_read(folder_ / "segment")), kHeader + 24);
 }
 
-TEST_F(WalTailTest, ASwitchIsTheEnd) {
+TEST_F(SegmentEndTest, ASwitchIsTheEnd) {
   put(kHeader, record(100));
   EXPECT_FALSE(ends_in_switch(kHeader + 32));
   put(kHeader + 104, switch_record());
   EXPECT_TRUE(ends_in_switch(kHeader + 128));
 }
 
-TEST_F(WalTailTest, ASwitchThatBeganInTheSegmentBeforeIsTheEnd) {
+TEST_F(SegmentEndTest, ASwitchThatBeganInTheSegmentBeforeIsTheEnd) {
   const auto whole = switch_record();
   for (const std::uint32_t left : {8, 16}) {
     continued(left, io::ByteView(whole).last(left));
@@ -115,7 +115,7 @@ TEST_F(WalTailTest, ASwitchThatBeganInTheSegmentBeforeIsTheEnd) {
   }
 }
 
-TEST_F(WalTailTest, AnotherRecordThatBeganInTheSegmentBeforeIsNotTheEnd) {
+TEST_F(SegmentEndTest, AnotherRecordThatBeganInTheSegmentBeforeIsNotTheEnd) {
   const auto whole = switch_record();
   continued(100, io::ByteView(whole).last(16));  // more of it was to come
   EXPECT_FALSE(ends_in_switch(kHeader + 16));
