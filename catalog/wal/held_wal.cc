@@ -18,11 +18,14 @@ HeldFile archived_file(const WalSegment& segment, postgres::WalSegmentSize size)
   return {.segment = segment, .partial = false, .end = segment.end(size)};
 }
 
-/// Of a whole one the end is the segment's, after a WAL switch too: nothing more of it comes.
-HeldFile partial_file(const std::pair<const WalSegment, ReceivedWal>& partial,
-                      postgres::WalSegmentSize size) {
-  const auto& [segment, received] = partial;
-  return {.segment = segment, .partial = true, .end = received.whole ? segment.end(size) : received.end};
+/// The files that a line may have between two positions.
+template <typename Visit>
+void for_each_file(const TimelineHistory& line, Lsn begin, Lsn end, postgres::WalSegmentSize size,
+                   Visit&& visit) {
+  for (auto number = begin.value() / size.bytes(); number * size.bytes() < end.value(); ++number) {
+    for (const auto& ancestor : line.ancestors()) visit(WalSegment{ancestor.timeline, number});
+    visit(WalSegment{line.timeline(), number});
+  }
 }
 
 }  // namespace
@@ -34,14 +37,19 @@ HeldWal HeldWal::read(const WalArchive& archive) {
 }
 
 HeldWal HeldWal::read_between(const WalArchive& archive, const TimelineHistory& line, Lsn begin, Lsn end) {
-  const auto size = archive.identity().wal_segment_size;
   WalLook look(archive);
-  look.names.histories.emplace(line.timeline(), line);
-  for (auto number = begin.value() / size.bytes(); number * size.bytes() < end.value(); ++number) {
-    for (const auto& ancestor : line.ancestors()) look.at({ancestor.timeline, number});
-    look.at({line.timeline(), number});
-  }
-  return {std::move(look.names), std::move(look.partials), size};
+  for_each_file(line, begin, end, archive.identity().wal_segment_size,
+                [&](const WalSegment& segment) { look.at(segment); });
+  return {std::move(look.names), std::move(look.partials), archive.identity().wal_segment_size};
+}
+
+HeldWal HeldWal::read_archived_between(const WalArchive& archive, const TimelineHistory& line, Lsn begin,
+                                       Lsn end) {
+  WalInventory names;
+  for_each_file(line, begin, end, archive.identity().wal_segment_size, [&](const WalSegment& segment) {
+    if (archive.has(segment)) names.segments.push_back(segment);
+  });
+  return {std::move(names), {}, archive.identity().wal_segment_size};
 }
 
 HeldWal::HeldWal(WalInventory names, std::map<WalSegment, ReceivedWal> received,
@@ -56,21 +64,32 @@ HeldWal::HeldWal(WalInventory names, std::map<WalSegment, ReceivedWal> received,
   for (const auto& [segment, end] : received_) names_.partials.push_back(segment);
 }
 
-HeldWal HeldWal::archived_only() const {
-  return {names_, {}, size_};
-}
-
 std::optional<HeldFile> HeldWal::file_of(const WalSegment& segment) const {
   if (std::ranges::binary_search(names_.segments, segment)) return archived_file(segment, size_);
   const auto partial = received_.find(segment);
-  return partial == received_.end() ? std::nullopt : std::optional(partial_file(*partial, size_));
+  return partial == received_.end() ? std::nullopt : std::optional(partial_file(segment, partial->second));
+}
+
+/// One that ends with a WAL switch counts to the segment's end once there is WAL after it. Until then the
+/// server may not have come there, and the zeroes between are not received.
+HeldFile HeldWal::partial_file(const WalSegment& segment, const ReceivedWal& received) const {
+  const bool is_followed =
+      std::ranges::binary_search(names_.segments, segment.next()) || received_.contains(segment.next());
+  return {.segment = segment,
+          .partial = true,
+          .end = received.whole && is_followed ? segment.end(size_) : received.end};
+}
+
+bool HeldWal::has_all_of(const WalSegment& segment) const {
+  const auto file = file_of(segment);
+  return file && file->end == segment.end(size_);
 }
 
 HeldLine HeldWal::along(const TimelineHistory& line) const {
   std::vector<HeldFile> files;
   files.reserve(names_.segments.size() + received_.size());
   for (const auto& segment : names_.segments) files.push_back(archived_file(segment, size_));
-  for (const auto& partial : received_) files.push_back(partial_file(partial, size_));
+  for (const auto& [segment, received] : received_) files.push_back(partial_file(segment, received));
   return {line, files, size_};
 }
 
@@ -81,8 +100,8 @@ std::optional<HeldLine> HeldWal::along_newest() const {
 
 std::vector<WalRange> HeldWal::ranges() const {
   auto pieces = names_.ranges(size_);
-  for (const auto& partial : received_) {
-    const auto [segment, is_partial, end, cut] = partial_file(partial, size_);
+  for (const auto& [segment, received] : received_) {
+    const auto end = partial_file(segment, received).end;
     if (end > segment.begin(size_)) pieces.push_back({segment.timeline, segment.begin(size_), end});
   }
   std::ranges::sort(pieces, {}, [](const WalRange& range) { return std::tie(range.timeline, range.begin); });

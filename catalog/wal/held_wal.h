@@ -33,6 +33,11 @@ class HeldWal {
   /// them, however much is held.
   static HeldWal read_between(const WalArchive& archive, const postgres::TimelineHistory& line,
                               postgres::Lsn begin, postgres::Lsn end);
+  /// Of these, only what is archived: no partial is opened.
+  static HeldWal read_archived_between(const WalArchive& archive, const postgres::TimelineHistory& line,
+                                       postgres::Lsn begin, postgres::Lsn end);
+  /// Nothing is held.
+  HeldWal() = default;
   /// `received`: of each partial in `names`.
   HeldWal(WalInventory names, std::map<postgres::WalSegment, ReceivedWal> received,
           postgres::WalSegmentSize size);
@@ -42,9 +47,6 @@ class HeldWal {
   const WalInventory& names() const noexcept { return names_; }
   /// How far each partial has come.
   const std::map<postgres::WalSegment, ReceivedWal>& received() const noexcept { return received_; }
-  /// The same without the segments that are still being received.
-  HeldWal archived_only() const;
-
   HeldLine along(const postgres::TimelineHistory& line) const;
   /// Along the line of the newest timeline; nothing when there is no WAL.
   std::optional<HeldLine> along_newest() const;
@@ -53,6 +55,10 @@ class HeldWal {
   std::vector<WalRange> ranges() const;
   /// Between timelines that have WAL here.
   std::vector<WalJoint> joints() const;
+  /// The file of a segment, whatever line it is of. Nothing: none is held.
+  std::optional<HeldFile> file_of(const postgres::WalSegment& segment) const;
+  /// Whether all of a segment is held: that it is not archived yet makes it no gap.
+  bool has_all_of(const postgres::WalSegment& segment) const;
   /// The last file of a timeline, be it a partial with nothing in it.
   std::optional<HeldFile> last_of(postgres::TimelineId timeline) const;
 
@@ -67,7 +73,7 @@ class HeldWal {
   std::optional<HeldFile> file_for(const postgres::WalSegment& segment) const;
 
  private:
-  std::optional<HeldFile> file_of(const postgres::WalSegment& segment) const;
+  HeldFile partial_file(const postgres::WalSegment& segment, const ReceivedWal& received) const;
   postgres::Lsn undoubted_end(const postgres::WalSegment& segment) const;
 
   WalInventory names_;

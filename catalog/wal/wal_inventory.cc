@@ -91,14 +91,15 @@ std::optional<postgres::TimelineId> WalInventory::newest_timeline() const {
   return newest;
 }
 
+bool WalInventory::has_wal_of(postgres::TimelineId timeline) const {
+  return std::ranges::any_of(std::array{&segments, &partials}, [&](const auto* names) {
+    return std::ranges::binary_search(*names, timeline, {}, &postgres::WalSegment::timeline);
+  });
+}
+
 bool WalInventory::is_borne_out(postgres::TimelineId timeline) const {
-  const auto has_wal = [&](postgres::TimelineId of) {
-    return std::ranges::any_of(std::array{&segments, &partials}, [of](const auto* names) {
-      return std::ranges::binary_search(*names, of, {}, &postgres::WalSegment::timeline);
-    });
-  };
-  return has_wal(timeline) || std::ranges::any_of(histories, [&](const auto& known) {
-           return known.second.contains(timeline) && has_wal(known.first);
+  return has_wal_of(timeline) || std::ranges::any_of(histories, [&](const auto& known) {
+           return known.second.contains(timeline) && has_wal_of(known.first);
          });
 }
 

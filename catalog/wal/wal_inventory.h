@@ -23,6 +23,7 @@ struct WalInventory {
 
   /// Complete segments joined to ranges, sorted by timeline and position.
   std::vector<WalRange> ranges(postgres::WalSegmentSize size) const;
+  bool has_wal_of(postgres::TimelineId timeline) const;
   /// The timeline that the server was on last, as far as its WAL tells: the highest of which there is WAL,
   /// not the one with the most. Once there is, no server on a lower one is received from. A history, or WAL
   /// that was pushed and waits, makes no timeline the newest.

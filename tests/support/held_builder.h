@@ -52,7 +52,8 @@ struct Held {
   Held& partial(postgres::TimelineId timeline, double end) {
     return partial(timeline, end, static_cast<std::uint64_t>(end));
   }
-  Held& whole_partial(postgres::TimelineId timeline, double end) {
+  /// One that ends there with a WAL switch.
+  Held& switched_partial(postgres::TimelineId timeline, double end) {
     partial(timeline, end);
     ends[{timeline, static_cast<std::uint64_t>(end)}].whole = true;
     return *this;

@@ -204,9 +204,14 @@ TEST(HeldLineTest, SeesNoHoleWhereTheSwitchPointsFall) {
 }
 
 TEST(HeldLineTest, CountsAWholePartialToItsEndBehindAWalSwitch) {
-  const auto found = examine(Held().whole_partial(kOne, 5.25).partial(kOne, 6.5));
+  const auto found = examine(Held().switched_partial(kOne, 5.25).partial(kOne, 6.5));
   EXPECT_THAT(found.ranges, ElementsAre(range(kOne, 5, 6.5)));
   EXPECT_THAT(found.gaps, IsEmpty());
+}
+
+// A server may not have come to the end of the zeroes yet: what it has is compared with what is held.
+TEST(HeldLineTest, EndsAtAWalSwitchAfterWhichNothingHasCome) {
+  EXPECT_EQ(examine(Held().switched_partial(kOne, 5.25)).end, place(kOne, 5.25));
 }
 
 TEST(HeldLineTest, EndsWhereTheOldTimelineDoesWhileTheNewOneHasNothing) {

@@ -48,10 +48,11 @@ Unit unit(Lsn lsn) {
 /// A file, and how many units it has.
 struct ModelFile {
   bool archived = false;
-  bool partial = false;  // it may be there beside the archived one
-  Unit units = 0;        // of the partial
-  bool whole = false;
-  Unit has() const { return archived || whole ? kUnits : units; }
+  bool partial = false;   // it may be there beside the archived one
+  Unit units = 0;         // of the partial
+  bool switched = false;  // they end with a WAL switch
+  bool followed = false;  // the next segment of the timeline is held
+  Unit has() const { return archived || (switched && followed) ? kUnits : units; }
 };
 
 class Model {
@@ -76,9 +77,9 @@ class Model {
     for (const auto& [segment, file] : files_) {
       if (file.archived) put(layout.archived(segment, kSize), io::as_bytes("x"));
       if (!file.partial) continue;
-      auto wal = file.whole && chance_->coin() ? test::sample_wal_with_switch(segment, 5000)
-                                               : test::sample_wal(segment);
-      if (!file.whole) std::ranges::fill(std::span(wal).subspan(file.units * kUnitBytes), std::byte{0});
+      auto wal = file.switched ? test::sample_wal_with_switch(segment, file.units * kUnitBytes)
+                               : test::sample_wal(segment);
+      std::ranges::fill(std::span(wal).subspan(file.units * kUnitBytes), std::byte{0});
       put(layout.partial(segment, kSize), wal);
     }
     for (const auto& [timeline, begin] : begins_)
@@ -155,7 +156,7 @@ class Model {
     for (const auto& [segment, file] : files_) {
       text += fmt::format(
           "{}:{}{}{}\n", segment.timeline.to_string(), segment.number, file.archived ? " archived" : "",
-          file.partial ? fmt::format(" partial {}{}", file.units, file.whole ? " whole" : "") : "");
+          file.partial ? fmt::format(" partial {}{}", file.units, file.switched ? " switched" : "") : "");
     }
     for (const auto& event : events_)
       text += fmt::format("lost {}: {} to {}\n", event.range->timeline.to_string(),
@@ -167,16 +168,23 @@ class Model {
   void write_timeline(int timeline) {
     const auto first = std::max(kFirst, begin_of(timeline) / kUnits);
     const auto last = static_cast<std::uint64_t>(chance_->number(static_cast<int>(first), kEnd - 1));
-    enum class Fate { archived, partial, whole, both, missing };
+    enum class Fate { archived, partial, switched, full, both, missing };
     for (auto number = first; number <= last; ++number) {
-      const auto fate = chance_->one_of<Fate>(
-          {{10, Fate::archived}, {3, Fate::partial}, {2, Fate::whole}, {1, Fate::both}, {3, Fate::missing}});
-      ModelFile file;
+      const auto fate = chance_->one_of<Fate>({{10, Fate::archived},
+                                               {3, Fate::partial},
+                                               {2, Fate::switched},
+                                               {1, Fate::full},
+                                               {1, Fate::both},
+                                               {3, Fate::missing}});
+      if (fate == Fate::missing) continue;
+      auto& file = files_[{TimelineId(timeline), number}];
       file.archived = fate == Fate::archived || fate == Fate::both;
-      file.partial = fate == Fate::partial || fate == Fate::whole || fate == Fate::both;
-      file.whole = fate == Fate::whole;
-      file.units = static_cast<Unit>(chance_->number(0, kUnits - 1));
-      if (fate != Fate::missing) files_[{TimelineId(timeline), number}] = file;
+      file.partial = fate != Fate::archived;
+      file.switched = fate == Fate::switched;
+      file.units = static_cast<Unit>(fate == Fate::full ? static_cast<int>(kUnits)
+                                                        : chance_->number(file.switched ? 1 : 0, kUnits - 1));
+      const auto before = files_.find({TimelineId(timeline), number - 1});
+      if (before != files_.end()) before->second.followed = true;
     }
   }
   void lose() {

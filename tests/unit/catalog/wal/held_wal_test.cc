@@ -12,9 +12,9 @@
 
 #include "catalog/wal/held_wal_look.h"
 #include "tests/support/chance.h"
+#include "tests/support/held_builder.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
-#include "tests/support/held_builder.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -63,10 +63,10 @@ TEST(HeldWalTest, TheLastOfATimelineMayBeAPartialWithNothingInIt) {
 
 TEST(HeldWalTest, ARecoveryWithoutALineIsGivenNothingThatMayBeAnothersWal) {
   Held held;
-  held.segments(kOne, 3, 4).whole_partial(kOne, 5.875).history(kTwo, left(kOne, 5.5)).partial(kTwo, 6.25);
+  held.segments(kOne, 3, 4).partial(kOne, 5.875).history(kTwo, left(kOne, 5.5)).partial(kTwo, 6.25);
   EXPECT_EQ(held.wal().file_for({kOne, 5})->end, at(5.5)) << "timeline 2 may be asked for";
   held.partial(kTwo, 5.25);
-  EXPECT_EQ(held.wal().file_for({kOne, 5})->end, at(6)) << "now it has a file of its own";
+  EXPECT_EQ(held.wal().file_for({kOne, 5})->end, at(5.875)) << "now it has a file of its own";
 }
 
 // ----------------------------------------------------------------------------------- while it is read
@@ -204,8 +204,9 @@ TEST_F(ReadHeldWalTest, ReadsBetweenTwoPositionsOfALineWhatIsThere) {
   const auto held = HeldWal::read_between(archive_, line, at(5.5), at(6.75));
   EXPECT_TRUE(held.along(line).covers(at(5.5), at(6.75)));
   EXPECT_FALSE(held.along(line).covers(at(5.5), at(6.875)));
-  EXPECT_TRUE(held.archived_only().along(line).covers(at(5.5), at(6.5)));
-  EXPECT_FALSE(held.archived_only().along(line).covers(at(5.5), at(6.75)));
+  const auto archived_ones = HeldWal::read_archived_between(archive_, line, at(5.5), at(6.75));
+  EXPECT_TRUE(archived_ones.along(line).covers(at(5.5), at(6.5)));
+  EXPECT_FALSE(archived_ones.along(line).covers(at(5.5), at(6.75)));
   EXPECT_THAT(held.names().segments, ElementsAre(WalSegment{kOne, 5}, WalSegment{kOne, 6}));
 }
 
