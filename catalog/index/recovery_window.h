@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "catalog/index/server_catalog.h"
-#include "catalog/records/event_journal.h"
-#include "catalog/wal/wal_archive.h"
+#include "catalog/wal/held_wal.h"
 
 namespace pgkeep::catalog {
 
@@ -35,25 +34,16 @@ struct RecoveryWindow {
   const BackupReach* newest() const { return backups.empty() ? nullptr : &backups.back(); }
 };
 
-/// A segment still being received: how far its bytes go, and the commits in them.
-struct ReceivedPartial {
-  postgres::WalSegment segment;
-  postgres::Lsn end;
-  CommitTimes commits;
-};
-
-/// Pure. Nothing without any WAL. Commits in a file that is not replayed to its end (its timeline was left
-/// inside it, and the next one's file is not here; or no recovery passes what follows) are not counted, so
-/// `until` may be too early and never is too late.
+/// Pure. Nothing without any WAL. `commits`: of each file of which they are known. Those in a file that is
+/// not replayed to its end (its timeline was left inside it, and the next one's file is not here; or no
+/// recovery passes what follows) are not counted, so `until` may be too early and never is too late.
 std::optional<RecoveryWindow> examine_recovery_window(
-    std::span<const store::BackupRecord> backups, std::span<const SegmentRow> segments,
-    std::span<const ReceivedPartial> partials,
-    const std::map<postgres::TimelineId, postgres::TimelineHistory>& histories,
-    postgres::WalSegmentSize size, std::span<const Event> events);
+    std::span<const store::BackupRecord> backups, const HeldWal& wal,
+    const std::map<postgres::WalSegment, CommitTimes>& commits, std::span<const Event> events);
 
-/// The same from the index, and from the partials on disk. Costs reading all rows of the index (about 1 ms
-/// for 1000 segments), the names in the archive, and the partials as far as they were received: 10 ms for 16
-/// MiB. No segment is opened.
-std::optional<RecoveryWindow> read_recovery_window(ServerCatalog& index, const WalArchive& archive);
+/// The same with the backups and commits of the index, and the commits in the partials, which are read as far
+/// as they were received: 10 ms for 16 MiB. No segment is opened.
+std::optional<RecoveryWindow> read_recovery_window(ServerCatalog& index, const WalArchive& archive,
+                                                   const HeldWal& wal, std::span<const Event> events);
 
 }  // namespace pgkeep::catalog

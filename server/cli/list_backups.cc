@@ -69,11 +69,10 @@ std::vector<store::BackupRecord> own_of(const store::ServerLayout& layout,
 void add_backups(const ServerConfig& server, const store::ServerLayout& layout,
                  const std::vector<store::BackupRecord>& backups,
                  const std::vector<catalog::SegmentRow>& segments, Listing& listing, Output& out) {
-  const auto archive = open_archive(server, layout);
   const auto wal = wal_to_next(backups, segments);
-  const auto stored = read_wal_facts(archive);
+  const auto stored = read_wal_facts(open_archive(server, layout));
   for (std::size_t i = 0; i < backups.size(); ++i)
-    listing.add(server, backups[i], wal[i], hole_behind(archive, stored, backups[i]), layout.line(), out);
+    listing.add(server, backups[i], wal[i], hole_behind(stored, backups[i]), layout.line(), out);
 }
 
 /// Those of which a damaged record of a line would tell: the WAL says nothing of them.

@@ -19,9 +19,10 @@ namespace pgkeep::server {
 namespace {
 
 /// All WAL from its start to its end is stored: without it the backup cannot become consistent.
-bool has_its_wal(const catalog::WalArchive& archive, const store::BackupRecord& backup) {
+bool has_its_wal(const catalog::WalArchive& archive, const catalog::HeldWal& held,
+                 const store::BackupRecord& backup) {
   const auto history = archive.history(backup.end.timeline);
-  return history && archive.holds(*history, backup.start.lsn, backup.end.lsn);
+  return history && held.along(*history).covers(backup.start.lsn, backup.end.lsn);
 }
 
 void add_identity(FactPrinter& facts, const store::BackupRecord& backup) {
@@ -143,8 +144,9 @@ Exit run_show_backup(const Invocation& invocation) {
   const auto archive = open_archive(server, own_layout);
   const auto wal_bytes = wal_from(backup, backups, own_layout,
                                   own_layout.line() ? segments_in_files(archive) : records.segments());
-  const bool complete = has_its_wal(archive, backup);
-  const auto hole = hole_behind(archive, read_wal_facts(archive), backup);
+  const auto held = catalog::HeldWal::read(archive);
+  const bool complete = has_its_wal(archive, held, backup);
+  const auto hole = hole_behind(wal_facts(held, catalog::EventJournal(own_layout).read()), backup);
 
   FactPrinter facts;
   add_identity(facts, backup);

@@ -10,8 +10,8 @@
 
 namespace pgkeep::server {
 
-const catalog::WalGap* gap_behind(const catalog::WalContinuity& wal, const postgres::WalPosition& start) {
-  for (const auto& gap : std::views::reverse(wal.gaps))
+const catalog::WalGap* gap_behind(std::span<const catalog::WalGap> gaps, const postgres::WalPosition& start) {
+  for (const auto& gap : std::views::reverse(gaps))
     if (gap.event && gap.range.end > start.lsn && gap.range.timeline >= start.timeline) return &gap;
   return nullptr;
 }
@@ -28,8 +28,11 @@ std::optional<std::string> why_backup_is_needed(const store::ServerLayout& layou
       std::ranges::find(backups | std::views::reverse, identity->system, &store::BackupRecord::system);
   if (newest == backups.rend()) return std::nullopt;
   // Only names are read: no level of compression is needed.
-  const auto wal = catalog::read_continuity(catalog::WalArchive(layout, *identity, 1));
-  const auto* gap = gap_behind(wal, newest->start);
+  const auto held = catalog::HeldWal::read(catalog::WalArchive(layout, *identity, 1));
+  const auto line = held.along_newest();
+  if (!line) return std::nullopt;
+  const auto gaps = line->gaps(catalog::EventJournal(layout).read());
+  const auto* gap = gap_behind(gaps, newest->start);
   if (gap == nullptr) return std::nullopt;
   return fmt::format(
       "WAL from {} to {} of timeline {} is lost, so that no recovery from the newest backup ({}) passes it",

@@ -75,8 +75,9 @@ std::vector<catalog::RunRecord> StoredRecords::runs(std::size_t newest) {
   return runs;
 }
 
-std::optional<catalog::RecoveryWindow> StoredRecords::recovery_window(const catalog::WalArchive& archive) {
-  return index_ ? catalog::read_recovery_window(*index_, archive) : std::nullopt;
+std::optional<catalog::RecoveryWindow> StoredRecords::recovery_window(
+    const catalog::WalArchive& archive, const catalog::HeldWal& wal, std::span<const catalog::Event> events) {
+  return index_ ? catalog::read_recovery_window(*index_, archive, wal, events) : std::nullopt;
 }
 
 std::uint64_t StoredRecords::wal_stored_bytes() {

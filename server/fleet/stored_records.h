@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "catalog/index/recovery_window.h"
@@ -25,7 +26,9 @@ class StoredRecords {
   std::vector<catalog::RunRecord> runs(std::size_t newest);  // newest first
   std::uint64_t wal_stored_bytes();
   /// Nothing without the index, too.
-  std::optional<catalog::RecoveryWindow> recovery_window(const catalog::WalArchive& archive);
+  std::optional<catalog::RecoveryWindow> recovery_window(const catalog::WalArchive& archive,
+                                                         const catalog::HeldWal& wal,
+                                                         std::span<const catalog::Event> events);
 
  private:
   store::ServerLayout layout_;

@@ -32,7 +32,8 @@ std::optional<catalog::RunRecord> last_unmended_failure(const std::vector<catalo
 
 void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output& out) {
   auto archive = open_archive(status.config, layout);
-  status.wal = read_wal_facts(archive);
+  const auto held = catalog::HeldWal::read(archive);
+  status.wal = wal_facts(held, catalog::EventJournal(layout).read());
   status.wal_segment_size = archive.identity().wal_segment_size;
   StoredRecords records(status.config, layout, out);
   status.wal_stored_bytes = records.wal_stored_bytes();
@@ -41,8 +42,8 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
   if (status.backups.empty()) status.unread_backups = store::list_backup_records(layout).unread;
   status.last_failed = last_unmended_failure(records.runs(kRunsToLookAt));
   status.wal_conflicts = catalog::WalConflicts(archive).count_open();
-  status.alarms = late_alarms(layout);
-  const auto window = records.recovery_window(archive);
+  status.alarms = late_alarms(status.wal->events);
+  const auto window = records.recovery_window(archive, held, status.wal->events);
   if (!window) return;
   if (const auto* oldest = window->oldest_to_the_end()) status.recoverable_from = oldest->from;
   if (const auto* newest = window->newest()) status.recoverable_until = newest->until;
@@ -50,10 +51,9 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
 
 }  // namespace
 
-std::vector<catalog::Event> late_alarms(const store::ServerLayout& layout) {
+std::vector<catalog::Event> late_alarms(std::vector<catalog::Event> events) {
   using Kind = catalog::EventKind;
   const auto oldest = io::now() - kLate;
-  auto events = catalog::EventJournal(layout).read();
   std::erase_if(events, [&](const catalog::Event& event) {
     return event.at < oldest || event.kind == Kind::slot_created || event.kind == Kind::slot_dropped;
   });

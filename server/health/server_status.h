@@ -47,8 +47,8 @@ void ask_live_status(ServerStatus& status, const std::stop_token& stop);
 std::optional<std::uint64_t> lag_of(const ServerStatus& status);
 /// Of late events (see late_alarms()) the newest about two branches of the cluster; null when there is none.
 const catalog::Event* newest_branch_event(const std::vector<catalog::Event>& newest_first);
-/// What happened to the WAL of a server in the last week that somebody has to know, newest first.
-std::vector<catalog::Event> late_alarms(const store::ServerLayout& layout);
+/// Of the recorded events, those of the last week that somebody has to know, newest first.
+std::vector<catalog::Event> late_alarms(std::vector<catalog::Event> events);
 /// What somebody should look at, the worst first; empty when nothing is wrong.
 std::vector<std::string> problems(const ServerStatus& status, io::TimePoint now);
 

@@ -75,15 +75,16 @@ Check check_wal_continuous(const ServerConfig& server, const catalog::WalArchive
     check.hint = "start `pgkeep serve`";
     return check;
   }
-  if (!archive.history(wal.received->timeline)) {
+  const auto newest = wal.newest->line().timeline();
+  if (!archive.history(newest)) {
     check.result = Result::failed;
-    check.finding = fmt::format("{} is missing", wal.received->timeline.history_file());
+    check.finding = fmt::format("{} is missing", newest.history_file());
     check.hint = "the receiver fetches the history of its timeline when it starts again";
     return check;
   }
   std::vector<std::string> cut_off;
   for (const auto& backup : backups) {
-    if (hole_behind(archive, wal, backup)) cut_off.push_back(backup.id.to_string());
+    if (hole_behind(wal, backup)) cut_off.push_back(backup.id.to_string());
   }
   if (cut_off.empty() && wal.gaps.empty()) {
     const auto begin = backups.empty() ? wal.ranges.front().begin : backups.front().start.lsn;
@@ -96,7 +97,7 @@ Check check_wal_continuous(const ServerConfig& server, const catalog::WalArchive
   if (check.finding.empty()) check.finding = "the WAL behind a backup does not lead to the newest timeline";
   check.hint = fmt::format("backups that reach no further than that: {}",
                            cut_off.empty() ? "none" : fmt::format("{}", fmt::join(cut_off, ", ")));
-  if (backups.empty() || !hole_behind(archive, wal, backups.back())) return check;
+  if (backups.empty() || !hole_behind(wal, backups.back())) return check;
   check.result = Result::failed;
   check.hint = fmt::format(
       "no backup reaches the WAL of now: take one by `pgkeep backup {}`, unless the daemon is at it",
@@ -113,7 +114,7 @@ Check check_branches(const store::ServerLayout& layout) {
     check.hint = "no WAL is received until you decide: see the runbook \"A server was put back\"";
     return check;
   }
-  const auto events = late_alarms(layout);
+  const auto events = late_alarms(all);
   const auto* event = newest_branch_event(events);
   if (event == nullptr) return check;
   const bool split = event->kind == catalog::EventKind::split_brain;

@@ -7,18 +7,25 @@
 
 namespace pgkeep::server {
 
-WalFacts read_wal_facts(const catalog::WalArchive& archive) {
-  const auto inventory = archive.inventory();
-  auto continuity = catalog::read_continuity(archive);
+WalFacts wal_facts(const catalog::HeldWal& held, std::vector<catalog::Event> events) {
+  const auto& names = held.names();
   WalFacts facts;
-  facts.segments = inventory.segments.size();
-  facts.ranges = std::move(continuity.ranges);
-  facts.joints = std::move(continuity.joints);
-  facts.gaps = std::move(continuity.gaps);
-  facts.received = continuity.end;
-  if (!inventory.segments.empty()) facts.newest_segment = inventory.segments.back();
-  if (!inventory.partials.empty()) facts.partial = inventory.partials.back();
+  facts.segments = names.segments.size();
+  facts.ranges = held.ranges();
+  facts.joints = held.joints();
+  if (!names.segments.empty()) facts.newest_segment = names.segments.back();
+  if (!names.partials.empty()) facts.partial = names.partials.back();
+  facts.newest = held.along_newest();
+  if (facts.newest) {
+    facts.gaps = facts.newest->gaps(events);
+    facts.received = facts.newest->end();
+  }
+  facts.events = std::move(events);
   return facts;
+}
+
+WalFacts read_wal_facts(const catalog::WalArchive& archive) {
+  return wal_facts(catalog::HeldWal::read(archive), catalog::EventJournal(archive.layout()).read());
 }
 
 WaitingFacts read_waiting_facts(catalog::WalArchive& archive) {
@@ -34,32 +41,8 @@ WaitingFacts read_waiting_facts(catalog::WalArchive& archive) {
   return facts;
 }
 
-std::optional<postgres::Lsn> first_missing(const WalFacts& wal, const postgres::TimelineHistory& line,
-                                           const postgres::WalPosition& from) {
-  if (!wal.received || !line.contains(from)) return std::nullopt;
-  auto at = from.lsn;
-  for (bool goes_on = true; goes_on && at < wal.received->lsn;) {
-    goes_on = false;
-    for (const auto& range : wal.ranges) {
-      if (!line.contains(range.timeline) || range.begin > at) continue;
-      const auto end = std::min(range.end, line.end_of(range.timeline).value_or(range.end));
-      if (end <= at) continue;
-      at = end;
-      goes_on = true;
-    }
-  }
-  for (const auto& gap : wal.gaps) {
-    if (gap.event && gap.event->kind == catalog::EventKind::minimal_wal &&
-        line.contains(gap.range.timeline) && gap.range.begin >= from.lsn)
-      at = std::min(at, gap.range.begin);
-  }
-  return at < wal.received->lsn ? std::optional(at) : std::nullopt;
-}
-
-std::optional<postgres::Lsn> hole_behind(const catalog::WalArchive& archive, const WalFacts& wal,
-                                         const store::BackupRecord& backup) {
-  const auto line = wal.received ? archive.history(wal.received->timeline) : std::nullopt;
-  return line ? first_missing(wal, *line, backup.start) : std::nullopt;
+std::optional<postgres::Lsn> hole_behind(const WalFacts& wal, const store::BackupRecord& backup) {
+  return wal.newest ? wal.newest->replay_stops_after(backup.start, wal.events) : std::nullopt;
 }
 
 std::optional<std::uint64_t> wal_lag(const WalFacts& wal, postgres::Lsn current) {

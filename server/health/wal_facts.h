@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "catalog/store/backup_record.h"
-#include "catalog/wal/wal_continuity.h"
+#include "catalog/wal/held_wal.h"
 #include "server/config/config.h"
 
 namespace pgkeep::server {
@@ -20,29 +20,25 @@ struct WaitingFacts {
   std::string last;
 };
 
-/// The WAL that is stored for a server, from the files. See catalog::WalContinuity.
+/// The WAL that is stored for a server, as it was read once, with what is recorded of it.
 struct WalFacts {
   std::uint64_t segments = 0;
   std::vector<catalog::WalRange> ranges;
   std::vector<catalog::WalJoint> joints;
-  std::vector<catalog::WalGap> gaps;
+  std::vector<catalog::WalGap> gaps;                   // along the line of the newest timeline
   std::optional<postgres::WalSegment> newest_segment;  // complete
   std::optional<postgres::WalSegment> partial;         // being received, or left when the receiver stopped
-  std::optional<postgres::WalPosition> received;       // the end of what is stored, on the newest timeline
+  std::optional<postgres::WalPosition> received;       // the end of what is stored along that line
+  std::optional<catalog::HeldLine> newest;             // that line; nothing without WAL
+  std::vector<catalog::Event> events;                  // oldest first
 };
+WalFacts wal_facts(const catalog::HeldWal& held, std::vector<catalog::Event> events);
 WalFacts read_wal_facts(const catalog::WalArchive& archive);
 WaitingFacts read_waiting_facts(catalog::WalArchive& archive);
 
-/// Where WAL is missing that a recovery from `from` to the end of what is stored needs, `line` being the
-/// history of that end's timeline: the first byte that is not there. Nothing when nothing is missing, or when
-/// `from` is not on that line.
-std::optional<postgres::Lsn> first_missing(const WalFacts& wal, const postgres::TimelineHistory& line,
-                                           const postgres::WalPosition& from);
-
-/// The same for a backup, with the history from the archive: a hole that keeps a recovery from it from coming
-/// to `latest`.
-std::optional<postgres::Lsn> hole_behind(const catalog::WalArchive& archive, const WalFacts& wal,
-                                         const store::BackupRecord& backup);
+/// A hole that keeps a recovery from a backup from coming to the end of what is stored: its first byte.
+/// Nothing when there is none, or when the backup is not on the line of the newest timeline.
+std::optional<postgres::Lsn> hole_behind(const WalFacts& wal, const store::BackupRecord& backup);
 
 /// Bytes between the end of what is stored and `current`, the end of what the server has; nothing when
 /// nothing is stored.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/file.h"
+#include "tests/support/held_builder.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/wal_builder.h"
 
@@ -33,40 +34,29 @@ store::BackupRecord backup(std::uint64_t first, std::uint64_t last, int minute, 
   return record;
 }
 
-/// What the index says: segments whose number is the minute of their last commit.
+/// Segments whose number is the minute of their last commit.
 class RecoveryWindowTest : public testing::Test {
  protected:
   void wal(std::uint64_t first, std::uint64_t last, std::uint32_t timeline = 1) {
-    for (auto number = first; number <= last; ++number) {
-      const WalSegment segment{TimelineId(timeline), number};
-      SegmentRow row{.segment = segment,
-                     .begin = segment.begin(size_),
-                     .end = segment.end(size_),
-                     .first_time = {},
-                     .last_time = {}};
-      row.commits.known = true;
-      row.commits.add(at(static_cast<int>(number)));
-      segments_.push_back(row);
-    }
+    held_.segments(TimelineId(timeline), first, last);
+    for (auto number = first; number <= last; ++number)
+      committed({TimelineId(timeline), number}, static_cast<int>(number));
   }
-  void partial(std::uint64_t number, std::optional<int> minute, std::uint32_t timeline = 1) {
-    ReceivedPartial partial{{TimelineId(timeline), number}, Lsn(number * kMiB + kMiB / 4), {.known = true}};
-    if (minute) partial.commits.add(at(*minute));
-    partials_.push_back(partial);
+  void partial(double end, std::optional<int> minute, std::uint32_t timeline = 1) {
+    held_.partial(TimelineId(timeline), end);
+    if (minute) committed({TimelineId(timeline), static_cast<std::uint64_t>(end)}, *minute);
   }
-  void history(std::uint32_t timeline, std::string_view content) {
-    histories_.emplace(TimelineId(timeline), TimelineHistory::parse(TimelineId(timeline), content));
+  void committed(const WalSegment& segment, int minute) { commits_[segment].add(at(minute)); }
+  void minimal(double begin, double end, std::uint32_t timeline = 1) {
+    held_.recorded({kNoon, EventKind::minimal_wal, "minimal", test::range(TimelineId(timeline), begin, end)});
   }
   std::optional<RecoveryWindow> window() const {
-    return examine_recovery_window(backups_, segments_, partials_, histories_, size_, events_);
+    return examine_recovery_window(backups_, held_.wal(), commits_, held_.events);
   }
 
-  postgres::WalSegmentSize size_ = test::sample_segment_size();
   std::vector<store::BackupRecord> backups_;
-  std::vector<SegmentRow> segments_;
-  std::vector<ReceivedPartial> partials_;
-  std::vector<Event> events_;
-  std::map<TimelineId, TimelineHistory> histories_;
+  test::Held held_;
+  std::map<WalSegment, CommitTimes> commits_;
 };
 
 TEST_F(RecoveryWindowTest, IsNothingWithoutWal) {
@@ -77,7 +67,7 @@ TEST_F(RecoveryWindowTest, IsNothingWithoutWal) {
 TEST_F(RecoveryWindowTest, GoesFromTheOldestBackupToTheNewestCommit) {
   backups_ = {backup(3, 4, 4), backup(8, 9, 9)};
   wal(3, 11);
-  partial(12, 30);
+  partial(12.25, 30);
   const auto found = window().value();
   EXPECT_EQ(found.end, Lsn(12 * kMiB + kMiB / 4));
   ASSERT_THAT(found.backups, SizeIs(2));
@@ -90,11 +80,10 @@ TEST_F(RecoveryWindowTest, GoesFromTheOldestBackupToTheNewestCommit) {
 TEST_F(RecoveryWindowTest, EndsForOlderBackupsWhereWalOfWalLevelMinimalBegins) {
   backups_ = {backup(3, 4, 4), backup(8, 9, 9)};
   wal(3, 11);
-  const Lsn begin(6 * kMiB + kMiB / 4);
-  events_.push_back({kNoon, EventKind::minimal_wal, "minimal", WalRange{TimelineId(1), begin, Lsn(7 * kMiB)}});
+  minimal(6.25, 7);
   const auto found = window().value();
   ASSERT_THAT(found.backups, SizeIs(2));
-  EXPECT_EQ(found.backups[0].end, begin);
+  EXPECT_EQ(found.backups[0].end, test::at(6.25));
   EXPECT_EQ(found.backups[0].until, at(5));
   EXPECT_EQ(found.oldest_to_the_end()->backup, found.newest()->backup);
 }
@@ -102,8 +91,8 @@ TEST_F(RecoveryWindowTest, EndsForOlderBackupsWhereWalOfWalLevelMinimalBegins) {
 TEST_F(RecoveryWindowTest, TakesTheNewestCommitWhereverItLies) {
   backups_ = {backup(3, 4, 4)};
   wal(3, 11);
-  partial(12, {});
-  segments_[4].commits.add(at(50));  // the server's clock was set back afterwards
+  partial(12.25, {});
+  committed({TimelineId(1), 7}, 50);  // the server's clock was set back afterwards
   EXPECT_EQ(window()->newest()->until, at(50));
 }
 
@@ -131,7 +120,7 @@ TEST_F(RecoveryWindowTest, FollowsTheNewestTimelineThroughTheFork) {
   backups_ = {backup(3, 4, 4), backup(9, 10, 10)};
   wal(3, 20);    // the old primary went on alone
   wal(6, 8, 2);  // 6 begins with a copy of what was before the fork
-  history(2, "1\t0/680000\tno recovery target specified\n");
+  held_.history(TimelineId(2), test::left(TimelineId(1), 6.5));
   const auto found = window().value();
   EXPECT_EQ(found.timeline, TimelineId(2));
   ASSERT_THAT(found.backups, SizeIs(1)) << "the second was taken behind the fork";
@@ -142,9 +131,8 @@ TEST_F(RecoveryWindowTest, FollowsTheNewestTimelineThroughTheFork) {
 TEST_F(RecoveryWindowTest, DoesNotCountCommitsBehindAForkOfWhichNothingElseIsHeld) {
   backups_ = {backup(3, 4, 4)};
   wal(3, 8);
-  partial(6, {}, 2);
-  partials_.back().end = Lsn(6 * kMiB);  // nothing received
-  history(2, "1\t0/680000\tx\n");
+  partial(6, {}, 2);  // nothing received
+  held_.history(TimelineId(2), test::left(TimelineId(1), 6.5));
   EXPECT_EQ(window()->newest()->end, Lsn(6 * kMiB + kMiB / 2));
   EXPECT_EQ(window()->newest()->until, at(5));
 }
@@ -152,10 +140,30 @@ TEST_F(RecoveryWindowTest, DoesNotCountCommitsBehindAForkOfWhichNothingElseIsHel
 TEST_F(RecoveryWindowTest, HasNoTimeWhenNothingWasCommitted) {
   backups_ = {backup(3, 4, 4)};
   wal(3, 5);
-  for (auto& row : segments_) row.commits = {.known = true};
+  commits_.clear();
   const auto found = window();
   ASSERT_TRUE(found && found->newest() != nullptr);
   EXPECT_FALSE(found->newest()->until.has_value());
+}
+
+// Timeline 2 left 1 within the segment in which that had begun to write with wal_level = minimal.
+TEST_F(RecoveryWindowTest, EndsAtWalOfWalLevelMinimalAlsoWhereTheNextTimelinesFileHasIt) {
+  backups_ = {backup(3, 4, 4)};
+  wal(3, 5);
+  wal(6, 8, 2);
+  held_.history(TimelineId(2), test::left(TimelineId(1), 6.5));
+  minimal(6.25, 6.5);
+  EXPECT_EQ(window()->newest()->end, test::at(6.25));
+  EXPECT_EQ(window()->newest()->until, at(5));
+}
+
+TEST_F(RecoveryWindowTest, GoesOnAfterASegmentThatIsWholeAndNotArchivedYet) {
+  backups_ = {backup(3, 4, 4)};
+  wal(3, 5);
+  held_.switched_partial(TimelineId(1), 6.25);
+  committed({TimelineId(1), 6}, 6);
+  partial(7.5, 7);
+  EXPECT_EQ(window()->oldest_to_the_end()->until, at(7));
 }
 
 TEST(ReadRecoveryWindowTest, ReadsTheIndexAndThePartial) {
@@ -165,7 +173,8 @@ TEST(ReadRecoveryWindowTest, ReadsTheIndexAndThePartial) {
   WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, size, 8192}, 1);
   io::make_directories(layout.wal_streaming());
   auto index = ServerCatalog::open(layout);
-  EXPECT_FALSE(read_recovery_window(index, archive));
+  const auto window = [&] { return read_recovery_window(index, archive, HeldWal::read(archive), {}); };
+  EXPECT_FALSE(window());
 
   index.add_backup(backup(5, 5, 1));
   test::WalBuilder wal(Lsn(5 * kMiB));
@@ -176,9 +185,9 @@ TEST(ReadRecoveryWindowTest, ReadsTheIndexAndThePartial) {
   io::write_file_durably(layout.partial(first, size), wal.segment(0));
   auto partial = PartialSegment::open(layout, first, size);
   index.add_segment(describe_segment(layout, archive.store_segment(partial, TimelineHistory(TimelineId(1)))));
-  EXPECT_EQ(read_recovery_window(index, archive)->newest()->until, at(5));
+  EXPECT_EQ(window()->newest()->until, at(5));
   io::write_file_durably(layout.partial(first.next(), size), wal.segment(1));
-  EXPECT_EQ(read_recovery_window(index, archive)->newest()->until, at(6));
+  EXPECT_EQ(window()->newest()->until, at(6));
 }
 
 }  // namespace

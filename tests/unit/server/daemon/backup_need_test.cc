@@ -7,7 +7,6 @@ namespace {
 
 using catalog::Event;
 using catalog::EventKind;
-using catalog::WalContinuity;
 using catalog::WalGap;
 using catalog::WalRange;
 using postgres::Lsn;
@@ -25,24 +24,21 @@ WalPosition at(std::uint64_t lsn, std::uint32_t timeline = 1) {
 }
 
 TEST(BackupNeedTest, ComesFromALostStretchBehindTheBackup) {
-  WalContinuity wal;
-  wal.gaps = {gap(100, 200, true)};
-  EXPECT_EQ(gap_behind(wal, at(50)), &wal.gaps[0]);
-  EXPECT_EQ(gap_behind(wal, at(200)), nullptr) << "the backup begins behind it";
+  const std::vector<WalGap> gaps{gap(100, 200, true)};
+  EXPECT_EQ(gap_behind(gaps, at(50)), &gaps[0]);
+  EXPECT_EQ(gap_behind(gaps, at(200)), nullptr) << "the backup begins behind it";
 }
 
 TEST(BackupNeedTest, DoesNotComeFromWalThatMayStillArrive) {
-  WalContinuity wal;
-  wal.gaps = {gap(100, 200, false)};
-  EXPECT_EQ(gap_behind(wal, at(50)), nullptr);
+  const std::vector<WalGap> gaps{gap(100, 200, false)};
+  EXPECT_EQ(gap_behind(gaps, at(50)), nullptr);
 }
 
 TEST(BackupNeedTest, NamesTheNewestOfSeveral) {
-  WalContinuity wal;
-  wal.gaps = {gap(100, 200, true), gap(300, 400, true), gap(500, 600, true, 2)};
-  EXPECT_EQ(gap_behind(wal, at(50)), &wal.gaps[2]);
-  EXPECT_EQ(gap_behind(wal, at(450)), &wal.gaps[2]);
-  EXPECT_EQ(gap_behind(wal, at(600, 2)), nullptr);
+  const std::vector<WalGap> gaps{gap(100, 200, true), gap(300, 400, true), gap(500, 600, true, 2)};
+  EXPECT_EQ(gap_behind(gaps, at(50)), &gaps[2]);
+  EXPECT_EQ(gap_behind(gaps, at(450)), &gaps[2]);
+  EXPECT_EQ(gap_behind(gaps, at(600, 2)), nullptr);
 }
 
 }  // namespace

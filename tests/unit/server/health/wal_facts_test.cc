@@ -2,53 +2,62 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/held_builder.h"
+
 namespace pgkeep::server {
 namespace {
 
-using postgres::Lsn;
-using postgres::TimelineHistory;
 using postgres::TimelineId;
+using test::at;
+using test::Held;
 
 constexpr TimelineId kOne(1);
 constexpr TimelineId kTwo(2);
 
-WalFacts facts(std::vector<catalog::WalRange> ranges) {
-  WalFacts wal;
-  wal.received = {ranges.back().timeline, ranges.back().end};
-  wal.ranges = std::move(ranges);
-  return wal;
+std::optional<postgres::Lsn> hole_from(const Held& held, TimelineId timeline, double start) {
+  store::BackupRecord backup{store::BackupId(io::now())};
+  backup.start = {timeline, at(start)};
+  return hole_behind(wal_facts(held.wal(), held.events), backup);
 }
 
-TEST(FirstMissing, IsNothingWhereAllIsStored) {
-  const auto wal = facts({{kOne, Lsn(0x1000), Lsn(0x5000)}});
-  EXPECT_EQ(first_missing(wal, TimelineHistory(kOne), {kOne, Lsn(0x1500)}), std::nullopt);
+TEST(HoleBehindTest, IsNothingWhereAllIsStored) {
+  EXPECT_EQ(hole_from(Held().segments(kOne, 1, 4), kOne, 1.5), std::nullopt);
 }
 
-TEST(FirstMissing, IsTheBeginningOfTheNextHole) {
-  const auto wal = facts(
-      {{kOne, Lsn(0x1000), Lsn(0x2000)}, {kOne, Lsn(0x3000), Lsn(0x4000)}, {kOne, Lsn(0x5000), Lsn(0x6000)}});
-  const TimelineHistory line(kOne);
-  EXPECT_EQ(first_missing(wal, line, {kOne, Lsn(0x1000)}), Lsn(0x2000));
-  EXPECT_EQ(first_missing(wal, line, {kOne, Lsn(0x3800)}), Lsn(0x4000));
-  EXPECT_EQ(first_missing(wal, line, {kOne, Lsn(0x5000)}), std::nullopt);
+TEST(HoleBehindTest, IsTheBeginningOfTheNextHole) {
+  const auto held = Held().segments(kOne, 1, 1).segments(kOne, 3, 3).segments(kOne, 5, 5);
+  EXPECT_EQ(hole_from(held, kOne, 1), at(2));
+  EXPECT_EQ(hole_from(held, kOne, 3.5), at(4));
+  EXPECT_EQ(hole_from(held, kOne, 5), std::nullopt);
 }
 
-TEST(FirstMissing, FollowsTheLineOverATimelineSwitch) {
-  const auto line = TimelineHistory::parse(kTwo, "1\t0/1800\tno recovery target specified\n");
-  const auto wal = facts({{kOne, Lsn(0x1000), Lsn(0x2000)}, {kTwo, Lsn(0x1000), Lsn(0x4000)}});
-  EXPECT_EQ(first_missing(wal, line, {kOne, Lsn(0x1000)}), std::nullopt);
+TEST(HoleBehindTest, IsWhereWalOfWalLevelMinimalBegins) {
+  auto held = Held().segments(kOne, 1, 4);
+  auto minimal = test::gap(kOne, 2.5, 3);
+  minimal.kind = catalog::EventKind::minimal_wal;
+  held.recorded(minimal);
+  EXPECT_EQ(hole_from(held, kOne, 1.5), at(2.5));
+  EXPECT_EQ(hole_from(held, kOne, 3.5), std::nullopt);
 }
 
-TEST(FirstMissing, TakesNothingOfATimelineBehindItsEnd) {
-  const auto line = TimelineHistory::parse(kTwo, "1\t0/1800\tno recovery target specified\n");
-  const auto wal = facts({{kOne, Lsn(0x1000), Lsn(0x3000)}, {kTwo, Lsn(0x2000), Lsn(0x4000)}});
-  EXPECT_EQ(first_missing(wal, line, {kOne, Lsn(0x1000)}), Lsn(0x1800));
+TEST(HoleBehindTest, FollowsTheLineOverATimelineSwitch) {
+  const auto held = Held().segments(kOne, 1, 1).segments(kTwo, 1, 3).history(kTwo, test::left(kOne, 1.5));
+  EXPECT_EQ(hole_from(held, kOne, 1), std::nullopt);
 }
 
-TEST(FirstMissing, SaysNothingOfABackupOnAnotherBranch) {
-  const auto line = TimelineHistory::parse(kTwo, "1\t0/1800\tno recovery target specified\n");
-  const auto wal = facts({{kTwo, Lsn(0x1000), Lsn(0x4000)}});
-  EXPECT_EQ(first_missing(wal, line, {kOne, Lsn(0x2000)}), std::nullopt);
+TEST(HoleBehindTest, TakesNothingOfATimelineBehindItsEnd) {
+  const auto held = Held().segments(kOne, 1, 2).segments(kTwo, 2, 3).history(kTwo, test::left(kOne, 1.5));
+  EXPECT_EQ(hole_from(held, kOne, 1), at(1.5));
+}
+
+TEST(HoleBehindTest, SaysNothingOfABackupOnAnotherBranch) {
+  const auto held = Held().segments(kTwo, 1, 3).history(kTwo, test::left(kOne, 1.5));
+  EXPECT_EQ(hole_from(held, kOne, 2), std::nullopt);
+}
+
+TEST(WalFactsTest, TellHowFarWalIsHeldWhileTheNewestTimelineHasNothingYet) {
+  const auto held = Held().segments(kOne, 1, 2).partial(kTwo, 3).history(kTwo, test::left(kOne, 3));
+  EXPECT_EQ(wal_facts(held.wal(), {}).received, (postgres::WalPosition{kTwo, at(3)}));
 }
 
 }  // namespace
