@@ -1,7 +1,6 @@
 #include "streaming/backup/wal_companion.h"
 
 #include <algorithm>
-#include <ranges>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,7 +10,8 @@
 #include "catalog/io/lock.h"
 #include "catalog/records/event_journal.h"
 #include "catalog/records/process_identity.h"
-#include "catalog/wal/wal_continuity.h"
+#include "catalog/wal/held_wal.h"
+#include "catalog/wal/lost_gaps.h"
 
 namespace pgkeep::streaming {
 namespace {
@@ -170,23 +170,20 @@ void WalCompanion::wait_until_kept(const postgres::WalPosition& start, const pos
 
 /// The line of the newest timeline with WAL, if it goes through `timeline`: the server is on it.
 postgres::TimelineHistory WalCompanion::line_through(postgres::TimelineId timeline) const {
-  const auto newest = catalog::newest_timeline(archive_.inventory());
+  const auto newest = archive_.inventory().newest_timeline();
   if (newest && *newest > timeline) {
     if (auto line = archive_.history(*newest); line && line->contains(timeline)) return *std::move(line);
   }
   return archive_.history(timeline).value_or(postgres::TimelineHistory(timeline));
 }
 
-/// The file of a later timeline begins with a copy of what the earlier ones left in that segment; so any
-/// timeline of the line will do that is not left before the last byte that is needed.
 bool WalCompanion::is_archived(const Wanted& wanted, const postgres::WalSegment& segment) const {
-  const auto needed_to = std::min(wanted.end.lsn, segment.end(archive_.identity().wal_segment_size));
-  const auto has_it = [&](postgres::TimelineId timeline) {
-    const auto left = wanted.line.end_of(timeline);
-    return (!left || *left >= needed_to) && archive_.has({timeline, segment.number});
-  };
-  return has_it(wanted.line.timeline()) ||
-         std::ranges::any_of(wanted.line.ancestors(), has_it, &postgres::TimelineHistory::Ancestor::timeline);
+  const auto size = archive_.identity().wal_segment_size;
+  const auto begin = segment.begin(size);
+  const auto end = std::min(wanted.end.lsn, segment.end(size));
+  return catalog::HeldWal::read_archived_between(archive_, wanted.line, begin, end)
+      .along(wanted.line)
+      .covers(begin, end);
 }
 
 /// Nothing before it was told in this run, or by the receiver of another process.
@@ -200,12 +197,13 @@ std::optional<postgres::WalPosition> WalCompanion::flushed() const {
 }
 
 bool WalCompanion::is_held(const Wanted& wanted) const {
-  if (!archive_.holds(wanted.line, wanted.start.lsn, wanted.end.lsn)) return false;
-  const auto size = archive_.identity().wal_segment_size;
-  auto segment = postgres::WalSegment::holding(wanted.start, size);
-  const auto last = postgres::WalSegment::ending(wanted.end, size).number;
-  while (segment.number <= last && is_archived(wanted, segment)) ++segment.number;
-  if (segment.number > last) return true;
+  const auto begin = wanted.start.lsn;
+  const auto end = wanted.end.lsn;
+  const auto covers = [&](const catalog::HeldWal& held) {
+    return held.along(wanted.line).covers(begin, end);
+  };
+  if (covers(catalog::HeldWal::read_archived_between(archive_, wanted.line, begin, end))) return true;
+  if (!covers(catalog::HeldWal::read_between(archive_, wanted.line, begin, end))) return false;
   // What is read of a partial may be in the page cache alone. Only who wrote it knows how far it is durable:
   // when his fsync has failed the kernel takes the pages for written, and an fsync by us would succeed.
   const auto durable = flushed();
@@ -217,16 +215,9 @@ void WalCompanion::refuse_what_is_lost(const Wanted& wanted, const postgres::Wal
   const auto size = archive_.identity().wal_segment_size;
   const auto needed_from = std::max(wanted.start.lsn, missing.begin(size));
   const auto events = catalog::EventJournal(layout_).read();
-  const auto tells_of_it = [&](const catalog::Event& event) {
-    if (event.kind != catalog::EventKind::gap || !event.range) return false;
-    const auto& range = *event.range;
-    const auto left = wanted.line.end_of(range.timeline);
-    return wanted.line.contains(range.timeline) && (!left || range.begin < *left) &&
-           range.begin < missing.end(size) && std::min(range.end, left.value_or(range.end)) > needed_from;
-  };
-  const auto newest_first = events | std::views::reverse;
-  const auto gap = std::ranges::find_if(newest_first, tells_of_it);
-  if (gap == newest_first.end() || is_archived(wanted, missing)) return;
+  const auto* gap =
+      catalog::LostGaps(wanted.line, events, size).newest_between(needed_from, missing.end(size));
+  if (gap == nullptr || is_archived(wanted, missing)) return;
   throw Error(fmt::format(
       "the backup needs WAL segment {}, which never comes: WAL from {} to {} of timeline {} is lost, as {}. "
       "Nothing of the backup is kept; take another one",

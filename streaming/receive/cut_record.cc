@@ -90,10 +90,23 @@ std::optional<io::File> open_partial(const catalog::WalArchive& archive,
   }
 }
 
+/// Nothing when the segment is not held.
+std::optional<bool> feed(const catalog::WalArchive& archive, const postgres::WalSegment& segment,
+                         postgres::Lsn from, RecordScan& scan) {
+  const auto begin = segment.begin(archive.identity().wal_segment_size);
+  if (auto archived = archive.open_segment(segment)) return feed(*archived, begin, from, scan);
+  if (const auto partial = open_partial(archive, segment)) {
+    io::FileSource source(*partial);
+    return feed(source, begin, from, scan);
+  }
+  auto archived = archive.open_segment(segment);  // again: the partial may just have gone there
+  return archived ? std::optional(feed(*archived, begin, from, scan)) : std::nullopt;
+}
+
 }  // namespace
 
 bool only_a_cut_record_follows(const catalog::WalArchive& archive, const postgres::WalPosition& fork,
-                               const postgres::WalSegment& last) {
+                               const catalog::HeldFile& last) {
   const auto size = archive.identity().wal_segment_size;
   const auto in_page = fork.lsn.value() % postgres::kWalBlockBytes;
   if (fork.lsn.value() % postgres::kWalRecordAlignment != 0 ||
@@ -101,22 +114,15 @@ bool only_a_cut_record_follows(const catalog::WalArchive& archive, const postgre
     return false;
 
   RecordScan scan(fork.lsn);
-  for (auto segment = postgres::WalSegment::holding(fork, size); segment <= last; segment = segment.next()) {
-    bool more = true;
-    if (auto archived = archive.open_segment(segment)) {
-      more = feed(*archived, segment.begin(size), fork.lsn, scan);
-    } else if (const auto partial = open_partial(archive, segment)) {
-      io::FileSource source(*partial);
-      more = feed(source, segment.begin(size), fork.lsn, scan);
-    } else if (segment != last) {
-      return false;  // a hole tells nothing
-    }
-    if (!more) break;
+  for (auto segment = postgres::WalSegment::holding(fork, size); segment <= last.segment;
+       segment = segment.next()) {
+    const auto more = feed(archive, segment, fork.lsn, scan);
+    if (!more && segment != last.segment) return false;  // a hole tells nothing
+    if (more == false) break;
   }
   // A record that ends before what was received does, and is not whole, is damage and no cut.
   if (scan.has_no_length()) return scan.blank();
-  const auto held = archive.has(last) ? last.end(size) : archive.partial_end(last);
-  return !scan.ended() || (!scan.whole() && scan.end() > held);
+  return !scan.ended() || (!scan.whole() && scan.end() > last.end);
 }
 
 }  // namespace pgkeep::streaming

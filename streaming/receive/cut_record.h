@@ -1,16 +1,16 @@
 #pragma once
 
-#include "catalog/wal/wal_archive.h"
+#include "catalog/wal/held_wal.h"
 
 namespace pgkeep::streaming {
 
 /// Recovery to the last byte leaves the timeline before a record of which only the beginning was received. So
 /// a server that was recovered from here goes on a little before the end of what is here.
 ///
-/// True when behind `fork`, up to the end of what the archive holds of that timeline (`last`: the last
-/// segment of which it has anything), there is nothing but such a record, or zeroes. A whole record there is
+/// True when behind `fork`, up to the end of what the archive holds of that timeline (`last`: its last file),
+/// there is nothing but such a record, or zeroes. A whole record there is
 /// another branch's.
 bool only_a_cut_record_follows(const catalog::WalArchive& archive, const postgres::WalPosition& fork,
-                               const postgres::WalSegment& last);
+                               const catalog::HeldFile& last);
 
 }  // namespace pgkeep::streaming

@@ -30,21 +30,6 @@ std::optional<postgres::Lsn> begin_of_run(const WhatIsLeft& left, const postgres
   return postgres::WalSegment{line.timeline(), number}.begin(size);
 }
 
-/// The end of what is held of the segment that begins at `begin`: of the bytes in its partials.
-postgres::Lsn held_to(const catalog::WalArchive& archive, const postgres::TimelineHistory& line,
-                      postgres::Lsn begin) {
-  const auto size = archive.identity().wal_segment_size;
-  auto reached = begin;
-  const auto add = [&](postgres::TimelineId timeline) {
-    const postgres::WalSegment segment{timeline, begin.value() / size.bytes()};
-    const auto end = archive.has(segment) ? segment.end(size) : archive.partial_end(segment);
-    reached = std::max(reached, std::min(end, line.end_of(timeline).value_or(kNever)));
-  };
-  add(line.timeline());
-  for (const auto& ancestor : line.ancestors()) add(ancestor.timeline);
-  return reached;
-}
-
 using HeldPartials = std::map<postgres::WalSegment, postgres::Lsn>;
 
 /// The partials from `begin` on, and how far each reaches.
@@ -135,7 +120,8 @@ postgres::Lsn MissingWal::settle(Node& node, const postgres::TimelineHistory& li
   *searches_in_vain_ = 0;
   if (search.found) return missing;
 
-  const auto held = held_to(archive, line, missing);
+  // Of its partials, whose last bytes the gap begins after.
+  const auto held = catalog::HeldWal::read(archive).along(line).reach_from(missing);
   // A partial that ends in its last page could pass for a whole one beside its successor, and hide the gap.
   if (held > missing && *far - held < 2 * std::uint64_t{postgres::kWalBlockBytes}) *far = *far + size.bytes();
   if (resumed)

@@ -112,7 +112,7 @@ void WalSession::stream() {
 
 /// Without WAL here, only the slot tells where the server's begins.
 void WalSession::warn_of_blind_start() {
-  if (slot_.restart_lsn || catalog::newest_timeline(intake_.archive().inventory())) return;
+  if (slot_.restart_lsn || intake_.archive().inventory().newest_timeline()) return;
   observer_->warning(fmt::format(
       "where slot {} stands on {} cannot be read, so WAL is received from the server's present position "
       "on ({})",

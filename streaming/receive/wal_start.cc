@@ -30,38 +30,21 @@ std::string keep_apart(const catalog::WalArchive& archive) {
       server_name(archive));
 }
 
-/// The last segment of a timeline of which something is here, complete or not.
-std::optional<postgres::WalSegment> last_segment(const catalog::WalInventory& wal,
-                                                 postgres::TimelineId timeline) {
-  std::optional<postgres::WalSegment> last;
-  for (const auto* names : {&wal.segments, &wal.partials}) {
-    for (const auto& segment : *names) {
-      if (segment.timeline == timeline) last = std::max(last, std::optional(segment));
-    }
-  }
-  return last;
-}
-
-postgres::Lsn end_of_held(const catalog::WalArchive& archive, const postgres::WalSegment& segment) {
-  return archive.has(segment) ? segment.end(archive.identity().wal_segment_size)
-                              : archive.partial_end(segment);
-}
-
 /// What of a timeline of our own line `line` does not take up: from where it left that timeline, or from its
 /// beginning, to the end of what is held of it. What our line had left itself was told of then. Nothing when
 /// there is no whole record in it.
 std::optional<catalog::WalRange> part_left(const postgres::TimelineHistory& ours,
                                            const postgres::TimelineHistory& line,
-                                           postgres::TimelineId timeline, const catalog::WalInventory& wal,
+                                           postgres::TimelineId timeline, const catalog::HeldWal& held,
                                            const catalog::WalArchive& archive) {
   if (timeline == line.timeline()) return std::nullopt;
-  const auto last = last_segment(wal, timeline);
+  const auto last = held.last_of(timeline);
   if (!last) return std::nullopt;
   auto begin = postgres::Lsn();
   for (const auto& ancestor : ours.ancestors())
     if (ancestor.timeline < timeline) begin = ancestor.switch_point;
   if (const auto left = line.end_of(timeline)) begin = std::max(begin, *left);
-  auto end = end_of_held(archive, *last);
+  auto end = last->end;
   if (const auto left = ours.end_of(timeline)) end = std::min(end, *left);
   if (end <= begin || only_a_cut_record_follows(archive, {timeline, begin}, *last)) return std::nullopt;
   return catalog::WalRange{timeline, begin, end};
@@ -82,13 +65,6 @@ void report_left(const std::string& peer, const postgres::TimelineHistory& line,
                   "--target-tli {} reaches it",
                   peer, how, timeline, left.end.to_string(), timeline),
       left);
-}
-
-/// The end of what is held of a timeline.
-std::optional<postgres::Lsn> end_of_timeline(const catalog::WalArchive& archive,
-                                             postgres::TimelineId timeline) {
-  const auto last = last_segment(archive.inventory(), timeline);
-  return last ? std::optional(end_of_held(archive, *last)) : std::nullopt;
 }
 
 /// Up to where a server once had WAL of a timeline, as the gaps say that were found on it. What is missing is
@@ -149,13 +125,13 @@ ServerLine ask_line(Connection& connection, const SystemInfo& system) {
 void require_on_line(const std::string& peer, const ServerLine& line, const catalog::WalArchive& archive) {
   const auto timeline = line.history.timeline();
   const auto wal = archive.inventory();
-  const auto newest = catalog::newest_timeline(wal);
+  const auto newest = wal.newest_timeline();
   if (newest && *newest > timeline) {
     throw OtherBranch(fmt::format("{} is on timeline {}, but WAL of timeline {} was received already. {}",
                                   peer, timeline.to_string(), newest->to_string(), keep_apart(archive)));
   }
   const auto refuse_history = [&](postgres::TimelineId of) {
-    if (!catalog::is_borne_out(wal, of)) return;  // it gives way
+    if (!wal.is_borne_out(of)) return;  // it gives way
     throw OtherBranch(
         fmt::format("{}: {} has another history of timeline {}: two branches of the cluster took "
                     "that number. {}",
@@ -173,7 +149,7 @@ void adopt_history(const std::string& peer, postgres::TimelineId timeline, const
                    WalIntake& intake, EventReporter& events) {
   auto& archive = intake.archive();
   const auto known = archive.sound_history(timeline);
-  if (known && *known != content && !catalog::is_borne_out(archive.inventory(), timeline)) {
+  if (known && *known != content && !archive.inventory().is_borne_out(timeline)) {
     catalog::WalConflicts(archive).replace_history(timeline, content);
     events.report(
         catalog::EventKind::conflict,
@@ -214,14 +190,14 @@ void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& 
 
 void report_branches_left(const std::string& peer, const postgres::TimelineHistory& line,
                           const catalog::WalArchive& archive, EventReporter& events) {
-  const auto wal = archive.inventory();
-  const auto newest = catalog::newest_timeline(wal);
+  const auto held = catalog::HeldWal::read(archive);
+  const auto newest = held.names().newest_timeline();
   if (!newest) return;
   const auto ours = archive.history(*newest).value_or(postgres::TimelineHistory(*newest));
   std::vector<postgres::TimelineId> timelines{*newest};
   for (const auto& ancestor : ours.ancestors()) timelines.push_back(ancestor.timeline);
   for (const auto timeline : timelines) {
-    if (const auto left = part_left(ours, line, timeline, wal, archive))
+    if (const auto left = part_left(ours, line, timeline, held, archive))
       report_left(peer, line, *left, events);
   }
 }
@@ -230,8 +206,8 @@ StreamStart start_after_switch(const postgres::WalPosition& next, const postgres
                                const catalog::WalArchive& archive) {
   const auto size = archive.identity().wal_segment_size;
   auto start = start_of_segment(postgres::WalSegment::holding(next, size), line, size);
-  const auto segment = postgres::WalSegment::holding(start.position, size);
-  start.report_from = std::max(next.lsn, archive.partial_end(segment));
+  const auto reported = catalog::HeldWal::read(archive).along(line).most_reported();
+  start.report_from = std::max(next.lsn, reported.value_or(next.lsn));
   return start;
 }
 
@@ -243,7 +219,8 @@ void require_decided(const store::ServerLayout& layout) {
 
 void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
                              const catalog::WalArchive& archive, std::span<const catalog::Event> events) {
-  const auto held = end_of_timeline(archive, primary.timeline);
+  const auto last = catalog::HeldWal::read(archive).last_of(primary.timeline);
+  const auto held = last ? std::optional(last->end) : std::nullopt;
   const auto end = std::max(held, end_of_gaps(events, primary.timeline, archive.identity().wal_segment_size));
   if (!end || *end <= primary.position) return;
   const auto name = server_name(archive);
@@ -261,30 +238,15 @@ void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
       catalog::WalRange{primary.timeline, primary.position, *end});
 }
 
-std::optional<postgres::Lsn> held_end(const catalog::WalArchive& archive, const catalog::WalInventory& wal,
-                                      const postgres::TimelineHistory& line) {
-  const auto size = archive.identity().wal_segment_size;
-  std::optional<postgres::Lsn> end;
-  const auto add = [&](const postgres::WalSegment& segment) {
-    const auto left = line.end_of(segment.timeline);
-    if (!line.contains(segment.timeline) || (left && *left <= segment.begin(size))) return;
-    const auto reached = end_of_held(archive, segment);
-    end = std::max(end, std::optional(left ? std::min(*left, reached) : reached));
-  };
-  std::ranges::for_each(wal.segments, add);
-  std::ranges::for_each(wal.partials, add);
-  return end;
-}
-
 StreamStart choose_start(const std::string& peer, const SystemInfo& system,
                          const postgres::TimelineHistory& line, const SlotPosition& slot,
                          std::optional<postgres::Lsn> begin_at, const catalog::WalArchive& archive,
                          std::span<const catalog::Event> events) {
   const auto size = archive.identity().wal_segment_size;
-  const auto wal = archive.inventory();
+  const auto held = catalog::HeldWal::read(archive).along(line);
   // A slot that stands after the server's own position came from another history.
   const auto kept_from = std::min(slot.restart_lsn.value_or(postgres::Lsn()), system.position);
-  if (const auto resumed = catalog::HeldWal::read(archive).along(line).resume_point(events)) {
+  if (const auto resumed = held.resume_point(events)) {
     const auto& position = resumed->position;
     require_segment_before(archive, line, position);
     if (position.timeline == system.timeline && position.lsn > system.position) {
@@ -294,8 +256,8 @@ StreamStart choose_start(const std::string& peer, const SystemInfo& system,
           peer, system.position.to_string(), system.timeline.to_string(), position.lsn.to_string()));
     }
     // Which position was reported last is not known, but it lies in what is held, and the slot is not before.
-    const auto held = held_end(archive, wal, line).value_or(position.lsn);
-    return {position, std::max(held, kept_from), resumed->until};
+    const auto reported = held.most_reported().value_or(position.lsn);
+    return {position, std::max(reported, kept_from), resumed->until};
   }
   postgres::WalPosition from{system.timeline, system.position};
   if (begin_at) {

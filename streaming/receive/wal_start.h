@@ -6,7 +6,7 @@
 #include <string>
 
 #include "catalog/io/error.h"
-#include "catalog/wal/wal_continuity.h"
+#include "catalog/wal/held_wal.h"
 #include "streaming/receive/event_reporter.h"
 #include "streaming/receive/wal_intake.h"
 
@@ -48,9 +48,9 @@ struct ServerLine {
 ServerLine ask_line(Connection& connection, const SystemInfo& system);
 
 /// Throws OtherBranch when WAL of a higher timeline than the server's is held, or when a history
-/// here contradicts the server's line, unless it is one that nothing has borne out (catalog::is_borne_out()).
-/// A server on a higher timeline is followed wherever it left the line that is held: it says so itself. The
-/// message says nothing that changes from one attempt to the next.
+/// here contradicts the server's line, unless it is one that nothing has borne out
+/// (WalInventory::is_borne_out()). A server on a higher timeline is followed wherever it left the line that
+/// is held: it says so itself. The message says nothing that changes from one attempt to the next.
 void require_on_line(const std::string& peer, const ServerLine& line, const catalog::WalArchive& archive);
 
 /// Stores the history of the server's timeline and those of its ancestors that the archive lacks, durably.
@@ -70,8 +70,8 @@ void report_branches_left(const std::string& peer, const postgres::TimelineHisto
 
 /// Where to go on along `line` when its server ended a timeline and it goes on at `next`: at the first byte
 /// of that segment. What was reported before on the old timeline may lie after the fork, where the new one
-/// has other WAL: nothing of that counts any more. A timeline that the line leaves before the server says so
-/// is asked for up to the segment where it does, or not at all.
+/// has other WAL: nothing of that counts any more; but what is held of the new one does. A timeline that the
+/// line leaves before the server says so is asked for up to the segment where it does, or not at all.
 StreamStart start_after_switch(const postgres::WalPosition& next, const postgres::TimelineHistory& line,
                                const catalog::WalArchive& archive);
 
@@ -85,7 +85,7 @@ void require_decided(const store::ServerLayout& layout);
 void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
                              const catalog::WalArchive& archive, std::span<const catalog::Event> events);
 
-/// Where to go on: after what is on disk (catalog::find_resume_point); when nothing of the line is, at
+/// Where to go on: after what is on disk (HeldLine::resume_point()); when nothing of the line is, at
 /// `begin_at`, else where the slot holds WAL back, else at the server's position, rounded down to a segment.
 /// Throws ServerBehind when the server, a standby, has not come that far; Corruption when the last archived
 /// segment before it cannot be read or is another cluster's.
@@ -93,9 +93,5 @@ StreamStart choose_start(const std::string& peer, const SystemInfo& system,
                          const postgres::TimelineHistory& line, const SlotPosition& slot,
                          std::optional<postgres::Lsn> begin_at, const catalog::WalArchive& archive,
                          std::span<const catalog::Event> events);
-
-/// The end of what is held of a line, whatever is missing before it; nothing when nothing is.
-std::optional<postgres::Lsn> held_end(const catalog::WalArchive& archive, const catalog::WalInventory& wal,
-                                      const postgres::TimelineHistory& line);
 
 }  // namespace pgkeep::streaming

@@ -52,7 +52,10 @@ class CutRecordTest : public testing::Test {
   }
   io::ByteView in_five() const { return io::ByteView(record_).first(kInFive); }
   io::ByteView in_six() const { return io::ByteView(record_).subspan(kInFive); }
-  bool only_cut(Lsn fork = kFork) const { return only_a_cut_record_follows(archive_, {kOne, fork}, kSix); }
+  bool only_cut(Lsn fork = kFork) const {
+    const auto held = catalog::HeldWal::read(archive_);
+    return only_a_cut_record_follows(archive_, {kOne, fork}, held.last_of(kOne).value());
+  }
 
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};

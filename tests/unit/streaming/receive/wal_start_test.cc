@@ -154,6 +154,14 @@ TEST_F(WalStartTest, RefusesAPrimaryThatHasLessThanWasReceivedOfItsTimeline) {
   EXPECT_EQ(refused(kTwo, Lsn(5 * kMiB)), std::nullopt);  // it left our timeline: another question
 }
 
+// The zeroes after a WAL switch are flushed page by page.
+TEST_F(WalStartTest, TakesAPrimaryThatHasNotFlushedAllOfASegmentAfterAWalSwitch) {
+  const WalSegment five{kOne, 5};
+  io::write_file_durably(layout_.partial(five, size_), test::sample_wal_with_switch(five, 20'000));
+  const SystemInfo primary{test::kSampleSystem, kOne, Lsn(5 * kMiB + 24'576)};
+  EXPECT_NO_THROW(require_not_rolled_back(kPeer, primary, archive_, {}));
+}
+
 /// It had been there: where a gap ends was asked from it.
 TEST_F(WalStartTest, RefusesAPrimaryThatIsBehindTheEndOfAGapThatWasFoundOnIt) {
   archived({kOne, 5});
@@ -214,6 +222,16 @@ TEST_F(WalStartTest, AfterASwitchNothingCountsThatWasReportedAfterTheFork) {
   EXPECT_EQ(found.report_from, fork.lsn);
   received({kTwo, 5}, kMiB - 200);  // from a stream that broke off
   EXPECT_EQ(start_after_switch(fork, line_two().history, archive_).report_from, Lsn(6 * kMiB - 200));
+}
+
+TEST_F(WalStartTest, AfterASwitchNothingIsReportedBeforeTheEndOfWhatIsHeldOfTheNewTimeline) {
+  received({kOne, 5}, kMiB - 100);
+  archive_.store_history(kTwo, kHistoryTwo);
+  archived({kTwo, 5});
+  archived({kTwo, 6});
+  const auto found = start_after_switch({kTwo, Lsn(0x580000)}, line_two().history, archive_);
+  EXPECT_EQ(found.position, (WalPosition{kTwo, Lsn(5 * kMiB)}));
+  EXPECT_EQ(found.report_from, Lsn(7 * kMiB));
 }
 
 TEST_F(WalStartTest, AfterASwitchATimelineThatTheLineLeavesInThatSegmentIsPassed) {
