@@ -24,9 +24,9 @@ void need(Needs& needs, const postgres::WalSegment& segment, postgres::Lsn until
 
 class WalVerification {
  public:
-  WalVerification(const WalArchive& archive, postgres::TimelineHistory line,
+  WalVerification(const WalArchive& archive, HeldWal held, const postgres::TimelineHistory& line,
                   io::Guarded<std::vector<Finding>>& findings)
-      : segments_(archive), line_(std::move(line)), findings_(&findings) {}
+      : segments_(archive), held_(std::move(held)), line_(held_.along(line)), findings_(&findings) {}
 
   void check(const NeededSegment& needed) {
     try {
@@ -42,44 +42,34 @@ class WalVerification {
   std::uint64_t done_bytes() const { return done_bytes_; }
 
  private:
-  const WalArchive& archive() const { return segments_.archive(); }
-  postgres::WalSegmentSize size() const { return archive().identity().wal_segment_size; }
+  postgres::WalSegmentSize size() const { return held_.segment_size(); }
   std::string name(const postgres::WalSegment& segment) const { return segment.name(size()); }
   void add(std::string message) {
     findings_->with([&](auto& all) { all.push_back({.path = "", .message = std::move(message)}); });
   }
 
-  /// The files that hold these bytes: the timeline's own, and those of later timelines on the line, which
+  /// The files that may hold these bytes: the timeline's own, and those of later timelines on the line, which
   /// begin with a copy of what was written in the segment before the switch.
-  std::vector<postgres::WalSegment> candidates(const NeededSegment& needed) const {
-    std::vector<postgres::WalSegment> files{needed.segment};
-    const auto later = [&](postgres::TimelineId timeline) {
-      const auto left = line_.end_of(timeline);
-      if (timeline > needed.segment.timeline && (!left || *left >= needed.until)) {
-        files.push_back({timeline, needed.segment.number});
-      }
-    };
-    for (const auto& ancestor : line_.ancestors()) later(ancestor.timeline);
-    later(line_.timeline());
+  std::vector<HeldFile> candidates(const NeededSegment& needed) const {
+    std::vector<HeldFile> files;
+    if (const auto own = held_.file_of(needed.segment)) files.push_back(*own);
+    for (const auto& file : line_.files(needed.segment.number))
+      if (file.segment.timeline > needed.segment.timeline) files.push_back(file);
     return files;
   }
 
   /// False when no file holds the segment as far as it is needed. Throws what is wrong with the one that
   /// does.
   bool find_and_check(const NeededSegment& needed) {
-    return std::ranges::any_of(candidates(needed), [&](const postgres::WalSegment& file) {
-      // Again at the end: the partial may just have become the archived one.
-      return segments_.check_archived(file) || segments_.check_partial(file, needed.until) ||
-             segments_.check_archived(file);
+    return std::ranges::any_of(candidates(needed), [&](const HeldFile& file) {
+      return file.end >= needed.until && segments_.check(file, needed.until);
     });
   }
 
   void report_missing(const NeededSegment& needed) {
     postgres::Lsn held;
-    for (const auto& file : candidates(needed)) {
-      const auto end = archive().partial_end(file);
-      if (end > file.begin(size())) held = std::max(held, end);
-    }
+    for (const auto& file : candidates(needed))
+      if (file.end > file.segment.begin(size())) held = std::max(held, file.end);
     if (held == postgres::Lsn()) {
       add(fmt::format(
           "WAL segment {} is missing: this backup cannot be made consistent. Copy it from the server's "
@@ -94,7 +84,8 @@ class WalVerification {
   }
 
   StoredSegmentCheck segments_;
-  postgres::TimelineHistory line_;
+  HeldWal held_;
+  HeldLine line_;
   io::Guarded<std::vector<Finding>>* findings_;
   std::atomic<std::uint64_t> done_bytes_{0};
 };
@@ -202,7 +193,15 @@ std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupR
   const auto line = line_of(archive, record.end.timeline, findings);
   const auto needed = needed_wal(record, line);
   const auto total = needed.size() * std::uint64_t{record.wal_segment_size.bytes()};
-  WalVerification verification(archive, line, findings);
+  std::optional<HeldWal> held;
+  try {
+    held = HeldWal::read(archive);
+  } catch (const Error& error) {
+    if (is_denied(error)) throw;  // which says nothing of the WAL
+    add(error.what());
+    return 0;
+  }
+  WalVerification verification(archive, *std::move(held), line, findings);
   WorkQueue<NeededSegment> queue(
       jobs, [&] { return [&](const NeededSegment& segment) { verification.check(segment); }; },
       [&] { tick(verification.done_bytes(), total); });

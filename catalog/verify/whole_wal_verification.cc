@@ -15,15 +15,6 @@ namespace {
 
 using Findings = std::map<postgres::WalSegment, std::string>;
 
-/// Up to where it is held: a partial may become an archived segment meanwhile.
-std::uint64_t check(StoredSegmentCheck& stored, const postgres::WalSegment& segment) {
-  const auto size = stored.archive().identity().wal_segment_size;
-  const auto received = stored.archive().partial_end(segment);
-  if (stored.check_archived(segment)) return size.bytes();
-  if (stored.check_partial(segment, received)) return received - segment.begin(size);
-  return stored.check_archived(segment) ? size.bytes() : 0;
-}
-
 }  // namespace
 
 WalVerificationReport verify_whole_wal(const store::ServerLayout& layout, unsigned jobs,
@@ -32,7 +23,8 @@ WalVerificationReport verify_whole_wal(const store::ServerLayout& layout, unsign
   if (!identity)
     throw NotFound(fmt::format("{} is missing: no WAL was received yet", layout.identity().native()));
   const WalArchive archive(layout, *identity, io::kMinCompressionLevel);
-  const auto wal = archive.inventory();
+  const auto held = HeldWal::read(archive);
+  const auto& wal = held.names();
   const auto size = identity->wal_segment_size;
   const auto total = (wal.segments.size() + wal.partials.size()) * std::uint64_t{size.bytes()};
   StoredSegmentCheck stored(archive);
@@ -44,7 +36,8 @@ WalVerificationReport verify_whole_wal(const store::ServerLayout& layout, unsign
       [&] {
         return [&](const postgres::WalSegment& segment) {
           try {
-            bytes += check(stored, segment);
+            const auto file = held.file_of(segment).value();
+            if (stored.check(file, file.end)) bytes += file.end - segment.begin(size);
           } catch (const Error& error) {
             if (is_denied(error)) throw;  // which says nothing of the WAL
             findings.with([&](Findings& all) {

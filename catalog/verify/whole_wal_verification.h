@@ -22,7 +22,7 @@ struct WalVerificationReport {
 
 /// Reads back all WAL of a line (`layout`), whether a backup needs it or not: every archived segment, and
 /// what was received of those that are not whole yet, every page and record, and that each continues the one
-/// before it. Holes are no finding: WalContinuity tells of them. Uses `jobs` threads; findings are in the
+/// before it. Holes are no finding: HeldLine::gaps() tells of them. Uses `jobs` threads; findings are in the
 /// order of the WAL. The observer is called from the calling thread. Throws only for what stops the
 /// verification itself: NotFound (no WAL was received ever), Interrupted.
 WalVerificationReport verify_whole_wal(const store::ServerLayout& layout, unsigned jobs,

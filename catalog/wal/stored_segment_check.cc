@@ -16,6 +16,11 @@ constexpr std::size_t kReadBytes = 256u << 10;
 
 }  // namespace
 
+bool StoredSegmentCheck::check(const HeldFile& file, postgres::Lsn until) {
+  // The archived one last: a partial that is gone has become that.
+  return (file.partial && check_partial(file.segment, until)) || check_archived(file.segment);
+}
+
 bool StoredSegmentCheck::check_archived(const postgres::WalSegment& segment) {
   auto file = archive_->open_segment(segment);
   if (!file) return false;
@@ -33,7 +38,9 @@ bool StoredSegmentCheck::check_archived(const postgres::WalSegment& segment) {
 }
 
 bool StoredSegmentCheck::check_partial(const postgres::WalSegment& segment, postgres::Lsn until) {
-  if (archive_->partial_end(segment) < until) return false;
+  const auto received = archive_->received(segment);
+  if (!received || (received->end < until && !received->whole)) return false;
+  until = std::min(until, received->end);
   const auto size = archive_->identity().wal_segment_size;
   try {
     const auto file = io::File::open_to_read(archive_->layout().partial(segment, size));

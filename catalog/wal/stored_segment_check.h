@@ -6,7 +6,7 @@
 #include <string>
 
 #include "catalog/postgres/wal_page.h"
-#include "catalog/wal/wal_archive.h"
+#include "catalog/wal/held_wal.h"
 
 namespace pgkeep::catalog {
 
@@ -18,15 +18,16 @@ class StoredSegmentCheck {
   explicit StoredSegmentCheck(const WalArchive& archive) : archive_(&archive) {}
 
   const WalArchive& archive() const noexcept { return *archive_; }
-  /// False when it is not archived. Throws Corruption: what is wrong with it.
+  /// A file that was held, up to `until`; after that a partial may be written meanwhile, or it may be
+  /// archived. False when it is not there any more, or has less. Throws Corruption: what is wrong with it.
+  bool check(const HeldFile& file, postgres::Lsn until);
+  /// False when it is not archived. Throws like check().
   bool check_archived(const postgres::WalSegment& segment);
-  /// False when there is no partial with bytes up to `until`. Throws Corruption. Behind `until` it may be
-  /// written meanwhile.
-  bool check_partial(const postgres::WalSegment& segment, postgres::Lsn until);
   /// How many were read.
   std::uint64_t read() const noexcept { return read_; }
 
  private:
+  bool check_partial(const postgres::WalSegment& segment, postgres::Lsn until);
   postgres::WalSegmentChecker pages_of(const postgres::WalSegment& segment) const;
 
   const WalArchive* archive_;

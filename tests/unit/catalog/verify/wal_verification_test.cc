@@ -122,6 +122,15 @@ TEST_F(WalVerificationTest, ASegmentReceivedTooLittleOfIsFoundWithBothPositions)
   EXPECT_THAT(findings(), AllOf(HasSubstr("up to 0/6000F8 only"), HasSubstr("needed up to 0/600100")));
 }
 
+TEST_F(WalVerificationTest, ASegmentThatEndsWithAWalSwitchNeedNotBeArchivedYet) {
+  take_backup(sound_content());
+  std::filesystem::remove(archived_path(5));
+  auto wal = test::sample_wal_with_switch({kOne, 5}, 40'000);
+  test::put_sample_checkpoint(wal, {kOne, 5}, kStart.lsn, kStart);
+  io::write_file_durably(layout_.partial({kOne, 5}, size_), wal);
+  EXPECT_EQ(findings(), "");
+}
+
 TEST_F(WalVerificationTest, ABadPageOfTheSegmentBeingReceivedIsFound) {
   take_backup(sound_content());
   std::filesystem::remove(archived_path(6));

@@ -311,9 +311,9 @@ TEST_F(WalArchiveTest, HoldsWhatLiesInSegmentsAndInThePartialsFirstBytes) {
   archived({kOne, 4});
   received({kOne, 5}, 1000);
   const TimelineHistory line(kOne);
-  EXPECT_TRUE(archive_.holds(line, Lsn(4 * kMiB + 9), Lsn(5 * kMiB + 1000)));
-  EXPECT_FALSE(archive_.holds(line, Lsn(4 * kMiB), Lsn(5 * kMiB + 1001)));
-  EXPECT_FALSE(archive_.holds(line, Lsn(4 * kMiB - 1), Lsn(5 * kMiB)));
+  EXPECT_TRUE(HeldWal::read(archive_).along(line).covers(Lsn(4 * kMiB + 9), Lsn(5 * kMiB + 1000)));
+  EXPECT_FALSE(HeldWal::read(archive_).along(line).covers(Lsn(4 * kMiB), Lsn(5 * kMiB + 1001)));
+  EXPECT_FALSE(HeldWal::read(archive_).along(line).covers(Lsn(4 * kMiB - 1), Lsn(5 * kMiB)));
 }
 
 TEST_F(WalArchiveTest, HoldsALineAcrossASwitchOfTimelines) {
@@ -321,15 +321,15 @@ TEST_F(WalArchiveTest, HoldsALineAcrossASwitchOfTimelines) {
   archived({kOne, 4});
   received({kTwo, 5}, kMiB);
   const auto line = archive_.history(kTwo).value();
-  EXPECT_TRUE(archive_.holds(line, Lsn(4 * kMiB), Lsn(6 * kMiB)));
+  EXPECT_TRUE(HeldWal::read(archive_).along(line).covers(Lsn(4 * kMiB), Lsn(6 * kMiB)));
 }
 
 TEST_F(WalArchiveTest, DoesNotHoldALineByWalThatWasLeft) {
   archive_.store_history(kTwo, kHistoryTwo);
   received({kOne, 5}, kMiB);
   const auto line = archive_.history(kTwo).value();
-  EXPECT_TRUE(archive_.holds(line, Lsn(5 * kMiB), Lsn(0x580000)));
-  EXPECT_FALSE(archive_.holds(line, Lsn(5 * kMiB), Lsn(0x580008)));
+  EXPECT_TRUE(HeldWal::read(archive_).along(line).covers(Lsn(5 * kMiB), Lsn(0x580000)));
+  EXPECT_FALSE(HeldWal::read(archive_).along(line).covers(Lsn(5 * kMiB), Lsn(0x580008)));
 }
 
 TEST_F(WalArchiveTest, RefusesAHistoryThatItCouldNotReadAgain) {
@@ -418,7 +418,8 @@ TEST_F(UnknownVersionArchiveTest, KeepsWalAsItCameAndSaysThatNothingIsKnownOfIt)
   EXPECT_FALSE(header.notes.complete);
   EXPECT_TRUE(StoredSegmentCheck(archive_).check_archived(five));
   received(six, not_understood_, 20000);
-  EXPECT_TRUE(StoredSegmentCheck(archive_).check_partial(six, six.begin(size_) + 20000));
+  EXPECT_TRUE(StoredSegmentCheck(archive_).check({.segment = six, .partial = true, .end = {}},
+                                                 six.begin(size_) + 20000));
   const auto records = check_received_records(archive_, six, six.begin(size_) + 20000);
   EXPECT_EQ(records.end, six.begin(size_) + 20000);
   EXPECT_FALSE(records.damage);
