@@ -11,8 +11,6 @@
 #include "catalog/io/error.h"
 #include "catalog/wal/archived_file.h"
 #include "catalog/wal/received_records.h"
-#include "catalog/wal/segment_end.h"
-#include "catalog/wal/wal_continuity.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -49,45 +47,9 @@ class BlankingSink final : public io::ByteSink {
   std::uint64_t left_;
 };
 
-/// Up to where the partial may be read without doubt. On a timeline whose successor left it inside this
-/// segment, and of which we do not have this segment, PostgreSQL may ask for the older file in place of the
-/// newer one: then it must not see what the older timeline wrote behind the fork. A history that was only
-/// pushed, by a copy of the server that was promoted, say, takes nothing away from what the server sent.
-Lsn trusted_end(const catalog::WalInventory& known, const WalSegment& segment,
-                postgres::WalSegmentSize size) {
-  auto end = segment.end(size);
-  for (const auto& [timeline, history] : known.histories) {
-    const auto fork = history.end_of(segment.timeline);
-    if (!fork || *fork <= segment.begin(size) || *fork >= end) continue;
-    if (!catalog::is_borne_out(known, timeline)) continue;
-    const WalSegment successor{timeline, segment.number};
-    const bool have_it = std::ranges::binary_search(known.segments, successor) ||
-                         std::ranges::binary_search(known.partials, successor);
-    if (!have_it) end = *fork;
-  }
-  return end;
-}
-
-/// Whether the archive has WAL that follows this segment, on its timeline or on one that left it later: then
-/// the segment was received once, and recovery must not end for want of it.
-bool is_followed(const catalog::WalInventory& known, const WalSegment& segment,
-                 postgres::WalSegmentSize size) {
-  const auto follows = [&](const WalSegment& other) {
-    if (other.number <= segment.number) return false;
-    if (other.timeline == segment.timeline) return true;
-    const auto history = known.histories.find(other.timeline);
-    if (history == known.histories.end()) return false;
-    const auto left = history->second.end_of(segment.timeline);
-    return left && *left >= segment.end(size);
-  };
-  return std::ranges::any_of(known.segments, follows) || std::ranges::any_of(known.partials, follows);
-}
-
 /// PostgreSQL asks for the newest timeline of its line first, also where that one had not begun yet.
-bool lies_before_timeline(const catalog::WalInventory& known, const WalSegment& segment,
-                          postgres::WalSegmentSize size) {
-  const auto history = known.histories.find(segment.timeline);
-  return history != known.histories.end() && segment.end(size) <= history->second.begin();
+bool lies_before_timeline(const catalog::HeldWal& held, const WalSegment& segment) {
+  return segment.end(held.segment_size()) <= held.names().line_of(segment.timeline).begin();
 }
 
 std::optional<io::File> open_partial(const catalog::WalArchive& archive, const WalSegment& segment) {
@@ -129,76 +91,48 @@ bool deliver_complete(const catalog::WalArchive& archive, const WalSegment& segm
 
 /// `followed`: the archive has WAL behind it.
 WalAnswer deliver_unfinished(const catalog::WalArchive& archive, const io::File& partial,
-                             const WalSegment& segment, const catalog::WalInventory& known, bool followed,
-                             io::ByteSink& out) {
+                             const catalog::HeldFile& held, bool followed, io::ByteSink& out) {
   const auto size = archive.identity().wal_segment_size;
-  if (followed) {
-    if (!archive.came_whole(segment, partial)) {
-      throw Corruption(fmt::format(
-          "{}: it is incomplete, but the archive has WAL behind it; recovery would end here and "
-          "leave that out. Bring the segment back from another copy, or recover without --get-wal",
-          partial.path().native()));
+  if (followed && held.end < held.segment.end(size)) {
+    throw Corruption(
+        fmt::format("{}: it is incomplete, but the archive has WAL behind it; recovery would end here and "
+                    "leave that out. Bring the segment back from another copy, or recover without --get-wal",
+                    partial.path().native()));
+  }
+  if (!followed) {
+    if (is_empty(partial)) return WalAnswer::not_there;
+    // Replay would end at the damage, open, and leave out what follows.
+    const auto records = catalog::check_received_records(archive, held.segment, held.end);
+    if (records.damage) {
+      throw Corruption(fmt::format("{}. Recover without --get-wal to a target before {}", *records.damage,
+                                   records.end.to_string()));
     }
-    deliver_partial(partial, segment, segment.end(size), size, out);
-    return WalAnswer::delivered;
   }
-  if (is_empty(partial)) return WalAnswer::not_there;
-  // Replay would end at the damage, open, and leave out what follows.
-  const auto records = catalog::check_received_records(
-      archive, segment, segment.begin(size) + catalog::received_bytes(partial));
-  if (records.damage) {
-    throw Corruption(fmt::format("{}. Recover without --get-wal to a target before {}", *records.damage,
-                                 records.end.to_string()));
-  }
-  deliver_partial(partial, segment, trusted_end(known, segment, size), size, out);
+  deliver_partial(partial, held.segment, held.end, size, out);
   return WalAnswer::delivered;
-}
-
-/// In the segment that its timeline began in, a file begins with a copy of what the timelines before left
-/// there. While that copy is still on its way, or never came, PostgreSQL must not find the end of WAL in it:
-/// the ancestor's file that reaches further than `end`, up to where the line left it, when there is one.
-std::optional<PlannedWal> fuller_ancestor(const catalog::WalArchive& archive,
-                                          const catalog::WalInventory& known, const WalSegment& segment,
-                                          Lsn end) {
-  const auto size = archive.identity().wal_segment_size;
-  const auto history = known.histories.find(segment.timeline);
-  if (history == known.histories.end() || segment.end(size) <= history->second.begin()) return std::nullopt;
-  std::optional<PlannedWal> fullest;
-  for (const auto& ancestor : history->second.ancestors()) {
-    const WalSegment file{ancestor.timeline, segment.number};
-    // In this order: the archive has it before the partial goes.
-    const auto received = archive.partial_end(file);
-    const bool complete = archive.has(file);
-    const auto reaches = std::min(complete ? file.end(size) : received, ancestor.end);
-    if (reaches <= end) continue;
-    end = reaches;
-    fullest = {.segment = file, .partial = !complete, .fork = ancestor.end};
-  }
-  return fullest;
 }
 
 WalAnswer deliver_segment(const catalog::WalArchive& archive, const WalSegment& segment, io::ByteSink& out) {
   if (deliver_complete(archive, segment, out)) return WalAnswer::delivered;
-  const auto size = archive.identity().wal_segment_size;
-  // What is behind the segment is listed before its own file is looked for: it was received before.
-  const auto known = archive.inventory();
-  const bool followed = is_followed(known, segment, size);
-  const auto partial = open_partial(archive, segment);
-  // It may be completed at any moment, and the archive has it before the partial goes: so ask once more.
-  if (deliver_complete(archive, segment, out)) return WalAnswer::delivered;
-  if (!followed) {
-    const auto end = segment.begin(size) + (partial ? catalog::received_bytes(*partial) : 0);
-    if (const auto fuller = fuller_ancestor(archive, known, segment, end)) {
-      deliver_planned(archive, *fuller, out);
-      return WalAnswer::delivered;
-    }
+  const auto held = catalog::HeldWal::read(archive);
+  const auto file = held.file_for(segment);
+  const bool followed = held.is_followed(segment);
+  if (file && file->segment == segment) {
+    // It may be completed at any moment; then its partial is gone, and it is planned as a complete one.
+    if (const auto partial = open_partial(archive, segment))
+      return deliver_unfinished(archive, *partial, *file, followed, out);
+    deliver_planned(archive, {.segment = segment}, out);
+    return WalAnswer::delivered;
   }
-  if (partial) return deliver_unfinished(archive, *partial, segment, known, followed, out);
-  if (!followed || lies_before_timeline(known, segment, size)) return WalAnswer::not_there;
+  if (file) {
+    deliver_planned(archive, {.segment = file->segment, .partial = file->partial, .fork = file->end}, out);
+    return WalAnswer::delivered;
+  }
+  if (!followed || lies_before_timeline(held, segment)) return WalAnswer::not_there;
   throw Corruption(
       fmt::format("WAL segment {} is missing, but the archive has WAL behind it; recovery would end here and "
                   "leave that out. Bring the segment back, or recover to a target before it",
-                  segment.name(size)));
+                  segment.name(held.segment_size())));
 }
 
 WalAnswer deliver_history(const catalog::WalArchive& archive, postgres::TimelineId timeline,

@@ -51,46 +51,9 @@ std::vector<WalSegment> newest_segments(const catalog::WalInventory& wal) {
   return found;
 }
 
-/// Whether a partial is known to be whole: the next segment's file is made only then, and the bytes agree.
-bool is_whole_partial(const catalog::WalArchive& archive, const WalSegment& segment, bool has_next) {
-  if (!has_next) return false;
-  try {
-    return archive.came_whole(segment, io::File::open_to_read(archive.layout().partial(
-                                           segment, archive.identity().wal_segment_size)));
-  } catch (const StorageError& error) {
-    if (error.cause() == ENOENT) return false;  // archived or expired meanwhile
-    throw;
-  }
-}
-
-/// Reads what WAL there is while a receiver may be at work. A segment goes from the partials to the complete
-/// ones at any moment, the latter first; so partials are listed before segments, and asked for again one by
-/// one.
-void read_wal(const catalog::WalArchive& archive, RecoveryFacts& facts) {
-  const auto partials = archive.inventory().partials;
-  facts.wal = archive.inventory();
-  std::set<WalSegment> complete(facts.wal.segments.begin(), facts.wal.segments.end());
-  std::set<WalSegment> unfinished(facts.wal.partials.begin(), facts.wal.partials.end());
-  unfinished.insert(partials.begin(), partials.end());
-  for (const auto& segment : unfinished) {
-    const bool has_next = complete.contains(segment.next()) || unfinished.contains(segment.next());
-    const auto end = is_whole_partial(archive, segment, has_next)
-                         ? segment.end(archive.identity().wal_segment_size)
-                         : archive.partial_end(segment);
-    if (archive.has(segment)) {
-      complete.insert(segment);
-    } else {
-      facts.partial_ends.emplace(segment, end);
-    }
-  }
-  facts.wal.segments.assign(complete.begin(), complete.end());
-  facts.wal.partials.clear();
-  for (const auto& [segment, end] : facts.partial_ends) facts.wal.partials.push_back(segment);
-}
-
 /// Whether any timeline has a gap: then a plan may pass by the newest backup.
 bool has_gaps(const RecoveryFacts& facts) {
-  const auto ranges = facts.wal.ranges(facts.wal_segment_size);
+  const auto ranges = facts.wal.ranges();
   return std::ranges::adjacent_find(ranges, {}, &catalog::WalRange::timeline) != ranges.end();
 }
 
@@ -103,15 +66,15 @@ std::optional<std::uint64_t> first_number(const RecoveryRequest& request, io::Ti
   const auto newest = std::find_if(facts.backups.rbegin(), facts.backups.rend(), may_do);
   if (newest == facts.backups.rend()) return std::nullopt;
   const auto& first = has_gaps(facts) ? *std::ranges::find_if(facts.backups, may_do) : *newest;
-  return WalSegment::holding(first.start, facts.wal_segment_size).number;
+  return WalSegment::holding(first.start, facts.wal.segment_size()).number;
 }
 
 /// Nothing where they cannot be read: whoever needs that file will say why.
 std::optional<catalog::CommitTimes> commit_times(const catalog::WalArchive& archive,
                                                  const WalSegment& segment, const RecoveryFacts& facts) {
   try {
-    if (const auto end = facts.partial_ends.find(segment); end != facts.partial_ends.end()) {
-      const auto contents = catalog::read_wal_contents(archive, segment, end->second);
+    if (const auto held = facts.wal.file_of(segment); held && held->partial) {
+      const auto contents = catalog::read_wal_contents(archive, segment, held->end);
       if (contents) return contents->commits;
     } else if (const auto file = archive.open_segment(segment)) {
       return file->header().commits;
@@ -130,9 +93,9 @@ void add_last_commits(const catalog::WalArchive& archive, RecoveryFacts& facts) 
   for (const auto& [segment, commits] : facts.commits)
     if (commits.latest) last = std::max(last, segment.number);
   for (auto& [segment, commits] : facts.commits) {
-    if (segment.number <= last || facts.partial_ends.contains(segment)) continue;
+    if (segment.number <= last || facts.wal.received().contains(segment)) continue;
     try {
-      const auto end = segment.end(facts.wal_segment_size);
+      const auto end = segment.end(facts.wal.segment_size());
       if (const auto contents = catalog::read_wal_contents(archive, segment, end))
         commits = contents->commits;
     } catch (const Corruption&) {
@@ -144,8 +107,8 @@ void add_last_commits(const catalog::WalArchive& archive, RecoveryFacts& facts) 
 constexpr std::string_view kRanWithMinimal = "the server ran with wal_level = minimal from there on";
 
 void add_barriers_and_lost_wal(const catalog::WalArchive& archive, RecoveryFacts& facts) {
-  for (const auto& [segment, end] : facts.partial_ends) {
-    const auto records = catalog::check_received_records(archive, segment, end);
+  for (const auto& segment : facts.wal.names().partials) {
+    const auto records = catalog::check_received_records(archive, segment, facts.wal.file_of(segment)->end);
     if (records.damage) facts.barriers.push_back({{segment.timeline, records.end}, *records.damage});
     const auto contents = catalog::read_wal_contents(archive, segment, records.end);
     if (!contents) continue;
@@ -170,7 +133,7 @@ void add_commit_times(const store::ServerLayout& layout, const RecoveryRequest& 
   const auto first = first_number(request, target->time, facts);
   if (!first) return;
   std::map<std::uint64_t, std::vector<WalSegment>> files;
-  for (const auto* list : {&facts.wal.segments, &facts.wal.partials})
+  for (const auto* list : {&facts.wal.names().segments, &facts.wal.names().partials})
     for (const auto& segment : *list)
       if (segment.number >= *first) files[segment.number].push_back(segment);
 
@@ -200,11 +163,10 @@ RecoveryFacts gather_facts(const store::ServerLayout& layout) {
   facts.backups = std::move(listing.backups);
   catalog::keep_only_own(layout, facts.backups);
   facts.unread_backups = std::move(listing.unread);
-  facts.wal_segment_size = identity->wal_segment_size;
-  read_wal(archive, facts);
+  facts.wal = catalog::HeldWal::read(archive);
   for (const auto& waiting : catalog::WaitingWal(archive).list()) facts.waiting.push_back(waiting.segment);
   add_barriers_and_lost_wal(archive, facts);
-  for (const auto& segment : newest_segments(facts.wal)) {
+  for (const auto& segment : newest_segments(facts.wal.names())) {
     if (const auto time = last_time(archive, segment)) facts.last_times.emplace(segment, *time);
   }
   return facts;

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "catalog/wal/wal_continuity.h"
 #include "recover/plan/plan_tablespaces.h"
 #include "recover/plan/plan_time.h"
 #include "recover/plan/wal_line.h"
@@ -38,22 +37,22 @@ const T* target_as(const RecoveryRequest& request) {
 
 TimelineId choose_timeline(const RecoveryRequest& request, const RecoveryFacts& facts) {
   if (request.target.timeline) return *request.target.timeline;
-  return catalog::newest_timeline(facts.wal).value_or(facts.backups.back().end.timeline);
+  return facts.wal.names().newest_timeline().value_or(facts.backups.back().end.timeline);
 }
 
 TimelineHistory line_of(TimelineId timeline, const RecoveryFacts& facts) {
-  const auto known = facts.wal.histories.find(timeline);
-  if (known != facts.wal.histories.end()) return known->second;
+  const auto known = facts.wal.names().histories.find(timeline);
+  if (known != facts.wal.names().histories.end()) return known->second;
   if (timeline == TimelineId(1)) return TimelineHistory(timeline);
-  if (const auto damage = facts.wal.damaged_histories.find(timeline);
-      damage != facts.wal.damaged_histories.end()) {
+  if (const auto damage = facts.wal.names().damaged_histories.find(timeline);
+      damage != facts.wal.names().damaged_histories.end()) {
     throw Refused(
         fmt::format("timeline {} cannot be followed: {}; or recover along another timeline "
                     "(--target-tli)",
                     timeline.to_string(), damage->second));
   }
   std::string others = "1";
-  for (const auto& [other, history] : facts.wal.histories) others += ", " + other.to_string();
+  for (const auto& [other, history] : facts.wal.names().histories) others += ", " + other.to_string();
   throw Refused(
       fmt::format("timeline {}: its history file {} is not in the WAL archive, so PostgreSQL could not "
                   "follow it; choose one "
@@ -114,9 +113,9 @@ const BackupRecord& named_backup(const TimelineHistory& line, const RecoveryRequ
 
 /// "WAL segment … is missing", or "… is incomplete", of the one where the WAL ends.
 std::string what_is_missing(const WalLine& wal, const RecoveryFacts& facts) {
-  const auto segment = wal.missing.value_or(WalSegment::holding(wal.end, facts.wal_segment_size));
+  const auto segment = wal.missing.value_or(WalSegment::holding(wal.end, facts.wal.segment_size()));
   const bool waits = std::ranges::find(facts.waiting, segment) != facts.waiting.end();
-  return fmt::format("WAL segment {} is {}{}", segment.name(facts.wal_segment_size),
+  return fmt::format("WAL segment {} is {}{}", segment.name(facts.wal.segment_size()),
                      wal.incomplete ? "incomplete" : "missing",
                      waits ? " (one that was pushed waits: `pgkeep adopt-wal` takes it on your word)" : "");
 }
@@ -193,11 +192,11 @@ std::uint64_t last_for_time(const RecoveryRequest& request, const BackupRecord& 
                             const RecoveryFacts& facts, io::TimePoint time) {
   const auto found = find_time(request.target, wal, facts);
   if (wal.barrier != nullptr &&
-      (!found.segment || *found.segment >= WalSegment::holding(wal.end, facts.wal_segment_size).number))
+      (!found.segment || *found.segment >= WalSegment::holding(wal.end, facts.wal.segment_size()).number))
     refuse_barrier(request, backup, wal, facts);
   if (found.segment) {
     // When it ended may have come from another clock than the commits did.
-    if (*found.segment >= WalSegment::ending(backup.end, facts.wal_segment_size).number)
+    if (*found.segment >= WalSegment::ending(backup.end, facts.wal.segment_size()).number)
       return *found.segment;
     throw Refused(fmt::format(
         "backup {} cannot reach {}: transactions ended past that before {}, from where on the backup is "
@@ -220,7 +219,7 @@ std::uint64_t last_for_time(const RecoveryRequest& request, const BackupRecord& 
 /// The number of the last segment that reaching the target takes. Throws Refused when it cannot be reached.
 std::uint64_t last_needed(const RecoveryRequest& request, const BackupRecord& backup, const WalLine& wal,
                           const RecoveryFacts& facts) {
-  const auto size = facts.wal_segment_size;
+  const auto size = facts.wal.segment_size();
   const auto consistent = WalSegment::ending(backup.end, size).number;
   if (target_as<Immediate>(request) != nullptr) return consistent;
   if (const auto* target = target_as<TargetLsn>(request)) {
@@ -260,20 +259,17 @@ void add_backup_remarks(RecoveryPlan& plan, const RecoveryFacts& facts) {
 
 /// The last segment of a timeline that has WAL behind the point where it was left; nothing when none has.
 std::optional<WalSegment> last_behind(TimelineId timeline, postgres::Lsn left, const RecoveryFacts& facts) {
-  const auto size = facts.wal_segment_size;
+  const auto size = facts.wal.segment_size();
   std::optional<WalSegment> last;
-  for (const auto& segment : facts.wal.segments)
-    if (segment.timeline == timeline && segment.begin(size) >= left) last = std::max(last, {segment});
-  for (const auto& [segment, end] : facts.partial_ends)
-    if (segment.timeline == timeline && segment.begin(size) >= left && end > segment.begin(size))
-      last = std::max(last, {segment});
-  return last;
+  for (const auto& range : facts.wal.ranges())
+    if (range.timeline == timeline) last = WalSegment::ending({timeline, range.end}, size);
+  return last && last->begin(size) >= left ? last : std::nullopt;
 }
 
 /// What was pushed and could make the recovery go further.
 void add_waiting_remark(RecoveryPlan& plan, const WalLine& wal, const TimelineHistory& line,
                         const RecoveryFacts& facts) {
-  const auto size = facts.wal_segment_size;
+  const auto size = facts.wal.segment_size();
   const auto ends_in = WalSegment::holding(wal.end, size).number;
   const auto may_follow = [&](const WalSegment& segment) {
     return segment.number >= ends_in && catalog::file_on(line, segment.number, size) == segment;
@@ -305,18 +301,18 @@ void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHisto
     plan.remarks.push_back(fmt::format(
         "timeline {} was left at {}; what it wrote behind that, up to segment {}, is not in this "
         "recovery: --target-tli {}",
-        ancestor.to_string(), end.to_string(), behind->name(facts.wal_segment_size), ancestor.to_string()));
+        ancestor.to_string(), end.to_string(), behind->name(facts.wal.segment_size()), ancestor.to_string()));
   }
-  for (const auto& [timeline, damage] : facts.wal.damaged_histories)
+  for (const auto& [timeline, damage] : facts.wal.names().damaged_histories)
     plan.remarks.push_back("not needed for this, but damaged: " + damage);
-  for (const auto& [timeline, history] : facts.wal.histories) {
+  for (const auto& [timeline, history] : facts.wal.names().histories) {
     if (line.contains(timeline) || timeline < line.timeline()) continue;
     const auto other = fmt::format(
         "there is also timeline {}, which left timeline {} at {}: --target-tli {}", timeline.to_string(),
         history.ancestors().empty() ? std::string("?") : history.ancestors().back().timeline.to_string(),
         history.begin().to_string(), timeline.to_string());
     // Its server has not got what our line wrote after that.
-    plan.remarks.push_back(catalog::is_borne_out(facts.wal, timeline)
+    plan.remarks.push_back(facts.wal.names().is_borne_out(timeline)
                                ? other
                                : other + " recovers up to there, for no WAL of that timeline is held");
   }
@@ -361,7 +357,7 @@ Way find_any_way(const TimelineHistory& line, const RecoveryRequest& request, co
 /// On demand a partial is handed out whole, as long as no WAL of the timeline that left it has come by the
 /// stream: who asks does not say along which one it recovers.
 void require_forks_by_get_wal(const RecoveryPlan& plan, const RecoveryFacts& facts) {
-  if (plan.request.wal_mode != WalMode::get_wal || catalog::is_borne_out(facts.wal, plan.timeline)) return;
+  if (plan.request.wal_mode != WalMode::get_wal || facts.wal.names().is_borne_out(plan.timeline)) return;
   for (const auto& file : plan.replayed) {
     if (!file.partial || !file.fork) continue;
     throw Refused(fmt::format(
@@ -382,15 +378,15 @@ RecoveryPlan plan_on(const Way& way, const TimelineHistory& line, const Recovery
   plan.request.destination = normal_path(request.destination);
   plan.data_bytes = backup.data_bytes;
   // Those of other lines too: PostgreSQL looks at them for a number that no timeline has yet.
-  for (const auto& [known, history] : facts.wal.histories) plan.histories.push_back(known);
-  for (const auto& [known, damage] : facts.wal.damaged_histories) plan.histories.push_back(known);
+  for (const auto& [known, history] : facts.wal.names().histories) plan.histories.push_back(known);
+  for (const auto& [known, damage] : facts.wal.names().damaged_histories) plan.histories.push_back(known);
   std::ranges::sort(plan.histories);
   std::ranges::copy_if(wal.files, std::back_inserter(plan.replayed),
                        [&way](const PlannedWal& file) { return file.segment.number <= way.last; });
   require_forks_by_get_wal(plan, facts);
   if (request.wal_mode == WalMode::lay_down) {
     plan.wal = plan.replayed;
-    plan.wal_bytes = plan.wal.size() * std::uint64_t{facts.wal_segment_size.bytes()};
+    plan.wal_bytes = plan.wal.size() * std::uint64_t{facts.wal.segment_size().bytes()};
   }
   add_backup_remarks(plan, facts);
   add_wal_remarks(plan, wal, line, facts);

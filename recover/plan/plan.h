@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "catalog/store/backup_record.h"
-#include "catalog/wal/wal_archive.h"
+#include "catalog/wal/held_wal.h"
 #include "recover/plan/least_settings.h"
 #include "recover/plan/target.h"
 
@@ -89,9 +89,7 @@ struct WalBarrier {
 /// The facts a plan is made from: what the repository holds. Made by gather_facts(), or by a test.
 struct RecoveryFacts {
   std::vector<store::BackupRecord> backups;  // oldest first (store::is_older())
-  catalog::WalInventory wal;
-  postgres::WalSegmentSize wal_segment_size;
-  std::map<postgres::WalSegment, postgres::Lsn> partial_ends;
+  catalog::HeldWal wal;
   std::vector<WalBarrier> barriers;
   std::vector<catalog::WalRange>
       lost{};  // that cannot be had any more; something of it may be held after all

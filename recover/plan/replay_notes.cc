@@ -41,11 +41,8 @@ Lsn replay_end(const RecoveryPlan& plan) {
 std::optional<catalog::WalContents> contents_of(const catalog::WalArchive& archive,
                                                 const RecoveryFacts& facts, const WalSegment& segment,
                                                 const catalog::WantedRecord& wanted = {}) {
-  const auto partial = facts.partial_ends.find(segment);
-  const auto end =
-      partial == facts.partial_ends.end() ? segment.end(facts.wal_segment_size) : partial->second;
   try {
-    auto contents = catalog::read_wal_contents(archive, segment, end, wanted);
+    auto contents = catalog::read_wal_contents(archive, segment, facts.wal.file_of(segment)->end, wanted);
     return contents && contents->notes.complete ? std::move(contents) : std::nullopt;
   } catch (const Corruption&) {
     return std::nullopt;
@@ -56,7 +53,7 @@ std::optional<catalog::WalContents> contents_of(const catalog::WalArchive& archi
 std::optional<catalog::WalContents> notes_of(const catalog::WalArchive& archive, const RecoveryFacts& facts,
                                              const WalSegment& segment) {
   try {
-    const auto file = facts.partial_ends.contains(segment) ? std::nullopt : archive.open_segment(segment);
+    const auto file = facts.wal.received().contains(segment) ? std::nullopt : archive.open_segment(segment);
     if (file && file->header().notes.complete)
       return catalog::WalContents{.commits = {}, .restore_points = {}, .notes = file->header().notes};
   } catch (const Corruption&) {
@@ -120,7 +117,7 @@ bool may_stop_in(const RecoveryPlan& plan, const WalSegment& segment) {
 void find_elsewhere(const catalog::WalArchive& archive, const RecoveryFacts& facts, const RecoveryPlan& plan,
                     ReplayNotes& found) {
   const auto wanted = wanted_record(plan);
-  for (const auto* list : {&facts.wal.segments, &facts.wal.partials}) {
+  for (const auto* list : {&facts.wal.names().segments, &facts.wal.names().partials}) {
     for (const auto& segment : *list) {
       const auto contents = contents_of(archive, facts, segment, wanted);
       if (contents && contents->wanted) found.elsewhere.push_back({segment.timeline, *contents->wanted});
@@ -210,7 +207,7 @@ ReplayNotes read_replay_notes(const store::ServerLayout& layout, const RecoveryF
   const bool by_number = std::holds_alternative<TargetXid>(plan.request.target.where);
   const auto end = replay_end(plan);
   for (const auto& [number, file] : replayed_files(plan)) {
-    if (file.segment.begin(facts.wal_segment_size) >= end || found.stop) break;
+    if (file.segment.begin(facts.wal.segment_size()) >= end || found.stop) break;
     const auto is_replayed = [&plan, end, fork = file.fork](Lsn lsn) {
       return lsn >= plan.backup.start.lsn && lsn < end && (!fork || lsn < *fork);
     };
@@ -226,7 +223,7 @@ ReplayNotes read_replay_notes(const store::ServerLayout& layout, const RecoveryF
     const auto contents =
         looks ? contents_of(archive, facts, file.segment, here) : notes_of(archive, facts, file.segment);
     if (!contents) {
-      found.unread.push_back(file.segment.name(facts.wal_segment_size));
+      found.unread.push_back(file.segment.name(facts.wal.segment_size()));
       continue;
     }
     if (contents->wanted && is_replayed(*contents->wanted)) found.stop = contents->wanted;

@@ -153,7 +153,8 @@ std::string BackupSide::push(const std::string& name, io::ByteView content) {
 std::optional<std::string> BackupSide::keep(const BaseBackup& backup) {
   const auto own = archive(layout_);
   const auto line = own.history(backup.end.timeline);
-  if (!line || !own.holds(*line, backup.start.lsn, backup.end.lsn)) return "its WAL is not held";
+  if (!line || !catalog::HeldWal::read(own).along(*line).covers(backup.start.lsn, backup.end.lsn))
+    return "its WAL is not held";
   postgres::BackupLabel label;
   label.start = backup.start;
   label.checkpoint = backup.checkpoint.record;

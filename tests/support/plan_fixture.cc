@@ -37,23 +37,18 @@ Repository& Repository::backup(std::uint64_t first, std::uint64_t last, int minu
   record.data_bytes = 1000;
   record.file_count = 3;
   facts.backups.push_back(record);
-  facts.wal_segment_size = kSize;
-  return *this;
+  return hold();
 }
 
 Repository& Repository::wal(std::uint64_t first, std::uint64_t last, std::uint32_t timeline) {
   for (auto number = first; number <= last; ++number)
-    facts.wal.segments.push_back({postgres::TimelineId(timeline), number});
-  std::ranges::sort(facts.wal.segments);
-  return *this;
+    names_.segments.push_back({postgres::TimelineId(timeline), number});
+  return hold();
 }
 
 Repository& Repository::partial(std::uint64_t number, std::string_view end, std::uint32_t timeline) {
-  const postgres::WalSegment segment{postgres::TimelineId(timeline), number};
-  facts.wal.partials.push_back(segment);
-  std::ranges::sort(facts.wal.partials);
-  facts.partial_ends[segment] = lsn(end);
-  return *this;
+  ends_[{postgres::TimelineId(timeline), number}] = {.end = lsn(end)};
+  return hold();
 }
 
 Repository& Repository::sent(std::uint64_t number, int minute, std::uint32_t timeline) {
@@ -70,7 +65,17 @@ Repository& Repository::commits(std::uint64_t number, std::optional<int> minute,
 
 Repository& Repository::history(std::uint32_t timeline, std::string_view content) {
   const postgres::TimelineId id(timeline);
-  facts.wal.histories.emplace(id, postgres::TimelineHistory::parse(id, content));
+  names_.histories.emplace(id, postgres::TimelineHistory::parse(id, content));
+  return hold();
+}
+
+Repository& Repository::damaged_history(std::uint32_t timeline, const std::string& why) {
+  names_.damaged_histories.emplace(postgres::TimelineId(timeline), why);
+  return hold();
+}
+
+Repository& Repository::hold() {
+  facts.wal = {names_, ends_, kSize};
   return *this;
 }
 

@@ -23,10 +23,14 @@ class Repository {
   /// That its last commit was at 02:`minute`; without one, that it has none.
   Repository& commits(std::uint64_t number, std::optional<int> minute, std::uint32_t timeline = 1);
   Repository& history(std::uint32_t timeline, std::string_view content);
+  Repository& damaged_history(std::uint32_t timeline, const std::string& why);
   RecoveryFacts facts;
 
  private:
-  void sort();
+  Repository& hold();
+
+  catalog::WalInventory names_;
+  std::map<postgres::WalSegment, catalog::ReceivedWal> ends_;
 };
 
 io::TimePoint at_minute(int minute);

@@ -117,7 +117,7 @@ TEST(PlanTest, TellsOfTheNewestBackupWhenNoneHasAWay) {
 
 TEST(PlanTest, IsNotConcernedByADamagedHistoryOfAnotherTimeline) {
   auto repository = two_backups();
-  repository.facts.wal.damaged_histories.emplace(postgres::TimelineId(7), "00000007.history: is damaged");
+  repository.damaged_history(7, "00000007.history: is damaged");
   const auto plan = make_plan(request(), repository.facts);
   EXPECT_EQ(plan.timeline, postgres::TimelineId(1));
   // The number stays taken: PostgreSQL must not begin a second timeline 7.
@@ -162,6 +162,15 @@ TEST(PlanTest, IsNotConcernedByWhatNoReplayPassesBeforeTheBackup) {
   auto repository = two_backups();
   repository.facts.barriers.push_back({{postgres::TimelineId(1), lsn("0/37FFF8")}, "it is damaged there"});
   EXPECT_NO_THROW(make_plan(with_backup(10, {}), repository.facts));
+}
+
+// What timeline 1 wrote there is of no concern: timeline 2 left it before that byte.
+TEST(PlanTest, IsNotConcernedByWhatNoReplayPassesFromWhereTheLineLeftItsTimeline) {
+  Repository repository;
+  repository.backup(3, 4, 10).wal(3, 5).partial(6, "0/6C0000").wal(6, 8, 2);
+  repository.history(2, "1\t0/680000\tno recovery target specified\n");
+  repository.facts.barriers.push_back({{postgres::TimelineId(1), lsn("0/680000")}, "it is damaged there"});
+  EXPECT_EQ(make_plan(request(), repository.facts).wal_end.lsn, lsn("0/900000"));
 }
 
 TEST(PlanTest, LaysDownWalBehindAnLsnForTheRecordThatStartsThere) {
