@@ -8,8 +8,8 @@
 #include "catalog/io/lock.h"
 #include "catalog/records/event_journal.h"
 #include "catalog/records/stream_state.h"
+#include "catalog/wal/held_wal.h"
 #include "catalog/wal/pushed_wal.h"
-#include "catalog/wal/wal_continuity.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -27,18 +27,10 @@ bool is_live(const store::ServerLayout& layout, const StreamState& stream) {
 std::optional<postgres::WalPosition> received_to(const WalArchive& archive, const StreamState& stream) {
   if (stream.flushed) return stream.flushed;
   // A receiver that was just started.
-  const auto known = archive.inventory();
-  const auto timeline = newest_timeline(known);
-  if (!timeline) return std::nullopt;
-  postgres::WalPosition end{*timeline, postgres::Lsn()};
-  const auto size = archive.identity().wal_segment_size;
-  for (const auto& segment : known.segments) {
-    if (segment.timeline == *timeline) end.lsn = std::max(end.lsn, segment.end(size));
-  }
-  for (const auto& segment : known.partials) {
-    if (segment.timeline == *timeline) end.lsn = std::max(end.lsn, archive.partial_end(segment));
-  }
-  return end;
+  const auto held = HeldWal::read(archive);
+  const auto newest = held.names().newest_timeline();
+  if (!newest) return std::nullopt;
+  return postgres::WalPosition{*newest, held.last_of(*newest).value().end};
 }
 
 /// Whether so many events of the kind are recorded that one more is not to be named: whoever pushes ever
@@ -82,8 +74,8 @@ void PushedWal::refuse_beside_live_stream(const std::string& name,
 
 void PushedWal::require_room_for_history(const std::string& name) const {
   const auto wal = archive_->inventory();
-  const auto unproved = std::ranges::count_if(
-      wal.histories, [&](const auto& known) { return !is_borne_out(wal, known.first); });
+  const auto unproved =
+      std::ranges::count_if(wal.histories, [&](const auto& known) { return !wal.is_borne_out(known.first); });
   if (static_cast<std::size_t>(unproved) < kMostHistories) return;
   throw Refused(fmt::format(
       "{}: {} histories were pushed that no WAL has borne out, and no more are kept. Nothing was stored. If "

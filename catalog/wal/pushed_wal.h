@@ -57,8 +57,8 @@ class PushedWal {
   /// So long after its last message a stream that is broken off counts as one that goes on.
   static constexpr std::chrono::minutes kLiveTime{10};
 
-  /// So many histories may be pushed that no WAL has borne out (is_borne_out()), each of so many bytes: all
-  /// are read at each connection.
+  /// So many histories may be pushed that no WAL has borne out (WalInventory::is_borne_out()), each of so
+  /// many bytes: all are read at each connection.
   static constexpr std::size_t kMostHistories = 64;
   static constexpr std::uint64_t kMostHistoryBytes = 256u << 10;
   static constexpr std::uint64_t kMostBackupHistoryBytes = 8u << 10;

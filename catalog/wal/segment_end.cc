@@ -84,8 +84,7 @@ std::uint64_t used_bytes(const io::File& plain) {
   return 0;
 }
 
-std::uint64_t received_bytes(const io::File& plain) {
-  const auto used = used_bytes(plain);
+std::uint64_t received_bytes(const io::File& plain, std::uint64_t used) {
   if (used == 0) return 0;
   const auto page = (used - 1) / postgres::kWalBlockBytes * postgres::kWalBlockBytes;
   std::array<std::byte, postgres::kWalBlockBytes> bytes{};  // of a file that was cut, the rest is zeroes

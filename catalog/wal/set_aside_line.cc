@@ -13,8 +13,7 @@
 #include "catalog/postgres/number.h"
 #include "catalog/records/event_journal.h"
 #include "catalog/records/identity.h"
-#include "catalog/wal/wal_archive.h"
-#include "catalog/wal/wal_continuity.h"
+#include "catalog/wal/held_wal.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -197,11 +196,11 @@ SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string
     if (!next || read_identity(layout) == next) return read_record(layout, recorded_numbers(layout).back());
   }
   const auto identity = read_identity(layout);
-  const auto wal = identity ? read_continuity(WalArchive(layout, *identity, 1)) : WalContinuity();
-  if (wal.ranges.empty() && !(identity && next))
+  const auto held = identity ? std::optional(HeldWal::read(WalArchive(layout, *identity, 1))) : std::nullopt;
+  if ((!held || held->ranges().empty()) && !(identity && next))
     throw Refused(fmt::format("{}: there is no WAL that could be set aside", layout.wal().native()));
-  SetAsideLine line{
-      .at = io::now(), .why = why, .end = wal.end, .backups = own_backups(layout), .damage = {}};
+  SetAsideLine line{.at = io::now(), .why = why, .end = {}, .backups = own_backups(layout), .damage = {}};
+  if (const auto newest = held ? held->along_newest() : std::nullopt) line.end = newest->end();
   const auto numbers = recorded_numbers(layout);
   line.number = numbers.empty() ? 1 : numbers.back() + 1;
   const auto record = layout.line_record(line.number);

@@ -9,7 +9,7 @@
 
 #include "catalog/io/compare.h"
 #include "catalog/io/error.h"
-#include "catalog/wal/wal_continuity.h"
+#include "catalog/wal/held_wal.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -67,16 +67,16 @@ std::optional<std::uint64_t> WalAdoption::oldest_held(const TimelineHistory& lin
   return oldest;
 }
 
+/// Of one segment alone: a partial that cannot be read concerns only the gaps beside it.
+HeldWal WalAdoption::look_at(const WalSegment& segment) const {
+  const auto size = archive_->identity().wal_segment_size;
+  const TimelineHistory alone(segment.timeline);
+  return HeldWal::read_between(*archive_, alone, segment.begin(size), segment.end(size));
+}
+
 /// Whether the stream has brought all of a segment, which may still wait for its archiver: that is no gap.
 bool WalAdoption::is_held(const WalSegment& segment) const {
-  if (archive_->has(segment)) return true;
-  const auto path = archive_->layout().partial(segment, archive_->identity().wal_segment_size);
-  try {
-    return archive_->came_whole(segment, io::File::open_to_read(path));
-  } catch (const StorageError& error) {
-    if (error.cause() != ENOENT) throw;
-    return archive_->has(segment);  // again: the partial may just have gone there
-  }
+  return look_at(segment).has_all_of(segment);
 }
 
 /// The copies that are sound, continue `before`, and are not contradicted by what was received of the
@@ -172,7 +172,7 @@ WalAdoption::Taken WalAdoption::fill_gap_before(const WalSegment& right, const W
   const auto lies_before = [&](const auto& one) { return one.first.number + 1 == right.number; };
   if (std::ranges::none_of(waiting, lies_before)) return {};  // before a history is asked for: it may be bad
   const auto line = archive_->history(right.timeline);
-  if (!line || (!archive_->has(right) && archive_->partial_end(right) == right.begin(size))) return {};
+  if (!line || look_at(right).ranges().empty()) return {};
   auto first = right.number;
   const auto before = [&] { return file_on(*line, first - 1, size); };
   while (first > 0 && waiting.contains(before()) && !is_held(before())) --first;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/wal/held_wal.h"
 #include "catalog/wal/waiting_wal.h"
 
 namespace pgkeep::catalog {
@@ -78,6 +79,7 @@ class WalAdoption {
 
   Waiting waiting_by_segment() const;
   std::optional<std::uint64_t> oldest_held(const postgres::TimelineHistory& line) const;
+  HeldWal look_at(const postgres::WalSegment& segment) const;
   bool is_held(const postgres::WalSegment& segment) const;
   std::vector<PushedCopy> joining(const postgres::WalSegment& segment, const std::vector<PushedCopy>& copies,
                                   const std::optional<postgres::WalCarry>& before, Joins at_least,

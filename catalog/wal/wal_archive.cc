@@ -218,13 +218,6 @@ void WalArchive::require_same(const PartialSegment& partial, SegmentFileReader& 
   }
 }
 
-bool WalArchive::came_whole(const postgres::WalSegment& segment, const io::File& partial) const {
-  const auto size = identity_.wal_segment_size;
-  if (!is_whole(partial, size)) return false;
-  return is_there(layout_.partial(segment.next(), size)) || received_bytes(partial) >= size.bytes() ||
-         ends_with_switch(partial, used_bytes(partial));
-}
-
 bool WalArchive::has_successor(const postgres::WalSegment& segment) const {
   return is_there(layout_.partial(segment.next(), identity_.wal_segment_size)) || has(segment.next());
 }
@@ -232,12 +225,12 @@ bool WalArchive::has_successor(const postgres::WalSegment& segment) const {
 std::vector<SegmentFileHeader> WalArchive::finish_interrupted() {
   std::vector<SegmentFileHeader> stored;
   for (const auto& segment : inventory().partials) {
+    const auto came = received(segment);
     if (auto archived = open_segment(segment)) {
       auto partial = PartialSegment::open(layout_, segment, identity_.wal_segment_size);
       require_same(partial, *archived);
       remove_archived(partial);
-    } else if (has_successor(segment) && came_whole(segment, io::File::open_to_read(layout_.partial(
-                                                                 segment, identity_.wal_segment_size)))) {
+    } else if (has_successor(segment) && came && came->whole) {
       const auto line = history(segment.timeline);
       if (!line) {
         throw Corruption(
@@ -334,8 +327,15 @@ std::optional<ReceivedWal> WalArchive::received(const postgres::WalSegment& segm
   const auto size = identity_.wal_segment_size;
   const auto file = if_there([&] { return io::File::open_to_read(layout_.partial(segment, size)); });
   if (!file) return std::nullopt;
-  const auto end = segment.begin(size) + received_bytes(*file);
-  return ReceivedWal{std::min(end, segment.end(size)), came_whole(segment, *file)};
+  const auto used = used_bytes(*file);
+  const auto received = received_bytes(*file, used);
+  // The next segment's partial is made once this one is whole. That the next segment is archived says
+  // nothing: it may have been pushed, while half of this one's last page is here.
+  const bool in_last_page = used + postgres::kWalBlockBytes > size.bytes();
+  const bool whole =
+      file->size() >= size.bytes() && (received >= size.bytes() || ends_with_switch(*file, used) ||
+                                       (in_last_page && is_there(layout_.partial(segment.next(), size))));
+  return ReceivedWal{std::min(segment.begin(size) + received, segment.end(size)), whole};
 }
 
 postgres::Lsn WalArchive::partial_end(const postgres::WalSegment& segment) const {
@@ -359,41 +359,6 @@ void WalArchive::cut_partial(const postgres::WalSegment& segment, postgres::Lsn 
     at += piece;
   }
   file.sync();
-}
-
-/// How far the bytes of a segment's file reach; its first byte when there is none.
-postgres::Lsn WalArchive::held_to(const postgres::WalSegment& segment) const {
-  const auto end = segment.end(identity_.wal_segment_size);
-  if (has(segment)) return end;
-  const auto received = partial_end(segment);
-  return has(segment) ? end : received;  // again: the partial may just have gone there
-}
-
-bool WalArchive::holds(const postgres::TimelineHistory& line, postgres::Lsn begin, postgres::Lsn end) const {
-  const auto size = identity_.wal_segment_size;
-  while (begin < end) {
-    const postgres::WalPosition here{line.timeline_at(begin), begin};
-    const auto piece_end = std::min(end, postgres::WalSegment::holding(here, size).end(size));
-    // The file of a later timeline begins with a copy of what the earlier ones left in that segment; so any
-    // timeline of the line will do that is not left before the piece ends.
-    const auto holds_piece = [&](postgres::TimelineId timeline) {
-      const auto left = line.end_of(timeline);
-      if (left && *left < piece_end) return false;
-      return held_to(postgres::WalSegment::holding({timeline, begin}, size)) >= piece_end;
-    };
-    const bool held =
-        holds_piece(line.timeline()) ||
-        std::ranges::any_of(line.ancestors(), holds_piece, &postgres::TimelineHistory::Ancestor::timeline);
-    if (!held) return false;
-    begin = piece_end;
-  }
-  return true;
-}
-
-bool is_whole(const io::File& plain, postgres::WalSegmentSize size) {
-  if (plain.size() < size.bytes()) return false;
-  const auto used = used_bytes(plain);
-  return used + postgres::kWalBlockBytes > size.bytes() || ends_with_switch(plain, used);
 }
 
 }  // namespace pgkeep::catalog

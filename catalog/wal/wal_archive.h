@@ -16,7 +16,7 @@ namespace pgkeep::catalog {
 /// How far a segment that is still being received has come.
 struct ReceivedWal {
   postgres::Lsn end;   // after its last byte that is not zero, or after the last whole record
-  bool whole = false;  // nothing more of it comes: see WalArchive::came_whole()
+  bool whole = false;  // all its bytes are there: up to its end, or to a WAL switch with zeroes after it
   bool operator==(const ReceivedWal&) const = default;
 };
 
@@ -97,20 +97,12 @@ class WalArchive {
   /// Throws Corruption, with the way out, when it cannot be understood.
   std::optional<postgres::TimelineHistory> history(postgres::TimelineId timeline) const;
 
-  /// True when every byte from begin to end is held by complete segments or a partial's first bytes, along
-  /// `history`'s line. Partials count for the LSN up to which they hold received bytes.
-  bool holds(const postgres::TimelineHistory& history, postgres::Lsn begin, postgres::Lsn end) const;
   /// How far a partial has come (received_bytes()); nothing when there is none. Nothing says that it is
   /// durable: what is read may be in the page cache alone, and no fsync by another than its writer shows that
   /// it is not. Only the receiver knows how far it is (WalProgress, StreamState).
   std::optional<ReceivedWal> received(const postgres::WalSegment& segment) const;
   /// The end alone; the segment's first byte when there is no partial.
   postgres::Lsn partial_end(const postgres::WalSegment& segment) const;
-
-  /// Whether `partial`, the open partial of a segment, has all its bytes. The partial of the next segment
-  /// says so, which is made only then. The next segment in the archive does not: it may have been pushed,
-  /// while half of this one's last page is here; so without that partial it is seen from the bytes alone.
-  bool came_whole(const postgres::WalSegment& segment, const io::File& partial) const;
 
   /// Takes back what a partial holds from `end` on, with the file when that is its first byte; durable before
   /// it returns. For WAL that turned out to be another's: never for what was received from the server itself.
@@ -133,7 +125,6 @@ class WalArchive {
   bool has_successor(const postgres::WalSegment& segment) const;
   void require_same(const PartialSegment& partial, SegmentFileReader& archived) const;
   Corruption damaged_history(postgres::TimelineId timeline, const char* why) const;
-  postgres::Lsn held_to(const postgres::WalSegment& segment) const;
 
   store::ServerLayout layout_;
   ServerIdentity identity_;
@@ -142,8 +133,5 @@ class WalArchive {
 
 /// The same for a segment file that lies anywhere, as one that was pushed and waits.
 Joins continues(SegmentFileReader& segment, const postgres::WalCarry& carry);
-
-/// Whether a plain segment is whole: up to its last page, or to a WAL switch with zeroes behind it.
-bool is_whole(const io::File& plain, postgres::WalSegmentSize size);
 
 }  // namespace pgkeep::catalog

@@ -166,10 +166,7 @@ void WalConflicts::keep_stored(const WalConflict& conflict) {
 void WalConflicts::require_replaceable(const WalConflict& conflict, const StagedFile& pushed) const {
   const auto size = archive_->identity().wal_segment_size;
   if (const auto timeline = postgres::parse_history_name(conflict.name)) {
-    const auto known = archive_->inventory();
-    const auto is_of_it = [&](const postgres::WalSegment& segment) { return segment.timeline == *timeline; };
-    if (std::ranges::none_of(known.segments, is_of_it) && std::ranges::none_of(known.partials, is_of_it))
-      return;
+    if (!archive_->inventory().has_wal_of(*timeline)) return;
     throw Refused(fmt::format(
         "WAL of timeline {} is here that follows the history that is stored; another history makes it "
         "another "

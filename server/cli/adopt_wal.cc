@@ -11,7 +11,6 @@
 #include "catalog/io/lock.h"
 #include "catalog/records/stream_state.h"
 #include "catalog/wal/wal_adoption.h"
-#include "catalog/wal/wal_continuity.h"
 #include "catalog/wal/wal_replacement.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/recorded_run.h"
@@ -61,7 +60,7 @@ std::optional<postgres::WalSegment> last_wanted(const Arguments& arguments,
 
 WalAdoption::Offer find_offer(const ServerConfig& server, const catalog::WalArchive& archive,
                               const WalAdoption& adoption, const std::optional<postgres::WalSegment>& last) {
-  const auto newest = catalog::newest_timeline(archive.inventory());
+  const auto newest = archive.inventory().newest_timeline();
   if (!newest) {
     throw Refused(
         fmt::format("{}: no WAL is held that could be continued; take a backup first", server.name));
