@@ -295,6 +295,12 @@ void sync_directory(const fs::path& directory) {
   if (uninterrupted([&] { return ::fsync(fd.get()); }) != 0) fail(directory, "sync the directory");
 }
 
+void sync_directories(const fs::path& directory, const fs::path& top) {
+  auto at = directory;
+  for (; at != top && at.has_relative_path(); at = parent_of(at)) sync_directory(at);
+  sync_directory(at);
+}
+
 void make_directories(const fs::path& directory, mode_t mode) {
   if (open_descriptor(directory, O_PATH | O_DIRECTORY)) return;
   if (errno == ENOTDIR) throw StorageError(ENOTDIR, directory, "use as a directory");

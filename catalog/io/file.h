@@ -123,7 +123,11 @@ ByteVector read_whole_file(const std::filesystem::path& path, std::uint64_t limi
 std::optional<ByteVector> read_file_if_exists(const std::filesystem::path& path, std::uint64_t limit);
 
 void sync_directory(const std::filesystem::path& directory);
-/// Makes the missing directories of the path, each fsynced into its parent.
+/// The same for `directory` and each above it, `top` the last: makes all names durable that lead from `top` to
+/// what is in `directory`.
+void sync_directories(const std::filesystem::path& directory, const std::filesystem::path& top);
+/// Makes the missing directories of the path, each fsynced into its parent. What is there is left as it is: a
+/// process may have made it and been killed before that fsync, so what relies on it needs sync_directories().
 void make_directories(const std::filesystem::path& directory, mode_t mode = kDirectoryMode);
 /// Not durable: what must have its new name after a power cut needs rename_durably.
 void rename_file(const std::filesystem::path& from, const std::filesystem::path& to);

@@ -59,7 +59,8 @@ void JournalAppender::append(std::string line) {
     static_cast<void>(!::ftruncate(file_.fd(), static_cast<off_t>(size)));
     throw;
   }
-  if (size == 0) sync_directory(file_.path().parent_path());
+  // Also when the file was there: who made it may have been killed before its name was durable.
+  sync_directory(file_.path().parent_path());
   file_.close();
 }
 

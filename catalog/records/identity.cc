@@ -100,7 +100,8 @@ void write_identity(const std::filesystem::path& file, const ServerIdentity& ide
 void confirm_identity(const store::ServerLayout& layout, const ServerIdentity& answered) {
   auto known = read_identity(layout);
   if (!known) known = read_or_write_identity(layout, answered);
-  if (*known == answered) return;
+  // Seen is not durable: without it nobody knows whose WAL this is, and the next server that answers is taken.
+  if (*known == answered) return io::sync_directory(layout.root());
   throw Refused(fmt::format(
       "the server that answered is not the one kept in {}: it has {}, but here is kept {}. "
       "Nothing was stored. Correct the conninfo if it leads to the wrong server. If the cluster was "

@@ -109,6 +109,11 @@ void MadeSlots::change(Change&& change) {
   io::write_file_durably(layout_.made_slots(), io::as_bytes(format(slots)));
 }
 
+/// Seen is not durable: a slot that comes back here would have another's of that name dropped as ours.
+void MadeSlots::keep_as_it_is() const {
+  if (std::filesystem::exists(layout_.made_slots())) io::sync_directory(layout_.root());
+}
+
 void MadeSlots::intend(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
   change([&](auto& slots) {
     if (std::ranges::none_of(slots, is(name, system, host)))
@@ -131,7 +136,7 @@ void MadeSlots::add(const std::string& name, postgres::SystemIdentifier system, 
 }
 
 void MadeSlots::remove(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
-  if (std::ranges::none_of(read(), is(name, system))) return;
+  if (std::ranges::none_of(read(), is(name, system))) return keep_as_it_is();
   change([&](auto& slots) {
     std::erase_if(slots, is(name, system, host));
     std::erase_if(slots, is(name, system, std::string()));  // wherever it was, it is known now
@@ -139,7 +144,7 @@ void MadeSlots::remove(const std::string& name, postgres::SystemIdentifier syste
 }
 
 void MadeSlots::remove(const std::string& name, postgres::SystemIdentifier system) {
-  if (std::ranges::none_of(read(), is(name, system))) return;
+  if (std::ranges::none_of(read(), is(name, system))) return keep_as_it_is();
   change([&](auto& slots) { std::erase_if(slots, is(name, system)); });
 }
 

@@ -39,7 +39,7 @@ class MadeSlots {
   void take_back(const std::string& name, postgres::SystemIdentifier system, const std::string& host);
   /// It was made. Again for one that is known: with the time of now.
   void add(const std::string& name, postgres::SystemIdentifier system, const std::string& host);
-  /// It was dropped on that host. Nothing happens when it is not known.
+  /// It was dropped on that host. Nothing is changed when it is not known. Durable when it returns.
   void remove(const std::string& name, postgres::SystemIdentifier system, const std::string& host);
   /// On every host.
   void remove(const std::string& name, postgres::SystemIdentifier system);
@@ -48,6 +48,7 @@ class MadeSlots {
  private:
   template <typename Change>
   void change(Change&& change);
+  void keep_as_it_is() const;
   store::ServerLayout layout_;
 };
 

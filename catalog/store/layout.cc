@@ -67,6 +67,8 @@ std::filesystem::path ServerLayout::pack(std::uint32_t number, PackKind kind) co
 void ServerLayout::make() const {
   for (const auto& folder : {root_ / "locks", wal_streaming(), packs(), backups()})
     io::make_directories(folder);
+  // Those that were there too: what is stored in them would be lost with their names.
+  io::sync_directories(wal(), root_.parent_path());
 }
 
 }  // namespace pgkeep::store

@@ -94,7 +94,7 @@ class ServerLayout {
     return backup(id) / "backup.json.waiting";
   }
 
-  /// Makes the folders that are missing.
+  /// Makes the folders that are missing; all are durable when it returns.
   void make() const;
 
  private:

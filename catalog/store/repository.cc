@@ -66,6 +66,16 @@ bool is_made(const std::filesystem::path& root) {
   return made;
 }
 
+/// Whoever made the folder may have been killed before its name was durable. One that an operator made where
+/// we may not look lies there for long.
+void sync_parent(const std::filesystem::path& root) {
+  try {
+    io::sync_directory(root.parent_path());
+  } catch (const StorageError& error) {
+    if (!is_denied(error)) throw;
+  }
+}
+
 bool empty_but_for_lock(const std::filesystem::path& root) {
   std::error_code error;
   std::filesystem::directory_iterator entry(root, error);
@@ -132,9 +142,11 @@ Repository Repository::open_or_create(const std::filesystem::path& named_root) {
             fmt::format("{}: not empty and not a pgkeep repository; choose another folder for `repository`",
                         root.native()));
       }
+      sync_parent(root);
       write_new(root);
     }
   }
+  io::sync_directory(root);  // seen is not durable: without the record nothing that is stored can be read
   return open(root);
 }
 

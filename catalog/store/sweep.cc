@@ -30,7 +30,6 @@ std::uint64_t sweep_folders(const ServerLayout& layout) {
     bytes += size_below(entry.path());
     io::remove_tree(entry.path());
   }
-  if (bytes != 0) io::sync_directory(layout.backups());
   return bytes;
 }
 
@@ -89,6 +88,9 @@ std::vector<std::filesystem::path> dead_packs(const ServerLayout& layout, Freed&
 void sweep_packs(const ServerLayout& layout, Freed& freed) {
   const auto dead = dead_packs(layout, freed);
   if (dead.empty()) return;
+  // The folders that were removed first, also by a sweep that was killed: with a record in it one would come
+  // back as a backup without its packs.
+  io::sync_directory(layout.backups());
   for (const auto& path : dead) {
     freed.bytes += std::filesystem::file_size(path);
     io::remove_file(path);

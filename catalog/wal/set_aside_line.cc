@@ -205,6 +205,7 @@ SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string
   line.number = numbers.empty() ? 1 : numbers.back() + 1;
   const auto record = layout.line_record(line.number);
   io::make_directories(record.parent_path());
+  io::sync_directories(record.parent_path(), layout.root());  // or all that is moved there could be lost with it
   const auto aside = layout.of_line(line.number);
   if (next) {
     write_identity(aside.line_identity(), *identity);
@@ -220,11 +221,21 @@ SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string
   return line;
 }
 
+namespace {
+
+/// Not by whether the journal is there: a kill may have left it empty.
+bool tells_of_its_beginning(const store::ServerLayout& line) {
+  const auto events = EventJournal(line).read();
+  return std::ranges::find(events, EventKind::line_begun, &Event::kind) != events.end();
+}
+
+}  // namespace
+
 bool is_half_set_aside(const store::ServerLayout& layout) {
   const auto numbers = recorded_numbers(layout);
   return !numbers.empty() &&
          (!was_moved(layout, numbers.back()) || is_there(layout.of_line(numbers.back()).next_identity()) ||
-          !is_there(layout.event_journal()));
+          !tells_of_its_beginning(layout));
 }
 
 void finish_setting_aside(const store::ServerLayout& layout) {
@@ -242,7 +253,7 @@ void finish_setting_aside(const store::ServerLayout& layout) {
   // After the WAL: the segments of the one cluster must never lie beside the identity of the other.
   if (is_there(aside.next_identity())) io::rename_durably(aside.next_identity(), layout.identity());
   layout.make();
-  if (is_there(layout.event_journal())) return;
+  if (tells_of_its_beginning(layout)) return;
   const auto line = read_record(layout, last);
   EventJournal(layout).append(
       {io::now(),

@@ -98,12 +98,13 @@ bool WaitingWal::keep(const SegmentFileHeader& header, const StagedFile& pushed,
   };
   // The database drops its own once it is told that this one is here: so it is read, not only seen.
   if (copy && can_be_relied_on()) {
-    io::sync_directory(path.parent_path());  // seen is not durable
+    io::sync_directories(path.parent_path(), archive_->layout().wal());  // seen is not durable
     return false;
   }
   if (!copy || !look_at(*copy)) require_room(header, pushed, limits);  // else it takes a damaged one's place
   io::make_directories(path.parent_path());
   write_segment_file(path, header, pushed.file(), kCompressionLevel);
+  io::sync_directory(archive_->layout().wal());  // which names the folder; that may have been there
   return true;
 }
 

@@ -60,8 +60,8 @@ std::size_t WalConflicts::count_open() const {
 /// The caller holds the archive's lock.
 void WalConflicts::put_aside(std::string_view name, const StagedFile& file) const {
   const auto path = archive_->layout().wal_conflict(name, file.sha256());
-  if (is_there(path)) return io::sync_directory(path.parent_path());  // seen is not durable
-  file.keep_compressed(path);
+  if (!is_there(path)) file.keep_compressed(path);
+  io::sync_directories(path.parent_path(), archive_->layout().wal());  // seen is not durable
 }
 
 bool WalConflicts::has_room(std::uint64_t bytes) const {
