@@ -188,9 +188,9 @@ TEST_F(BackupPowerCut, HasABackupThatIsDeletedWhollyOrNotAtAll) {
 TEST_F(BackupPowerCut, FinishesADeletionThatWasKilled) {
   for (const unsigned number : {1, 2}) Store(root()).take(number, content(number));
   PowerCuts cuts(root());
-  cuts.record([&] { Store(root()).remove(1); });
+  cuts.record([&] { Store(root()).remove(2); });
   cuts.check_after_kills([](const Aftermath& killed) { Store(killed.root()).sweep(); },
-                         [](const Aftermath& left) { require_promises(left, {2}); }, 2);
+                         [](const Aftermath& left) { require_promises(left, {1}); }, 2);
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ constexpr const char* kLastSegment = "last segment taken";
 /// An archive in the fixture's directory, or in one that was left by a power cut.
 class Archive {
  public:
-  explicit Archive(const fs::path& root) : layout_(root / "main") { layout_.make(); }
+  explicit Archive(const fs::path& root) : layout_(root / "main") {}
 
   WalArchive& wal() { return archive_; }
   const store::ServerLayout& layout() const { return layout_; }
@@ -70,6 +70,15 @@ class Archive {
     for (const auto& waiting : WaitingWal(archive_).list()) content(SegmentFileReader(waiting.copy.path));
     for (const auto& [timeline, damage] : archive_.inventory().damaged_histories) throw Corruption(damage);
     WalConflicts(archive_).list();
+  }
+  /// What the events say that was taken in, which readers rely on.
+  void require_what_was_adopted() {
+    for (const auto& event : EventJournal(layout_).read()) {
+      if (event.kind != EventKind::adopted || !event.range) continue;
+      const auto size = test::sample_segment_size();
+      for (auto at = event.range->begin; at < event.range->end; at = at + size.bytes())
+        EXPECT_TRUE(archive_.has(WalSegment::holding({event.range->timeline, at}, size)));
+    }
   }
   bool has_event(EventKind kind, const std::string& text) const {
     const auto events = EventJournal(layout_).read();
@@ -122,7 +131,7 @@ TEST_F(PushedWalPowerCut, HasEverySegmentThatWasTakenAfterAKill) {
   cuts.record([&] { push_segments(root(), {5}); });
   cuts.check_after_kills(
       [](const Aftermath& killed) {
-        push_segments(killed.root(), {6, 5});
+        push_segments(killed.root(), {5, 6});
       },
       require_segments);
 }
@@ -138,6 +147,7 @@ TEST_F(PushedWalPowerCut, HasWhatFillsAGapAndTheEventThatTellsIt) {
     for (const std::uint64_t number : {5, 6})
       EXPECT_TRUE(!archive.wal().has(at(number)) ||
                   archive.has_event(EventKind::adopted, "is going to be taken"));
+    archive.require_what_was_adopted();
     require_segments(left);
     WalAdoption(archive.wal()).fill_gaps(archive.record());
     for (const auto number : left.all(kTaken))
@@ -149,12 +159,15 @@ TEST_F(PushedWalPowerCut, HasWhatFillsAGapAndTheEventThatTellsIt) {
 
 class SmallPushedWalPowerCut : public PushedWalPowerCut {
  protected:
+  static void push_backup_history(const fs::path& root) {
+    Archive(root).push(test::kBackupName, io::as_bytes(std::string_view(test::kBackupText)));
+    DiskRecorder::note(kBackupHistory);
+  }
   static void push(const fs::path& root) {
     Archive archive(root);
     archive.push("00000002.history", io::as_bytes(std::string_view(test::kHistoryTwo)));
     DiskRecorder::note(kHistory);
-    archive.push(test::kBackupName, io::as_bytes(std::string_view(test::kBackupText)));
-    DiskRecorder::note(kBackupHistory);
+    push_backup_history(root);
     archive.push(Archive::name(at(5)) + ".partial", left_at_fork(at(5)));
     DiskRecorder::note(kLastSegment);
   }
@@ -181,6 +194,8 @@ TEST_F(SmallPushedWalPowerCut, HasHistoriesAndWhatElseComesWithSegments) {
   cuts.record([&] { push(root()); });
   cuts.check(require_promises);
   cuts.check_after_kills([](const Aftermath& killed) { push(killed.root()); }, require_promises);
+  cuts.check_after_kills([](const Aftermath& killed) { push_backup_history(killed.root()); },
+                         require_promises);
 }
 
 /// What differs from what is stored is refused, and kept aside until somebody decides for what is stored.

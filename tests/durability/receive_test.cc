@@ -1,6 +1,7 @@
 // What is received from a server and reported to it, from the first contact to the archive: the shipped
 // receiver, told by the model of a walsender over loopback.
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
@@ -18,6 +19,7 @@
 #include "catalog/records/made_slots.h"
 #include "catalog/wal/held_wal.h"
 #include "catalog/wal/wal_archive.h"
+#include "streaming/receive/commit_waiters.h"
 #include "streaming/receive/wal_receiver.h"
 #include "tests/judgement/model_walsender.h"
 #include "tests/support/power_cuts.h"
@@ -116,6 +118,7 @@ class ReceivePowerCut : public testing::Test {
                      });
     streaming::WalReceiverSettings settings{.connection = {.conninfo = walsender_.conninfo()},
                                             .slot = "pgkeep"};
+    settings.waiters = waiters_;
     try {
       streaming::WalReceiver(layout(root), settings, observer, workers_).run(stop.get_token());
     } catch (const Error& refusal) {
@@ -186,6 +189,17 @@ class ReceivePowerCut : public testing::Test {
     require_held(whole, begin, server.end());
     EXPECT_TRUE(catalog::HeldWal::read(whole).along(server.line()).covers(begin, server.end()));
   }
+  /// The server writes more than half a segment before each.
+  void check_sessions(int sessions) {
+    PowerCuts cuts(directory_.path());
+    cuts.listen(promises_in);
+    for (int session = 0; session < sessions; ++session) {
+      server_writes(600'000);
+      const auto before = session == 0 ? kFirst + postgres::kWalBlockBytes : server_.end();
+      cuts.record([&] { receive(directory_.path(), server_, before); });
+    }
+    cuts.check([&](const Aftermath& left) { require_that_it_goes_on(left, kFirst); });
+  }
   /// Another receiver goes on. `before` as above.
   void check_after_kills(PowerCuts& cuts, Lsn before) {
     cuts.check_after_kills(
@@ -208,19 +222,18 @@ class ReceivePowerCut : public testing::Test {
   ModelServer server_{"the server", known_};
   streaming::WalWorkers workers_{1, 1};
   ModelWalsender walsender_;
-  Lsn reported_;  // at most, so far
+  std::shared_ptr<streaming::CommitWaiters> waiters_;  // none: commits may wait
+  Lsn reported_;                                       // at most, so far
 };
 
 TEST_F(ReceivePowerCut, HasAndFindsAgainWhatWasReported) {
-  PowerCuts cuts(directory_.path());
-  cuts.listen(promises_in);
-  for (int session = 0; session < 5; ++session) {
-    server_writes(600'000);
-    cuts.record([&] {
-      receive(directory_.path(), server_, session == 0 ? kFirst + postgres::kWalBlockBytes : server_.end());
-    });
-  }
-  cuts.check([&](const Aftermath& left) { require_that_it_goes_on(left, kFirst); });
+  check_sessions(5);
+}
+
+TEST_F(ReceivePowerCut, HasAndFindsAgainWhatWasReportedWhereSyncsAreGrouped) {
+  waiters_ = std::make_shared<streaming::CommitWaiters>();
+  waiters_->nobody_until(streaming::CommitWaiters::Clock::time_point::max());
+  check_sessions(3);
 }
 
 TEST_F(ReceivePowerCut, HasWhatWasReportedAfterAKillOfTheFirstReceiver) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -229,27 +230,20 @@ void DiskImage::sync_names(const std::function<bool(const Renaming&)>& of) {
     for (const auto& [folder, name, node] : unsynced_names_[i].names) {
       auto& names = nodes_[folder].durable_names;
       node ? void(names[name] = *node) : void(names.erase(name));
+      for (auto& earlier : left)  // it must not come back over the later one
+        std::erase_if(earlier.names,
+                      [&](const auto& other) { return other.folder == folder && other.name == name; });
     }
   }
   unsynced_names_ = std::move(left);
 }
 
-/// What happened before to the same file's names or under the same name.
+/// What happened before to the same file's names.
 void DiskImage::keep_what_others_need(std::vector<bool>& kept) const {
-  const auto meet = [this](std::size_t a, std::size_t b) {
-    const auto& first = unsynced_names_[a];
-    const auto& second = unsynced_names_[b];
-    if (first.node == second.node) return true;
-    return std::ranges::any_of(first.names, [&](const auto& one) {
-      return std::ranges::any_of(second.names, [&](const auto& other) {
-        return one.folder == other.folder && one.name == other.name;
-      });
-    });
-  };
-  for (auto later = kept.size(); later-- > 0;) {
-    if (!kept[later]) continue;
-    for (std::size_t earlier = 0; earlier < later; ++earlier)
-      if (!kept[earlier] && meet(earlier, later)) kept[earlier] = true;
+  std::set<Id> moved_later;
+  for (auto at = kept.size(); at-- > 0;) {
+    if (moved_later.contains(unsynced_names_[at].node)) kept[at] = true;
+    if (kept[at]) moved_later.insert(unsynced_names_[at].node);
   }
 }
 

@@ -34,12 +34,12 @@ struct Fate {
 /// system that keeps only what POSIX promises.
 ///
 /// - fsync or fdatasync of a file makes its bytes and its length durable, and not its name.
-/// - fsync of a folder makes durable what was made, removed and renamed in it, and what happened to the same
-///   names before.
+/// - fsync of a folder makes durable what was made, removed and renamed in it.
 /// - What was not synced may be on the disk or not, each write and each change of a name by itself; of a
 ///   write, it may be some of its sectors. A file may have its new length without the bytes: then they are
 ///   zeroes.
-/// - Changes of the same file's names, or of what one name stands for, come in order.
+/// - Changes of one file's names come in order. Those of different files do not: what was moved away and what
+///   then took its name may be there both, or only the second, and the first one nowhere.
 /// - A rename is one change: afterwards the file has its old name or its new one. So it is with every file
 ///   system that has a journal, ext4, XFS and btrfs among them; POSIX promises it to who looks while the
 ///   system runs.
