@@ -34,8 +34,8 @@ void rewrite_manifest(io::ByteSource& in, io::ByteSink& out, const ManifestOwner
   });
   if (summary.version != version || (summary.system && *summary.system != owner.system)) {
     throw Corruption(
-        fmt::format("backup_manifest: it has version {} and system identifier {}, where the backup is of "
-                    "PostgreSQL {} and {}",
+        fmt::format("backup_manifest: it has version {} and system identifier {}, "
+                    "where the backup is of PostgreSQL {} and {}",
                     summary.version, summary.system ? summary.system->to_string() : "none",
                     owner.major_version, owner.system.to_string()));
   }

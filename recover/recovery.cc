@@ -67,9 +67,9 @@ void require_named_tablespaces(const RecoveryPlan& plan) {
   }
   if (options.empty()) return;
   throw Refused(
-      fmt::format("the server that was backed up chose where its tablespaces lie, and root would write "
-                  "there; allow it with{}, "
-                  "name other places, or recover as the user who will run PostgreSQL",
+      fmt::format("the server that was backed up chose where its tablespaces lie, "
+                  "and root would write there; allow it with{}, name other places, "
+                  "or recover as the user who will run PostgreSQL",
                   options));
 }
 
@@ -199,8 +199,8 @@ void Recovery::review_missing_configuration(bool has_main) {
   const auto guess = fmt::format("/etc/postgresql/{}/main/postgresql.conf", plan_->backup.major_version);
   const auto& path = known.config_file.empty() ? guess : known.config_file;
   settings_.review.push_back(fmt::format(
-      "postgresql.conf is not in the backup ({}): the command below takes {}; put another path there, or an "
-      "empty postgresql.conf and a pg_hba.conf into the data directory",
+      "postgresql.conf is not in the backup ({}): the command below takes {}; "
+      "put another path there, or an empty postgresql.conf and a pg_hba.conf into the data directory",
       known.config_file.empty() ? "where it was is not known; Debian keeps it in /etc/postgresql"
                                 : "it lay outside of the data directory",
       path));
@@ -221,8 +221,7 @@ void Recovery::prepare_settings() {
   review_missing_configuration(main.has_value());
   if (manifest_as_stored_)
     settings_.review.emplace_back(
-        "backup_manifest has a version that this pgkeep does not know and is delivered as the server sent "
-        "it: "
+        "backup_manifest has a version that this pgkeep does not know and is delivered as the server sent it: "
         "pg_verifybackup objects to the files that recovery changes");
   if (survey_.top_files.contains("standby.signal") && !plan_->request.standby)
     settings_.changed.emplace_back(
@@ -243,10 +242,10 @@ void Recovery::prepare_tablespace_map() {
     if (planned == plan_->tablespaces.end() || planned->location == entry.path) continue;
     // Records of before paths were kept as bytes have a damaged one.
     if (planned->original != entry.path && planned->location == normal_path(planned->original)) {
-      throw Refused(fmt::format(
-          "tablespace {}: it was at {}, and the backup's record says {}; say where it is to go with "
-          "--tablespace {}:DIRECTORY",
-          entry.oid, io::in_quotes(entry.path), io::in_quotes(planned->original), entry.oid));
+      throw Refused(
+          fmt::format("tablespace {}: it was at {}, and the backup's record says {}; "
+                      "say where it is to go with --tablespace {}:DIRECTORY",
+                      entry.oid, io::in_quotes(entry.path), io::in_quotes(planned->original), entry.oid));
     }
     entry.path = planned->location;
     relocated = true;
@@ -395,17 +394,16 @@ void Recovery::check_restore_command() {
   const bool can_try = request.remote_ssh_command.empty() && facts.as_root && facts.user != "root";
   if (!can_try) {
     settings_.review.emplace_back(
-        "restore_command is run by the user that PostgreSQL will run as, there: try it as that user before "
-        "the "
-        "start");
+        "restore_command is run by the user that PostgreSQL will run as, there: "
+        "try it as that user before the start");
     return;
   }
   const auto trouble = try_restore_command(request.get_wal_command, facts.user);
   if (trouble.empty()) return;
   throw Refused(
-      fmt::format("--get-wal: PostgreSQL will run as {}, who cannot fetch WAL by `{}`: {}. Recover without "
-                  "--get-wal, which "
-                  "places the WAL in pg_wal, or give a command that works with --get-wal-command",
+      fmt::format("--get-wal: PostgreSQL will run as {}, who cannot fetch WAL by `{}`: {}. "
+                  "Recover without --get-wal, which places the WAL in pg_wal, "
+                  "or give a command that works with --get-wal-command",
                   facts.user, request.get_wal_command, trouble));
 }
 
@@ -478,9 +476,8 @@ RecoveryReport Recovery::report() {
   }
   if (facts.as_root && facts.user == "root") {
     report.review.emplace_back(
-        "everything belongs to root, as the directory above does, and PostgreSQL refuses to run as root: the "
-        "first command "
-        "gives it to postgres");
+        "everything belongs to root, as the directory above does, and PostgreSQL refuses to run as root: "
+        "the first command gives it to postgres");
   }
   return report;
 }
@@ -500,10 +497,10 @@ RecoveryReport Recovery::run(const std::stop_token& stop) {
   try {
     write_all(stop);
   } catch (const std::exception&) {
-    observer_->warning(fmt::format(
-        "{} is incomplete: it has no global/pg_control, so PostgreSQL cannot start on it; remove what "
-        "was written before trying again",
-        paths_.data_directory()));
+    observer_->warning(
+        fmt::format("{} is incomplete: it has no global/pg_control, so PostgreSQL cannot start on it; "
+                    "remove what was written before trying again",
+                    paths_.data_directory()));
     throw;
   }
   return report();

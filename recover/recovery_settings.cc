@@ -183,15 +183,16 @@ void review_paths(const RecoveryPlan& plan, const SourceConfiguration& source,
       const bool in_backup = !line.value.starts_with('/') && !line.value.starts_with("..");
       result.review.push_back(fmt::format("{} {}: {}", line.name, quote_conf_value(line.value),
                                           in_backup ? "comes with the backup, not looked into"
-                                                    : "it must exist here, and what it sets is not known to "
-                                                      "pgkeep"));
+                                                    : "it must exist here, "
+                                                      "and what it sets is not known to pgkeep"));
     }
   }
   const auto data_directory = source.value("data_directory");
   if (data_directory && *data_directory != plan.request.destination.native()) {
     result.review.push_back(
-        fmt::format("data_directory = {} in postgresql.conf: started without the option in the command "
-                    "below, PostgreSQL would use that directory; correct it",
+        fmt::format("data_directory = {} in postgresql.conf: "
+                    "started without the option in the command below, PostgreSQL would use that directory; "
+                    "correct it",
                     quote_conf_value(*data_directory)));
     result.start_options.emplace_back("data_directory", plan.request.destination.native());
   }
@@ -212,14 +213,14 @@ void review_rest(const RecoveryPlan& plan, const SourceConfiguration& source, Re
   }
   if (pauses(plan.request.target)) {
     result.review.emplace_back(
-        "recovery pauses at the target, open for reading: look at the data, then open it for writing with "
-        "SELECT "
-        "pg_wal_replay_resume(); or stop it and recover to another target");
+        "recovery pauses at the target, open for reading: "
+        "look at the data, then open it for writing with SELECT pg_wal_replay_resume(); "
+        "or stop it and recover to another target");
   }
   if (!plan.request.standby) {
     result.review.emplace_back(
-        "logical subscriptions, if there are any, connect out once it is open: start with -c "
-        "max_logical_replication_workers=0 and disable them");
+        "logical subscriptions, if there are any, connect out once it is open: "
+        "start with -c max_logical_replication_workers=0 and disable them");
   }
   if (plan.request.standby) {
     result.review.emplace_back(

@@ -95,8 +95,9 @@ WalAnswer deliver_unfinished(const catalog::WalArchive& archive, const io::File&
   const auto size = archive.identity().wal_segment_size;
   if (followed && held.end < held.segment.end(size)) {
     throw Corruption(
-        fmt::format("{}: it is incomplete, but the archive has WAL behind it; recovery would end here and "
-                    "leave that out. Bring the segment back from another copy, or recover without --get-wal",
+        fmt::format("{}: it is incomplete, but the archive has WAL behind it; "
+                    "recovery would end here and leave that out. "
+                    "Bring the segment back from another copy, or recover without --get-wal",
                     partial.path().native()));
   }
   if (!followed) {
@@ -130,8 +131,9 @@ WalAnswer deliver_segment(const catalog::WalArchive& archive, const WalSegment& 
   }
   if (!followed || lies_before_timeline(held, segment)) return WalAnswer::not_there;
   throw Corruption(
-      fmt::format("WAL segment {} is missing, but the archive has WAL behind it; recovery would end here and "
-                  "leave that out. Bring the segment back, or recover to a target before it",
+      fmt::format("WAL segment {} is missing, but the archive has WAL behind it; "
+                  "recovery would end here and leave that out. "
+                  "Bring the segment back, or recover to a target before it",
                   segment.name(held.segment_size())));
 }
 

@@ -59,8 +59,8 @@ io::File lock_index(const store::ServerLayout& layout, std::chrono::milliseconds
   if (auto lock = try_lock_index(layout, patience)) return std::move(*lock);
   const auto path = beside(layout.index(), ".lock");
   throw Busy(
-      fmt::format("{}: another process holds the index; `fuser -v {}` names it. Nothing is lost: what "
-                  "it does not get is read from the files later",
+      fmt::format("{}: another process holds the index; `fuser -v {}` names it. Nothing is lost: "
+                  "what it does not get is read from the files later",
                   path.native(), path.native()));
 }
 

@@ -25,8 +25,8 @@ std::string way_out(int cause, const std::filesystem::path& path) {
   if (is_out_of_space(cause)) return "; free space there and try again";
   // The kernel's own words for a link that is not followed speak of too many levels.
   if (cause == ELOOP)
-    return "; a symbolic link stands in this path, and pgkeep follows none here: put what it points to in "
-           "its place";
+    return "; a symbolic link stands in this path, and pgkeep follows none here: "
+           "put what it points to in its place";
   if (is_denial(cause)) {
     if (const auto why = why_denied(path); !why.empty()) return fmt::format(" ({})", why);
   }

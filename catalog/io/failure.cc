@@ -6,8 +6,8 @@ namespace pgkeep::io {
 
 NotEnoughMemory::NotEnoughMemory()
     : Error(
-          "not enough memory for this step; nothing else was stopped by it. Give the service more memory "
-          "(MemoryMax of its unit), or let it do less at once") {}
+          "not enough memory for this step; nothing else was stopped by it. "
+          "Give the service more memory (MemoryMax of its unit), or let it do less at once") {}
 
 std::exception_ptr current_failure() noexcept {
   try {

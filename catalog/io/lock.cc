@@ -138,9 +138,9 @@ bool try_lock(const File& file, LockKind kind) {
 void lock_alone(const File& file, std::chrono::seconds patience) {
   if (lock_alone_within(file, patience)) return;
   throw Busy(
-      fmt::format("{}: another process has held this lock for {} s, which is held for milliseconds: it was "
-                  "stopped, or its disk does not answer. `fuser -v {}` names it; let it go on or end it, and "
-                  "try again",
+      fmt::format("{}: another process has held this lock for {} s, which is held for milliseconds: "
+                  "it was stopped, or its disk does not answer. `fuser -v {}` names it; "
+                  "let it go on or end it, and try again",
                   file.path().native(), patience.count(), file.path().native()));
 }
 

@@ -52,8 +52,8 @@ std::string why_denied(const fs::path& path) {
   // Only what lies in a folder of ours is known to be meant for us.
   if (folder && folder->st_uid == us) {
     text += fmt::format(
-        "; as root: `chown --no-dereference {} {}`, and `pgkeep check` tells whether more of the repository "
-        "belongs to others",
+        "; as root: `chown --no-dereference {} {}`, "
+        "and `pgkeep check` tells whether more of the repository belongs to others",
         io::user_name(us), place.native());
   }
   return text;

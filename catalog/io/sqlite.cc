@@ -64,8 +64,7 @@ int file_error(sqlite3* handle, int code) {
       throw Busy(fmt::format("{}: cannot {}: another process keeps it locked", path.native(), what));
     case SQLITE_INTERRUPT:
       throw Corruption(
-          fmt::format("{}: cannot {}: no sound database takes that long; it is damaged or was "
-                      "made to harm",
+          fmt::format("{}: cannot {}: no sound database takes that long; it is damaged or was made to harm",
                       path.native(), what));
     case SQLITE_TOOBIG:
       throw Corruption(

@@ -31,8 +31,8 @@ bool ends_line(char c) {
 
 [[noreturn]] void refuse_for_13(const TablespaceMapEntry& entry) {
   throw Error(
-      fmt::format("tablespace {}: PostgreSQL 13 cannot read the path {} from a tablespace_map; choose one "
-                  "without backslashes",
+      fmt::format("tablespace {}: PostgreSQL 13 cannot read the path {} from a tablespace_map; "
+                  "choose one without backslashes",
                   entry.oid, io::in_quotes(entry.path)));
 }
 

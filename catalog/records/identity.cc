@@ -84,8 +84,8 @@ std::optional<ServerIdentity> read_identity(const store::ServerLayout& layout) {
     if (own) return own;
   }
   return read_file(layout.identity(),
-                   "if the file was damaged, remove it: it is written again at the next contact with the "
-                   "server");
+                   "if the file was damaged, remove it: "
+                   "it is written again at the next contact with the server");
 }
 
 void write_identity(const std::filesystem::path& file, const ServerIdentity& identity) {
@@ -100,13 +100,14 @@ void write_identity(const std::filesystem::path& file, const ServerIdentity& ide
 void confirm_identity(const store::ServerLayout& layout, const ServerIdentity& answered) {
   auto known = read_identity(layout);
   if (!known) known = read_or_write_identity(layout, answered);
-  // Seen is not durable: without it nobody knows whose WAL this is, and the next server that answers is taken.
+  // Seen is not durable: without it nobody knows whose WAL this is, and the next server is taken.
   if (*known == answered) return io::sync_directory(layout.root());
   throw Refused(fmt::format(
       "the server that answered is not the one kept in {}: it has {}, but here is kept {}. "
-      "Nothing was stored. Correct the conninfo if it leads to the wrong server. If the cluster was "
-      "upgraded or created again, `pgkeep new-line {} --new-cluster` sets aside what is held, which "
-      "stays recoverable, and begins with a new backup; to keep both, give it a new server name",
+      "Nothing was stored. Correct the conninfo if it leads to the wrong server. "
+      "If the cluster was upgraded or created again, "
+      "`pgkeep new-line {} --new-cluster` sets aside what is held, which stays recoverable, "
+      "and begins with a new backup; to keep both, give it a new server name",
       layout.root().native(), describe(answered), describe(*known), layout.root().filename().native()));
 }
 

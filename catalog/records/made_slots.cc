@@ -73,8 +73,8 @@ std::vector<MadeSlots::Slot> MadeSlots::read() const {
   if (!content) return {};
   const auto refuse = [&](std::string_view why) {
     return Corruption(
-        fmt::format("{}: cannot be understood: {}; when it is removed, pgkeep takes no slot for "
-                    "one of its own",
+        fmt::format("{}: cannot be understood: {}; when it is removed, "
+                    "pgkeep takes no slot for one of its own",
                     path.native(), why));
   };
   try {

@@ -28,8 +28,8 @@ void check_file_table(const ServerLayout& layout, const BackupRecord& record) {
   io::FileSource source(file);
   if (io::sha256_hex(source) == record.file_table_sha256) return;
   throw Corruption(
-      fmt::format("{}: it is not what was stored (its SHA-256 differs from the backup's record); use "
-                  "another backup",
+      fmt::format("{}: it is not what was stored (its SHA-256 differs from the backup's record); "
+                  "use another backup",
                   path.native()));
 }
 

@@ -30,9 +30,9 @@ std::uint32_t highest_named_pack(const std::filesystem::path& backup) {
 std::uint32_t number_after(std::uint32_t number, const std::filesystem::path& named_by) {
   if (number < std::numeric_limits<std::uint32_t>::max() - 1) return number + 1;
   throw Refused(fmt::format(
-      "{}: names pack {}, and there are no numbers after that, so that nothing more can be stored for this "
-      "server. No repository comes so far by itself: remove what names that pack (a backup by `pgkeep "
-      "delete`), or begin with another repository",
+      "{}: names pack {}, and there are no numbers after that, "
+      "so that nothing more can be stored for this server. No repository comes so far by itself: "
+      "remove what names that pack (a backup by `pgkeep delete`), or begin with another repository",
       named_by.native(), number));
 }
 

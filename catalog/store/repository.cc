@@ -102,8 +102,8 @@ Repository Repository::open(const std::filesystem::path& named_root) {
   const auto content = read_record(root);
   if (!content) {
     throw NotFound(
-        fmt::format("{}: no repository here (it has no repository.json); check `repository` in the "
-                    "configuration, or take a first backup to make one",
+        fmt::format("{}: no repository here (it has no repository.json); "
+                    "check `repository` in the configuration, or take a first backup to make one",
                     root.native()));
   }
   Repository repository;

@@ -290,10 +290,9 @@ void Verification::compare(store::FileTable& files, const postgres::ManifestFile
     add(listed.path, fmt::format("has {} bytes, PostgreSQL's manifest says {}", file->size, listed.size));
   } else if (listed.checksum_algorithm !=
              "CRC32C") {  // what pgkeep asks for; others could not be compared here
-    add(listed.path,
-        fmt::format("has no CRC32C in PostgreSQL's manifest (algorithm \"{}\"), so nothing proves that it "
-                    "is what the server sent",
-                    listed.checksum_algorithm));
+    add(listed.path, fmt::format("has no CRC32C in PostgreSQL's manifest (algorithm \"{}\"), "
+                                 "so nothing proves that it is what the server sent",
+                                 listed.checksum_algorithm));
   } else if (const auto crc = postgres::crc32c_checksum_text(file->crc32c); crc != listed.checksum) {
     add(listed.path, fmt::format("has the checksum {}, PostgreSQL's manifest says {}", crc, listed.checksum));
   }

@@ -72,13 +72,13 @@ class WalVerification {
       if (file.end > file.segment.begin(size())) held = std::max(held, file.end);
     if (held == postgres::Lsn()) {
       add(fmt::format(
-          "WAL segment {} is missing: this backup cannot be made consistent. Copy it from the server's "
-          "pg_wal or another archive if it is there, else use another backup",
+          "WAL segment {} is missing: this backup cannot be made consistent. "
+          "Copy it from the server's pg_wal or another archive if it is there, else use another backup",
           name(needed.segment)));
     } else {
       add(fmt::format(
-          "WAL segment {} was received up to {} only, and is needed up to {}: this backup cannot be made "
-          "consistent until the rest has come; see that receive-wal runs",
+          "WAL segment {} was received up to {} only, and is needed up to {}: "
+          "this backup cannot be made consistent until the rest has come; see that receive-wal runs",
           name(needed.segment), held.to_string(), needed.until.to_string()));
     }
   }

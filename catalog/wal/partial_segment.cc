@@ -41,9 +41,10 @@ PartialSegment PartialSegment::open(const store::ServerLayout& layout, const pos
     file = io::File::open_or_create(path);
   } else if (found != size.bytes()) {
     throw Corruption(
-        fmt::format("{}: has {} bytes, but segments of this server have {}: it was cut or written by another "
-                    "program. Nothing was changed. `pgkeep new-line {}` sets aside what is held, this file "
-                    "with it, and begins with a new backup",
+        fmt::format("{}: has {} bytes, but segments of this server have {}: "
+                    "it was cut or written by another program. Nothing was changed. "
+                    "`pgkeep new-line {}` sets aside what is held, this file with it, "
+                    "and begins with a new backup",
                     path.native(), found, size.bytes(), layout.root().filename().native()));
   } else {
     // Who made it may have ended before its name was on disk.
@@ -97,11 +98,11 @@ void PartialSegment::refuse_conflict(io::ByteView bytes) const {
     const auto conflict = first_conflict(there, bytes.subspan(done, there.size()));
     if (!conflict) continue;
     throw OtherWal(fmt::format(
-        "{}: the server now sends other bytes at {} of timeline {} than it did before: it was put back to an "
-        "earlier state, or is another branch of the cluster. What was received is kept and nothing was "
-        "overwritten. If it is the right server, `pgkeep new-line` sets aside what is held and begins with a "
-        "new "
-        "backup. If not, correct the conninfo, then `pgkeep new-line --keep`",
+        "{}: the server now sends other bytes at {} of timeline {} than it did before: "
+        "it was put back to an earlier state, or is another branch of the cluster. "
+        "What was received is kept and nothing was overwritten. "
+        "If it is the right server, `pgkeep new-line` sets aside what is held and begins with a new backup. "
+        "If not, correct the conninfo, then `pgkeep new-line --keep`",
         file_.path().native(), (written_ + (done + *conflict)).to_string(), segment_.timeline.to_string()));
   }
 }

@@ -60,14 +60,15 @@ void PushedWal::refuse_beside_live_stream(const std::string& name,
       fmt::format("{} was pushed, which leaves timeline {} at {}, while {} goes on on that timeline", name,
                   received->timeline.to_string(), left->to_string(), peer);
   const auto cause_of_many = fmt::format(
-      "many histories were pushed that leave timeline {}, while {} goes on on that timeline; the newest are "
-      "named only to the hosts that push them",
+      "many histories were pushed that leave timeline {}, while {} goes on on that timeline; "
+      "the newest are named only to the hosts that push them",
       received->timeline.to_string(), peer);
   EventJournal journal(layout);
   journal.append({io::now(), EventKind::split_brain, are_many(journal) ? cause_of_many : cause, {}});
   throw Refused(fmt::format(
-      "{}. Nothing was stored. If it comes from a copy of the cluster, correct its archive_command; after a "
-      "failover, stop the old primary: the file is accepted once no WAL has come from there for {} minutes, "
+      "{}. Nothing was stored. If it comes from a copy of the cluster, correct its archive_command; "
+      "after a failover, stop the old primary: "
+      "the file is accepted once no WAL has come from there for {} minutes, "
       "or as soon as the stream goes on on the new timeline",
       cause, std::chrono::duration_cast<std::chrono::minutes>(kLiveTime).count()));
 }
@@ -78,8 +79,8 @@ void PushedWal::require_room_for_history(const std::string& name) const {
       std::ranges::count_if(wal.histories, [&](const auto& known) { return !wal.is_borne_out(known.first); });
   if (static_cast<std::size_t>(unproved) < kMostHistories) return;
   throw Refused(fmt::format(
-      "{}: {} histories were pushed that no WAL has borne out, and no more are kept. Nothing was stored. If "
-      "it is the server's own, the stream brings it; find out who pushes the others",
+      "{}: {} histories were pushed that no WAL has borne out, and no more are kept. Nothing was stored. "
+      "If it is the server's own, the stream brings it; find out who pushes the others",
       name, unproved));
 }
 

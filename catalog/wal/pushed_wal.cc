@@ -153,8 +153,8 @@ postgres::TimelineHistory PushedWal::require_history(const std::string& name,
                                                      postgres::TimelineId timeline) const {
   if (auto line = archive_->history(timeline)) return *std::move(line);
   throw Refused(fmt::format(
-      "{}: the history of timeline {} is not here, and without it that WAL cannot be checked. Nothing was "
-      "stored; push {} first, from the server's pg_wal (PostgreSQL does that by itself)",
+      "{}: the history of timeline {} is not here, and without it that WAL cannot be checked. "
+      "Nothing was stored; push {} first, from the server's pg_wal (PostgreSQL does that by itself)",
       name, timeline.to_string(), timeline.history_file()));
 }
 
@@ -195,10 +195,10 @@ PushReceipt PushedWal::take_segment(const std::string& name, const StagedFile& p
   alone.close();
   PushReceipt receipt{is_new ? PushOutcome::waiting : PushOutcome::had_it, {}};
   if (archived.damage) {
-    receipt.warnings.push_back(fmt::format(
-        "{}: the segment in the archive is damaged ({}); the pushed one waits, and `pgkeep adopt-wal {} {}` "
-        "puts it in its place",
-        name, *archived.damage, archive_->layout().root().filename().native(), name));
+    receipt.warnings.push_back(
+        fmt::format("{}: the segment in the archive is damaged ({}); "
+                    "the pushed one waits, and `pgkeep adopt-wal {} {}` puts it in its place",
+                    name, *archived.damage, archive_->layout().root().filename().native(), name));
   }
   fill_gap(segment, receipt);
   return receipt;
@@ -235,8 +235,8 @@ void PushedWal::require_room(const std::string& name, std::string_view ending, s
   }
   if (files < limits_.most_files && bytes <= limits_.most_bytes) return;
   throw Refused(
-      fmt::format("{}: {} files of that kind are kept, and pushed_wal.most_files or pushed_wal.most_bytes "
-                  "allows no more. "
+      fmt::format("{}: {} files of that kind are kept, "
+                  "and pushed_wal.most_files or pushed_wal.most_bytes allows no more. "
                   "It was not stored, and the database keeps it",
                   name, files));
 }
@@ -301,10 +301,11 @@ PushReceipt PushedWal::take_partial(const std::string& name, const StagedFile& p
   const auto segment = segment_of_wal_file(name, size).value();
   const auto fork = fork_in(segment);
   if (!fork) {
-    throw Refused(fmt::format(
-        "{}: no timeline is known here that began in that segment. Nothing was stored; push the history file "
-        "of the timeline that followed first, from the server's pg_wal (PostgreSQL does that by itself)",
-        name));
+    throw Refused(
+        fmt::format("{}: no timeline is known here that began in that segment. Nothing was stored; "
+                    "push the history file of the timeline that followed first, "
+                    "from the server's pg_wal (PostgreSQL does that by itself)",
+                    name));
   }
   const auto used = *fork - segment.begin(size);
   check_pages(name, segment, pushed, used);

@@ -69,9 +69,9 @@ SetAsideLine damaged_line(const store::ServerLayout& layout, unsigned number, st
   SetAsideLine line;
   line.number = number;
   line.damage = fmt::format(
-      "{}: cannot be read ({}), and only it tells which backups belong to the WAL beside it. Those of which "
-      "that is not known can be listed and deleted, but not recovered; bring the file back from another copy "
-      "of the repository",
+      "{}: cannot be read ({}), and only it tells which backups belong to the WAL beside it. "
+      "Those of which that is not known can be listed and deleted, but not recovered; "
+      "bring the file back from another copy of the repository",
       layout.line_record(number).native(), why);
   return line;
 }
@@ -205,7 +205,8 @@ SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string
   line.number = numbers.empty() ? 1 : numbers.back() + 1;
   const auto record = layout.line_record(line.number);
   io::make_directories(record.parent_path());
-  io::sync_directories(record.parent_path(), layout.root());  // or all that is moved there could be lost with it
+  io::sync_directories(record.parent_path(),
+                       layout.root());  // or all that is moved there could be lost with it
   const auto aside = layout.of_line(line.number);
   if (next) {
     write_identity(aside.line_identity(), *identity);

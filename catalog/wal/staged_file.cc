@@ -49,10 +49,8 @@ StagedFile StagedFile::receive(const store::ServerLayout& layout, io::ByteSource
   while (const auto n = content.read(buffer)) {
     const auto piece = io::ByteView(buffer).first(n);
     if (n > limit - staged.bytes_) {
-      throw Refused(
-          fmt::format("more than {} bytes came, which is as long as such a file can be; nothing was "
-                      "stored",
-                      limit));
+      throw Refused(fmt::format(
+          "more than {} bytes came, which is as long as such a file can be; nothing was stored", limit));
     }
     digest.update(piece);
     staged.file_.append(piece);

@@ -71,8 +71,8 @@ postgres::WalSegmentChecker StoredSegmentCheck::pages_of(const postgres::WalSegm
   if (!history) {
     const auto& layout = archive_->layout();
     throw Corruption(fmt::format(
-        "{} is missing, and recovery does not find its way to this timeline without it; store it again with "
-        "`pgkeep put-wal {} {}` from the server's pg_wal or from another copy of the archive",
+        "{} is missing, and recovery does not find its way to this timeline without it; "
+        "store it again with `pgkeep put-wal {} {}` from the server's pg_wal or from another copy of the archive",
         layout.history(segment.timeline).native(), layout.root().filename().native(),
         segment.timeline.history_file()));
   }

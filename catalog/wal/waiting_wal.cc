@@ -68,8 +68,8 @@ void WaitingWal::require_room(const SegmentFileHeader& header, const StagedFile&
   const auto all = list();
   const auto refuse = [&](const std::string& why) {
     throw Refused(fmt::format(
-        "{}: {}. It was not stored, and the database keeps it. See why the stream does not bring what "
-        "waits: `pgkeep pushed-wal {}` lists it, and deletes what is not wanted",
+        "{}: {}. It was not stored, and the database keeps it. See why the stream does not bring what waits: "
+        "`pgkeep pushed-wal {}` lists it, and deletes what is not wanted",
         name, why, server_name(*archive_)));
   };
   if (all.size() >= limits.most_files)
@@ -121,12 +121,12 @@ bool WaitingWal::put_aside(const WaitingSegment& waiting, postgres::Lsn differs_
   const auto aside = StagedFile::receive(archive_->layout(), content, size.bytes());
   if (conflicts.is_settled(waiting.copy.name, aside.sha256())) return true;
   if (!conflicts.keep_aside(waiting.copy.name, aside)) return false;
-  record(
-      {io::now(), EventKind::conflict,
-       fmt::format("{} was pushed ahead of the stream and differs at {} from what is archived now (SHA-256 "
-                   "{}): it is kept aside (`pgkeep wal-conflicts {}`)",
-                   waiting.copy.name, differs_at.to_string(), aside.sha256(), server_name(*archive_)),
-       WalRange{waiting.segment.timeline, waiting.segment.begin(size), waiting.segment.end(size)}});
+  record({io::now(), EventKind::conflict,
+          fmt::format(
+              "{} was pushed ahead of the stream and differs at {} from what is archived now (SHA-256 {}): "
+              "it is kept aside (`pgkeep wal-conflicts {}`)",
+              waiting.copy.name, differs_at.to_string(), aside.sha256(), server_name(*archive_)),
+          WalRange{waiting.segment.timeline, waiting.segment.begin(size), waiting.segment.end(size)}});
   return true;
 }
 
@@ -165,10 +165,11 @@ std::vector<std::string> WaitingWal::settle(const std::vector<WaitingSegment>& w
     // Always the same words, and once for all of them: it is found again with every connection.
     record({io::now(),
             EventKind::conflict,
-            fmt::format("WAL that was pushed ahead of the stream differs from what is archived now, and so "
-                        "many conflicts are kept aside that it stays where it waited (`pgkeep pushed-wal "
-                        "{}`, `pgkeep wal-conflicts {}`)",
-                        server_name(*archive_), server_name(*archive_)),
+            fmt::format(
+                "WAL that was pushed ahead of the stream differs from what is archived now, "
+                "and so many conflicts are kept aside that it stays where it waited (`pgkeep pushed-wal {}`, "
+                "`pgkeep wal-conflicts {}`)",
+                server_name(*archive_), server_name(*archive_)),
             {}});
   } catch (const Error& error) {
     troubles.emplace_back(error.what());

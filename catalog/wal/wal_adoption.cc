@@ -289,8 +289,8 @@ std::string WalAdoption::take_one(const WaitingSegment& waiting, const WaitingWa
     std::ranges::move(waiting_.settle(segment, record), std::back_inserter(taken.troubles));
   if (!offered.differs_at) return {};
   return fmt::format(
-      "the stream has brought other WAL meanwhile, which differs from it at {}, with another history than "
-      "that of all that follows here",
+      "the stream has brought other WAL meanwhile, which differs from it at {}, "
+      "with another history than that of all that follows here",
       offered.differs_at->to_string());
 }
 

@@ -32,8 +32,8 @@ bool is_there(const std::filesystem::path& path) {
 void check_history(postgres::TimelineId timeline, std::string_view content) {
   if (content.size() > kMaxHistoryBytes) {
     throw Corruption(
-        fmt::format("{}: has {} bytes, but a history of timelines is never larger than {}; it "
-                    "was not stored. Look at the server's own copy in pg_wal",
+        fmt::format("{}: has {} bytes, but a history of timelines is never larger than {}; "
+                    "it was not stored. Look at the server's own copy in pg_wal",
                     timeline.history_file(), content.size(), kMaxHistoryBytes));
   }
   postgres::TimelineHistory::parse(timeline, content);  // throws unless it is one
@@ -81,8 +81,8 @@ SegmentFileHeader WalArchive::store_segment(PartialSegment& partial,
     header = check_segment(partial.file(), partial.segment(), history);
   } catch (const Corruption& error) {
     throw Corruption(
-        fmt::format("{}: {}; it was not archived. `pgkeep new-line {}` sets aside what is held and begins "
-                    "with a new backup",
+        fmt::format("{}: {}; it was not archived. "
+                    "`pgkeep new-line {}` sets aside what is held and begins with a new backup",
                     partial.file().path().native(), error.what(), layout_.root().filename().native()));
   }
   const auto alone = lock();
@@ -206,10 +206,9 @@ void WalArchive::require_same(const PartialSegment& partial, SegmentFileReader& 
     if (const auto conflict = first_conflict(piece, io::ByteView(stored).first(n))) {
       const auto& segment = partial.segment();
       throw Corruption(fmt::format(
-          "{}: differs at {} from the same segment in the archive ({}): two branches of the cluster have "
-          "written timeline {}. Both files are kept. If the server is right, `pgkeep new-line` sets aside "
-          "what is "
-          "held and begins with a new backup",
+          "{}: differs at {} from the same segment in the archive ({}): "
+          "two branches of the cluster have written timeline {}. Both files are kept. "
+          "If the server is right, `pgkeep new-line` sets aside what is held and begins with a new backup",
           partial.file().path().native(),
           (segment.begin(identity_.wal_segment_size) + offset + *conflict).to_string(),
           layout_.archived(segment, identity_.wal_segment_size).native(), segment.timeline.to_string()));
@@ -233,11 +232,11 @@ std::vector<SegmentFileHeader> WalArchive::finish_interrupted() {
     } else if (has_successor(segment) && came && came->whole) {
       const auto line = history(segment.timeline);
       if (!line) {
-        throw Corruption(
-            fmt::format("{} is missing, but WAL of that timeline was received; store it again with "
-                        "`pgkeep put-wal {} {}` from the server's pg_wal or another copy of the archive",
-                        layout_.history(segment.timeline).native(), layout_.root().filename().native(),
-                        segment.timeline.history_file()));
+        throw Corruption(fmt::format(
+            "{} is missing, but WAL of that timeline was received; "
+            "store it again with `pgkeep put-wal {} {}` from the server's pg_wal or another copy of the archive",
+            layout_.history(segment.timeline).native(), layout_.root().filename().native(),
+            segment.timeline.history_file()));
       }
       auto partial = PartialSegment::open(layout_, segment, identity_.wal_segment_size);
       stored.push_back(store_segment(partial, *line));
@@ -263,8 +262,8 @@ void WalArchive::store_history(postgres::TimelineId timeline, std::string_view c
   if (known) {
     throw Corruption(fmt::format(
         "{}: the server has another history of timeline {}: two branches of the cluster took that number. "
-        "The one here is kept and nothing of that server's was stored; correct the conninfo, or keep that "
-        "server under a new name",
+        "The one here is kept and nothing of that server's was stored; "
+        "correct the conninfo, or keep that server under a new name",
         path.native(), timeline.to_string()));
   }
   io::write_file_durably(path, io::as_bytes(content));
@@ -278,8 +277,9 @@ void WalArchive::replace_history(postgres::TimelineId timeline, std::string_view
 
 Corruption WalArchive::damaged_history(postgres::TimelineId timeline, const char* why) const {
   return Corruption(fmt::format(
-      "{}: the history is damaged ({}). It is stored again when the receiver asks a server of that "
-      "timeline for it, or by `pgkeep put-wal {} {}` with the copy in the server's pg_wal",
+      "{}: the history is damaged ({}). "
+      "It is stored again when the receiver asks a server of that timeline for it, "
+      "or by `pgkeep put-wal {} {}` with the copy in the server's pg_wal",
       layout_.history(timeline).native(), why, layout_.root().filename().native(), timeline.history_file()));
 }
 

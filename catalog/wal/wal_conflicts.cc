@@ -167,11 +167,11 @@ void WalConflicts::require_replaceable(const WalConflict& conflict, const Staged
   const auto size = archive_->identity().wal_segment_size;
   if (const auto timeline = postgres::parse_history_name(conflict.name)) {
     if (!archive_->inventory().has_wal_of(*timeline)) return;
-    throw Refused(fmt::format(
-        "WAL of timeline {} is here that follows the history that is stored; another history makes it "
-        "another "
-        "branch of the cluster, which is to be kept under a server name of its own. Nothing was changed",
-        timeline->to_string()));
+    throw Refused(
+        fmt::format("WAL of timeline {} is here that follows the history that is stored; "
+                    "another history makes it another branch of the cluster, "
+                    "which is to be kept under a server name of its own. Nothing was changed",
+                    timeline->to_string()));
   }
   if (!segment_of_wal_file(conflict.name, size)) {
     throw Refused(fmt::format(

@@ -70,8 +70,8 @@ WalReplacement::Offer WalReplacement::offer(const std::optional<WalSegment>& onl
     if (fit.size() == 1) offer.segments.push_back(std::move(fit.front()));
     if (fit.size() > 1) {
       offer.why_not.push_back(
-          fmt::format("{} different copies of {} would do; `pgkeep pushed-wal` lists them, and deletes those "
-                      "that are wrong",
+          fmt::format("{} different copies of {} would do; "
+                      "`pgkeep pushed-wal` lists them, and deletes those that are wrong",
                       fit.size(), segment.name(archive_->identity().wal_segment_size)));
     }
   }
@@ -106,8 +106,9 @@ SegmentFileHeader WalReplacement::take(const Candidate& candidate, const Waiting
     const auto aside = place_for_damaged(segment);
     // Recorded first, so that no WAL that the stream did not bring is in the archive without a trace.
     record({io::now(), EventKind::adopted,
-            fmt::format("the archived {} is damaged ({}) and is set aside as {}; the copy of it that was "
-                        "pushed takes its place, as an operator decided (`pgkeep adopt-wal`)",
+            fmt::format("the archived {} is damaged ({}) and is set aside as {}; "
+                        "the copy of it that was pushed takes its place, "
+                        "as an operator decided (`pgkeep adopt-wal`)",
                         name, *damage, aside.native()),
             WalRange{segment.timeline, segment.begin(size), segment.end(size)}});
     if (const auto event = event_in(header)) record(*event);

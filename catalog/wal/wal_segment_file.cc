@@ -310,8 +310,8 @@ std::optional<Event> event_in(const SegmentFileHeader& segment) {
   const auto next = std::find_if_not(begun, settings.end(), is_minimal);
   const auto end = next != settings.end() ? next->begin : segment.segment.end(segment.size);
   return Event{io::now(), EventKind::minimal_wal,
-               fmt::format("the server ran with wal_level = minimal from {} of timeline {} on: no recovery "
-                           "from an older backup passes that",
+               fmt::format("the server ran with wal_level = minimal from {} of timeline {} on: "
+                           "no recovery from an older backup passes that",
                            begun->begin.to_string(), segment.segment.timeline.to_string()),
                WalRange{segment.segment.timeline, begun->begin, end}};
 }

@@ -90,8 +90,9 @@ class Surveyor {
     if (below->empty() && entry.kind == store::EntryKind::directory) return;
     if (postgres::version_directory_major(*below) == plan_->backup.major_version) return;
     throw Corruption(
-        fmt::format("the backup's file table names \"{}\", which does not lie in the directory PG_{}_… that "
-                    "PostgreSQL makes in a tablespace; nothing is written",
+        fmt::format("the backup's file table names \"{}\", "
+                    "which does not lie in the directory PG_{}_… that PostgreSQL makes in a tablespace; "
+                    "nothing is written",
                     entry.path, plan_->backup.major_version));
   }
 

@@ -96,10 +96,10 @@ void require_empty(const fs::path& directory) {
   if (entries == fs::directory_iterator()) return;
   const auto first = entries->path().filename().native();
   if (first == "lost+found") {
-    throw Refused(fmt::format(
-        "{}: this is the root of a file system (lost+found), which PostgreSQL does not take; choose "
-        "a directory in it",
-        directory.native()));
+    throw Refused(
+        fmt::format("{}: this is the root of a file system (lost+found), which PostgreSQL does not take; "
+                    "choose a directory in it",
+                    directory.native()));
   }
   throw Refused(fmt::format("{}: not empty (there is {}); choose a directory that is empty or does not exist",
                             directory.native(), first));
@@ -117,8 +117,7 @@ fs::path existing_place(const fs::path& directory) {
   const auto above = status_of(parent);
   if (!above || !S_ISDIR(above->st_mode)) {
     throw Refused(fmt::format(
-        "{}: the directory above it does not exist; is a file system not mounted? Otherwise make {} "
-        "first",
+        "{}: the directory above it does not exist; is a file system not mounted? Otherwise make {} first",
         directory.native(), parent.native()));
   }
   return parent;
@@ -149,9 +148,8 @@ void LocalDelivery::examine(const DeliveryRoot& root, bool first) {
   }
   if (::geteuid() == 0 && !root.named && place != real && status->st_uid == 0) {
     throw Refused(
-        fmt::format("{}: the server chose this place, and root makes no directory there; make it first, for "
-                    "the user who will "
-                    "run PostgreSQL",
+        fmt::format("{}: the server chose this place, and root makes no directory there; "
+                    "make it first, for the user who will run PostgreSQL",
                     root.directory));
   }
   roots_.push_back({.directory = root.directory, .real = std::move(real), .fd = {}, .made = false});

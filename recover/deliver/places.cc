@@ -103,8 +103,8 @@ void require_free_places(const std::vector<std::string>& shell, const std::vecto
     const auto& [path, what] = places[i];
     if (found[i].leads_nowhere) {
       throw Refused(
-          fmt::format("{}: {} is a symbolic link to a directory that does not exist; make that directory, or "
-                      "remove the link",
+          fmt::format("{}: {} is a symbolic link to a directory that does not exist; "
+                      "make that directory, or remove the link",
                       path, what));
     }
     if (!found[i].inside.empty()) {
@@ -114,9 +114,8 @@ void require_free_places(const std::vector<std::string>& shell, const std::vecto
     for (std::size_t k = 0; k < places.size(); ++k) {
       if (k == i || !holds(found[k], found[i])) continue;
       throw Refused(
-          fmt::format("{}: {} reaches the same directory as {} ({}), or one inside of it, by a link or a "
-                      "mount; each needs a "
-                      "directory of its own",
+          fmt::format("{}: {} reaches the same directory as {} ({}), or one inside of it, "
+                      "by a link or a mount; each needs a directory of its own",
                       path, what, places[k].what, places[k].path));
     }
   }

@@ -28,9 +28,8 @@ fs::path target_of(const fs::path& link) {
 void require_trusted(const fs::path& path, const fs::path& link, uid_t owner) {
   if (::geteuid() != 0 || owner == 0) return;
   throw Refused(
-      fmt::format("{}: {} is a symbolic link that belongs to {}, who could lead what root writes to any "
-                  "other place; name "
-                  "the directory itself",
+      fmt::format("{}: {} is a symbolic link that belongs to {}, "
+                  "who could lead what root writes to any other place; name the directory itself",
                   path.native(), link.native(), io::user_name(owner)));
 }
 

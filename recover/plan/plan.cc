@@ -47,16 +47,15 @@ TimelineHistory line_of(TimelineId timeline, const RecoveryFacts& facts) {
   if (const auto damage = facts.wal.names().damaged_histories.find(timeline);
       damage != facts.wal.names().damaged_histories.end()) {
     throw Refused(
-        fmt::format("timeline {} cannot be followed: {}; or recover along another timeline "
-                    "(--target-tli)",
+        fmt::format("timeline {} cannot be followed: {}; or recover along another timeline (--target-tli)",
                     timeline.to_string(), damage->second));
   }
   std::string others = "1";
   for (const auto& [other, history] : facts.wal.names().histories) others += ", " + other.to_string();
   throw Refused(
-      fmt::format("timeline {}: its history file {} is not in the WAL archive, so PostgreSQL could not "
-                  "follow it; choose one "
-                  "of the timelines that are known ({}) with --target-tli",
+      fmt::format("timeline {}: its history file {} is not in the WAL archive, "
+                  "so PostgreSQL could not follow it; choose one of the timelines that are known ({}) "
+                  "with --target-tli",
                   timeline.to_string(), timeline.history_file(), others));
 }
 
@@ -125,9 +124,8 @@ std::string what_is_missing(const WalLine& wal, const RecoveryFacts& facts) {
   const auto newer =
       std::ranges::find_if(facts.backups, [&](const auto& b) { return b.start.lsn > wal.end.lsn; });
   throw Refused(fmt::format(
-      "{} cannot be reached from backup {}: {}, so that no replay passes {} of timeline {}. --target-lsn "
-      "before "
-      "that, a time before it, and --target-immediate can be reached{}",
+      "{} cannot be reached from backup {}: {}, so that no replay passes {} of timeline {}. "
+      "--target-lsn before that, a time before it, and --target-immediate can be reached{}",
       request.target.describe(), backup.id.to_string(), wal.barrier->why, wal.end.lsn.to_string(),
       wal.end.timeline.to_string(),
       newer == facts.backups.end() ? std::string()
@@ -139,13 +137,14 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
   if (backup.end.lsn <= (wal.barrier != nullptr ? wal.end.lsn : have)) return;
   if (wal.barrier != nullptr) {
     throw Refused(fmt::format(
-        "backup {} cannot be made consistent: {}, and no replay passes that; WAL up to {} is needed. Choose "
-        "another backup",
+        "backup {} cannot be made consistent: {}, and no replay passes that; WAL up to {} is needed. "
+        "Choose another backup",
         backup.id.to_string(), wal.barrier->why, backup.end.lsn.to_string()));
   }
   throw Refused(
-      fmt::format("backup {} cannot be made consistent: {}; the archive has its WAL up to {}, and {} is "
-                  "needed. Choose another backup, or bring the segment back",
+      fmt::format("backup {} cannot be made consistent: {}; "
+                  "the archive has its WAL up to {}, and {} is needed. "
+                  "Choose another backup, or bring the segment back",
                   backup.id.to_string(), what_is_missing(wal, facts), wal.end.lsn.to_string(),
                   backup.end.lsn.to_string()));
 }
@@ -163,16 +162,15 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
   if (request.backup && newer != facts.backups.end())
     ways_out += fmt::format("; backup {} was taken behind the hole", facts.backups.back().id.to_string());
   throw Refused(
-      fmt::format("{} cannot be reached from backup {}: {} (WAL ends at {} and goes "
-                  "on behind the hole); {}",
+      fmt::format("{} cannot be reached from backup {}: {} (WAL ends at {} and goes on behind the hole); {}",
                   request.target.describe(), backup.id.to_string(), what_is_missing(wal, facts),
                   wal.end.lsn.to_string(), ways_out));
 }
 
 [[noreturn]] void refuse_past_end(const RecoveryRequest& request, const std::string& end) {
   throw Refused(
-      fmt::format("{} lies past the last WAL there is, which {}; without a target, recovery goes to the last "
-                  "byte received",
+      fmt::format("{} lies past the last WAL there is, which {}; "
+                  "without a target, recovery goes to the last byte received",
                   request.target.describe(), end));
 }
 
@@ -198,22 +196,22 @@ std::uint64_t last_for_time(const RecoveryRequest& request, const BackupRecord& 
     // When it ended may have come from another clock than the commits did.
     if (*found.segment >= WalSegment::ending(backup.end, facts.wal.segment_size()).number)
       return *found.segment;
-    throw Refused(fmt::format(
-        "backup {} cannot reach {}: transactions ended past that before {}, from where on the backup is "
-        "consistent; choose an older backup, or a later time",
-        backup.id.to_string(), request.target.describe(), backup.end.lsn.to_string()));
+    throw Refused(
+        fmt::format("backup {} cannot reach {}: transactions ended past that before {}, "
+                    "from where on the backup is consistent; choose an older backup, or a later time",
+                    backup.id.to_string(), request.target.describe(), backup.end.lsn.to_string()));
   }
   if (!found.known) {
     require_sent_time(request, wal, facts, time);
     return kEverything;
   }
   if (wal.missing) refuse_hole(request, backup, wal, facts, found.latest);
-  throw Refused(fmt::format(
-      "{} cannot be reached: {}, and PostgreSQL fails when no transaction ends past the target; without a "
-      "target, recovery goes to the last byte received",
-      request.target.describe(),
-      found.latest ? "the last commit that is held was at " + format_moment(*found.latest)
-                   : "no commit is held behind the start of backup " + backup.id.to_string()));
+  throw Refused(
+      fmt::format("{} cannot be reached: {}, and PostgreSQL fails when no transaction ends past the target; "
+                  "without a target, recovery goes to the last byte received",
+                  request.target.describe(),
+                  found.latest ? "the last commit that is held was at " + format_moment(*found.latest)
+                               : "no commit is held behind the start of backup " + backup.id.to_string()));
 }
 
 /// The number of the last segment that reaching the target takes. Throws Refused when it cannot be reached.
@@ -277,9 +275,9 @@ void add_waiting_remark(RecoveryPlan& plan, const WalLine& wal, const TimelineHi
   const auto first = std::ranges::find_if(facts.waiting, may_follow);
   if (first == facts.waiting.end()) return;
   plan.remarks.push_back(
-      fmt::format("pushed WAL waits after that, from segment {} on, and is in no recovery: nothing has "
-                  "proved that it is of "
-                  "this history. `pgkeep adopt-wal {}` takes it on your word",
+      fmt::format("pushed WAL waits after that, from segment {} on, and is in no recovery: "
+                  "nothing has proved that it is of this history. "
+                  "`pgkeep adopt-wal {}` takes it on your word",
                   first->name(size), plan.request.server));
 }
 
@@ -287,10 +285,10 @@ void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHisto
                      const RecoveryFacts& facts) {
   add_waiting_remark(plan, wal, line, facts);
   if (wal.missing && target_as<TargetTime>(plan.request) != nullptr) {
-    plan.remarks.push_back(fmt::format(
-        "{}, and there is WAL behind it: should the target lie there, PostgreSQL stops, saying that recovery "
-        "ended before the target was reached, and does not open",
-        what_is_missing(wal, facts)));
+    plan.remarks.push_back(
+        fmt::format("{}, and there is WAL behind it: should the target lie there, PostgreSQL stops, "
+                    "saying that recovery ended before the target was reached, and does not open",
+                    what_is_missing(wal, facts)));
   } else if (wal.missing) {
     plan.remarks.push_back(fmt::format("{}, behind the target: later WAL cannot be reached from this backup",
                                        what_is_missing(wal, facts)));
@@ -299,8 +297,8 @@ void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHisto
     const auto behind = last_behind(ancestor, end, facts);
     if (!behind) continue;
     plan.remarks.push_back(fmt::format(
-        "timeline {} was left at {}; what it wrote behind that, up to segment {}, is not in this "
-        "recovery: --target-tli {}",
+        "timeline {} was left at {}; what it wrote behind that, up to segment {}, is not in this recovery: "
+        "--target-tli {}",
         ancestor.to_string(), end.to_string(), behind->name(facts.wal.segment_size()), ancestor.to_string()));
   }
   for (const auto& [timeline, damage] : facts.wal.names().damaged_histories)
@@ -360,12 +358,12 @@ void require_forks_by_get_wal(const RecoveryPlan& plan, const RecoveryFacts& fac
   if (plan.request.wal_mode != WalMode::get_wal || facts.wal.names().is_borne_out(plan.timeline)) return;
   for (const auto& file : plan.replayed) {
     if (!file.partial || !file.fork) continue;
-    throw Refused(fmt::format(
-        "timeline {} leaves timeline {} at {}, within a segment that is still being received, and "
-        "none of its own WAL has come by the stream: --get-wal would hand out what timeline {} "
-        "wrote after that. Recover without --get-wal",
-        plan.timeline.to_string(), file.segment.timeline.to_string(), file.fork->to_string(),
-        file.segment.timeline.to_string()));
+    throw Refused(
+        fmt::format("timeline {} leaves timeline {} at {}, within a segment that is still being received, "
+                    "and none of its own WAL has come by the stream: "
+                    "--get-wal would hand out what timeline {} wrote after that. Recover without --get-wal",
+                    plan.timeline.to_string(), file.segment.timeline.to_string(), file.fork->to_string(),
+                    file.segment.timeline.to_string()));
   }
 }
 

@@ -63,10 +63,11 @@ void require_apart(const std::vector<PlannedTablespace>& tablespaces, const fs::
   for (auto one = tablespaces.begin(); one != tablespaces.end(); ++one) {
     if (!one->location.starts_with('/')) continue;
     if (is_within(one->location, destination) || is_within(destination, one->location)) {
-      throw Refused(fmt::format(
-          "tablespace {}: {} and the destination {} lie in one another, which PostgreSQL warns of and "
-          "pg_verifybackup refuses; choose a place outside with --tablespace {}:DIRECTORY",
-          one->oid, one->location, destination.native(), one->oid));
+      throw Refused(
+          fmt::format("tablespace {}: {} and the destination {} lie in one another, "
+                      "which PostgreSQL warns of and pg_verifybackup refuses; "
+                      "choose a place outside with --tablespace {}:DIRECTORY",
+                      one->oid, one->location, destination.native(), one->oid));
     }
     const auto other = std::find_if(std::next(one), tablespaces.end(), [one](const auto& t) {
       return t.location.starts_with('/') &&
@@ -97,18 +98,18 @@ std::vector<PlannedTablespace> plan_tablespaces(const RecoveryRequest& request,
     if (const auto* relocation = relocation_of(tablespace, request)) {
       used.insert(relocation->first);
       if (is_in_place(tablespace)) {
-        throw UsageError(fmt::format(
-            "--tablespace {}: that tablespace is in place (allow_in_place_tablespaces): it lies in "
-            "the data directory and cannot go elsewhere",
-            relocation->first));
+        throw UsageError(
+            fmt::format("--tablespace {}: that tablespace is in place (allow_in_place_tablespaces): "
+                        "it lies in the data directory and cannot go elsewhere",
+                        relocation->first));
       }
       place.location = relocation->second;
       place.named = true;
     } else if (breaks_lines(tablespace.location)) {
-      throw Refused(fmt::format(
-          "tablespace {} ({}) was at {}: pgkeep writes to no path with a line break; put it elsewhere with "
-          "--tablespace {}:DIRECTORY",
-          tablespace.name, tablespace.oid, io::in_quotes(tablespace.location), tablespace.oid));
+      throw Refused(
+          fmt::format("tablespace {} ({}) was at {}: pgkeep writes to no path with a line break; "
+                      "put it elsewhere with --tablespace {}:DIRECTORY",
+                      tablespace.name, tablespace.oid, io::in_quotes(tablespace.location), tablespace.oid));
     }
     if (!is_in_place(tablespace)) {
       require_usable(place.location, fmt::format("--tablespace {}", tablespace.oid));
@@ -119,8 +120,8 @@ std::vector<PlannedTablespace> plan_tablespaces(const RecoveryRequest& request,
   for (const auto& [key, location] : request.tablespaces) {
     if (!used.contains(key)) {
       throw UsageError(
-          fmt::format("--tablespace {}: backup {} has no such tablespace; {}. One that was created later "
-                      "cannot go elsewhere: "
+          fmt::format("--tablespace {}: backup {} has no such tablespace; {}. "
+                      "One that was created later cannot go elsewhere: "
                       "replay creates it where the server did",
                       key, backup.id.to_string(), describe_names(backup)));
     }

@@ -153,8 +153,8 @@ void add_created(const CreatedTablespace& created, RecoveryPlan& plan) {
   const bool moved = of_backup != plan.tablespaces.end() && of_backup->location != created.location;
   if (moved || is_asked_to_move(created, plan.request)) {
     throw Refused(fmt::format(
-        "tablespace {} cannot go elsewhere: it was created at {}, which is after the start of backup {}, and "
-        "replay creates it again in {}; {}",
+        "tablespace {} cannot go elsewhere: it was created at {}, which is after the start of backup {}, "
+        "and replay creates it again in {}; {}",
         created.describe(), created.lsn.to_string(), plan.backup.id.to_string(), created.location,
         ways_out(created)));
   }
@@ -256,16 +256,17 @@ void add_replay_notes(const ReplayNotes& notes, std::span<const store::BackupRec
   }
   if (!notes.formats_known) {
     plan.remarks.push_back(fmt::format(
-        "{}: what its WAL and its pg_control say is not known. Before the copy is started, give it the "
-        "max_connections, max_worker_processes, max_wal_senders, max_prepared_transactions and "
-        "max_locks_per_transaction of the server; replay may create a tablespace where it was on the server",
+        "{}: what its WAL and its pg_control say is not known. "
+        "Before the copy is started, give it the max_connections, max_worker_processes, max_wal_senders, "
+        "max_prepared_transactions and max_locks_per_transaction of the server; "
+        "replay may create a tablespace where it was on the server",
         postgres::why_not_known(plan.backup.major_version)));
   }
   for (const auto& segment : notes.unread) {
-    plan.remarks.push_back(fmt::format(
-        "what WAL segment {} says of tablespaces and settings is not known: replay may create a tablespace "
-        "where it was on the server",
-        segment));
+    plan.remarks.push_back(
+        fmt::format("what WAL segment {} says of tablespaces and settings is not known: "
+                    "replay may create a tablespace where it was on the server",
+                    segment));
   }
 }
 

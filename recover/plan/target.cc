@@ -136,10 +136,11 @@ TargetTime parse_target_time(const std::string& text) {
   const auto [clock, zone] = split_zone(trim(text));
   const auto wall = io::parse_rfc3339(with_clock(clock) + (zone.empty() ? "Z" : zone));
   if (!wall) {
-    throw UsageError(fmt::format(
-        "--target-time: \"{}\" is not a time; write it as \"2026-11-20 02:00:00+01:00\" "
-        "(a zone as an offset or UTC; names such as CET mean different things in different places)",
-        text));
+    throw UsageError(
+        fmt::format("--target-time: \"{}\" is not a time; "
+                    "write it as \"2026-11-20 02:00:00+01:00\" (a zone as an offset or UTC; "
+                    "names such as CET mean different things in different places)",
+                    text));
   }
   const auto time = zone.empty() ? from_local(*wall) : *wall;
   return {.time = time, .text = utc_text(time) + "+00", .zone_assumed = zone.empty()};
@@ -149,8 +150,8 @@ TargetLsn parse_target_lsn(const std::string& text) {
   const auto lsn = postgres::Lsn::parse(trim(text));
   if (!lsn) {
     throw UsageError(
-        fmt::format("--target-lsn: \"{}\" is not an LSN; it looks like \"16/B374D848\", as "
-                    "pg_current_wal_lsn() prints it",
+        fmt::format("--target-lsn: \"{}\" is not an LSN; "
+                    "it looks like \"16/B374D848\", as pg_current_wal_lsn() prints it",
                     text));
   }
   return {*lsn};
@@ -162,8 +163,8 @@ TargetXid parse_target_xid(const std::string& text) {
   constexpr std::size_t kMaxDigits = 20;
   if (!is_digits(xid) || xid.size() > kMaxDigits || xid.find_first_not_of('0') == xid.npos) {
     throw UsageError(
-        fmt::format("--target-xid: \"{}\" is not a transaction id; it is a number above 0, as "
-                    "pg_current_xact_id() gives it",
+        fmt::format("--target-xid: \"{}\" is not a transaction id; "
+                    "it is a number above 0, as pg_current_xact_id() gives it",
                     text));
   }
   return {std::string(xid)};

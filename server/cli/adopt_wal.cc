@@ -83,8 +83,9 @@ void require_replacement(const ServerConfig& server, const WalReplacement::Offer
   if (!offer.why_not.empty())
     throw Refused(fmt::format("{}: is damaged, but stays: {}", name, offer.why_not.front()));
   throw Refused(
-      fmt::format("{}: is archived, and nothing was changed: it is not damaged, or no copy of it waits "
-                  "(`pgkeep verify-wal {}`, `pgkeep pushed-wal {}`)",
+      fmt::format("{}: is archived, and nothing was changed: "
+                  "it is not damaged, or no copy of it waits (`pgkeep verify-wal {}`, "
+                  "`pgkeep pushed-wal {}`)",
                   name, server.name, server.name));
 }
 
@@ -167,8 +168,8 @@ Done carry_out(const ServerConfig& server, catalog::WalArchive& archive, const P
     try_to("", [&] {
       auto taken = WalAdoption(archive).take(
           plan.adoption,
-          "an operator decided so (`pgkeep adopt-wal`); its records continue what was held, and nothing "
-          "shows that the server itself wrote it",
+          "an operator decided so (`pgkeep adopt-wal`); "
+          "its records continue what was held, and nothing shows that the server itself wrote it",
           record);
       for (auto& header : taken.segments) done.taken.push_back(header.segment);
       std::ranges::move(taken.segments, std::back_inserter(headers));
@@ -202,8 +203,8 @@ void say(const ServerConfig& server, const Done& done, postgres::WalSegmentSize 
                            only_look ? "would be taken" : "taken"));
   }
   out.note(
-      "their records continue what was held; nothing shows that the server itself wrote them, and not a copy "
-      "of it");
+      "their records continue what was held; nothing shows that the server itself wrote them, "
+      "and not a copy of it");
 }
 
 }  // namespace

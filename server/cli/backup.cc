@@ -67,9 +67,8 @@ Exit take_and_report(const Fleet& fleet, const ServerConfig& server, streaming::
   backups.push_back(backup_json(backup));
   if (backup.checksum_failures == 0) return Exit::ok;
   invocation.out.failure(
-      fmt::format("{}: the server found damaged pages ({} checksum failures); the backup is kept and "
-                  "flagged, `pgkeep show-backup "
-                  "{} {}` says where",
+      fmt::format("{}: the server found damaged pages ({} checksum failures); "
+                  "the backup is kept and flagged, `pgkeep show-backup {} {}` says where",
                   server.name, backup.checksum_failures, server.name, backup.id.to_string()));
   return Exit::partly;
 }

@@ -29,13 +29,14 @@ inline constexpr Command kBackup{
     .name = "backup",
     .summary = "Take a base backup",
     .details =
-        "The server sends all of its files; stored is what differs from the backup before. The result stands "
-        "on its own: any other backup may be deleted.\n\n"
-        "When no receiver runs for the server, the backup receives the WAL it needs itself. The replication "
-        "slot that it makes for that stays on the server, and makes it keep WAL until a receiver runs: start "
-        "`pgkeep serve`, or drop it with `pgkeep drop-slot`.\n\n"
-        "Nothing is copied until WAL arrives. When it does not within two minutes, as while another program "
-        "uses the slot, the backup fails with the cause; after the copy it waits for WAL for up to an hour. "
+        "The server sends all of its files; stored is what differs from the backup before. "
+        "The result stands on its own: any other backup may be deleted.\n\n"
+        "When no receiver runs for the server, the backup receives the WAL it needs itself. "
+        "The replication slot that it makes for that stays on the server, "
+        "and makes it keep WAL until a receiver runs: "
+        "start `pgkeep serve`, or drop it with `pgkeep drop-slot`.\n\nNothing is copied until WAL arrives. "
+        "When it does not within two minutes, as while another program uses the slot, "
+        "the backup fails with the cause; after the copy it waits for WAL for up to an hour. "
         "A backup that was cut off leaves nothing behind that looks like one.\n\n"
         "Exit code 5 when the server found damaged pages while it sent them: the backup is kept and flagged.",
     .positionals = kBackupPositionals,

@@ -15,9 +15,9 @@ inline constexpr Command kCheck{
     .name = "check",
     .summary = "Check whether servers can be backed up and recovered",
     .details =
-        "Prints one line a check: OK, ADVICE or FAILED, what was found, and what to do. Exit code 1 when a "
-        "check of any "
-        "server failed. The names of the checks stay the same between versions.",
+        "Prints one line a check: OK, ADVICE or FAILED, what was found, and what to do. "
+        "Exit code 1 when a check of any server failed. "
+        "The names of the checks stay the same between versions.",
     .positionals = kCheckPositionals,
     .examples = kCheckExamples,
     .run = run_check,

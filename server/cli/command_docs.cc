@@ -196,8 +196,8 @@ std::string markdown_section(const Command& command) {
 
 std::string help_overview() {
   std::string text =
-      "pgkeep keeps the backups and the WAL of PostgreSQL servers.\n\nUsage: pgkeep [OPTIONS] COMMAND "
-      "[ARGUMENTS]\n";
+      "pgkeep keeps the backups and the WAL of PostgreSQL servers.\n\nUsage: "
+      "pgkeep [OPTIONS] COMMAND [ARGUMENTS]\n";
   std::vector<Term> terms;
   for (const auto& command : commands())
     if (!command.hidden) terms.push_back({std::string(command.name), command.summary});

@@ -14,10 +14,10 @@ inline constexpr Command kCreateSlot{
     .name = "create-slot",
     .summary = "Create a server's replication slot",
     .details =
-        "Makes the physical slot that the configuration names; from then on the server keeps WAL until it is "
-        "received. "
-        "receive-wal does the same unless `create_slot: false`. A slot that is there already is left as it "
-        "is.",
+        "Makes the physical slot that the configuration names; "
+        "from then on the server keeps WAL until it is received. "
+        "receive-wal does the same unless `create_slot: false`. "
+        "A slot that is there already is left as it is.",
     .positionals = kCreateSlotPositionals,
     .examples = kCreateSlotExamples,
     .run = run_create_slot,

@@ -19,12 +19,9 @@ inline constexpr Command kDelete{
     .summary = "Delete base backups",
     .details =
         "Removes the backups and what no other backup needs of their data. No other backup depends on them. "
-        "WAL is left as "
-        "it is. Nothing is asked; what was freed is printed. A backup that is being recovered, verified or "
-        "read "
-        "otherwise is not deleted: the command says who reads it, deletes none of the backups, and ends with "
-        "exit "
-        "code 4.",
+        "WAL is left as it is. Nothing is asked; what was freed is printed. "
+        "A backup that is being recovered, verified or read otherwise is not deleted: "
+        "the command says who reads it, deletes none of the backups, and ends with exit code 4.",
     .positionals = kDeletePositionals,
     .examples = kDeleteExamples,
     .run = run_delete,

@@ -22,11 +22,11 @@ inline constexpr Command kDropSlot{
     .name = "drop-slot",
     .summary = "Drop a server's replication slot",
     .details =
-        "For a server that is taken out of service for good, or a slot that was lost: without a receiver the "
-        "slot makes the server keep WAL for ever. A slot in use is not dropped, nor, without --force, one "
-        "that "
-        "pgkeep did not make. It is dropped on every host of the conninfo that has it. WAL that has not been "
-        "received when the slot goes may be lost, and no recovery can cross the hole.",
+        "For a server that is taken out of service for good, or a slot that was lost: "
+        "without a receiver the slot makes the server keep WAL for ever. "
+        "A slot in use is not dropped, nor, without --force, one that pgkeep did not make. "
+        "It is dropped on every host of the conninfo that has it. "
+        "WAL that has not been received when the slot goes may be lost, and no recovery can cross the hole.",
     .positionals = kDropSlotPositionals,
     .options = kDropSlotOptions,
     .examples = kDropSlotExamples,

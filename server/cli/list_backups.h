@@ -20,11 +20,11 @@ inline constexpr Command kListBackups{
     .aliases = kListBackupsAliases,
     .summary = "List base backups",
     .details =
-        "For each backup: when it ended, the size of the cluster, what the backup added to the repository "
-        "(stored), and "
-        "what the WAL from it to the next backup takes.\n\nA backup that is being taken is shown as STARTED "
-        "while "
-        "files come, and as WAITING_FOR_WALS when only WAL is missing; it can be recovered once it is DONE.",
+        "For each backup: when it ended, the size of the cluster, "
+        "what the backup added to the repository (stored), "
+        "and what the WAL from it to the next backup takes.\n\n"
+        "A backup that is being taken is shown as STARTED while files come, "
+        "and as WAITING_FOR_WALS when only WAL is missing; it can be recovered once it is DONE.",
     .positionals = kListBackupsPositionals,
     .options = kListBackupsOptions,
     .examples = kListBackupsExamples,

@@ -14,9 +14,8 @@ inline constexpr Command kListFiles{
     .name = "list-files",
     .summary = "List the files of a base backup",
     .details =
-        "Paths are relative to the data directory; tablespaces are under pg_tblspc. They are in the order in "
-        "which the "
-        "server sent them.",
+        "Paths are relative to the data directory; tablespaces are under pg_tblspc. "
+        "They are in the order in which the server sent them.",
     .positionals = kListFilesPositionals,
     .examples = kListFilesExamples,
     .run = run_list_files,

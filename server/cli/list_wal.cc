@@ -59,8 +59,8 @@ std::string describe(const WalGap& gap) {
 
 std::string describe(const WaitingFacts& waiting, const std::string& server) {
   return fmt::format(
-      "pushed, and not proved: {} ({}), {} to {}; in no recovery before the stream brings it or "
-      "`pgkeep adopt-wal {}` takes it",
+      "pushed, and not proved: {} ({}), {} to {}; "
+      "in no recovery before the stream brings it or `pgkeep adopt-wal {}` takes it",
       counted(waiting.files, "file"), io::format_bytes(waiting.bytes), waiting.first, waiting.last, server);
 }
 

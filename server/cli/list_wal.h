@@ -21,11 +21,10 @@ inline constexpr Command kListWal{
     .aliases = kListWalAliases,
     .summary = "Show which WAL is held, and what is missing",
     .details =
-        "The WAL of a server as stretches without a hole, by timeline, with the places where one timeline "
-        "goes "
-        "on on the next. MISSING is a gap that no recovery can cross, with its cause when it is known to be "
-        "lost; without a cause it may still come, by the stream or by put-wal. Reads the files, not the "
-        "server.",
+        "The WAL of a server as stretches without a hole, by timeline, "
+        "with the places where one timeline goes on on the next. "
+        "MISSING is a gap that no recovery can cross, with its cause when it is known to be lost; "
+        "without a cause it may still come, by the stream or by put-wal. Reads the files, not the server.",
     .positionals = kListWalPositionals,
     .options = kListWalOptions,
     .examples = kListWalExamples,

@@ -35,9 +35,9 @@ io::FileLock lock_receiving(const ServerConfig& server, const store::ServerLayou
   if (stop.stop_requested()) throw Interrupted("stopped before anything was changed");
   const auto holder = io::FileLock::holder(layout.receiver_lock()).value_or(io::LockOwner{});
   throw Busy(
-      fmt::format("WAL of {} is being received by {} (process {}, since {}), so nothing keeps it from being "
-                  "received; to begin a "
-                  "new line nevertheless, stop that first",
+      fmt::format("WAL of {} is being received by {} (process {}, since {}), "
+                  "so nothing keeps it from being received; "
+                  "to begin a new line nevertheless, stop that first",
                   server.name, holder.purpose, holder.pid, holder.since));
 }
 

@@ -10,8 +10,8 @@ inline constexpr std::array kNewLinePositionals{kOneServer};
 inline constexpr std::array kNewLineOptions{
     Option{"--reason", "TEXT", "why, for the record; default: what was found"},
     Option{"--keep", "",
-           "the other decision: what is held is right, and the server that answered was the wrong one; the "
-           "conninfo was corrected"},
+           "the other decision: what is held is right, and the server that answered was the wrong one; "
+           "the conninfo was corrected"},
     Option{"--new-cluster", "",
            "another cluster answers, and took the place of the one that is held: after pg_upgrade, say"},
 };
@@ -24,20 +24,17 @@ inline constexpr Command kNewLine{
     .name = "new-line",
     .summary = "Set the WAL of a server aside, and begin again with a new backup",
     .details =
-        "For a server whose history is not the one that is held: it was put back to a snapshot or to a copy "
-        "of "
-        "its files, or two servers took one timeline. To receive on would join two histories, so nothing is "
-        "received until somebody decides (events `rolled_back` and `split_brain`).\n\n"
-        "What is held becomes a line of its own: its WAL is moved to `lines/N` of the server's folder, with "
-        "a "
-        "record of when, why, where it ended and which backups belong to it. Nothing is deleted: those "
-        "backups stay "
-        "listed, and `recover` brings them back with the WAL of their line. Then WAL is received into a new "
-        "line, "
-        "which begins with a base backup.\n\n"
-        "The server must answer and be the same cluster, or with --new-cluster another one; else nothing is "
-        "changed. The daemon need not be "
-        "stopped: "
+        "For a server whose history is not the one that is held: "
+        "it was put back to a snapshot or to a copy of its files, or two servers took one timeline. "
+        "To receive on would join two histories, "
+        "so nothing is received until somebody decides (events `rolled_back` and `split_brain`).\n\n"
+        "What is held becomes a line of its own: "
+        "its WAL is moved to `lines/N` of the server's folder, with a record of when, why, "
+        "where it ended and which backups belong to it. Nothing is deleted: "
+        "those backups stay listed, and `recover` brings them back with the WAL of their line. "
+        "Then WAL is received into a new line, which begins with a base backup.\n\n"
+        "The server must answer and be the same cluster, or with --new-cluster another one; "
+        "else nothing is changed. The daemon need not be stopped: "
         "while a server needs attention it leaves its WAL to this command, and goes on by itself.",
     .positionals = kNewLinePositionals,
     .options = kNewLineOptions,

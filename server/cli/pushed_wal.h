@@ -22,13 +22,11 @@ inline constexpr Command kPushedWal{
     .name = "pushed-wal",
     .summary = "List pushed WAL that waits for the stream, and delete what is not wanted",
     .details =
-        "Segments that `put-wal` took and that neither the stream nor their neighbours have proved yet. They "
-        "are in no recovery. While a stream runs, little waits, and not for long; what waits on was pushed "
-        "by "
-        "a server that nothing is received from, or by a copy of it.\n\n"
-        "A copy of which the records continue what is held can be taken by `pgkeep adopt-wal`. What is "
-        "deleted "
-        "is gone: the server that pushed it was told that it is safe here.",
+        "Segments that `put-wal` took and that neither the stream nor their neighbours have proved yet. "
+        "They are in no recovery. While a stream runs, little waits, and not for long; "
+        "what waits on was pushed by a server that nothing is received from, or by a copy of it.\n\n"
+        "A copy of which the records continue what is held can be taken by `pgkeep adopt-wal`. "
+        "What is deleted is gone: the server that pushed it was told that it is safe here.",
     .positionals = kPushedWalPositionals,
     .options = kPushedWalOptions,
     .examples = kPushedWalExamples,

@@ -15,8 +15,8 @@ inline constexpr std::array kPutWalOptions{
     Option{"--no-checksum", "", "do without; for a file of this host"},
     Option{"--file", "FILE", "read FILE (`%p`) instead of standard input"},
     Option{"--from-ssh", "",
-           "be the forced command of an SSH key: NAME and --sha256 are taken from SSH_ORIGINAL_COMMAND, and "
-           "nothing else"},
+           "be the forced command of an SSH key: NAME and --sha256 are taken from SSH_ORIGINAL_COMMAND, "
+           "and nothing else"},
 };
 inline constexpr std::array kPutWalExamples{
     Example{"put-wal main 00000001000000000000002A --file /tmp/segment --no-checksum",
@@ -26,30 +26,31 @@ inline constexpr Command kPutWal{
     .name = "put-wal",
     .summary = "Take in a WAL file, as PostgreSQL's archive_command",
     .details =
-        "The second way in for WAL, beside the stream, whose gaps it fills. Takes segments, history files, "
-        "backup history files and the last segment of a timeline (NAME.partial), from standard input or "
-        "FILE. Ends with 0, and says nothing, only when the file is whole, checked and durable. A file that "
-        "is there already with the same bytes is accepted. One with other bytes is refused and kept aside, "
-        "and an event is written; `pgkeep wal-conflicts` shows and settles it.\n\n"
-        "A segment that the stream has not brought waits: a copy of the host may have pushed it, so it "
-        "counts "
-        "for nothing until the stream brings the same bytes, or until it fills a gap and its records join "
-        "those of the segments before and after it. `pgkeep pushed-wal` lists what waits, `pgkeep adopt-wal` "
-        "takes it on your word. How much may wait is limited (pushed_wal.most_bytes, pushed_wal.most_files): "
+        "The second way in for WAL, beside the stream, whose gaps it fills. "
+        "Takes segments, history files, "
+        "backup history files and the last segment of a timeline (NAME.partial), "
+        "from standard input or FILE. Ends with 0, and says nothing, only when the file is whole, "
+        "checked and durable. A file that is there already with the same bytes is accepted. "
+        "One with other bytes is refused and kept aside, and an event is written; "
+        "`pgkeep wal-conflicts` shows and settles it.\n\nA segment that the stream has not brought waits: "
+        "a copy of the host may have pushed it, "
+        "so it counts for nothing until the stream brings the same bytes, "
+        "or until it fills a gap and its records join those of the segments before and after it. "
+        "`pgkeep pushed-wal` lists what waits, `pgkeep adopt-wal` takes it on your word. "
+        "How much may wait is limited (pushed_wal.most_bytes, pushed_wal.most_files): "
         "what goes past that is refused, and PostgreSQL keeps it.\n\n"
         "In postgresql.conf of a database host that has nothing but ssh and sha256sum (PostgreSQL 13 to 19, "
         "`archive_mode = on`, archive_library empty):\n\n"
-        "    archive_command = 'ssh -o BatchMode=yes pgkeep@backuphost pgkeep -q put-wal main %f --sha256 "
-        "$(sha256sum < %p | cut -c1-64) < %p || exit 1'\n\n"
-        "`|| exit 1`, because ssh ends with 255 when it cannot connect, and PostgreSQL's archiver restarts "
-        "at codes above 125. put-wal's own codes are below that; PostgreSQL keeps the file, and tries again, "
-        "until it gets 0.\n\n"
+        "    archive_command = 'ssh -o BatchMode=yes pgkeep@backuphost pgkeep -q put-wal main %f --sha256 $(sha256sum < %p | cut -c1-64) "
+        "< %p || exit 1'\n\n`|| exit 1`, because ssh ends with 255 when it cannot connect, "
+        "and PostgreSQL's archiver restarts at codes above 125. put-wal's own codes are below that; "
+        "PostgreSQL keeps the file, and tries again, until it gets 0.\n\n"
         "To let that key do nothing else, in authorized_keys of pgkeep@backuphost:\n\n"
         "    restrict,command=\"pgkeep -q put-wal main --from-ssh\" ssh-ed25519 AAAA... postgres@dbhost\n\n"
         "On the backup host itself, as a user who may write into the repository:\n\n"
         "    archive_command = 'pgkeep -q put-wal main %f --file %p --no-checksum'\n\n"
-        "pgkeep has to know the server: `pgkeep backup`, `pgkeep receive-wal` or the daemon makes the first "
-        "contact.",
+        "pgkeep has to know the server: `pgkeep backup`, "
+        "`pgkeep receive-wal` or the daemon makes the first contact.",
     .positionals = kPutWalPositionals,
     .options = kPutWalOptions,
     .examples = kPutWalExamples,

@@ -14,9 +14,8 @@ inline constexpr Command kRebuildCatalog{
     .name = "rebuild-catalog",
     .summary = "Make the index of a server again from the files",
     .details =
-        "The files of the repository are the truth, the index (catalog.db) answers questions quickly. A "
-        "missing or damaged "
-        "index is made anew by itself; this command is for making sure.",
+        "The files of the repository are the truth, the index (catalog.db) answers questions quickly. "
+        "A missing or damaged index is made anew by itself; this command is for making sure.",
     .positionals = kRebuildCatalogPositionals,
     .examples = kRebuildCatalogExamples,
     .run = run_rebuild_catalog,

@@ -15,12 +15,9 @@ inline constexpr Command kReceiveWal{
     .summary = "Receive the WAL of a server",
     .details =
         "Streams WAL as the server writes it, and reports as flushed only what is on stable storage here: "
-        "pgkeep may stand in "
-        "synchronous_standby_names. A lost connection is tried again, for ever. Ends with exit code 0 when "
-        "it is told "
-        "to stop, and with an error for what no retry can mend. What happens is logged to standard error; "
-        "with "
-        "--quiet only what is wrong.",
+        "pgkeep may stand in synchronous_standby_names. A lost connection is tried again, for ever. "
+        "Ends with exit code 0 when it is told to stop, and with an error for what no retry can mend. "
+        "What happens is logged to standard error; with --quiet only what is wrong.",
     .positionals = kReceiveWalPositionals,
     .examples = kReceiveWalExamples,
     .run = run_receive_wal,

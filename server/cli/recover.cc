@@ -103,8 +103,8 @@ Exit run_recover(const Invocation& invocation) {
   recover::add_replay_notes(recover::read_replay_notes(layout, facts, plan), facts.backups, plan);
   if (layout.line()) {
     plan.remarks.push_back(
-        fmt::format("the backup belongs to line {}, which was set aside: what is recovered is a history that "
-                    "the server has left",
+        fmt::format("the backup belongs to line {}, which was set aside: "
+                    "what is recovered is a history that the server has left",
                     *layout.line()));
   }
   auto data = plan_json(plan);

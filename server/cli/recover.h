@@ -10,9 +10,8 @@ inline constexpr std::array<std::string_view, 1> kRecoverAliases{"restore"};
 inline constexpr std::array kRecoverPositionals{
     kOneServer,
     Positional{"BACKUP",
-               "the backup to begin with: its id, the beginning of it, `latest`, `oldest`, or `auto` for the "
-               "newest that "
-               "reaches the target"},
+               "the backup to begin with: its id, the beginning of it, `latest`, `oldest`, "
+               "or `auto` for the newest that reaches the target"},
     Positional{"DEST",
                "the new data directory, missing or empty; a relative path is below the current directory, "
                "and is not taken with --remote-ssh-command"},
@@ -25,21 +24,20 @@ inline constexpr std::array kRecoverOptions{
     Option{"--target-name", "NAME", "up to this restore point"},
     Option{"--target-immediate", "", "only until the backup is consistent"},
     Option{"--target-tli", "N|current|latest",
-           "the timeline to follow: a number, that of the backup, or the newest; default: the one the server "
-           "was on last"},
+           "the timeline to follow: a number, that of the backup, or the newest; default: "
+           "the one the server was on last"},
     Option{"--target-action", "pause|promote|shutdown", "what PostgreSQL does when the target is reached"},
     Option{"--exclusive", "", "stop just before the target, not just after it"},
     Option{"--standby-mode", "", "make a standby, which goes on waiting for WAL"},
     Option{"--tablespace", "NAME:PATH",
-           "put a tablespace (by name, OID or original location) there; may be repeated; root has to name "
-           "the place "
-           "of each, also where it stays the same",
+           "put a tablespace (by name, OID or original location) there; may be repeated; "
+           "root has to name the place of each, also where it stays the same",
            true},
     Option{"--get-wal", "", "let PostgreSQL fetch WAL by restore_command while it replays"},
     Option{"--no-get-wal", "", "lay the WAL down beforehand (the default)"},
     Option{"--get-wal-command", "COMMAND",
-           "the restore_command for --get-wal, with %f and %p; needed with --remote-ssh-command, whose host "
-           "must reach this one"},
+           "the restore_command for --get-wal, with %f and %p; "
+           "needed with --remote-ssh-command, whose host must reach this one"},
     Option{"--remote-ssh-command", "COMMAND",
            "recover on another host: 'ssh user@host'; nothing but tar is needed there"},
     Option{"-j,--jobs", "N", "files written at a time; default: one a core"},
@@ -56,18 +54,14 @@ inline constexpr Command kRecover{
     .aliases = kRecoverAliases,
     .summary = "Recover a server into a new data directory",
     .details =
-        "The plan is made and checked before anything is written: that the WAL reaches the target without a "
-        "hole, that DEST "
-        "is empty, holds no running server and has the room. Settings that would harm (archive_command, "
-        "synchronous_standby_names, old recovery settings …) are neutralised and listed, with what must be "
-        "looked at and the "
-        "commands that start the server.\n\n"
-        "pg_control is written last: a recovery that was cut off leaves a directory that cannot start. DEST "
-        "passes "
-        "pg_verifybackup.\n\n"
-        "With --get-wal on another host the command has to come back here, for example: --get-wal-command "
-        "'ssh "
-        "pgkeep@backuphost pgkeep -q get-wal main %f > %p'.",
+        "The plan is made and checked before anything is written: "
+        "that the WAL reaches the target without a hole, that DEST is empty, "
+        "holds no running server and has the room. "
+        "Settings that would harm (archive_command, synchronous_standby_names, old recovery settings …) "
+        "are neutralised and listed, with what must be looked at and the commands that start the server.\n\n"
+        "pg_control is written last: a recovery that was cut off leaves a directory that cannot start. "
+        "DEST passes pg_verifybackup.\n\nWith --get-wal on another host the command has to come back here, "
+        "for example: --get-wal-command 'ssh pgkeep@backuphost pgkeep -q get-wal main %f > %p'.",
     .positionals = kRecoverPositionals,
     .options = kRecoverOptions,
     .examples = kRecoverExamples,

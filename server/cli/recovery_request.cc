@@ -92,19 +92,19 @@ void set_wal(const Arguments& arguments, const ServerConfig& server, const std::
     if (command->find("%f") == command->npos || command->find("%p") == command->npos)
       throw UsageError("--get-wal-command: must hold %f (the file's name) and %p (where to put it)");
     if (line && command->find("--line") == command->npos) {
-      throw UsageError(fmt::format(
-          "--get-wal-command: the backup belongs to line {}, which was set aside; get-wal finds its WAL "
-          "with `--line {}`",
-          *line, *line));
+      throw UsageError(
+          fmt::format("--get-wal-command: the backup belongs to line {}, which was set aside; "
+                      "get-wal finds its WAL with `--line {}`",
+                      *line, *line));
     }
     request.get_wal_command = *command;
     return;
   }
   if (!request.remote_ssh_command.empty()) {
     throw UsageError(
-        fmt::format("--get-wal with --remote-ssh-command: say by --get-wal-command how that host reaches "
-                    "this one, as 'ssh "
-                    "pgkeep@backuphost pgkeep -q get-wal {} %f > %p'",
+        fmt::format("--get-wal with --remote-ssh-command: "
+                    "say by --get-wal-command how that host reaches this one, "
+                    "as 'ssh pgkeep@backuphost pgkeep -q get-wal {} %f > %p'",
                     server.name));
   }
   request.get_wal_command =

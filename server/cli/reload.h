@@ -13,10 +13,10 @@ inline constexpr Command kReload{
     .name = "reload",
     .summary = "Make the daemon read its configuration again",
     .details =
-        "Servers that were added are received from, those that were removed are not any more, changed ones "
-        "are "
-        "connected to anew, and all others go on undisturbed. A configuration with a mistake is refused as a "
-        "whole, and the one of before stays in force. SIGHUP does the same without an answer.",
+        "Servers that were added are received from, those that were removed are not any more, "
+        "changed ones are connected to anew, and all others go on undisturbed. "
+        "A configuration with a mistake is refused as a whole, and the one of before stays in force. "
+        "SIGHUP does the same without an answer.",
     .examples = kReloadExamples,
     .run = run_reload,
 };

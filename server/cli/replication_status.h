@@ -18,9 +18,10 @@ inline constexpr Command kReplicationStatus{
     .name = "replication-status",
     .summary = "Show who receives a server's WAL, as the server sees it",
     .details =
-        "Asks each server for its replication clients: what they are, whether commits wait for them (sync), "
-        "the slot they use, and what was sent to them, flushed and replayed by them, in bytes behind the "
-        "server's own position. The server's side of what `status` shows of ours.",
+        "Asks each server for its replication clients: "
+        "what they are, whether commits wait for them (sync), the slot they use, and what was sent to them, "
+        "flushed and replayed by them, in bytes behind the server's own position. "
+        "The server's side of what `status` shows of ours.",
     .positionals = kReplicationStatusPositionals,
     .options = kReplicationStatusOptions,
     .examples = kReplicationStatusExamples,

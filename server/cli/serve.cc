@@ -35,8 +35,8 @@ io::FileLock lock_repository(const store::Repository& repository) {
     throw Busy(fmt::format("another `pgkeep serve` serves {} already", repository.root().native()));
   }
   throw Busy(
-      fmt::format("`pgkeep serve` serves {} already: process {}, since {}; `pgkeep reload` makes it read "
-                  "its configuration again",
+      fmt::format("`pgkeep serve` serves {} already: process {}, since {}; "
+                  "`pgkeep reload` makes it read its configuration again",
                   repository.root().native(), holder->pid, holder->since));
 }
 

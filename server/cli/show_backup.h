@@ -14,9 +14,8 @@ inline constexpr Command kShowBackup{
     .name = "show-backup",
     .summary = "Show a base backup",
     .details =
-        "Its record: times, WAL it needs and whether all of it is stored, size and cost, tablespaces, and "
-        "what the server "
-        "said while it was taken.",
+        "Its record: times, WAL it needs and whether all of it is stored, size and cost, tablespaces, "
+        "and what the server said while it was taken.",
     .positionals = kShowBackupPositionals,
     .examples = kShowBackupExamples,
     .run = run_show_backup,

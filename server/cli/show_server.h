@@ -16,9 +16,9 @@ inline constexpr Command kShowServer{
     .aliases = kShowServerAliases,
     .summary = "Show a server's configuration, identity and stream",
     .details =
-        "Every key with its value in force, defaults included, and the cluster that the repository holds for "
-        "the server, and how its WAL stream stands as the daemon or the receiver said last. Does not "
-        "connect; "
+        "Every key with its value in force, defaults included, "
+        "and the cluster that the repository holds for the server, "
+        "and how its WAL stream stands as the daemon or the receiver said last. Does not connect; "
         "for the server's own view there is `status SERVER`.",
     .positionals = kShowServerPositionals,
     .examples = kShowServerExamples,

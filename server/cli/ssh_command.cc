@@ -31,10 +31,10 @@ WalPush parse_ssh_push(std::string_view line, std::string_view server) {
   const bool right = words.size() == 6 && words[0].substr(words[0].rfind('/') + 1) == kProgram &&
                      words[1] == "put-wal" && words[2] == server && words[4] == "--sha256";
   if (right) return {std::string(words[3]), std::string(words[5])};
-  throw UsageError(fmt::format(
-      "this SSH key may only be used for `pgkeep -q put-wal {} NAME --sha256 HEX`; that was not what was "
-      "asked for",
-      server));
+  throw UsageError(
+      fmt::format("this SSH key may only be used for `pgkeep -q put-wal {} NAME --sha256 HEX`; "
+                  "that was not what was asked for",
+                  server));
 }
 
 }  // namespace pgkeep::server

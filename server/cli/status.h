@@ -16,13 +16,12 @@ inline constexpr Command kStatus{
     .name = "status",
     .summary = "Show the state of servers",
     .details =
-        "For the fleet, a line a server: how its stream stands, how far behind it is, what its slot keeps on "
-        "it, the latest backup, the last commit that is held, and the worst problem. It comes from the "
-        "daemon "
-        "and the files, without asking any server, so it is quick however many are down. For servers that "
-        "are "
-        "named, all there is to know, the server's own view (version, position, slot, synchronous commits) "
-        "included. A server that cannot be reached is shown as such and does not make the command fail; "
+        "For the fleet, a line a server: how its stream stands, how far behind it is, "
+        "what its slot keeps on it, the latest backup, the last commit that is held, and the worst problem. "
+        "It comes from the daemon and the files, without asking any server, "
+        "so it is quick however many are down. For servers that are named, all there is to know, "
+        "the server's own view (version, position, slot, synchronous commits) included. "
+        "A server that cannot be reached is shown as such and does not make the command fail; "
         "`check` does that.",
     .positionals = kStatusPositionals,
     .examples = kStatusExamples,

@@ -43,9 +43,8 @@ void require_same_cluster(streaming::Connection& sql, const ServerConfig& server
       ask_value(sql, "SELECT system_identifier FROM pg_catalog.pg_control_system()").value_or("");
   if (postgres::SystemIdentifier::parse(answer) == known.system) return;
   throw Refused(
-      fmt::format("{}: {} is cluster {}, but here is kept cluster {}; nothing was done to it. Correct the "
-                  "conninfo, or keep "
-                  "that server under a new name",
+      fmt::format("{}: {} is cluster {}, but here is kept cluster {}; nothing was done to it. "
+                  "Correct the conninfo, or keep that server under a new name",
                   server.name, sql.peer(), answer, known.system.to_string()));
 }
 
@@ -59,12 +58,11 @@ Closed close_segment(streaming::Connection& sql, const ServerConfig& server, boo
   if (ask_value(sql, "SELECT pg_catalog.pg_is_in_recovery()") == "t")
     throw Refused(fmt::format("{}: a standby cannot close WAL segments; ask its primary", server.name));
   if (force)
-    with_remedy(server.name, "GRANT pg_checkpoint to the role (PostgreSQL 15 and up)",
-                [&] {
-                  sql.answer_within(std::chrono::seconds::zero());  // a full buffer takes its time
-                  sql.query("CHECKPOINT");
-                  sql.answer_within(query_connection(server).answer_within);
-                });
+    with_remedy(server.name, "GRANT pg_checkpoint to the role (PostgreSQL 15 and up)", [&] {
+      sql.answer_within(std::chrono::seconds::zero());  // a full buffer takes its time
+      sql.query("CHECKPOINT");
+      sql.answer_within(query_connection(server).answer_within);
+    });
   const auto end = switch_wal(sql, server.name);
   // It lies in the closed segment, or at the start of the next when there was nothing to close; the position
   // afterwards is in the new segment in both cases.

@@ -22,10 +22,9 @@ inline constexpr Command kSwitchWal{
     .aliases = kSwitchWalAliases,
     .summary = "Make a server close its WAL segment",
     .details =
-        "Calls pg_switch_wal() and prints the name of the segment that was closed. With streaming nothing "
-        "depends on it: "
-        "what the server has written is received within moments, segment or not. The role needs EXECUTE on "
-        "pg_switch_wal() (and pg_checkpoint for --force).",
+        "Calls pg_switch_wal() and prints the name of the segment that was closed. "
+        "With streaming nothing depends on it: what the server has written is received within moments, "
+        "segment or not. The role needs EXECUTE on pg_switch_wal() (and pg_checkpoint for --force).",
     .positionals = kSwitchWalPositionals,
     .options = kSwitchWalOptions,
     .examples = kSwitchWalExamples,

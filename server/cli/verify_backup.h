@@ -25,10 +25,9 @@ inline constexpr Command kVerifyBackup{
     .summary = "Read backups back and check every byte",
     .details =
         "Checks the record, the file table, every stored piece, each file against PostgreSQL's own manifest, "
-        "and the WAL "
-        "that the backup needs to become consistent; `verify-wal` reads the rest. All that is wrong is listed; exit code 1 when something "
-        "is. Damaged "
-        "pieces are remembered, and the next backup stores them anew.",
+        "and the WAL that the backup needs to become consistent; `verify-wal` reads the rest. "
+        "All that is wrong is listed; exit code 1 when something is. "
+        "Damaged pieces are remembered, and the next backup stores them anew.",
     .positionals = kVerifyBackupPositionals,
     .options = kVerifyBackupOptions,
     .examples = kVerifyBackupExamples,

@@ -17,11 +17,13 @@ inline constexpr Command kVerifyWal{
     .name = "verify-wal",
     .summary = "Read all stored WAL back and check every record",
     .details =
-        "`verify-backup` reads the WAL that a backup needs to become consistent. This one reads all there is, "
-        "behind the newest backup too: every archived segment, what was received of those that are not whole "
-        "yet, and the WAL of lines that were set aside. Every page and record is checked, and that each "
-        "segment continues the one before it. All that is wrong is listed; exit code 1 when something is. WAL "
-        "that is missing is told of by `list-wal` and `check`.",
+        "`verify-backup` reads the WAL that a backup needs to become consistent. "
+        "This one reads all there is, behind the newest backup too: "
+        "every archived segment, what was received of those that are not whole yet, "
+        "and the WAL of lines that were set aside. "
+        "Every page and record is checked, and that each segment continues the one before it. "
+        "All that is wrong is listed; exit code 1 when something is. "
+        "WAL that is missing is told of by `list-wal` and `check`.",
     .positionals = kVerifyWalPositionals,
     .options = kVerifyWalOptions,
     .examples = kVerifyWalExamples,

@@ -13,9 +13,9 @@ inline constexpr std::array kWalConflictsPositionals{
 };
 inline constexpr std::array kWalConflictsOptions{
     Option{"--keep", "WHICH",
-           "`stored`: what is stored is right; the pushed copy is freed, and the same file is accepted from "
-           "then on. `pushed`: the pushed one takes the place of the stored one, which is kept aside in its "
-           "stead"},
+           "`stored`: what is stored is right; the pushed copy is freed, "
+           "and the same file is accepted from then on. `pushed`: "
+           "the pushed one takes the place of the stored one, which is kept aside in its stead"},
 };
 inline constexpr std::array kWalConflictsExamples{
     Example{"wal-conflicts main", "what was pushed and differs"},
@@ -25,14 +25,15 @@ inline constexpr Command kWalConflicts{
     .name = "wal-conflicts",
     .summary = "Show and settle WAL that was pushed and differs from what is stored",
     .details =
-        "A file that put-wal refuses because other bytes are stored under its name, or were received by the "
-        "stream, is kept aside (at most 64 files and 2 GiB a server). Usually two clusters push as one "
-        "server, as an old primary does that was started again after a failover: correct its "
-        "archive_command first, then keep what is stored.\n\n"
+        "A file that put-wal refuses because other bytes are stored under its name, "
+        "or were received by the stream, is kept aside (at most 64 files and 2 GiB a server). "
+        "Usually two clusters push as one server, "
+        "as an old primary does that was started again after a failover: "
+        "correct its archive_command first, then keep what is stored.\n\n"
         "Until it is settled, whoever pushes that file is refused, and PostgreSQL keeps it and tries again. "
         "--keep pushed changes what backups are recovered with that need that WAL: verify them afterwards. "
-        "It is refused where the WAL being received says otherwise. Settling is recorded among the server's "
-        "runs.",
+        "It is refused where the WAL being received says otherwise. "
+        "Settling is recorded among the server's runs.",
     .positionals = kWalConflictsPositionals,
     .options = kWalConflictsOptions,
     .examples = kWalConflictsExamples,

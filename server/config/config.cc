@@ -90,8 +90,8 @@ class Reader {
     apply(file, keys, Scope::one_server, server);
     if (server.conninfo.empty()) {
       file.fail(entry.key, entry.place,
-                "has no conninfo; say how to reach the server, as `conninfo: host=pg1 user=pgkeep "
-                "dbname=postgres`");
+                "has no conninfo; say how to reach the server, as `conninfo: "
+                "host=pg1 user=pgkeep dbname=postgres`");
     }
     config_.servers.push_back(std::move(server));
   }
@@ -131,12 +131,10 @@ class Reader {
   static void check_password_is_private(const YamlFile& file, const YamlFile::Entry& entry,
                                         const ServerConfig& server) {
     if (!streaming::holds_password(server.conninfo) || !file.readable_by_others()) return;
-    file.fail(
-        entry.value, entry.place,
-        fmt::format(
-            "holds a password, and others may read this file (mode {}); chmod 600 {}, or keep the password "
-            "in a password file (passfile=FILE)",
-            file.mode(), file.path().native()));
+    file.fail(entry.value, entry.place,
+              fmt::format("holds a password, and others may read this file (mode {}); "
+                          "chmod 600 {}, or keep the password in a password file (passfile=FILE)",
+                          file.mode(), file.path().native()));
   }
 
   void read_includes(const YamlFile& file, const YamlFile::Entry& entry) {
@@ -221,8 +219,8 @@ std::string why_not_a_server_name(std::string_view name) {
                      std::ranges::all_of(name, allowed) && !name.starts_with('.') && !name.starts_with('-');
   if (sound) return {};
   return fmt::format(
-      "'{}' cannot be the name of a server: up to {} letters, digits, '_', '-' and '.' are, not beginning "
-      "with '.' or '-' (it becomes the name of a folder)",
+      "'{}' cannot be the name of a server: up to {} letters, digits, '_', '-' and '.' are, "
+      "not beginning with '.' or '-' (it becomes the name of a folder)",
       name, kLongestServerName);
 }
 

@@ -112,11 +112,9 @@ std::string configuration_reference() {
 
 std::string sample_configuration() {
   std::string text =
-      "# Configuration of pgkeep; the place for it is /etc/pgkeep/pgkeep.yaml. Made from the table of keys "
-      "that\n"
-      "# docs/configuration.md comes from too. What is commented out shows a possible value; the defaults "
-      "stand in\n"
-      "# docs/configuration.md.\n";
+      "# Configuration of pgkeep; the place for it is /etc/pgkeep/pgkeep.yaml. "
+      "Made from the table of keys that\n# docs/configuration.md comes from too. "
+      "What is commented out shows a possible value; the defaults stand in\n# docs/configuration.md.\n";
   for (const auto& setting : settings()) {
     if (setting.scope != Scope::top || setting.type == SettingType::section) continue;
     text += "\n";

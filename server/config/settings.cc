@@ -46,14 +46,15 @@ constexpr std::array kSettings{
     Setting{.name = "defaults", .scope = Scope::top, .type = SettingType::section, .default_text = "", .sample = "",
             .sentence = "Values for all servers; a server's own value wins."},
     Setting{.name = "servers", .scope = Scope::top, .type = SettingType::section, .default_text = "", .sample = "",
-            .sentence = "The servers by name. A name is made of letters, digits, `_`, `-` and `.`, and is the name of the "
-                        "server's folder in the repository."},
+            .sentence = "The servers by name. A name is made of letters, digits, `_`, `-` and `.`, "
+                        "and is the name of the server's folder in the repository."},
 
     Setting{.name = "conninfo", .scope = Scope::one_server, .default_text = "",
             .sample = "host=pg1.example port=5432 user=pgkeep dbname=postgres",
-            .sentence = "How to reach the server, as libpq reads it (keywords or a URI). The role needs LOGIN and "
-                        "REPLICATION, and pg_monitor for `status` and `check`. Keep the password in a password file "
-                        "(`passfile=`); a file that holds one here must be readable by its owner only.",
+            .sentence = "How to reach the server, as libpq reads it (keywords or a URI). "
+                        "The role needs LOGIN and REPLICATION, and pg_monitor for `status` and `check`. "
+                        "Keep the password in a password file (`passfile=`); "
+                        "a file that holds one here must be readable by its owner only.",
             .required = true, .member = &ServerConfig::conninfo},
     Setting{.name = "description", .scope = Scope::one_server, .default_text = "", .sample = "orders database",
             .sentence = "What the server is, shown in listings.", .member = &ServerConfig::description},
@@ -68,32 +69,36 @@ constexpr std::array kSettings{
             .sentence = "Whether a missing slot is created when WAL is received; with `false`, `pgkeep create-slot` does it.",
             .choices = kCreateSlotWords, .member = &ServerConfig::create_slot},
     Setting{.name = "application_name", .default_text = "pgkeep", .sample = "pgkeep",
-            .sentence = "The name under which the WAL receiver appears on the server, which `synchronous_standby_names` "
-                        "looks at. Backups connect with `_backup` appended, so that they never count as the standby.",
+            .sentence = "The name under which the WAL receiver appears on the server, "
+                        "which `synchronous_standby_names` looks at. "
+                        "Backups connect with `_backup` appended, so that they never count as the standby.",
             .member = &ServerConfig::application_name},
     Setting{.name = "connect_timeout", .type = SettingType::duration, .default_text = "10s", .sample = "10s",
             .sentence = "How long a connection may take to come about.",
             .least = ms(1s), .most = ms(1h), .member = &ServerConfig::connect_timeout},
     Setting{.name = "status_interval", .type = SettingType::duration, .default_text = "10s", .sample = "10s",
-            .sentence = "How often the server is told what has been received when nothing else makes it known. Below "
-                        "half of the server's wal_sender_timeout.",
+            .sentence = "How often the server is told what has been received when nothing else makes it known. "
+                        "Below half of the server's wal_sender_timeout.",
             .least = ms(100ms), .most = ms(1h), .member = &ServerConfig::status_interval},
     Setting{.name = "longest_retry", .type = SettingType::duration, .default_text = "60s", .sample = "60s",
             .sentence = "The longest pause between attempts to reach a server that is away; the first is one second, "
                         "each further one twice as long.",
             .least = ms(1s), .most = ms(24h), .member = &ServerConfig::longest_retry},
     Setting{.name = "flush", .type = SettingType::choice, .default_text = "auto", .sample = "at_once",
-            .sentence = "When `pgkeep serve` syncs what it received: with `auto` at once while the server counts it among its "
-                        "synchronous standbys or candidates, which is looked at every watch_interval, and else in groups, at "
-                        "most 200 ms late, which costs less. What is reported as flushed is on disk in either case.",
+            .sentence = "When `pgkeep serve` syncs what it received: "
+                        "with `auto` at once while the server counts it among its synchronous standbys or candidates, "
+                        "which is looked at every watch_interval, and else in groups, at most 200 ms late, "
+                        "which costs less. What is reported as flushed is on disk in either case.",
             .choices = kFlushWords, .member = &ServerConfig::flush},
     Setting{.name = "allow_unknown_major", .type = SettingType::boolean, .default_text = "false", .sample = "true",
-            .sentence = "Whether a server of a newer major version than this pgkeep knows is let in. Its WAL and backups "
-                        "are then stored as they come, unchecked; see \"A version that came after pgkeep\" in the manual.",
+            .sentence = "Whether a server of a newer major version than this pgkeep knows is let in. "
+                        "Its WAL and backups are then stored as they come, unchecked; "
+                        "see \"A version that came after pgkeep\" in the manual.",
             .member = &ServerConfig::allow_unknown_major},
     Setting{.name = "checkpoint", .type = SettingType::choice, .default_text = "fast", .sample = "fast",
-            .sentence = "The checkpoint that a backup begins with: `fast` at once, `spread` over "
-                        "checkpoint_completion_target, which is easier on the server and may take minutes.",
+            .sentence = "The checkpoint that a backup begins with: "
+                        "`fast` at once, `spread` over checkpoint_completion_target, "
+                        "which is easier on the server and may take minutes.",
             .choices = kCheckpointWords, .member = &ServerConfig::checkpoint},
     Setting{.name = "max_rate", .type = SettingType::size, .default_text = "0", .sample = "100MiB",
             .sentence = "The most that a backup may ask of the server in a second.",
@@ -102,8 +107,8 @@ constexpr std::array kSettings{
             .sentence = "Whether the server checks its data checksums while it sends a backup.",
             .member = &ServerConfig::verify_checksums},
     Setting{.name = "compression_level", .type = SettingType::number, .default_text = "1", .sample = "1",
-            .sentence = "The zstd level for backups and WAL. Higher ones cost time and rarely save much here, since only "
-                        "what changed is stored.",
+            .sentence = "The zstd level for backups and WAL. "
+                        "Higher ones cost time and rarely save much here, since only what changed is stored.",
             .least = io::kMinCompressionLevel, .most = io::kMaxCompressionLevel,
             .member = &ServerConfig::compression_level},
     Setting{.name = "backup_workers", .type = SettingType::number, .default_text = "0", .sample = "2",
@@ -113,18 +118,21 @@ constexpr std::array kSettings{
             .sentence = "How often `pgkeep serve` looks at the replication slot of the server.",
             .least = ms(1s), .most = ms(1h), .member = &ServerConfig::watch_interval},
     Setting{.name = "protect_primary.retain_at_most", .type = SettingType::size, .default_text = "0", .sample = "20GiB",
-            .sentence = "How much WAL the server may have to keep because it is not stored here yet. At 80 % of it `pgkeep "
-                        "serve` warns; when it is passed, the slot is given up, so that the server does not run out of "
-                        "disk: the WAL that is lost is marked as a gap, and a new base backup is taken.",
+            .sentence = "How much WAL the server may have to keep because it is not stored here yet. "
+                        "At 80 % of it `pgkeep serve` warns; "
+                        "when it is passed, the slot is given up, "
+                        "so that the server does not run out of disk: "
+                        "the WAL that is lost is marked as a gap, and a new base backup is taken.",
             .least = 16 * kKiB * kKiB, .most = kGiB * kKiB * kKiB, .zero = "no limit",
             .member = &ServerConfig::retain_at_most},
     Setting{.name = "pushed_wal.most_bytes", .type = SettingType::size, .default_text = "64GiB", .sample = "64GiB",
-            .sentence = "How much disk pushed WAL may take while it waits for the stream (`put-wal`). What would go past it "
-                        "is refused, so that the database keeps it and tries again; nothing that waits is dropped.",
+            .sentence = "How much disk pushed WAL may take while it waits for the stream (`put-wal`). "
+                        "What would go past it is refused, so that the database keeps it and tries again; "
+                        "nothing that waits is dropped.",
             .least = kKiB * kKiB, .most = kGiB * kKiB * kKiB, .member = &ServerConfig::pushed_most_bytes},
     Setting{.name = "pushed_wal.most_files", .type = SettingType::number, .default_text = "10000", .sample = "10000",
-            .sentence = "How many pushed segments may wait, likewise; as many backup history files and last segments of "
-                        "timelines may be kept.",
+            .sentence = "How many pushed segments may wait, likewise; "
+                        "as many backup history files and last segments of timelines may be kept.",
             .least = 1, .most = 10'000'000, .member = &ServerConfig::pushed_most_files},
 };
 // clang-format on

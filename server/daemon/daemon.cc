@@ -140,8 +140,8 @@ Exit Daemon::end() {
     return Exit::ok;
   }
   log_->error(
-      "leaving without waiting for {}: their disk or name resolution does not answer. What was reported "
-      "as safe is",
+      "leaving without waiting for {}: their disk or name resolution does not answer. "
+      "What was reported as safe is",
       fmt::join(hanging, ", "));
   return Exit::failed;
 }
@@ -151,8 +151,8 @@ Config Daemon::read_changed_config() const {
   auto config = load_config(file);
   if (store::Repository::real_root(config.repository) != repository_.root()) {
     throw UsageError(
-        fmt::format("{}: `repository` has become {}, and this daemon serves {}; a changed repository needs a "
-                    "restart",
+        fmt::format("{}: `repository` has become {}, and this daemon serves {}; "
+                    "a changed repository needs a restart",
                     file.native(), config.repository.native(), repository_.root().native()));
   }
   return config;
@@ -179,9 +179,7 @@ ReloadReport Daemon::reload() {
     return report;
   } catch (const std::exception& failure) {
     const auto problem = fmt::format(
-        "the changed configuration is taken in part only: {}; `pgkeep reload` "
-        "tries again",
-        failure.what());
+        "the changed configuration is taken in part only: {}; `pgkeep reload` tries again", failure.what());
     log_->error("{}", problem);
     in_force_.with([&](auto& in_force) { in_force.problem = problem; });
     notifier_.ready();

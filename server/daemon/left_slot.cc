@@ -46,8 +46,8 @@ std::string slot_left_behind(const ServerConfig& before, const ServerConfig& aft
   if (left.empty()) return {};
   // By another name it may be the same host; the server refuses to drop a slot in use.
   return fmt::format(
-      "the conninfo does not lead to {} any more. Unless that is a host by another name, its slot {} still "
-      "makes it keep WAL: {}",
+      "the conninfo does not lead to {} any more. "
+      "Unless that is a host by another name, its slot {} still makes it keep WAL: {}",
       fmt::join(left, ", "), before.slot, fmt::join(commands, "; "));
 }
 

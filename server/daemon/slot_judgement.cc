@@ -17,9 +17,8 @@ void judge_idle_timeout(const SlotAnswer& now, SlotMemory& memory, SlotVerdict& 
   const bool is_short = now.idle_timeout && *now.idle_timeout < kShortIdleTimeout;
   if (is_short) {
     const auto text = fmt::format(
-        "idle_replication_slot_timeout is {} on the server: when pgkeep is away for longer, the slot is "
-        "lost, "
-        "and with it WAL; set it to 0 or to days",
+        "idle_replication_slot_timeout is {} on the server: "
+        "when pgkeep is away for longer, the slot is lost, and with it WAL; set it to 0 or to days",
         io::format_duration(*now.idle_timeout));
     if (!memory.said_idle_timeout) verdict.lines.push_back({false, text});
     verdict.warning = text;
@@ -61,10 +60,10 @@ void judge_limit_of_others(std::uint64_t retained, std::uint64_t limit, SlotMemo
   const bool passed = retained >= limit;
   if (passed) {
     verdict.warning = fmt::format(
-        "the server keeps {} of WAL for the slot, and protect_primary allows {}; pgkeep has not made the "
-        "slot, "
-        "so it is not given up: when nobody else needs it, drop it (`pgkeep drop-slot --force`), and pgkeep "
-        "makes one that it may drop",
+        "the server keeps {} of WAL for the slot, and protect_primary allows {}; "
+        "pgkeep has not made the slot, so it is not given up: "
+        "when nobody else needs it, drop it (`pgkeep drop-slot --force`), "
+        "and pgkeep makes one that it may drop",
         io::format_bytes(retained), io::format_bytes(limit));
     if (!memory.said_not_ours) verdict.lines.push_back({false, verdict.warning});
   }
@@ -88,8 +87,8 @@ void judge_limit(const SlotAnswer& now, std::uint64_t retain_at_most, SlotMemory
   const bool near = retained >= limit / 5 * 4;
   if (near) {
     verdict.warning = fmt::format(
-        "the server keeps {} of WAL for the slot; at {} it is given up to protect the server "
-        "(protect_primary), and WAL is lost",
+        "the server keeps {} of WAL for the slot; "
+        "at {} it is given up to protect the server (protect_primary), and WAL is lost",
         io::format_bytes(retained), io::format_bytes(limit));
     if (!memory.said_near_limit) verdict.lines.push_back({true, verdict.warning});
   }

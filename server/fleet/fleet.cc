@@ -33,10 +33,10 @@ store::Repository open_repository(const Config& config, Fleet::Access access,
   if (!servers.empty()) choose_servers(config, servers, true);
   if (auto repository = open_repository_if_there(config)) return std::move(*repository);
   if (const auto place = unmounted_place(config.repository)) {
-    throw Refused(fmt::format(
-        "{}: no repository here, and {} is not mounted, which /etc/fstab names: is the repository "
-        "on that file system? Mount it. None was made",
-        config.repository.native(), place->native()));
+    throw Refused(
+        fmt::format("{}: no repository here, and {} is not mounted, which /etc/fstab names: "
+                    "is the repository on that file system? Mount it. None was made",
+                    config.repository.native(), place->native()));
   }
   return store::Repository::open_or_create(config.repository);
 }

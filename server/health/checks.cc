@@ -78,9 +78,8 @@ Check check_repository_files(const store::Repository& repository, const store::S
     check.finding = problems.front();
     if (problems.size() > 1) check.finding += fmt::format(", and {} more", problems.size() - 1);
     check.hint = fmt::format(
-        "as root: `chown -R --no-dereference {0} {1}` and `chmod -R go-w {1}`; put what a symbolic link "
-        "points to "
-        "in its place",
+        "as root: `chown -R --no-dereference {0} {1}` and `chmod -R go-w {1}`; "
+        "put what a symbolic link points to in its place",
         owner_name(repository.root()), repository.root().native());
   } catch (const Error& error) {
     check.finding = error.what();

@@ -80,8 +80,8 @@ Check check_version(const LiveFacts& live) {
   check.result = Result::advice;
   check.finding = postgres::why_not_known(live.major_version) + ": WAL and backups are stored unchecked";
   check.hint =
-      "try a recovery; once a pgkeep is installed that knows it, verify-backup and verify-wal check what "
-      "was stored";
+      "try a recovery; once a pgkeep is installed that knows it, "
+      "verify-backup and verify-wal check what was stored";
   return check;
 }
 
@@ -153,22 +153,21 @@ Check check_slot(const ServerConfig& server, const LiveFacts& live, bool has_rep
   } else if (slot.wal_status == "lost") {
     check.result = Result::failed;
     check.hint =
-        "the server has invalidated it; the receiver makes it anew when it connects, and a gap in the WAL "
-        "calls for a new backup, which `pgkeep serve` takes by itself";
+        "the server has invalidated it; the receiver makes it anew when it connects, "
+        "and a gap in the WAL calls for a new backup, which `pgkeep serve` takes by itself";
   } else if (slot.wal_status == "unreserved") {
     check.result = Result::failed;
     check.hint =
-        "the server removes WAL at its next checkpoint that was not received yet: start the receiver, or see "
-        "what holds it up";
+        "the server removes WAL at its next checkpoint that was not received yet: "
+        "start the receiver, or see what holds it up";
   } else if (slot.wal_status.empty()) {
     check.result = Result::failed;
     check.hint = "the slot keeps no WAL; drop it and let the receiver make it";
   } else if (taken) {
     check.result = Result::failed;
     check.hint =
-        "pgkeep receives nothing before that one ends: stop it, or give it a slot of its own. A connection "
-        "of "
-        "pgkeep that broke off is ended by the server after wal_sender_timeout";
+        "pgkeep receives nothing before that one ends: stop it, or give it a slot of its own. "
+        "A connection of pgkeep that broke off is ended by the server after wal_sender_timeout";
   } else if (live.idle_slot_timeout) {
     check.result = Result::advice;
     check.hint =

@@ -28,8 +28,8 @@ std::string hint_for_unread(const ServerConfig& server, const std::vector<store:
            "delete nothing for that";
   }
   return fmt::format(
-      "the damaged backup cannot be used: bring its backup.json back from another copy of the repository, or "
-      "give it up: `pgkeep delete {} {}`",
+      "the damaged backup cannot be used: bring its backup.json back from another copy of the repository, "
+      "or give it up: `pgkeep delete {} {}`",
       server.name, damaged->id.to_string());
 }
 
@@ -156,8 +156,7 @@ Check check_conflicts(const ServerConfig& server, catalog::WalArchive& archive) 
                                 counted(waiting.files, "segment"), io::format_time(*waiting.oldest),
                                 waiting.first, waiting.last);
     check.hint = fmt::format(
-        "no recovery takes them before `pgkeep adopt-wal {}` does; `pgkeep pushed-wal {}` "
-        "lists them",
+        "no recovery takes them before `pgkeep adopt-wal {}` does; `pgkeep pushed-wal {}` lists them",
         server.name, server.name);
     return check;
   }

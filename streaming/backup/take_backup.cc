@@ -68,11 +68,12 @@ class ServerFacts {
     const auto still_there = ask_tablespaces();  // it may have been dropped meanwhile
     for (const auto& [oid, name] : tablespaces_) {
       if (!left_out(std::pair(oid, name)) || !still_there.contains(oid)) continue;
-      throw Refused(fmt::format(
-          "tablespace {} ({}) would not be in the backup: PostgreSQL {} leaves out one that has no link in "
-          "pg_tblspc, as it is with those in the data directory (allow_in_place_tablespaces). Move what is "
-          "in it to another tablespace and drop it; PostgreSQL 16 and later send it",
-          name, oid, session_->major_version()));
+      throw Refused(
+          fmt::format("tablespace {} ({}) would not be in the backup: "
+                      "PostgreSQL {} leaves out one that has no link in pg_tblspc, "
+                      "as it is with those in the data directory (allow_in_place_tablespaces). "
+                      "Move what is in it to another tablespace and drop it; PostgreSQL 16 and later send it",
+                      name, oid, session_->major_version()));
     }
   }
 
@@ -111,9 +112,9 @@ void confirm_meaning(const postgres::ManifestSummary& manifest, const postgres::
                      store::BackupRecord& record) {
   if (const auto found = catalog::contradictions(manifest, record, line); !found.empty()) {
     throw Corruption(
-        fmt::format("PostgreSQL's manifest does not fit the backup that it came with: {}; nothing of it is "
-                    "kept. Something "
-                    "between the server and pgkeep changes what is sent, or the server is not to be believed",
+        fmt::format("PostgreSQL's manifest does not fit the backup that it came with: {}; "
+                    "nothing of it is kept. Something between the server and pgkeep changes what is sent, "
+                    "or the server is not to be believed",
                     fmt::join(found, "; ")));
   }
   record.wal_ranges = manifest.wal_ranges;
@@ -328,8 +329,8 @@ void BackupRun::describe_control(io::ByteView content, store::BackupRecord& reco
   if (control.block_bytes != record.block_bytes ||
       control.wal_segment_bytes != record.wal_segment_size.bytes()) {
     throw Refused(fmt::format(
-        "pg_control in the base backup says that blocks have {} bytes and WAL segments {}, the server says "
-        "{} and {}; nothing of it is kept",
+        "pg_control in the base backup says that blocks have {} bytes and WAL segments {}, "
+        "the server says {} and {}; nothing of it is kept",
         control.block_bytes, control.wal_segment_bytes, record.block_bytes, record.wal_segment_size.bytes()));
   }
   record.data_checksums = control.data_checksums;
@@ -342,9 +343,9 @@ void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts,
   if (label.start != sink.start() || label.incremental_from || record.end.lsn < label.start.lsn ||
       record.end.timeline < label.start.timeline) {
     throw ProtocolError(fmt::format(
-        "the server's backup_label begins at {} of timeline {}, it announced {} of timeline {} and ended at "
-        "{} of timeline "
-        "{}: this is no full base backup, and nothing of it is kept",
+        "the server's backup_label begins at {} of timeline {}, "
+        "it announced {} of timeline {} and ended at {} of timeline {}: "
+        "this is no full base backup, and nothing of it is kept",
         label.start.lsn.to_string(), label.start.timeline.to_string(), sink.start().lsn.to_string(),
         sink.start().timeline.to_string(), record.end.lsn.to_string(), record.end.timeline.to_string()));
   }
@@ -370,9 +371,9 @@ void BackupRun::require_own_wal(const BackupSink& sink, const store::BackupRecor
       postgres::ControlFile::decode(io::as_bytes(sink.small_file("global/pg_control"))));
   if (!problem) return;
   throw Refused(
-      fmt::format("{}; nothing of this backup is kept. `pgkeep status {}` shows where the WAL comes from, "
-                  "and the runbook "
-                  "\"A server was put back\" what to do",
+      fmt::format("{}; nothing of this backup is kept. "
+                  "`pgkeep status {}` shows where the WAL comes from, "
+                  "and the runbook \"A server was put back\" what to do",
                   *problem, job_.server));
 }
 
@@ -402,8 +403,8 @@ void BackupRun::record_damaged_pages(const std::string& error, std::uint64_t cou
   record.checksum_failures = count;
   record.notices.push_back("ERROR: " + error);
   observer_.warning(
-      fmt::format("PostgreSQL found damaged pages: {}. The backup is kept and marked; look at the warnings "
-                  "for files and blocks, and keep older backups",
+      fmt::format("PostgreSQL found damaged pages: {}. The backup is kept and marked; "
+                  "look at the warnings for files and blocks, and keep older backups",
                   error));
 }
 

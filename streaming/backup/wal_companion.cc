@@ -122,9 +122,10 @@ void WalCompanion::give_up_after(std::chrono::seconds patience) {
   }
   if (now - received_last_ < patience) return;
   throw Error(
-      fmt::format("no WAL has been received for {}: {}. A backup needs the WAL that is written "
-                  "meanwhile, so nothing of it is kept. See to it that WAL is received (`pgkeep check {}` "
-                  "tells what is in the way), then take it again",
+      fmt::format("no WAL has been received for {}: {}. "
+                  "A backup needs the WAL that is written meanwhile, so nothing of it is kept. "
+                  "See to it that WAL is received (`pgkeep check {}` tells what is in the way), "
+                  "then take it again",
                   io::format_duration(patience), why_nothing_comes(), layout_.root().filename().native()));
 }
 
@@ -229,11 +230,12 @@ void WalCompanion::refuse_what_is_lost(const Wanted& wanted, const postgres::Wal
 void WalCompanion::refuse_what_was_left(const Wanted& wanted, const postgres::WalSegment& missing) const {
   const auto left = wanted.line.end_of(wanted.end.timeline);
   if (!left || *left >= wanted.end.lsn) return;
-  throw Error(fmt::format(
-      "the backup needs the WAL of timeline {} up to {}, but the server left that timeline at {} for "
-      "timeline {}, and segment {} never comes. Nothing of the backup is kept; take another one",
-      wanted.end.timeline.to_string(), wanted.end.lsn.to_string(), left->to_string(),
-      wanted.line.timeline().to_string(), missing.name(archive_.identity().wal_segment_size)));
+  throw Error(
+      fmt::format("the backup needs the WAL of timeline {} up to {}, "
+                  "but the server left that timeline at {} for timeline {}, and segment {} never comes. "
+                  "Nothing of the backup is kept; take another one",
+                  wanted.end.timeline.to_string(), wanted.end.lsn.to_string(), left->to_string(),
+                  wanted.line.timeline().to_string(), missing.name(archive_.identity().wal_segment_size)));
 }
 
 void WalCompanion::connected(const Connection& /*connection*/, const SystemInfo& /*system*/) {}

@@ -43,8 +43,8 @@ void EventReporter::write_late() {
     if (late.empty()) return;
     if (!is_free()) {
       warn(
-          fmt::format("{}: another process holds its lock, so {} not recorded yet, the last: {}. `fuser -v "
-                      "{}` names it; let it go on or end it",
+          fmt::format("{}: another process holds its lock, so {} not recorded yet, the last: {}. "
+                      "`fuser -v {}` names it; let it go on or end it",
                       layout_.event_journal().native(),
                       late.size() == 1 ? "one event is" : fmt::format("{} events are", late.size()),
                       late.back().cause, layout_.event_journal().native()));

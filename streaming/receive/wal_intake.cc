@@ -148,8 +148,8 @@ StreamEnd WalIntake::receive(Connection& connection, const std::string* slot, co
   const auto line = archive_.history(timeline);
   if (!line) {
     throw Refused(
-        fmt::format("the WAL to be received begins on timeline {}, but {} has no history of it; without it "
-                    "that WAL cannot be checked. Copy {} into the server's pg_wal",
+        fmt::format("the WAL to be received begins on timeline {}, but {} has no history of it; "
+                    "without it that WAL cannot be checked. Copy {} into the server's pg_wal",
                     timeline.to_string(), connection.peer(), timeline.history_file()));
   }
   if (const auto next = start_wal_copy(connection, slot, start.position))

@@ -49,8 +49,7 @@ std::optional<io::ByteView> next_message(Connection& connection, std::chrono::st
 
 /// Compares, as it comes, what the server has with what is held: where they differ first.
 std::optional<postgres::Lsn> first_difference(Connection& connection, const HeldWitness& held,
-                                              const catalog::WalArchive& archive,
-                                              milliseconds patience) {
+                                              const catalog::WalArchive& archive, milliseconds patience) {
   ArchivedBytes ours(archive, held.begin);
   if (start_wal_copy(connection, nullptr, held.begin)) refuse_short_answer(connection);
   io::ByteVector expected;
@@ -94,15 +93,14 @@ std::optional<postgres::Lsn> first_difference(Connection& connection, const Held
                                        postgres::Lsn at, const postgres::WalPosition& position,
                                        const catalog::WalArchive& archive) {
   const auto name = archive.layout().root().filename().native();
-  throw RolledBack(
-      fmt::format(
-          "{} has other WAL at {} of timeline {} than was received up to {}: it was put back to an earlier "
-          "state, or is another server of that timeline. Nothing of it is stored. If it is the right "
-          "server, `pgkeep new-line {}` sets aside what is held and begins with a new backup. If not, "
-          "correct the conninfo, then `pgkeep new-line {} --keep`",
-          connection.peer(), at.to_string(), held.begin.timeline.to_string(), position.lsn.to_string(), name,
-          name),
-      catalog::WalRange{held.begin.timeline, at, position.lsn});
+  throw RolledBack(fmt::format("{} has other WAL at {} of timeline {} than was received up to {}: "
+                               "it was put back to an earlier state, or is another server of that timeline. "
+                               "Nothing of it is stored. If it is the right server, "
+                               "`pgkeep new-line {}` sets aside what is held and begins with a new backup. "
+                               "If not, correct the conninfo, then `pgkeep new-line {} --keep`",
+                               connection.peer(), at.to_string(), held.begin.timeline.to_string(),
+                               position.lsn.to_string(), name, name),
+                   catalog::WalRange{held.begin.timeline, at, position.lsn});
 }
 
 /// Whether the server has that WAL, and the same. One that has it no more says so instead of the COPY, or in

@@ -41,8 +41,8 @@ Node WalSession::connect() {
         catalog::EventKind::split_brain,
         chosen == nullptr || chosen->standby
             ? objection
-            : fmt::format("{} is a primary on timeline {} beside {} on timeline {}: nothing of it is "
-                          "stored. Shut down the one that should not be",
+            : fmt::format("{} is a primary on timeline {} beside {} on timeline {}: nothing of it is stored. "
+                          "Shut down the one that should not be",
                           other.connection.peer(), other.system.timeline.to_string(),
                           chosen->connection.peer(), chosen->system.timeline.to_string()));
   };
@@ -113,10 +113,10 @@ void WalSession::stream() {
 /// Without WAL here, only the slot tells where the server's begins.
 void WalSession::warn_of_blind_start() {
   if (slot_.restart_lsn || intake_.archive().inventory().newest_timeline()) return;
-  observer_->warning(fmt::format(
-      "where slot {} stands on {} cannot be read, so WAL is received from the server's present position "
-      "on ({})",
-      settings_->slot, node_.connection.peer(), node_.system.position.to_string()));
+  observer_->warning(
+      fmt::format("where slot {} stands on {} cannot be read, "
+                  "so WAL is received from the server's present position on ({})",
+                  settings_->slot, node_.connection.peer(), node_.system.position.to_string()));
 }
 
 std::optional<StreamStart> WalSession::receive(const StreamStart& start) {
@@ -172,18 +172,17 @@ bool WalSession::prove_history(const postgres::WalPosition& position) {
   const auto why =
       proof == HistoryProof::damaged
           ? fmt::format(
-                "what is archived before {} of timeline {} is damaged (`pgkeep verify-wal "
-                "{}` tells where), so {} could not be compared with all of it",
+                "what is archived before {} of timeline {} is damaged (`pgkeep verify-wal {}` tells where), "
+                "so {} could not be compared with all of it",
                 position.lsn.to_string(), position.timeline.to_string(), layout_.root().filename().native(),
                 node_.connection.peer())
           : fmt::format(
-                "{} does not have all the WAL before {} of timeline {} any more with "
-                "which it could have been compared",
+                "{} does not have all the WAL before {} of timeline {} any more with which it could have been compared",
                 node_.connection.peer(), position.lsn.to_string(), position.timeline.to_string());
   events_.note(catalog::EventKind::unproved,
                why +
-                   ": that it has the history that is held is known from the last records there, if they "
-                   "are to be had, and from the next one, which has to name the last one here");
+                   ": that it has the history that is held is known from the last records there, "
+                   "if they are to be had, and from the next one, which has to name the last one here");
   return false;
 }
 
@@ -208,8 +207,7 @@ StreamStart WalSession::switch_timeline(const StreamStart& start, const StreamEn
   const auto next = end.next.value();
   if (++switches_ > kMostSwitchesWithoutWal) {
     throw ProtocolError(
-        fmt::format("{}: ended {} timelines one after the other without any WAL; the last is "
-                    "timeline {}",
+        fmt::format("{}: ended {} timelines one after the other without any WAL; the last is timeline {}",
                     peer, switches_, from.to_string()));
   }
   const auto history = timeline_history(node_.connection, next.timeline);

@@ -22,11 +22,11 @@ std::string server_name(const catalog::WalArchive& archive) {
 
 std::string keep_apart(const catalog::WalArchive& archive) {
   return fmt::format(
-      "What is here stays as it is, and nothing of that server was stored. If it is an old primary, correct "
-      "the "
-      "conninfo. If it was restored to an earlier state and is the right one, `pgkeep new-line {}` sets "
-      "aside what "
-      "is held and begins with a new backup; to keep both, give it a new server name",
+      "What is here stays as it is, and nothing of that server was stored. "
+      "If it is an old primary, correct the conninfo. "
+      "If it was restored to an earlier state and is the right one, "
+      "`pgkeep new-line {}` sets aside what is held and begins with a new backup; "
+      "to keep both, give it a new server name",
       server_name(archive));
 }
 
@@ -60,9 +60,9 @@ void report_left(const std::string& peer, const postgres::TimelineHistory& line,
                                       line.timeline().to_string(), timeline);
   events.report(
       catalog::EventKind::branch_left,
-      fmt::format("{} {}, but WAL of timeline {} was received up to {}: what lies between is not on the "
-                  "server, and commits that it acknowledged may be among it. `pgkeep recover` with "
-                  "--target-tli {} reaches it",
+      fmt::format("{} {}, but WAL of timeline {} was received up to {}: "
+                  "what lies between is not on the server, and commits that it acknowledged may be among it. "
+                  "`pgkeep recover` with --target-tli {} reaches it",
                   peer, how, timeline, left.end.to_string(), timeline),
       left);
 }
@@ -133,8 +133,8 @@ void require_on_line(const std::string& peer, const ServerLine& line, const cata
   const auto refuse_history = [&](postgres::TimelineId of) {
     if (!wal.is_borne_out(of)) return;  // it gives way
     throw OtherBranch(
-        fmt::format("{}: {} has another history of timeline {}: two branches of the cluster took "
-                    "that number. {}",
+        fmt::format("{}: {} has another history of timeline {}: "
+                    "two branches of the cluster took that number. {}",
                     archive.layout().history(of).native(), peer, of.to_string(), keep_apart(archive)));
   };
   // A damaged one says nothing against the server, whose copy takes its place.
@@ -151,13 +151,12 @@ void adopt_history(const std::string& peer, postgres::TimelineId timeline, const
   const auto known = archive.sound_history(timeline);
   if (known && *known != content && !archive.inventory().is_borne_out(timeline)) {
     catalog::WalConflicts(archive).replace_history(timeline, content);
-    events.report(
-        catalog::EventKind::conflict,
-        fmt::format("{}: {} has another history of timeline {} than the one that was stored, and no WAL had "
-                    "borne that one out: the server's is stored, the other is kept aside "
-                    "(`pgkeep wal-conflicts {}`)",
-                    archive.layout().history(timeline).native(), peer, timeline.to_string(),
-                    server_name(archive)));
+    events.report(catalog::EventKind::conflict,
+                  fmt::format("{}: {} has another history of timeline {} than the one that was stored, "
+                              "and no WAL had borne that one out: the server's is stored, "
+                              "the other is kept aside (`pgkeep wal-conflicts {}`)",
+                              archive.layout().history(timeline).native(), peer, timeline.to_string(),
+                              server_name(archive)));
   }
   intake.store_history(timeline, content);
 }
@@ -225,16 +224,16 @@ void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
   if (!end || *end <= primary.position) return;
   const auto name = server_name(archive);
   throw RolledBack(
-      fmt::format(
-          "{} had written less of timeline {} than {}: it was put back to an earlier state. Nothing of it is "
-          "stored, also when it comes past that. If it is the right server, `pgkeep new-line {}` sets aside "
-          "what is held and begins with a new backup. If not, correct the conninfo, then `pgkeep new-line {} "
-          "--keep`",
-          peer, primary.timeline.to_string(),
-          end == held
-              ? fmt::format("was received from it, which ends at {}", end->to_string())
-              : fmt::format("it had when WAL up to there was found to be lost, at {}", end->to_string()),
-          name, name),
+      fmt::format("{} had written less of timeline {} than {}: it was put back to an earlier state. "
+                  "Nothing of it is stored, also when it comes past that. "
+                  "If it is the right server, "
+                  "`pgkeep new-line {}` sets aside what is held and begins with a new backup. "
+                  "If not, correct the conninfo, then `pgkeep new-line {} --keep`",
+                  peer, primary.timeline.to_string(),
+                  end == held ? fmt::format("was received from it, which ends at {}", end->to_string())
+                              : fmt::format("it had when WAL up to there was found to be lost, at {}",
+                                            end->to_string()),
+                  name, name),
       catalog::WalRange{primary.timeline, primary.position, *end});
 }
 
@@ -251,8 +250,8 @@ StreamStart choose_start(const std::string& peer, const SystemInfo& system,
     require_segment_before(archive, line, position);
     if (position.timeline == system.timeline && position.lsn > system.position) {
       throw ServerBehind(fmt::format(
-          "{} is only at {} of timeline {}, but WAL was received up to {} before; waiting for it to come "
-          "there",
+          "{} is only at {} of timeline {}, but WAL was received up to {} before; "
+          "waiting for it to come there",
           peer, system.position.to_string(), system.timeline.to_string(), position.lsn.to_string()));
     }
     // Which position was reported last is not known, but it lies in what is held, and the slot is not before.

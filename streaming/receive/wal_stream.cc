@@ -202,8 +202,8 @@ void WalStream::watch_shutdown() {
   if (stuck < settings_.shutdown_waits) return;
   wire_->end();  // not later: while this unwinds, the disk is waited for
   throw ConnectionLost(
-      fmt::format("the server keeps asking for what the disk here has not taken for {}, as one does that "
-                  "shuts down; it is left alone so that it can",
+      fmt::format("the server keeps asking for what the disk here has not taken for {}, "
+                  "as one does that shuts down; it is left alone so that it can",
                   io::format_duration(stuck)));
 }
 

@@ -134,8 +134,8 @@ void Connection::State::check_server(bool allow_unknown_major) const {
   }
   if (parameter("integer_datetimes") != "on") {
     throw Refused(
-        fmt::format("{} does not use 64-bit integer timestamps (integer_datetimes is {}), so what answers "
-                    "is no PostgreSQL that pgkeep knows",
+        fmt::format("{} does not use 64-bit integer timestamps (integer_datetimes is {}), "
+                    "so what answers is no PostgreSQL that pgkeep knows",
                     peer, parameter("integer_datetimes")));
   }
 }
@@ -303,10 +303,10 @@ void Connection::State::throw_silent() const {
 }
 
 void Connection::State::throw_too_much() const {
-  throw ProtocolError(fmt::format(
-      "{}: {}: the answer has more than {} MiB or {} values, as none of PostgreSQL's has; nothing of it is "
-      "believed. Does the conninfo lead to a PostgreSQL server?",
-      peer, command, kMostAnswerBytes >> 20, kMostAnswerValues));
+  throw ProtocolError(
+      fmt::format("{}: {}: the answer has more than {} MiB or {} values, as none of PostgreSQL's has; "
+                  "nothing of it is believed. Does the conninfo lead to a PostgreSQL server?",
+                  peer, command, kMostAnswerBytes >> 20, kMostAnswerValues));
 }
 
 /// Called when an answer is waited for from now on.

@@ -18,8 +18,8 @@ constexpr std::size_t kLongestSlotName = 63;
 [[noreturn]] void refuse_answer(const Connection& connection, std::string_view command,
                                 std::string_view why) {
   throw ProtocolError(
-      fmt::format("{}: {}: {}; what answers there may be no PostgreSQL server, or one that pgkeep "
-                  "does not know",
+      fmt::format("{}: {}: {}; what answers there may be no PostgreSQL server, "
+                  "or one that pgkeep does not know",
                   connection.peer(), command, in_one_line(why)));
 }
 
@@ -51,8 +51,7 @@ auto parse_value(const Connection& connection, std::string_view command,
 
 [[noreturn]] void refuse_logical(const Connection& connection, const std::string& slot) {
   throw Refused(fmt::format(
-      "{}: the slot \"{}\" is a logical one, with which WAL cannot be received; choose another slot "
-      "name",
+      "{}: the slot \"{}\" is a logical one, with which WAL cannot be received; choose another slot name",
       connection.peer(), slot));
 }
 

@@ -47,8 +47,8 @@ constexpr std::string_view kPasswordAdvice =
 std::string_view advice_for_connecting(std::string_view sqlstate) {
   if (sqlstate == "28P01") return kPasswordAdvice;
   if (sqlstate == "28000") {
-    return "check the user, that it has REPLICATION and LOGIN, and that pg_hba.conf on the server has a line "
-           "for it (database \"replication\" for streaming)";
+    return "check the user, that it has REPLICATION and LOGIN, "
+           "and that pg_hba.conf on the server has a line for it (database \"replication\" for streaming)";
   }
   if (sqlstate == "3D000") return "name a database that exists, by dbname in the conninfo";
   if (sqlstate == "42501") return "give the role REPLICATION on the server: ALTER ROLE … REPLICATION";
@@ -60,8 +60,8 @@ std::string_view advice_for_connecting(std::string_view sqlstate) {
 
 std::string advice_for_streaming(std::string_view sqlstate, const std::string& slot) {
   if (sqlstate == "53400") {
-    return "the server has no place left for a replication slot: raise max_replication_slots there, or drop "
-           "one that nobody uses";
+    return "the server has no place left for a replication slot: "
+           "raise max_replication_slots there, or drop one that nobody uses";
   }
   if (sqlstate == "55006") {
     return fmt::format(
@@ -71,14 +71,14 @@ std::string advice_for_streaming(std::string_view sqlstate, const std::string& s
   }
   if (sqlstate == "42704") {
     return fmt::format(
-        "slot {} is not there, and pgkeep may not make it here: `pgkeep create-slot` does, or allow it by "
-        "create_slot",
+        "slot {} is not there, and pgkeep may not make it here: "
+        "`pgkeep create-slot` does, or allow it by create_slot",
         slot);
   }
   if (sqlstate == "55000") {
     return fmt::format(
-        "if the server has invalidated slot {}: drop it (`pgkeep drop-slot --force`) and make it anew "
-        "(`pgkeep create-slot`)",
+        "if the server has invalidated slot {}: drop it (`pgkeep drop-slot --force`) "
+        "and make it anew (`pgkeep create-slot`)",
         slot);
   }
   return {};

@@ -190,8 +190,8 @@ void TarReader::parse_header() {
 void TarReader::finish() {
   if (body_left_ > 0 || padding_left_ > 0 || header_filled_ > 0) {
     throw ProtocolError(
-        fmt::format("the tar stream of the base backup ends inside a member ({} bytes of it missing); the "
-                    "backup was given up",
+        fmt::format("the tar stream of the base backup ends inside a member ({} bytes of it missing); "
+                    "the backup was given up",
                     body_left_ + padding_left_ + (header_filled_ > 0 ? header_.size() - header_filled_ : 0)));
   }
 }

@@ -51,8 +51,8 @@ std::variant<WalData, Keepalive> parse_wal_message(io::ByteView message) {
   if (type == std::byte{'w'}) return parse_wal_data(message);
   if (type == std::byte{'k'}) return parse_keepalive(message);
   throw ProtocolError(
-      fmt::format("the server sent a replication message of unknown type 0x{:02x} ({} bytes); the stream "
-                  "was given up",
+      fmt::format("the server sent a replication message of unknown type 0x{:02x} ({} bytes); "
+                  "the stream was given up",
                   static_cast<unsigned>(type), message.size()));
 }
 

@@ -174,9 +174,9 @@ bool ModelWalsender::start_replication(FakeSession& session, const std::string& 
   if (stream.timeline != server_->timeline()) {
     stream.ends_at = line.switch_point_of(stream.timeline);
     if (!stream.ends_at || stream.next > *stream.ends_at)
-      return refuse(kInternalError, fmt::format("requested starting point {} on timeline {} is not in this "
-                                                "server's history",
-                                                stream.next.to_string(), stream.timeline.to_string()));
+      return refuse(kInternalError,
+                    fmt::format("requested starting point {} on timeline {} is not in this server's history",
+                                stream.next.to_string(), stream.timeline.to_string()));
     const auto& ancestors = line.ancestors();
     const auto own =
         std::ranges::find(ancestors, stream.timeline, &postgres::TimelineHistory::Ancestor::timeline);
@@ -186,9 +186,10 @@ bool ModelWalsender::start_replication(FakeSession& session, const std::string& 
       return true;
     }
   } else if (stream.next > flushed()) {
-    return refuse(kInternalError, fmt::format("requested starting point {} is ahead of the WAL flush "
-                                              "position of this server {}",
-                                              stream.next.to_string(), flushed().to_string()));
+    return refuse(
+        kInternalError,
+        fmt::format("requested starting point {} is ahead of the WAL flush position of this server {}",
+                    stream.next.to_string(), flushed().to_string()));
   }
   session.copy_both();
   if (stream.next < server_->begin_of_kept)

@@ -40,8 +40,8 @@ SshServer::SshServer() {
       files_ / "sshd_config",
       fmt::format(
           "ListenAddress 127.0.0.1\nPort {0}\nHostKey {1}/host_key\nAuthorizedKeysFile {1}/authorized_keys\n"
-          "StrictModes no\nUsePAM no\nPidFile none\nPasswordAuthentication no\nPermitRootLogin "
-          "prohibit-password\n",
+          "StrictModes no\nUsePAM no\nPidFile none\nPasswordAuthentication no\n"
+          "PermitRootLogin prohibit-password\n",
           port_.number(), directory));
   write(
       files_ / "ssh_config",

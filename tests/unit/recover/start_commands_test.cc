@@ -29,9 +29,10 @@ TEST_F(StartCommandsTest, StartsAsWeAre) {
 TEST_F(StartCommandsTest, LeavesRootBehind) {
   facts_.as_root = true;
   facts_.log_beside = false;
-  EXPECT_THAT(start_commands(plan_, facts_, settings_),
-              ElementsAre("runuser -u postgres -- /usr/lib/postgresql/18/bin/pg_ctl -D /restored/main -l "
-                          "/restored/main/startup.log start"));
+  EXPECT_THAT(
+      start_commands(plan_, facts_, settings_),
+      ElementsAre(
+          "runuser -u postgres -- /usr/lib/postgresql/18/bin/pg_ctl -D /restored/main -l /restored/main/startup.log start"));
 }
 
 TEST_F(StartCommandsTest, GivesTheFilesAwayFirstWhenTheyBelongToRoot) {

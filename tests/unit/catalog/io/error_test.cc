@@ -78,11 +78,11 @@ TEST(StorageErrorTest, SaysWhoseAFileIsThatMayNotBeOpened) {
   const bool root = ::geteuid() == 0;
   const test::Denied denied(folder.path(), path);
   EXPECT_THAT([&] { io::File::open_to_read(path); },
-              testing::ThrowsMessage<StorageError>(testing::HasSubstr(
-                  root ? "it belongs to root, and pgkeep runs as nobody; as root: `chown --no-dereference "
-                         "nobody " +
-                             path.native() + "`"
-                       : "who runs pgkeep, and has mode 0000")));
+              testing::ThrowsMessage<StorageError>(
+                  testing::HasSubstr(root ? "it belongs to root, and pgkeep runs as nobody; as root: "
+                                            "`chown --no-dereference nobody " +
+                                                path.native() + "`"
+                                          : "who runs pgkeep, and has mode 0000")));
 }
 
 TEST(StorageErrorTest, SaysWhoseTheFolderIsThatMayNotBeEntered) {

@@ -114,10 +114,9 @@ TEST_F(ConfigTest, ReadsAPolicyFromItsSection) {
 TEST_F(ConfigTest, NamesTheWholePlaceOfAMistakeInASection) {
   const std::string head = "repository: /srv/pgkeep\nservers:\n  a:\n    conninfo: host=a\n    ";
   EXPECT_THAT(error_of(head + "protect_primary: {retain_at_least: 1GiB}\n"),
-              HasSubstr("servers.a.protect_primary.retain_at_least: unknown key; did you mean "
-                        "protect_primary.retain_at_most?"));
-  EXPECT_THAT(error_of(head + "protect_primary: 20GiB\n"),
-              HasSubstr("servers.a.protect_primary: a section"));
+              HasSubstr("servers.a.protect_primary.retain_at_least: unknown key; "
+                        "did you mean protect_primary.retain_at_most?"));
+  EXPECT_THAT(error_of(head + "protect_primary: 20GiB\n"), HasSubstr("servers.a.protect_primary: a section"));
   EXPECT_THAT(error_of(head + "protect_primary.retain_at_most: 20GiB\n"), HasSubstr("unknown key"));
 }
 

@@ -43,8 +43,8 @@ TEST_F(UnmountedTest, LooksAtTheInnermostMountPointOnly) {
 }
 
 TEST_F(UnmountedTest, HasNothingAgainstOtherPlacesAndTheRoot) {
-  EXPECT_EQ(place("/dev/sda1 / ext4 defaults 0 1\n/dev/sdb1 /srv/back ext4 defaults 0 2\n/dev/sdc1 none swap "
-                  "sw 0 0\n",
+  EXPECT_EQ(place("/dev/sda1 / ext4 defaults 0 1\n/dev/sdb1 /srv/back ext4 defaults 0 2\n"
+                  "/dev/sdc1 none swap sw 0 0\n",
                   ""),
             std::nullopt);
 }

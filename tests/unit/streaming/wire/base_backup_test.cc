@@ -21,10 +21,9 @@ TEST(BaseBackupCommandTest, IsAListOfWordsBefore15) {
     EXPECT_EQ(
         base_backup_command({}, version),
         "BASE_BACKUP LABEL 'pgkeep' FAST NOWAIT TABLESPACE_MAP MANIFEST 'yes' MANIFEST_CHECKSUMS 'CRC32C'");
-    EXPECT_EQ(base_backup_command({"it's", false, 1024, false, true}, version),
-              "BASE_BACKUP LABEL 'it''s' PROGRESS NOWAIT MAX_RATE 1024 TABLESPACE_MAP NOVERIFY_CHECKSUMS "
-              "MANIFEST 'yes' "
-              "MANIFEST_CHECKSUMS 'CRC32C'");
+    EXPECT_EQ(
+        base_backup_command({"it's", false, 1024, false, true}, version),
+        "BASE_BACKUP LABEL 'it''s' PROGRESS NOWAIT MAX_RATE 1024 TABLESPACE_MAP NOVERIFY_CHECKSUMS MANIFEST 'yes' MANIFEST_CHECKSUMS 'CRC32C'");
   }
 }
 

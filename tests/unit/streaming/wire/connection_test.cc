@@ -111,8 +111,8 @@ TEST(ConnectionTest, CarriesTheServersWordsAndSqlstate) {
   } catch (const ServerError& error) {
     EXPECT_EQ(error.sqlstate(), "55000");
     EXPECT_THAT(error.what(),
-                HasSubstr("START_REPLICATION: cannot read from slot; detail: It was \"lost\".; hint: Make "
-                          "it anew. (SQLSTATE 55000)"));
+                HasSubstr("START_REPLICATION: cannot read from slot; detail: It was \"lost\".; hint: "
+                          "Make it anew. (SQLSTATE 55000)"));
   }
   EXPECT_EQ(connection.query("SHOW x").rows.at(0).at(0), "still here");
 }

@@ -134,13 +134,11 @@ TEST(ConnectTimeoutTest, IsTheConninfosElseOurs) {
 }
 
 constexpr const char* kRefused =
-    "connection to server at \"10.0.0.1\", port 5432 failed: FATAL:  28P01: password authentication failed "
-    "for user "
-    "\"pgkeep\"\nLOCATION:  auth_failed, auth.c:338\n";
+    "connection to server at \"10.0.0.1\", port 5432 failed: FATAL:  28P01: "
+    "password authentication failed for user \"pgkeep\"\nLOCATION:  auth_failed, auth.c:338\n";
 constexpr const char* kUnreachable =
-    "connection to server at \"10.0.0.1\", port 5432 failed: Connection refused\n\tIs the server running on "
-    "that host "
-    "and accepting TCP/IP connections?\n";
+    "connection to server at \"10.0.0.1\", port 5432 failed: Connection refused\n"
+    "\tIs the server running on that host and accepting TCP/IP connections?\n";
 
 TEST(ConnectFailureTest, FindsTheSqlstateInEveryLanguage) {
   EXPECT_EQ(sqlstate_of_connect_message(kRefused), "28P01");

@@ -17,17 +17,8 @@ io::ByteVector from_hex(std::string_view hex) {
   return bytes;
 }
 
-constexpr std::string_view kWal =
-    "77"
-    "0000000100000000"
-    "0000000200000000"
-    "0000000000000001"
-    "aabbcc";
-constexpr std::string_view kKeepalive =
-    "6b"
-    "00000001000000ff"
-    "0000000000000001"
-    "01";
+constexpr std::string_view kWal = "77000000010000000000000002000000000000000000000001aabbcc";
+constexpr std::string_view kKeepalive = "6b00000001000000ff000000000000000101";
 
 TEST(WalMessageTest, ReadsWalData) {
   const auto message = from_hex(kWal);
@@ -80,34 +71,19 @@ TEST(WalMessageTest, RefusesEveryOtherType) {
 }
 
 TEST(WalMessageTest, RefusesWalPastTheLastLsn) {
-  const auto message = from_hex(
-      "77"
-      "fffffffffffffffe"
-      "0000000000000000"
-      "0000000000000000"
-      "aabbcc");
+  const auto message = from_hex("77fffffffffffffffe00000000000000000000000000000000aabbcc");
   EXPECT_THROW(parse_wal_message(message), ProtocolError);
 }
 
 TEST(WalMessageTest, SurvivesATimeThatCannotBe) {
-  const auto message = from_hex(
-      "6b"
-      "0000000000000001"
-      "7fffffffffffffff"
-      "00");
+  const auto message = from_hex("6b00000000000000017fffffffffffffff00");
   EXPECT_NO_THROW(parse_wal_message(message));
 }
 
 TEST(StatusMessageTest, HasThePlacesOfTheManual) {
   const auto now = io::from_postgres_time(0x0102030405060708);
   const auto message = status_message(Lsn(0x16'B374'D848), Lsn(0x16'B300'0000), now, true);
-  EXPECT_EQ(io::to_hex(message),
-            "72"
-            "00000016b374d848"
-            "00000016b3000000"
-            "0000000000000000"
-            "0102030405060708"
-            "01");
+  EXPECT_EQ(io::to_hex(message), "7200000016b374d84800000016b30000000000000000000000010203040506070801");
 }
 
 TEST(StatusMessageTest, AsksForNoReplyUnlessTold) {
