@@ -49,9 +49,8 @@ std::optional<std::string> why_stream_has_it(const ServerConfig& server, const s
       server.name, stream->peer);
 }
 
-std::optional<postgres::WalSegment> last_wanted(const Arguments& arguments,
+std::optional<postgres::WalSegment> last_wanted(const std::optional<std::string>& name,
                                                 const catalog::WalArchive& archive) {
-  const auto name = arguments.value("NAME");
   if (!name) return std::nullopt;
   const auto segment = postgres::WalSegment::parse(*name, archive.identity().wal_segment_size);
   if (!segment) throw UsageError(fmt::format("'{}' is no name of a WAL segment of this server", *name));
@@ -209,30 +208,28 @@ void say(const ServerConfig& server, const Done& done, postgres::WalSegmentSize 
 
 }  // namespace
 
-Exit run_adopt_wal(const Invocation& invocation) {
+Exit run_adopt_wal(const AdoptWalArguments& arguments, const Invocation& invocation) {
   auto& out = invocation.out;
-  const auto& arguments = invocation.arguments;
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto& server = fleet.server(arguments.required("SERVER"));
+  const auto& server = fleet.server(arguments.server);
   auto archive = open_archive(server, fleet.layout(server));
   const auto size = archive.identity().wal_segment_size;
-  const bool only_look = arguments.has("--dry-run");
-  const auto plan = make_plan(server, archive, last_wanted(arguments, archive), only_look);
+  const auto plan = make_plan(server, archive, last_wanted(arguments.name, archive), arguments.dry_run);
   auto done = promised(plan);
-  if (!only_look) {
+  if (!arguments.dry_run) {
     record_run(archive.layout(), "adopt-wal", subject_of(done, size), out, [&] {
       done = carry_out(server, archive, plan, out);
       return Json{{"segments", done.taken.size()}, {"replaced", done.replaced.size()}};
     });
   }
-  say(server, done, size, only_look, out);
+  say(server, done, size, arguments.dry_run, out);
   for (const auto& why : plan.replacements.why_not)
     out.note(fmt::format("a damaged segment stays where it is: {}", why));
   if (!plan.adoption.ends_because.empty())
     out.note(fmt::format("more waits: {}", plan.adoption.ends_because));
   for (const auto& trouble : done.troubles) out.failure(fmt::format("{}: {}", server.name, trouble));
   out.data({{"server", server.name},
-            {"taken", !only_look},
+            {"taken", !arguments.dry_run},
             {"segments", ids_of(done.taken, plan)},
             {"replaced", ids_of(done.replaced, plan)},
             {"left", plan.adoption.ends_because.empty() ? Json() : Json(plan.adoption.ends_because)}});

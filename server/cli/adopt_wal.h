@@ -1,22 +1,26 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_adopt_wal(const Invocation& invocation);
+struct AdoptWalArguments : OneServer {
+  std::optional<std::string> name;
+  bool dry_run = false;
 
-inline constexpr std::array kAdoptWalPositionals{
-    kOneServer,
-    Positional{"NAME",
-               "the last segment to take; its timeline is the one that is followed. "
-               "Without it, all that continues the timeline that is held. "
-               "Or a damaged segment of the archive, of which a copy waits",
-               Arity::optional},
+  void declare(Syntax& syntax) {
+    OneServer::declare(syntax);
+    syntax.positional("NAME",
+                      "the last segment to take; its timeline is the one that is followed. "
+                      "Without it, all that continues the timeline that is held. "
+                      "Or a damaged segment of the archive, of which a copy waits",
+                      name);
+    syntax.flag("--dry-run", "only say what would be taken", dry_run);
+  }
 };
-inline constexpr std::array kAdoptWalOptions{
-    Option{"--dry-run", "", "only say what would be taken"},
-};
+
+Exit run_adopt_wal(const AdoptWalArguments& arguments, const Invocation& invocation);
+
 inline constexpr std::array kAdoptWalExamples{
     Example{"adopt-wal main --dry-run", "what of the WAL that was pushed would be taken"},
     Example{"adopt-wal main 00000002000000000000002A",
@@ -53,10 +57,8 @@ inline constexpr Command kAdoptWal{
         "The copy has to be sound, to join at least one of the segments before and after it, "
         "and to contradict neither. The damaged one is not deleted: "
         "it stays beside the new one, as `NAME.damaged.1`.",
-    .positionals = kAdoptWalPositionals,
-    .options = kAdoptWalOptions,
     .examples = kAdoptWalExamples,
-    .run = run_adopt_wal,
+    .call = call_of<run_adopt_wal>,
 };
 
 }  // namespace pgkeep::server

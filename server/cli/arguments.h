@@ -1,36 +1,51 @@
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <map>
-#include <optional>
+#include <algorithm>
 #include <string>
-#include <string_view>
+#include <thread>
 #include <vector>
+
+#include "server/cli/command.h"
 
 namespace pgkeep::server {
 
-/// What was given to a command, by the names of its table: options by their long name ("--jobs"), the others
-/// by theirs ("SERVER"). Immutable once parsed.
-class Arguments {
- public:
-  void add(std::string_view name, std::vector<std::string> values);
+// Arguments that several commands take, with one name and one explanation.
 
-  bool has(std::string_view name) const { return values_.find(name) != values_.end(); }
-  std::optional<std::string> value(std::string_view name) const;
-  /// For what the parser made sure of.
-  const std::string& required(std::string_view name) const;
-  std::vector<std::string> values(std::string_view name) const;
-
-  // Each throws UsageError naming the option and what would be right.
-  std::optional<std::uint64_t> number(std::string_view name, std::uint64_t least, std::uint64_t most) const;
-  /// A word of `choices`.
-  std::optional<std::string> choice(std::string_view name, const std::vector<std::string>& choices) const;
-  /// True or false when one of the two flags is given, nothing for none; both are refused.
-  std::optional<bool> flag(std::string_view yes, std::string_view no) const;
-
- private:
-  std::map<std::string, std::vector<std::string>, std::less<>> values_;
+struct OneServer {
+  std::string server;
+  void declare(Syntax& syntax) {
+    syntax.positional("SERVER", "the server, as named in the configuration", server);
+  }
 };
+
+struct SomeServers {
+  std::vector<std::string> servers;
+  void declare(Syntax& syntax) {
+    syntax.one_or_more("SERVER", "servers, as named in the configuration, or `all`", servers);
+  }
+};
+
+struct AnyServers {
+  std::vector<std::string> servers;
+  void declare(Syntax& syntax) {
+    syntax.any_number(
+        "SERVER", "servers, as named in the configuration; without any, or with `all`, all of them", servers);
+  }
+};
+
+struct OneBackup : OneServer {
+  std::string backup;
+  void declare(Syntax& syntax) {
+    OneServer::declare(syntax);
+    syntax.positional(
+        "BACKUP", "the backup: its id, the beginning of it, `latest` (`last`) or `oldest` (`first`)", backup);
+  }
+};
+
+/// How many threads or files at a time an operator may ask for.
+inline constexpr unsigned kMostJobs = 64;
+inline unsigned one_a_core() {
+  return std::max(1U, std::thread::hardware_concurrency());
+}
 
 }  // namespace pgkeep::server

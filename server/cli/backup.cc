@@ -13,26 +13,23 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::uint64_t kKiB = 1024;
-constexpr std::uint64_t kMostJobs = 64;
-constexpr std::string_view kRateIsWrong = "--max-rate: 0 or a size from 32KiB to 1GiB is expected, not '{}'";
 
-void apply_max_rate(const std::string& text, streaming::BackupJob& job) {
+std::uint64_t parse_max_rate(const std::string& text) {
   const auto rate = io::parse_bytes(text);
   if (!rate || (*rate != 0 && (*rate < 32 * kKiB || *rate > kKiB * kKiB * kKiB)))
-    throw UsageError(fmt::format(kRateIsWrong, text));
-  job.base_backup.max_rate_kib.reset();
-  if (*rate > 0) job.base_backup.max_rate_kib = static_cast<std::uint32_t>(*rate / kKiB);
+    throw UsageError(fmt::format("--max-rate: 0 or a size from 32KiB to 1GiB is expected, not '{}'", text));
+  return *rate;
 }
 
-streaming::BackupJob make_job(const ServerConfig& server, const Arguments& arguments) {
+streaming::BackupJob make_job(const ServerConfig& server, const BackupArguments& arguments) {
   auto job = backup_job(server);
-  if (const auto label = arguments.value("--label")) job.base_backup.label = *label;
-  if (const auto checkpoint = arguments.choice("--checkpoint", {"fast", "spread"}))
-    job.base_backup.fast_checkpoint = *checkpoint == "fast";
-  if (const auto rate = arguments.value("--max-rate")) apply_max_rate(*rate, job);
-  if (const auto jobs = arguments.number("--jobs", 1, kMostJobs))
-    job.store.workers = static_cast<unsigned>(*jobs);
-  if (arguments.has("--no-verify-checksums")) job.base_backup.verify_checksums = false;
+  auto& options = job.base_backup;
+  if (arguments.label) options.label = *arguments.label;
+  if (arguments.fast_checkpoint) options.fast_checkpoint = *arguments.fast_checkpoint;
+  if (arguments.max_rate == 0) options.max_rate_kib.reset();
+  if (arguments.max_rate > 0) options.max_rate_kib = static_cast<std::uint32_t>(*arguments.max_rate / kKiB);
+  if (arguments.jobs) job.store.workers = *arguments.jobs;
+  if (arguments.no_verify_checksums) options.verify_checksums = false;
   return job;
 }
 
@@ -56,6 +53,20 @@ void report(const store::BackupRecord& backup, Output& out) {
 
 }  // namespace
 
+void BackupArguments::declare(Syntax& syntax) {
+  SomeServers::declare(syntax);
+  syntax.option("--label", "TEXT", "a label for the backup, shown in listings", label);
+  syntax.choice("--checkpoint", "fast|spread",
+                "how the backup begins; default: `checkpoint` of the configuration", fast_checkpoint,
+                {{"fast", true}, {"spread", false}});
+  syntax.option("--max-rate", "SIZE", "the most to ask of the server in a second, as 50MiB; 0: no limit",
+                max_rate, parse_max_rate);
+  syntax.number("-j,--jobs", "N", "threads that compare and compress; default: one a core, eight at most",
+                jobs, 1, kMostJobs);
+  syntax.flag("--no-verify-checksums", "do not let the server check its data checksums while it sends",
+              no_verify_checksums);
+}
+
 Exit take_and_report(const Fleet& fleet, const ServerConfig& server, streaming::BackupJob job,
                      const Invocation& invocation, Json& backups) {
   refuse_beside_another(fleet.layout(server));
@@ -73,13 +84,12 @@ Exit take_and_report(const Fleet& fleet, const ServerConfig& server, streaming::
   return Exit::partly;
 }
 
-Exit run_backup(const Invocation& invocation) {
-  const auto names = invocation.arguments.values("SERVER");
-  const Fleet fleet(invocation.config_file, Fleet::Access::create, names);
-  const auto servers = choose_servers(fleet.config(), names, true);
+Exit run_backup(const BackupArguments& arguments, const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::create, arguments.servers);
+  const auto servers = choose_servers(fleet.config(), arguments.servers, true);
   auto backups = Json::array();
   const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
-    return take_and_report(fleet, server, make_job(server, invocation.arguments), invocation, backups);
+    return take_and_report(fleet, server, make_job(server, arguments), invocation, backups);
   });
   invocation.out.data(std::move(backups));
   return exit;

@@ -71,9 +71,9 @@ std::vector<std::vector<Check>> check_all(const Config& config,
 
 }  // namespace
 
-Exit run_check(const Invocation& invocation) {
+Exit run_check(const AnyServers& arguments, const Invocation& invocation) {
   const auto config = load_config(invocation.config_file);
-  const auto servers = choose_servers(config, invocation.arguments.values("SERVER"), true);
+  const auto servers = choose_servers(config, arguments.servers, true);
   const auto daemon = daemon_of(config, invocation.out);
   const auto found = check_all(config, servers, daemon, invocation.stop);
   auto data = Json::array();

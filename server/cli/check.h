@@ -1,12 +1,11 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_check(const Invocation& invocation);
+Exit run_check(const AnyServers& arguments, const Invocation& invocation);
 
-inline constexpr std::array kCheckPositionals{kAnyServers};
 inline constexpr std::array kCheckExamples{
     Example{"check main", "everything that backups and recovery of a server depend on"},
     Example{"check all --json", "for a monitor"},
@@ -18,9 +17,8 @@ inline constexpr Command kCheck{
         "Prints one line a check: OK, ADVICE or FAILED, what was found, and what to do. "
         "Exit code 1 when a check of any server failed. "
         "The names of the checks stay the same between versions.",
-    .positionals = kCheckPositionals,
     .examples = kCheckExamples,
-    .run = run_check,
+    .call = call_of<run_check>,
 };
 
 }  // namespace pgkeep::server

@@ -3,39 +3,46 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <span>
 #include <stop_token>
 #include <string_view>
 
 #include "catalog/io/error.h"
-#include "server/cli/arguments.h"
+#include "server/cli/syntax.h"
 #include "server/terminal/output.h"
 
 namespace pgkeep::server {
 
-/// What a command gets to work with.
+/// What a command gets to work with, besides its arguments.
 struct Invocation {
-  const Arguments& arguments;
   std::filesystem::path config_file;
   Output& out;
   std::stop_token stop;  // SIGINT, SIGTERM
 };
 
-enum class Arity : std::uint8_t { one, optional, one_or_more, any_number };
-
-/// An argument without a dash.
-struct Positional {
-  std::string_view name;
-  std::string_view help;
-  Arity arity = Arity::one;
+/// Arguments that wait to be filled, and the command that runs with them.
+struct Call {
+  Syntax syntax;
+  std::function<Exit(const Invocation&)> run;
 };
 
-struct Option {
-  std::string_view names;  // "-j,--jobs"; the last is the one it is looked up by
-  std::string_view value;  // what stands for the value; empty: a flag
-  std::string_view help;
-  bool repeatable = false;
-};
+/// The call of a command whose function takes a struct of its own, which declares its fields to a Syntax.
+template <typename Arguments>
+Call make_call(Exit (*run)(const Arguments&, const Invocation&)) {
+  const auto arguments = std::make_shared<Arguments>();
+  Call call{.syntax = {}, .run = [=](const Invocation& invocation) { return run(*arguments, invocation); }};
+  arguments->declare(call.syntax);
+  return call;
+}
+inline Call make_call(Exit (*run)(const Invocation&)) {
+  return {.syntax = {}, .run = run};
+}
+template <auto run>
+Call call_of() {
+  return make_call(run);
+}
 
 struct Example {
   std::string_view line;  // without "pgkeep "
@@ -48,11 +55,10 @@ struct Command {
   std::span<const std::string_view> aliases = {};
   std::string_view summary = {};  // a sentence without its full stop
   std::string_view details = {};  // paragraphs, Markdown
-  std::span<const Positional> positionals = {};
-  std::span<const Option> options = {};
   std::span<const Example> examples = {};
-  /// Returns Exit::ok, or another code when it has said itself what is wrong; throws Error for all else.
-  Exit (*run)(const Invocation& invocation) = nullptr;
+  /// Its function returns Exit::ok, or another code when it has said itself what is wrong; throws Error for
+  /// all else.
+  Call (*call)() = nullptr;
   /// Called by PostgreSQL: its exit codes are read as restore_command's are (see kCannotTell), signals end it
   /// at once.
   bool for_postgres = false;
@@ -62,11 +68,5 @@ struct Command {
 /// The exit code of a for_postgres command that could not tell: above 125, which makes PostgreSQL stop the
 /// recovery instead of taking the failure for the end of the archive.
 inline constexpr int kCannotTell = 200;
-
-/// "--jobs" of "-j,--jobs".
-constexpr std::string_view long_name(const Option& option) {
-  const auto comma = option.names.rfind(',');
-  return comma == std::string_view::npos ? option.names : option.names.substr(comma + 1);
-}
 
 }  // namespace pgkeep::server

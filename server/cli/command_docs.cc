@@ -102,6 +102,14 @@ std::string wrapped_paragraphs(std::string_view text) {
   return result;
 }
 
+/// Its rows are only read: the fields are gone.
+Syntax global_syntax() {
+  GlobalArguments arguments;
+  Syntax syntax;
+  arguments.declare(syntax);
+  return syntax;
+}
+
 std::string in_usage(const Positional& positional) {
   switch (positional.arity) {
     case Arity::one:
@@ -116,10 +124,10 @@ std::string in_usage(const Positional& positional) {
   return fmt::format("[{}...]", positional.name);
 }
 
-std::string usage(const Command& command) {
+std::string usage(const Command& command, const Syntax& syntax) {
   auto text = fmt::format("pgkeep {}", command.name);
-  if (!command.options.empty()) text += " [OPTIONS]";
-  for (const auto& positional : command.positionals) text += " " + in_usage(positional);
+  if (!syntax.options().empty()) text += " [OPTIONS]";
+  for (const auto& positional : syntax.positionals()) text += " " + in_usage(positional);
   return text;
 }
 
@@ -135,16 +143,16 @@ struct Term {
   std::string_view meaning;
 };
 
-std::vector<Term> positional_terms(const Command& command) {
+std::vector<Term> positional_terms(const Syntax& syntax) {
   std::vector<Term> terms;
-  for (const auto& positional : command.positionals)
+  for (const auto& positional : syntax.positionals())
     terms.push_back({std::string(positional.name), positional.help});
   return terms;
 }
 
-std::vector<Term> option_terms(std::span<const Option> options) {
+std::vector<Term> option_terms(const Syntax& syntax) {
   std::vector<Term> terms;
-  for (const auto& option : options) terms.push_back({spelled(option), option.help});
+  for (const auto& option : syntax.options()) terms.push_back({spelled(option), option.help});
   return terms;
 }
 
@@ -178,11 +186,13 @@ std::string markdown_table(std::string_view title, const std::vector<Term>& term
 }
 
 std::string markdown_section(const Command& command) {
+  const auto call = command.call();
+  const auto& syntax = call.syntax;
   auto text = fmt::format("\n## {}\n\n{}.", command.name, command.summary);
   if (!command.aliases.empty()) text += fmt::format(" Also `{}`.", fmt::join(command.aliases, "`, `"));
-  text += fmt::format("\n\n```\n{}\n```\n\n{}", usage(command), wrapped_paragraphs(command.details));
-  text += markdown_table("argument", positional_terms(command));
-  text += markdown_table("option", option_terms(command.options));
+  text += fmt::format("\n\n```\n{}\n```\n\n{}", usage(command, syntax), wrapped_paragraphs(command.details));
+  text += markdown_table("argument", positional_terms(syntax));
+  text += markdown_table("option", option_terms(syntax));
   if (!command.examples.empty()) {
     text += "\n```sh\n";
     for (const auto& example : command.examples)
@@ -202,17 +212,19 @@ std::string help_overview() {
   for (const auto& command : commands())
     if (!command.hidden) terms.push_back({std::string(command.name), command.summary});
   text += plain_list("Commands", terms);
-  text += plain_list("Options, before or after the command", option_terms(global_options()));
+  text += plain_list("Options, before or after the command", option_terms(global_syntax()));
   return text + "\n`pgkeep help COMMAND` explains a command.\n";
 }
 
 std::string help_for_command(const Command& command) {
-  auto text = fmt::format("{}.\n\nUsage: {}\n", command.summary, usage(command));
+  const auto call = command.call();
+  const auto& syntax = call.syntax;
+  auto text = fmt::format("{}.\n\nUsage: {}\n", command.summary, usage(command, syntax));
   if (!command.aliases.empty()) text += fmt::format("Also: {}\n", fmt::join(command.aliases, ", "));
   if (!command.details.empty()) text += "\n" + wrapped_paragraphs(command.details);
-  text += plain_list("Arguments", positional_terms(command));
-  text += plain_list("Options", option_terms(command.options));
-  text += plain_list("Options of all commands", option_terms(global_options()));
+  text += plain_list("Arguments", positional_terms(syntax));
+  text += plain_list("Options", option_terms(syntax));
+  text += plain_list("Options of all commands", option_terms(global_syntax()));
   if (command.examples.empty()) return text;
   text += "\nExamples:\n";
   for (const auto& example : command.examples)
@@ -226,7 +238,7 @@ std::string command_reference() {
   for (const auto& command : commands())
     if (!command.hidden)
       page += fmt::format("| [{}](#{}) | {} |\n", command.name, command.name, command.summary);
-  page += markdown_table("option of all commands, before or after the name", option_terms(global_options()));
+  page += markdown_table("option of all commands, before or after the name", option_terms(global_syntax()));
   page += kConventions;
   page.pop_back();
   for (const auto& command : commands())

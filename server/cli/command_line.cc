@@ -1,7 +1,6 @@
 #include "server/cli/command_line.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 
 #include <CLI/CLI.hpp>
@@ -48,21 +47,20 @@ const Command& require_command(const std::string& name) {
       fmt::format("unknown command '{}'{}", name, hint.empty() ? "; `pgkeep help` lists them" : hint));
 }
 
-/// CLI11's parser for one command and the global options. It is flat, not a subcommand of a parser for all:
-/// what follows the command's name is then never taken for another command, though a server may be called
-/// "status".
+/// CLI11's parser for what one command and the program take. It is flat, not a subcommand of a parser for
+/// all: what follows the command's name is then never taken for another command, though a server may be
+/// called "status".
 class Parser {
  public:
-  explicit Parser(const Command* command) : command_(command) {
+  /// `command`: its name, for messages; empty when there is none.
+  Parser(std::string_view command, const Syntax& syntax) : command_(command) {
     app_.set_help_flag();
     app_.allow_extras();
-    for (const auto& option : global_options()) add(option);
-    if (!command) return;
-    for (const auto& option : command->options) add(option);
-    for (const auto& positional : command->positionals) add(positional);
+    for (const auto& option : syntax.options()) add(option);
+    for (const auto& positional : syntax.positionals()) add(positional);
   }
 
-  Arguments parse(std::vector<std::string> arguments) {
+  void parse(std::vector<std::string> arguments) {
     std::ranges::reverse(arguments);  // as CLI11 wants them
     try {
       app_.parse(arguments);
@@ -71,13 +69,18 @@ class Parser {
     }
     refuse_unknown();
     refuse_missing();
-    Arguments parsed;
-    for (const auto& [name, option] : options_)
-      if (option->count() > 0) parsed.add(name, option->results());
-    return parsed;
+    for (const auto& row : rows_)
+      if (row.option->count() > 0) (*row.take)(row.option->results());
   }
 
  private:
+  struct Row {
+    std::string_view name;
+    bool needed;
+    const Take* take;  // borrowed from the syntax
+    CLI::Option* option;
+  };
+
   void add(const Option& option) {
     CLI::Option* added = nullptr;
     if (option.value.empty()) {
@@ -87,14 +90,15 @@ class Parser {
       added->allow_extra_args(false);
       if (!option.repeatable) added->expected(1);
     }
-    options_.emplace(long_name(option), added);
+    rows_.push_back({long_name(option.names), false, &option.take, added});
   }
 
   void add(const Positional& positional) {
     const bool many = positional.arity == Arity::one_or_more || positional.arity == Arity::any_number;
+    const bool needed = positional.arity == Arity::one || positional.arity == Arity::one_or_more;
     auto* added = app_.add_option_function<std::vector<std::string>>(std::string(positional.name), ignore);
     if (!many) added->expected(1)->allow_extra_args(false);
-    options_.emplace(positional.name, added);
+    rows_.push_back({positional.name, needed, &positional.take, added});
   }
 
   void refuse_unknown() const {
@@ -107,31 +111,27 @@ class Parser {
     const auto& first = unknown.front();
     if (after_options || !first.starts_with('-')) fail(fmt::format("unexpected argument '{}'", first));
     std::vector<std::string_view> known;
-    for (const auto& [name, option] : options_)
-      if (name.starts_with('-')) known.push_back(name);
+    for (const auto& row : rows_)
+      if (row.name.starts_with('-')) known.push_back(row.name);
     fail(fmt::format("unknown option {}{}", first, did_you_mean(first.substr(0, first.find('=')), known)));
   }
 
   void refuse_missing() const {
-    if (!command_) return;
-    for (const auto& positional : command_->positionals) {
-      const bool needed = positional.arity == Arity::one || positional.arity == Arity::one_or_more;
-      if (needed && options_.at(std::string(positional.name))->count() == 0)
-        fail(fmt::format("{} is missing", positional.name));
-    }
+    for (const auto& row : rows_)
+      if (row.needed && row.option->count() == 0) fail(fmt::format("{} is missing", row.name));
   }
 
   [[noreturn]] void fail(std::string_view message) const {
-    if (!command_) throw UsageError(fmt::format("{}; see `pgkeep help`", message));
-    throw UsageError(fmt::format("{}: {}; see `pgkeep help {}`", command_->name, message, command_->name));
+    if (command_.empty()) throw UsageError(fmt::format("{}; see `pgkeep help`", message));
+    throw UsageError(fmt::format("{}: {}; see `pgkeep help {}`", command_, message, command_));
   }
 
   static void ignore(const std::vector<std::string>& /*values*/) {
   }  // they are taken from the options afterwards
 
-  const Command* command_;  // borrowed; null: global options only
+  std::string_view command_;
   CLI::App app_;
-  std::map<std::string, CLI::Option*> options_;
+  std::vector<Row> rows_;
 };
 
 CommandLine help_for(const std::vector<std::string>& arguments, std::size_t name) {
@@ -143,13 +143,12 @@ CommandLine help_for(const std::vector<std::string>& arguments, std::size_t name
   return line;
 }
 
-void apply_globals(CommandLine& line) {
-  if (line.arguments.has("--quiet") && line.arguments.has("--verbose"))
-    throw UsageError("--quiet and --verbose exclude each other");
-  line.config_file = line.arguments.value("--config").value_or(kDefaultConfigFile);
-  if (line.arguments.has("--json")) line.format = Output::Format::json;
-  if (line.arguments.has("--quiet")) line.talk = Output::Talk::quiet;
-  if (line.arguments.has("--verbose")) line.talk = Output::Talk::verbose;
+void apply(const GlobalArguments& globals, CommandLine& line) {
+  if (globals.quiet && globals.verbose) throw UsageError("--quiet and --verbose exclude each other");
+  line.config_file = globals.config_file;
+  if (globals.json) line.format = Output::Format::json;
+  if (globals.quiet) line.talk = Output::Talk::quiet;
+  if (globals.verbose) line.talk = Output::Talk::verbose;
 }
 
 }  // namespace
@@ -159,6 +158,10 @@ FirstLook look_at(const std::vector<std::string>& arguments) {
   if (const auto name = find_name(arguments)) look.command = find_command(arguments[*name]);
   if (given_before_end_of_options(arguments, "--json")) look.format = Output::Format::json;
   return look;
+}
+
+void read_arguments(std::string_view command, std::vector<std::string> arguments, const Syntax& syntax) {
+  Parser(command, syntax).parse(std::move(arguments));
 }
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments) {
@@ -172,8 +175,12 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (line.help) return line;
   auto rest = arguments;
   if (name) rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(*name));
-  line.arguments = Parser(line.command).parse(std::move(rest));
-  apply_globals(line);
+  auto call = line.command ? line.command->call() : Call();
+  GlobalArguments globals;
+  globals.declare(call.syntax);
+  read_arguments(line.command ? line.command->name : "", std::move(rest), call.syntax);
+  apply(globals, line);
+  line.run = std::move(call.run);
   if (!name && !line.version) throw UsageError("no command; `pgkeep help` lists them");
   return line;
 }

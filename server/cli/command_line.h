@@ -17,7 +17,7 @@ struct CommandLine {
   std::filesystem::path config_file;
   Output::Format format = Output::Format::text;
   Output::Talk talk = Output::Talk::normal;
-  Arguments arguments;
+  std::function<Exit(const Invocation&)> run;  // none: help or version
 };
 
 /// What can be seen before the rest is understood: how to report that it cannot be.
@@ -26,6 +26,10 @@ struct FirstLook {
   Output::Format format = Output::Format::text;
 };
 FirstLook look_at(const std::vector<std::string>& arguments);
+
+/// Fills the fields that are bound to `syntax`. `command`: for messages; empty when there is none. Throws
+/// UsageError for what is missing, unknown, or does not fit its field.
+void read_arguments(std::string_view command, std::vector<std::string> arguments, const Syntax& syntax);
 
 /// `arguments` are those after the program's name. Throws UsageError, with "did you mean" where something is
 /// near.

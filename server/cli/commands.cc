@@ -42,15 +42,6 @@ constexpr std::array kCommands{
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 
-constexpr std::array kGlobalOptions{
-    Option{"-c,--config", "FILE", "the configuration; default /etc/pgkeep/pgkeep.yaml"},
-    Option{"--json", "", "print one JSON document instead of text"},
-    Option{"-q,--quiet", "", "no progress and no talk, only what was asked for and what is wrong"},
-    Option{"-v,--verbose", "", "more about what happens"},
-    Option{"-h,--help", "", "help for the program or the command"},
-    Option{"--version", "", "the version"},
-};
-
 }  // namespace
 
 std::span<const Command> commands() {
@@ -64,8 +55,13 @@ const Command* find_command(std::string_view name) {
   return found == kCommands.end() ? nullptr : &*found;
 }
 
-std::span<const Option> global_options() {
-  return kGlobalOptions;
+void GlobalArguments::declare(Syntax& syntax) {
+  syntax.option("-c,--config", "FILE", "the configuration; default /etc/pgkeep/pgkeep.yaml", config_file);
+  syntax.flag("--json", "print one JSON document instead of text", json);
+  syntax.flag("-q,--quiet", "no progress and no talk, only what was asked for and what is wrong", quiet);
+  syntax.flag("-v,--verbose", "more about what happens", verbose);
+  syntax.flag("-h,--help", "help for the program or the command", help);
+  syntax.flag("--version", "the version", version);
 }
 
 }  // namespace pgkeep::server

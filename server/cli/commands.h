@@ -3,6 +3,7 @@
 #include <span>
 
 #include "server/cli/command.h"
+#include "server/config/config.h"
 
 namespace pgkeep::server {
 
@@ -12,7 +13,16 @@ std::span<const Command> commands();
 /// By name or alias; null when there is none.
 const Command* find_command(std::string_view name);
 
-/// The options that every command takes, before or after its name.
-std::span<const Option> global_options();
+/// What every command takes, before or after its name.
+struct GlobalArguments {
+  std::filesystem::path config_file = kDefaultConfigFile;
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+  bool help = false;
+  bool version = false;
+
+  void declare(Syntax& syntax);
+};
 
 }  // namespace pgkeep::server

@@ -34,9 +34,9 @@ void remember(const Config& config, const ServerConfig& server, postgres::System
 
 }  // namespace
 
-Exit run_create_slot(const Invocation& invocation) {
+Exit run_create_slot(const OneServer& arguments, const Invocation& invocation) {
   const auto config = load_config(invocation.config_file);
-  const auto& server = require_active_server(config, invocation.arguments.required("SERVER"));
+  const auto& server = require_active_server(config, arguments.server);
   auto connection = open_known_server(config, server, invocation.stop);
   const auto system = streaming::identify_system(connection);
   const bool created = streaming::create_slot(connection, server.slot);

@@ -1,12 +1,11 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_create_slot(const Invocation& invocation);
+Exit run_create_slot(const OneServer& arguments, const Invocation& invocation);
 
-inline constexpr std::array kCreateSlotPositionals{kOneServer};
 inline constexpr std::array kCreateSlotExamples{
     Example{"create-slot main", "make the slot that the configuration names"},
 };
@@ -18,9 +17,8 @@ inline constexpr Command kCreateSlot{
         "from then on the server keeps WAL until it is received. "
         "receive-wal does the same unless `create_slot: false`. "
         "A slot that is there already is left as it is.",
-    .positionals = kCreateSlotPositionals,
     .examples = kCreateSlotExamples,
-    .run = run_create_slot,
+    .call = call_of<run_create_slot>,
 };
 
 }  // namespace pgkeep::server

@@ -121,13 +121,13 @@ std::vector<store::BackupId> choose_all(const store::ServerLayout& layout,
 
 }  // namespace
 
-Exit run_delete(const Invocation& invocation) {
+Exit run_delete(const DeleteArguments& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto& server = fleet.server(invocation.arguments.required("SERVER"));
+  const auto& server = fleet.server(arguments.server);
   const auto layout = fleet.layout(server);
   Index index(server, layout, invocation.out);
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "delete");
-  const auto ids = choose_all(layout, index.backups(), invocation.arguments.values("BACKUP"), server.name);
+  const auto ids = choose_all(layout, index.backups(), arguments.backups, server.name);
   const auto claims = claim_all(layout, ids);
   auto deleted = Json::array();
   for (const auto& claim : claims) {

@@ -1,15 +1,20 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_delete(const Invocation& invocation);
+struct DeleteArguments : OneServer {
+  std::vector<std::string> backups;
 
-inline constexpr std::array kDeletePositionals{
-    kOneServer,
-    Positional{"BACKUP", "the backups: ids, beginnings of them, `latest` or `oldest`", Arity::one_or_more},
+  void declare(Syntax& syntax) {
+    OneServer::declare(syntax);
+    syntax.one_or_more("BACKUP", "the backups: ids, beginnings of them, `latest` or `oldest`", backups);
+  }
 };
+
+Exit run_delete(const DeleteArguments& arguments, const Invocation& invocation);
+
 inline constexpr std::array kDeleteExamples{
     Example{"delete main oldest", "make room"},
     Example{"delete main 20261120T020000Z 20261121T020000Z", "two of them"},
@@ -22,9 +27,8 @@ inline constexpr Command kDelete{
         "WAL is left as it is. Nothing is asked; what was freed is printed. "
         "A backup that is being recovered, verified or read otherwise is not deleted: "
         "the command says who reads it, deletes none of the backups, and ends with exit code 4.",
-    .positionals = kDeletePositionals,
     .examples = kDeleteExamples,
-    .run = run_delete,
+    .call = call_of<run_delete>,
 };
 
 }  // namespace pgkeep::server

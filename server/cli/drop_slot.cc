@@ -33,21 +33,21 @@ void refuse_while_receiving(const Target& target) {
                          holder->purpose, holder->pid, holder->since, way_out));
 }
 
-Target target_of(const Invocation& invocation) {
-  const auto& arguments = invocation.arguments;
-  const auto server_name = arguments.value("SERVER");
-  const auto conninfo = arguments.value("--conninfo");
-  const auto slot = arguments.value("--slot");
-  const bool by_conninfo = conninfo.has_value() && slot.has_value();
-  if (server_name.has_value() == by_conninfo || conninfo.has_value() != slot.has_value()) {
+Target target_of(const DropSlotArguments& arguments, const Invocation& invocation) {
+  const bool by_conninfo = arguments.conninfo && arguments.slot;
+  if (arguments.server.has_value() == by_conninfo ||
+      arguments.conninfo.has_value() != arguments.slot.has_value()) {
     throw UsageError("drop-slot takes either a SERVER of the configuration, or --conninfo and --slot");
   }
   if (by_conninfo) {
-    return {{.conninfo = *conninfo, .application_name = "pgkeep_query"}, *slot, std::nullopt, true};
+    return {{.conninfo = *arguments.conninfo, .application_name = "pgkeep_query"},
+            *arguments.slot,
+            std::nullopt,
+            true};
   }
   const auto config = load_config(invocation.config_file);
-  const auto& server = find_server(config, *server_name);
-  Target target{query_connection(server), server.slot, std::nullopt, arguments.has("--force")};
+  const auto& server = find_server(config, *arguments.server);
+  Target target{query_connection(server), server.slot, std::nullopt, arguments.force};
   if (const auto repository = open_repository_if_there(config)) {
     target.layout = repository->server(server.name);
   }
@@ -83,8 +83,8 @@ bool drop_on(streaming::Node& node, const Target& target, const std::stop_token&
 
 }  // namespace
 
-Exit run_drop_slot(const Invocation& invocation) {
-  const auto target = target_of(invocation);
+Exit run_drop_slot(const DropSlotArguments& arguments, const Invocation& invocation) {
+  const auto target = target_of(arguments, invocation);
   streaming::check_slot_name(target.slot);
   refuse_while_receiving(target);
   const auto hosts = streaming::settings_of_nodes(target.connection);
@@ -108,8 +108,7 @@ Exit run_drop_slot(const Invocation& invocation) {
       ++failed;
     }
   }
-  const auto server = invocation.arguments.value("SERVER");
-  invocation.out.data({{"server", server ? Json(*server) : Json()},
+  invocation.out.data({{"server", arguments.server ? Json(*arguments.server) : Json()},
                        {"slot", target.slot},
                        {"dropped", gone > 0},
                        {"hosts", std::move(report)}});

@@ -1,18 +1,26 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_drop_slot(const Invocation& invocation);
+struct DropSlotArguments {
+  std::optional<std::string> server;
+  bool force = false;
+  std::optional<std::string> conninfo;
+  std::optional<std::string> slot;
 
-inline constexpr std::array kDropSlotPositionals{
-    Positional{"SERVER", "the server, as named in the configuration", Arity::optional}};
-inline constexpr std::array kDropSlotOptions{
-    Option{"--force", "", "also a slot that pgkeep did not make"},
-    Option{"--conninfo", "CONNINFO", "where the server is, when it has gone from the configuration"},
-    Option{"--slot", "NAME", "the slot's name, with --conninfo"},
+  void declare(Syntax& syntax) {
+    syntax.positional("SERVER", "the server, as named in the configuration", server);
+    syntax.flag("--force", "also a slot that pgkeep did not make", force);
+    syntax.option("--conninfo", "CONNINFO", "where the server is, when it has gone from the configuration",
+                  conninfo);
+    syntax.option("--slot", "NAME", "the slot's name, with --conninfo", slot);
+  }
 };
+
+Exit run_drop_slot(const DropSlotArguments& arguments, const Invocation& invocation);
+
 inline constexpr std::array kDropSlotExamples{
     Example{"drop-slot main", "the server keeps no WAL for pgkeep any more"},
     Example{"drop-slot --conninfo 'host=db1 user=pgkeep' --slot pgkeep",
@@ -27,10 +35,8 @@ inline constexpr Command kDropSlot{
         "A slot in use is not dropped, nor, without --force, one that pgkeep did not make. "
         "It is dropped on every host of the conninfo that has it. "
         "WAL that has not been received when the slot goes may be lost, and no recovery can cross the hole.",
-    .positionals = kDropSlotPositionals,
-    .options = kDropSlotOptions,
     .examples = kDropSlotExamples,
-    .run = run_drop_slot,
+    .call = call_of<run_drop_slot>,
 };
 
 }  // namespace pgkeep::server

@@ -11,8 +11,8 @@ constexpr mode_t kReadable = 0644;
 
 }  // namespace
 
-Exit run_generate_docs(const Invocation& invocation) {
-  const std::filesystem::path tree = invocation.arguments.required("DIR");
+Exit run_generate_docs(const GenerateDocsArguments& arguments, const Invocation& /*invocation*/) {
+  const auto& tree = arguments.tree;
   io::write_file_durably(tree / "docs" / "configuration.md", io::as_bytes(configuration_reference()),
                          kReadable);
   io::write_file_durably(tree / "docs" / "commands.md", io::as_bytes(command_reference()), kReadable);

@@ -1,19 +1,20 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_generate_docs(const Invocation& invocation);
-
-inline constexpr std::array kGenerateDocsPositionals{
-    Positional{"DIR", "the source tree"},
+struct GenerateDocsArguments {
+  std::filesystem::path tree;
+  void declare(Syntax& syntax) { syntax.positional("DIR", "the source tree", tree); }
 };
+
+Exit run_generate_docs(const GenerateDocsArguments& arguments, const Invocation& invocation);
+
 inline constexpr Command kGenerateDocs{
     .name = "generate-docs",
     .summary = "Write docs/configuration.md, docs/commands.md and etc/pgkeep.yaml",
-    .positionals = kGenerateDocsPositionals,
-    .run = run_generate_docs,
+    .call = call_of<run_generate_docs>,
     .hidden = true,
 };
 

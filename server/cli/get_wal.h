@@ -1,19 +1,26 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_get_wal(const Invocation& invocation);
+struct GetWalArguments : OneServer {
+  std::string name;
+  std::optional<std::filesystem::path> file;
+  std::optional<unsigned> line;
 
-inline constexpr std::array kGetWalPositionals{
-    kOneServer,
-    Positional{"NAME", "the WAL file, as PostgreSQL names it (`%f`)"},
-    Positional{"FILE", "where to put it (`%p`); without it, standard output", Arity::optional},
+  void declare(Syntax& syntax) {
+    constexpr unsigned kMostLines = 1'000'000;
+    OneServer::declare(syntax);
+    syntax.positional("NAME", "the WAL file, as PostgreSQL names it (`%f`)", name);
+    syntax.positional("FILE", "where to put it (`%p`); without it, standard output", file);
+    syntax.number("--line", "N", "of a line of WAL that was set aside (`new-line`), as list-backups names it",
+                  line, 1, kMostLines);
+  }
 };
-inline constexpr std::array kGetWalOptions{
-    Option{"--line", "N", "of a line of WAL that was set aside (`new-line`), as list-backups names it"},
-};
+
+Exit run_get_wal(const GetWalArguments& arguments, const Invocation& invocation);
+
 inline constexpr std::array kGetWalExamples{
     Example{"get-wal main 00000001000000000000002A /tmp/segment", "one segment, decompressed and checked"},
     Example{"get-wal main %f %p",
@@ -33,10 +40,8 @@ inline constexpr Command kGetWal{
         "On another host, over SSH: "
         "`restore_command = 'ssh pgkeep@backuphost pgkeep -q get-wal main %f > %p'`. "
         "A connection that fails ends with ssh's 255, which PostgreSQL also reads as a failure.",
-    .positionals = kGetWalPositionals,
-    .options = kGetWalOptions,
     .examples = kGetWalExamples,
-    .run = run_get_wal,
+    .call = call_of<run_get_wal>,
     .for_postgres = true,
 };
 

@@ -86,10 +86,10 @@ void add_unclear(const ServerConfig& server, std::span<const catalog::SetAsideLi
 
 }  // namespace
 
-Exit run_list_backups(const Invocation& invocation) {
+Exit run_list_backups(const ListBackupsArguments& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto servers = choose_servers(fleet.config(), invocation.arguments.values("SERVER"), false);
-  Listing listing(invocation.arguments.has("--minimal"));
+  const auto servers = choose_servers(fleet.config(), arguments.servers, false);
+  Listing listing(arguments.minimal);
   const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     const auto layout = fleet.layout(server);
     if (!is_known(layout)) return Exit::ok;

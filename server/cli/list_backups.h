@@ -1,16 +1,21 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_list_backups(const Invocation& invocation);
+struct ListBackupsArguments : AnyServers {
+  bool minimal = false;
+
+  void declare(Syntax& syntax) {
+    AnyServers::declare(syntax);
+    syntax.flag("--minimal", "ids only, one a line", minimal);
+  }
+};
+
+Exit run_list_backups(const ListBackupsArguments& arguments, const Invocation& invocation);
 
 inline constexpr std::array<std::string_view, 1> kListBackupsAliases{"list-backup"};
-inline constexpr std::array kListBackupsPositionals{kAnyServers};
-inline constexpr std::array kListBackupsOptions{
-    Option{"--minimal", "", "ids only, one a line"},
-};
 inline constexpr std::array kListBackupsExamples{
     Example{"list-backups main", "oldest first"},
     Example{"list-backups all --json", "of the whole fleet, for a program"},
@@ -25,10 +30,8 @@ inline constexpr Command kListBackups{
         "and what the WAL from it to the next backup takes.\n\n"
         "A backup that is being taken is shown as STARTED while files come, "
         "and as WAITING_FOR_WALS when only WAL is missing; it can be recovered once it is DONE.",
-    .positionals = kListBackupsPositionals,
-    .options = kListBackupsOptions,
     .examples = kListBackupsExamples,
-    .run = run_list_backups,
+    .call = call_of<run_list_backups>,
 };
 
 }  // namespace pgkeep::server

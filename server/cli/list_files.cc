@@ -30,13 +30,12 @@ Json json_of(const store::FileEntry& file) {
 
 }  // namespace
 
-Exit run_list_files(const Invocation& invocation) {
+Exit run_list_files(const OneBackup& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto& server = fleet.server(invocation.arguments.required("SERVER"));
+  const auto& server = fleet.server(arguments.server);
   const auto layout = fleet.layout(server);
   const auto backups = StoredRecords(server, layout, invocation.out).backups();
-  const auto& backup =
-      choose_backup(backups, invocation.arguments.required("BACKUP"), server.name, unread_in_files(layout));
+  const auto& backup = choose_backup(backups, arguments.backup, server.name, unread_in_files(layout));
   store::BackupReader reader(fleet.repository(), layout, backup.id, false);
   auto files = Json::array();
   reader.files().for_each([&](store::FileEntry&& file) {

@@ -1,12 +1,11 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_list_files(const Invocation& invocation);
+Exit run_list_files(const OneBackup& arguments, const Invocation& invocation);
 
-inline constexpr std::array kListFilesPositionals{kOneServer, kOneBackup};
 inline constexpr std::array kListFilesExamples{
     Example{"list-files main latest", "mode, size, time of the last change, path"},
 };
@@ -16,9 +15,8 @@ inline constexpr Command kListFiles{
     .details =
         "Paths are relative to the data directory; tablespaces are under pg_tblspc. "
         "They are in the order in which the server sent them.",
-    .positionals = kListFilesPositionals,
     .examples = kListFilesExamples,
-    .run = run_list_files,
+    .call = call_of<run_list_files>,
 };
 
 }  // namespace pgkeep::server

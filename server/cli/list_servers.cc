@@ -6,9 +6,8 @@
 
 namespace pgkeep::server {
 
-Exit run_list_servers(const Invocation& invocation) {
+Exit run_list_servers(const ListServersArguments& arguments, const Invocation& invocation) {
   const auto config = load_config(invocation.config_file);
-  const bool minimal = invocation.arguments.has("--minimal");
   TablePrinter table({{"SERVER"}, {"STATE"}, {"CONNECTION"}, {"DESCRIPTION"}});
   auto data = Json::array();
   for (const auto& server : config.servers) {
@@ -18,9 +17,9 @@ Exit run_list_servers(const Invocation& invocation) {
                     {"description", server.description},
                     {"active", server.active},
                     {"conninfo", conninfo}});
-    if (minimal) invocation.out.fact(server.name);
+    if (arguments.minimal) invocation.out.fact(server.name);
   }
-  if (!minimal) table.print(invocation.out);
+  if (!arguments.minimal) table.print(invocation.out);
   invocation.out.data(std::move(data));
   return Exit::ok;
 }

@@ -1,15 +1,17 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_list_servers(const Invocation& invocation);
+struct ListServersArguments {
+  bool minimal = false;
+  void declare(Syntax& syntax) { syntax.flag("--minimal", "names only, one a line", minimal); }
+};
+
+Exit run_list_servers(const ListServersArguments& arguments, const Invocation& invocation);
 
 inline constexpr std::array<std::string_view, 1> kListServersAliases{"list-server"};
-inline constexpr std::array kListServersOptions{
-    Option{"--minimal", "", "names only, one a line"},
-};
 inline constexpr std::array kListServersExamples{
     Example{"list-servers", "the configured servers"},
 };
@@ -18,9 +20,8 @@ inline constexpr Command kListServers{
     .aliases = kListServersAliases,
     .summary = "List the configured servers",
     .details = "Reads the configuration only.",
-    .options = kListServersOptions,
     .examples = kListServersExamples,
-    .run = run_list_servers,
+    .call = call_of<run_list_servers>,
 };
 
 }  // namespace pgkeep::server

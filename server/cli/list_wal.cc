@@ -162,8 +162,8 @@ std::string describe(const catalog::SetAsideLine& line) {
                      counted(line.backups.size(), "backup"), line.why);
 }
 
-Json list(const ServerConfig& server, const store::ServerLayout& layout, const Invocation& invocation) {
-  auto& out = invocation.out;
+Json list(const ServerConfig& server, const store::ServerLayout& layout, const ListWalArguments& arguments,
+          Output& out) {
   auto archive = open_archive(server, layout);
   const auto size = archive.identity().wal_segment_size;
   const auto wal = read_wal_facts(archive);
@@ -184,11 +184,11 @@ Json list(const ServerConfig& server, const store::ServerLayout& layout, const I
     out.fact("  " + describe(line));
     json["lines"].push_back(line_json(line));
   }
-  if (invocation.arguments.has("--segments")) {
+  if (arguments.segments) {
     print_segments(segments, size, out);
     json["segments"] = segments_json(segments, size);
   }
-  if (invocation.arguments.has("--events")) {
+  if (arguments.events) {
     auto events = Json::array();
     for (const auto& event : catalog::EventJournal(layout).read()) {
       out.fact(fmt::format("  {}  {}: {}", io::format_time(event.at), to_string(event.kind), event.cause));
@@ -201,14 +201,14 @@ Json list(const ServerConfig& server, const store::ServerLayout& layout, const I
 
 }  // namespace
 
-Exit run_list_wal(const Invocation& invocation) {
+Exit run_list_wal(const ListWalArguments& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto servers = choose_servers(fleet.config(), invocation.arguments.values("SERVER"), false);
+  const auto servers = choose_servers(fleet.config(), arguments.servers, false);
   auto data = Json::array();
   const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     const auto layout = fleet.layout(server);
     if (is_known(layout)) {
-      data.push_back(list(server, layout, invocation));
+      data.push_back(list(server, layout, arguments, invocation.out));
     } else {
       invocation.out.fact(fmt::format("Server {}: nothing is stored yet", server.name));
       data.push_back({{"server", server.name},

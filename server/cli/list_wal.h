@@ -1,17 +1,24 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_list_wal(const Invocation& invocation);
+struct ListWalArguments : AnyServers {
+  bool segments = false;
+  bool events = false;
+
+  void declare(Syntax& syntax) {
+    AnyServers::declare(syntax);
+    syntax.flag("--segments", "every segment: its name, what it takes, when its commits were", segments);
+    syntax.flag("--events", "everything that ever happened to the WAL, not only what is still missing",
+                events);
+  }
+};
+
+Exit run_list_wal(const ListWalArguments& arguments, const Invocation& invocation);
 
 inline constexpr std::array<std::string_view, 1> kListWalAliases{"list-wals"};
-inline constexpr std::array kListWalPositionals{kAnyServers};
-inline constexpr std::array kListWalOptions{
-    Option{"--segments", "", "every segment: its name, what it takes, when its commits were"},
-    Option{"--events", "", "everything that ever happened to the WAL, not only what is still missing"},
-};
 inline constexpr std::array kListWalExamples{
     Example{"list-wal main", "which stretches of WAL are held without a hole, and what is missing, and why"},
     Example{"list-wal main --segments", "each file"},
@@ -25,10 +32,8 @@ inline constexpr Command kListWal{
         "with the places where one timeline goes on on the next. "
         "MISSING is a gap that no recovery can cross, with its cause when it is known to be lost; "
         "without a cause it may still come, by the stream or by put-wal. Reads the files, not the server.",
-    .positionals = kListWalPositionals,
-    .options = kListWalOptions,
     .examples = kListWalExamples,
-    .run = run_list_wal,
+    .call = call_of<run_list_wal>,
 };
 
 }  // namespace pgkeep::server

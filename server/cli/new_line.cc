@@ -57,11 +57,11 @@ catalog::ServerIdentity ask_who_answers(const ServerConfig& server, const std::s
 
 /// The cluster that the new line is of, where it is another than the one that is held.
 std::optional<catalog::ServerIdentity> next_cluster(const ServerConfig& server,
-                                                    const catalog::ServerIdentity& held,
-                                                    const Invocation& invocation,
-                                                    const store::ServerLayout& layout) {
-  auto answered = ask_who_answers(server, invocation.stop);
-  if (!invocation.arguments.has("--new-cluster")) {
+                                                    const catalog::ServerIdentity& held, bool is_new,
+                                                    const store::ServerLayout& layout,
+                                                    const std::stop_token& stop) {
+  auto answered = ask_who_answers(server, stop);
+  if (!is_new) {
     catalog::confirm_identity(layout, answered);
     return std::nullopt;
   }
@@ -72,9 +72,8 @@ std::optional<catalog::ServerIdentity> next_cluster(const ServerConfig& server,
                   server.name, held.system.to_string(), held.major_version));
 }
 
-std::string reason_of(const Invocation& invocation, const store::ServerLayout& layout,
-                      const std::optional<catalog::ServerIdentity>& next) {
-  if (const auto given = invocation.arguments.value("--reason")) return *given;
+std::string what_was_found(const store::ServerLayout& layout,
+                           const std::optional<catalog::ServerIdentity>& next) {
   if (next) {
     return fmt::format("cluster {} of PostgreSQL {} took its place", next->system.to_string(),
                        next->major_version);
@@ -91,10 +90,11 @@ std::string describe_end(const catalog::SetAsideLine& line) {
 
 /// From its return on the old WAL is out of the way, and the locks are free for the backup.
 Json set_aside(const ServerConfig& server, const store::ServerLayout& layout,
-               const std::optional<catalog::ServerIdentity>& next, const Invocation& invocation) {
+               const std::optional<catalog::ServerIdentity>& next, const std::optional<std::string>& reason,
+               const Invocation& invocation) {
   const auto receiver = lock_receiving(server, layout, invocation.stop);
   const auto writer = io::FileLock::acquire(layout.writer_lock(), "new-line");
-  const auto line = catalog::set_line_aside(layout, reason_of(invocation, layout, next), next);
+  const auto line = catalog::set_line_aside(layout, reason ? *reason : what_was_found(layout, next), next);
   invocation.out.report(fmt::format("the WAL of {}{} is set aside as line {}, with {}; they stay recoverable",
                                     server.name, describe_end(line), line.number,
                                     counted(line.backups.size(), "backup")));
@@ -117,39 +117,39 @@ Exit begin_with_backup(const Fleet& fleet, const ServerConfig& server, const Inv
   }
 }
 
-void keep_line(const ServerConfig& server, const store::ServerLayout& layout, const Invocation& invocation) {
+void keep_line(const ServerConfig& server, const store::ServerLayout& layout,
+               const std::optional<std::string>& reason, Output& out) {
   const auto events = catalog::EventJournal(layout).read();
   const auto* open = catalog::undecided_rollback(events);
   if (open == nullptr)
     throw Refused(fmt::format("nothing keeps the WAL of {} from being received; there is nothing to decide",
                               server.name));
-  const auto reason = invocation.arguments.value("--reason");
   catalog::EventJournal(layout).append({io::now(), EventKind::line_kept,
                                         fmt::format("what is held was decided to be right{}{}; before: {}",
                                                     reason ? ": " : "", reason.value_or(""), open->cause),
                                         open->range});
-  invocation.out.report(fmt::format(
+  out.report(fmt::format(
       "what is held of {} stays; WAL is received again at the next attempt, within a minute", server.name));
 }
 
 }  // namespace
 
-Exit run_new_line(const Invocation& invocation) {
+Exit run_new_line(const NewLineArguments& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto& server = require_active_server(fleet.config(), invocation.arguments.required("SERVER"));
+  const auto& server = require_active_server(fleet.config(), arguments.server);
   const auto layout = fleet.layout(server);
   const auto archive = open_archive(server, layout);  // there is one
-  if (invocation.arguments.has("--keep")) {
-    if (invocation.arguments.has("--new-cluster"))
+  if (arguments.keep) {
+    if (arguments.new_cluster)
       throw UsageError("--keep and --new-cluster are opposite decisions: give one of them");
-    keep_line(server, layout, invocation);
+    keep_line(server, layout, arguments.reason, invocation.out);
     invocation.out.data({{"server", server.name}, {"line", Json()}, {"backups", Json::array()}});
     return Exit::ok;
   }
-  const auto next = next_cluster(server, archive.identity(), invocation, layout);
+  const auto next = next_cluster(server, archive.identity(), arguments.new_cluster, layout, invocation.stop);
   Json line;
   record_run(layout, "new-line", "", invocation.out,
-             [&] { return line = set_aside(server, layout, next, invocation); });
+             [&] { return line = set_aside(server, layout, next, arguments.reason, invocation); });
   auto backups = Json::array();
   const auto exit = begin_with_backup(fleet, server, invocation, backups);
   invocation.out.data({{"server", server.name}, {"line", line["line"]}, {"backups", std::move(backups)}});

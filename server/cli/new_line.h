@@ -1,20 +1,29 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_new_line(const Invocation& invocation);
+struct NewLineArguments : OneServer {
+  std::optional<std::string> reason;
+  bool keep = false;
+  bool new_cluster = false;
 
-inline constexpr std::array kNewLinePositionals{kOneServer};
-inline constexpr std::array kNewLineOptions{
-    Option{"--reason", "TEXT", "why, for the record; default: what was found"},
-    Option{"--keep", "",
-           "the other decision: what is held is right, and the server that answered was the wrong one; "
-           "the conninfo was corrected"},
-    Option{"--new-cluster", "",
-           "another cluster answers, and took the place of the one that is held: after pg_upgrade, say"},
+  void declare(Syntax& syntax) {
+    OneServer::declare(syntax);
+    syntax.option("--reason", "TEXT", "why, for the record; default: what was found", reason);
+    syntax.flag("--keep",
+                "the other decision: what is held is right, and the server that answered was the wrong one; "
+                "the conninfo was corrected",
+                keep);
+    syntax.flag("--new-cluster",
+                "another cluster answers, and took the place of the one that is held: after pg_upgrade, say",
+                new_cluster);
+  }
 };
+
+Exit run_new_line(const NewLineArguments& arguments, const Invocation& invocation);
+
 inline constexpr std::array kNewLineExamples{
     Example{"new-line main", "the server was put back to a snapshot, and goes on from there"},
     Example{"new-line main --keep", "the conninfo led to a copy, and was corrected"},
@@ -36,10 +45,8 @@ inline constexpr Command kNewLine{
         "The server must answer and be the same cluster, or with --new-cluster another one; "
         "else nothing is changed. The daemon need not be stopped: "
         "while a server needs attention it leaves its WAL to this command, and goes on by itself.",
-    .positionals = kNewLinePositionals,
-    .options = kNewLineOptions,
     .examples = kNewLineExamples,
-    .run = run_new_line,
+    .call = call_of<run_new_line>,
 };
 
 }  // namespace pgkeep::server

@@ -36,8 +36,7 @@ int run_command(const CommandLine& line, Output& out) {
   Exit exit = Exit::failed;
   bool thrown = false;
   try {
-    exit = line.command->run(
-        {line.arguments, line.config_file, out, signals ? signals->token() : std::stop_token()});
+    exit = line.run({line.config_file, out, signals ? signals->token() : std::stop_token()});
   } catch (const std::exception& error) {
     thrown = true;
     exit = exit_of(error);

@@ -85,18 +85,16 @@ void remove(const ServerConfig& server, catalog::WalArchive& archive, const std:
 
 }  // namespace
 
-Exit run_pushed_wal(const Invocation& invocation) {
-  const auto& arguments = invocation.arguments;
-  const auto name = arguments.value("NAME");
-  const bool is_delete = arguments.has("--delete");
-  if (is_delete && !name)
+Exit run_pushed_wal(const PushedWalArguments& arguments, const Invocation& invocation) {
+  const auto& name = arguments.name;
+  if (arguments.is_delete && !name)
     throw UsageError("pushed-wal: --delete needs the NAME of a file, or `all` for everything that waits");
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto& server = fleet.server(arguments.required("SERVER"));
+  const auto& server = fleet.server(arguments.server);
   auto archive = open_archive(server, fleet.layout(server));
   const auto size = archive.identity().wal_segment_size;
   const auto found = find(archive, name.value_or(""));
-  if (is_delete) {
+  if (arguments.is_delete) {
     remove(server, archive, found, *name, invocation.out);
   } else if (found.empty()) {
     invocation.out.note(

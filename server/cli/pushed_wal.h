@@ -1,19 +1,23 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_pushed_wal(const Invocation& invocation);
+struct PushedWalArguments : OneServer {
+  std::optional<std::string> name;
+  bool is_delete = false;
 
-inline constexpr std::array kPushedWalPositionals{
-    kOneServer,
-    Positional{"NAME", "only that segment; with the digits after it (NAME.DIGITS) one of several copies",
-               Arity::optional},
+  void declare(Syntax& syntax) {
+    OneServer::declare(syntax);
+    syntax.positional(
+        "NAME", "only that segment; with the digits after it (NAME.DIGITS) one of several copies", name);
+    syntax.flag("--delete", "delete what NAME says; with `all`, everything that waits", is_delete);
+  }
 };
-inline constexpr std::array kPushedWalOptions{
-    Option{"--delete", "", "delete what NAME says; with `all`, everything that waits"},
-};
+
+Exit run_pushed_wal(const PushedWalArguments& arguments, const Invocation& invocation);
+
 inline constexpr std::array kPushedWalExamples{
     Example{"pushed-wal main", "what was pushed and waits"},
     Example{"pushed-wal main 00000001000000000000002A.0123456789abcdef --delete", "that copy is not wanted"},
@@ -27,10 +31,8 @@ inline constexpr Command kPushedWal{
         "what waits on was pushed by a server that nothing is received from, or by a copy of it.\n\n"
         "A copy of which the records continue what is held can be taken by `pgkeep adopt-wal`. "
         "What is deleted is gone: the server that pushed it was told that it is safe here.",
-    .positionals = kPushedWalPositionals,
-    .options = kPushedWalOptions,
     .examples = kPushedWalExamples,
-    .run = run_pushed_wal,
+    .call = call_of<run_pushed_wal>,
 };
 
 }  // namespace pgkeep::server

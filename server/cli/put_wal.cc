@@ -65,21 +65,17 @@ class OpenFile final : public io::ByteSource {
   io::FileSource source_;
 };
 
-WalPush wanted(const Arguments& arguments) {
-  const auto& server = arguments.required("SERVER");
-  if (arguments.has("--from-ssh")) {
-    if (arguments.has("NAME") || arguments.has("--sha256") || arguments.has("--no-checksum") ||
-        arguments.has("--file"))
+WalPush wanted(const PutWalArguments& arguments) {
+  if (arguments.from_ssh) {
+    if (arguments.name || arguments.sha256 || arguments.no_checksum || arguments.file)
       throw UsageError("--from-ssh takes all but SERVER from SSH_ORIGINAL_COMMAND");
     const char* line = std::getenv("SSH_ORIGINAL_COMMAND");
-    return parse_ssh_push(line == nullptr ? "" : line, server);
+    return parse_ssh_push(line == nullptr ? "" : line, arguments.server);
   }
-  const auto name = arguments.value("NAME");
-  if (!name) throw UsageError("put-wal: NAME is missing; see `pgkeep help put-wal`");
-  const auto sha256 = arguments.value("--sha256");
-  if (sha256.has_value() == arguments.has("--no-checksum"))
+  if (!arguments.name) throw UsageError("put-wal: NAME is missing; see `pgkeep help put-wal`");
+  if (arguments.sha256.has_value() == arguments.no_checksum)
     throw UsageError("put-wal: either --sha256 HEX or --no-checksum has to be given");
-  return {*name, sha256};
+  return {*arguments.name, arguments.sha256};
 }
 
 void update_index(const store::ServerLayout& layout, const catalog::PushReceipt& receipt, Output& out) {
@@ -90,15 +86,14 @@ void update_index(const store::ServerLayout& layout, const catalog::PushReceipt&
 
 }  // namespace
 
-Exit run_put_wal(const Invocation& invocation) {
-  const auto& arguments = invocation.arguments;
+Exit run_put_wal(const PutWalArguments& arguments, const Invocation& invocation) {
   const auto push = wanted(arguments);
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto& server = fleet.server(arguments.required("SERVER"));
+  const auto& server = fleet.server(arguments.server);
   auto archive = open_archive(server, fleet.layout(server));
   std::unique_ptr<io::ByteSource> content;
-  if (const auto file = arguments.value("--file")) {
-    content = std::make_unique<OpenFile>(*file);
+  if (arguments.file) {
+    content = std::make_unique<OpenFile>(*arguments.file);
   } else {
     content = std::make_unique<StandardInput>(invocation.stop);
   }

@@ -1,23 +1,31 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_put_wal(const Invocation& invocation);
+struct PutWalArguments : OneServer {
+  std::optional<std::string> name;
+  std::optional<std::string> sha256;
+  bool no_checksum = false;
+  std::optional<std::filesystem::path> file;
+  bool from_ssh = false;
 
-inline constexpr std::array kPutWalPositionals{
-    kOneServer,
-    Positional{"NAME", "the WAL file, as PostgreSQL names it (`%f`); not with --from-ssh", Arity::optional},
+  void declare(Syntax& syntax) {
+    OneServer::declare(syntax);
+    syntax.positional("NAME", "the WAL file, as PostgreSQL names it (`%f`); not with --from-ssh", name);
+    syntax.option("--sha256", "HEX", "the SHA-256 of the file, as it is where it comes from", sha256);
+    syntax.flag("--no-checksum", "do without; for a file of this host", no_checksum);
+    syntax.option("--file", "FILE", "read FILE (`%p`) instead of standard input", file);
+    syntax.flag("--from-ssh",
+                "be the forced command of an SSH key: "
+                "NAME and --sha256 are taken from SSH_ORIGINAL_COMMAND, and nothing else",
+                from_ssh);
+  }
 };
-inline constexpr std::array kPutWalOptions{
-    Option{"--sha256", "HEX", "the SHA-256 of the file, as it is where it comes from"},
-    Option{"--no-checksum", "", "do without; for a file of this host"},
-    Option{"--file", "FILE", "read FILE (`%p`) instead of standard input"},
-    Option{"--from-ssh", "",
-           "be the forced command of an SSH key: NAME and --sha256 are taken from SSH_ORIGINAL_COMMAND, "
-           "and nothing else"},
-};
+
+Exit run_put_wal(const PutWalArguments& arguments, const Invocation& invocation);
+
 inline constexpr std::array kPutWalExamples{
     Example{"put-wal main 00000001000000000000002A --file /tmp/segment --no-checksum",
             "bring back a segment that is missing"},
@@ -51,10 +59,8 @@ inline constexpr Command kPutWal{
         "    archive_command = 'pgkeep -q put-wal main %f --file %p --no-checksum'\n\n"
         "pgkeep has to know the server: `pgkeep backup`, "
         "`pgkeep receive-wal` or the daemon makes the first contact.",
-    .positionals = kPutWalPositionals,
-    .options = kPutWalOptions,
     .examples = kPutWalExamples,
-    .run = run_put_wal,
+    .call = call_of<run_put_wal>,
 };
 
 }  // namespace pgkeep::server

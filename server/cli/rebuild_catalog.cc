@@ -9,9 +9,9 @@
 
 namespace pgkeep::server {
 
-Exit run_rebuild_catalog(const Invocation& invocation) {
+Exit run_rebuild_catalog(const SomeServers& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto servers = choose_servers(fleet.config(), invocation.arguments.values("SERVER"), false);
+  const auto servers = choose_servers(fleet.config(), arguments.servers, false);
   auto data = Json::array();
   const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     const auto layout = fleet.layout(server);

@@ -1,12 +1,11 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_rebuild_catalog(const Invocation& invocation);
+Exit run_rebuild_catalog(const SomeServers& arguments, const Invocation& invocation);
 
-inline constexpr std::array kRebuildCatalogPositionals{kSomeServers};
 inline constexpr std::array kRebuildCatalogExamples{
     Example{"rebuild-catalog main", "make the index again from the files"},
 };
@@ -16,9 +15,8 @@ inline constexpr Command kRebuildCatalog{
     .details =
         "The files of the repository are the truth, the index (catalog.db) answers questions quickly. "
         "A missing or damaged index is made anew by itself; this command is for making sure.",
-    .positionals = kRebuildCatalogPositionals,
     .examples = kRebuildCatalogExamples,
-    .run = run_rebuild_catalog,
+    .call = call_of<run_rebuild_catalog>,
 };
 
 }  // namespace pgkeep::server

@@ -48,10 +48,9 @@ void receive(const ServerConfig& server, const store::ServerLayout& layout, cons
 
 }  // namespace
 
-Exit run_receive_wal(const Invocation& invocation) {
-  const auto& name = invocation.arguments.required("SERVER");
-  const Fleet fleet(invocation.config_file, Fleet::Access::create, {name});
-  const auto& server = require_active_server(fleet.config(), name);
+Exit run_receive_wal(const OneServer& arguments, const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::create, {arguments.server});
+  const auto& server = require_active_server(fleet.config(), arguments.server);
   const auto layout = fleet.layout(server);
   layout.make();
   refuse_beside_another(server, layout);

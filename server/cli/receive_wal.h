@@ -1,12 +1,11 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_receive_wal(const Invocation& invocation);
+Exit run_receive_wal(const OneServer& arguments, const Invocation& invocation);
 
-inline constexpr std::array kReceiveWalPositionals{kOneServer};
 inline constexpr std::array kReceiveWalExamples{
     Example{"receive-wal main", "in the foreground, until it is told to stop by SIGTERM or Ctrl-C"},
 };
@@ -18,9 +17,8 @@ inline constexpr Command kReceiveWal{
         "pgkeep may stand in synchronous_standby_names. A lost connection is tried again, for ever. "
         "Ends with exit code 0 when it is told to stop, and with an error for what no retry can mend. "
         "What happens is logged to standard error; with --quiet only what is wrong.",
-    .positionals = kReceiveWalPositionals,
     .examples = kReceiveWalExamples,
-    .run = run_receive_wal,
+    .call = call_of<run_receive_wal>,
 };
 
 }  // namespace pgkeep::server

@@ -89,15 +89,14 @@ void print_plan(const recover::RecoveryPlan& plan, const recover::RecoveryPrevie
 
 }  // namespace
 
-Exit run_recover(const Invocation& invocation) {
+Exit run_recover(const RecoverArguments& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::recover);
-  const auto& server = fleet.server(invocation.arguments.required("SERVER"));
+  const auto& server = fleet.server(arguments.server);
   const auto current = fleet.layout(server);
   if (!is_known(current)) throw NotFound(fmt::format("nothing is stored for server {} yet", server.name));
-  const auto layout = layout_for_backup(current, invocation.arguments.required("BACKUP"), server.name);
+  const auto layout = layout_for_backup(current, arguments.backup, server.name);
   auto facts = recover::gather_facts(layout);
-  const auto request =
-      make_recovery_request(invocation.arguments, server, facts, fleet.config().file, layout.line());
+  const auto request = make_recovery_request(arguments, server, facts, fleet.config().file, layout.line());
   recover::add_commit_times(layout, request, facts);
   auto plan = recover::make_plan(request, facts);
   recover::add_replay_notes(recover::read_replay_notes(layout, facts, plan), facts.backups, plan);
@@ -108,7 +107,7 @@ Exit run_recover(const Invocation& invocation) {
                     *layout.line()));
   }
   auto data = plan_json(plan);
-  if (invocation.arguments.has("--dry-run")) {
+  if (arguments.dry_run) {
     ConsoleProgress progress(invocation.out);
     const auto preview = recover::check(plan, fleet.repository(), layout, progress);
     progress.clear();

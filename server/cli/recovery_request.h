@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "recover/plan/plan.h"
 #include "server/cli/arguments.h"
@@ -10,10 +11,45 @@
 
 namespace pgkeep::server {
 
-/// What the operator of `recover` asked for, from the options. `facts` are of one line of the server; `line`:
+/// Which timeline an operator wants: the one of that number, the backup's own, or the newest.
+struct WantedTimeline {
+  std::optional<postgres::TimelineId> number;
+  bool of_backup = false;
+};
+
+struct NewTablespacePlace {
+  std::string tablespace;  // name, OID or original location
+  std::filesystem::path place;
+};
+
+/// What the operator of `recover` types.
+struct RecoverArguments : OneServer {
+  std::string backup;  // or kAutomaticChoice
+  std::filesystem::path destination;
+  std::optional<recover::TargetTime> target_time;
+  std::optional<recover::TargetXid> target_xid;
+  std::optional<recover::TargetLsn> target_lsn;
+  std::optional<recover::TargetName> target_name;
+  bool target_immediate = false;
+  WantedTimeline target_timeline;
+  std::optional<recover::TargetAction> target_action;
+  bool exclusive = false;
+  bool standby_mode = false;
+  std::vector<NewTablespacePlace> tablespaces;
+  bool get_wal = false;
+  bool no_get_wal = false;
+  std::optional<std::string> get_wal_command;
+  std::string remote_ssh_command;  // empty: this host
+  unsigned jobs = 0;               // 0: one a core
+  bool dry_run = false;
+
+  void declare(Syntax& syntax);
+};
+
+/// What is asked for with them. `facts` are of one line of the server; `line`:
 /// its number when it was set aside. Throws UsageError for options that do not go together, and what
 /// choose_backup() does.
-recover::RecoveryRequest make_recovery_request(const Arguments& arguments, const ServerConfig& server,
+recover::RecoveryRequest make_recovery_request(const RecoverArguments& arguments, const ServerConfig& server,
                                                const recover::RecoveryFacts& facts,
                                                const std::filesystem::path& config_file,
                                                std::optional<unsigned> line = {});

@@ -18,7 +18,7 @@ inline constexpr Command kReload{
         "A configuration with a mistake is refused as a whole, and the one of before stays in force. "
         "SIGHUP does the same without an answer.",
     .examples = kReloadExamples,
-    .run = run_reload,
+    .call = call_of<run_reload>,
 };
 
 }  // namespace pgkeep::server

@@ -75,16 +75,15 @@ void print(const ServerConfig& server, const std::vector<ReplicationClient>& cli
 
 }  // namespace
 
-Exit run_replication_status(const Invocation& invocation) {
+Exit run_replication_status(const ReplicationStatusArguments& arguments, const Invocation& invocation) {
   const auto config = load_config(invocation.config_file);
-  const auto target = invocation.arguments.choice("--target", {"all", "wal-streamer", "hot-standby"});
-  const auto servers = choose_servers(config, invocation.arguments.values("SERVER"), true);
+  const auto servers = choose_servers(config, arguments.servers, true);
   auto data = Json::array();
   const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     auto sql = open_sql(server, invocation.stop);
     auto clients = ask_replication_clients(sql);
-    if (target && *target != "all")
-      std::erase_if(clients, [&](const auto& client) { return name_of(client.kind) != *target; });
+    if (arguments.kind)
+      std::erase_if(clients, [&](const auto& client) { return client.kind != *arguments.kind; });
     const auto current = ask_current_lsn(sql);
     print(server, clients, current, invocation.out);
     auto list = Json::array();

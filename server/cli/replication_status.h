@@ -1,15 +1,25 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
+#include "server/health/replication_facts.h"
 
 namespace pgkeep::server {
 
-Exit run_replication_status(const Invocation& invocation);
+struct ReplicationStatusArguments : AnyServers {
+  std::optional<ReplicationClient::Kind> kind;  // nothing: all
 
-inline constexpr std::array kReplicationStatusPositionals{kAnyServers};
-inline constexpr std::array kReplicationStatusOptions{
-    Option{"--target", "KIND", "`all` (the default), `wal-streamer` (who stores WAL) or `hot-standby`"},
+  void declare(Syntax& syntax) {
+    AnyServers::declare(syntax);
+    syntax.choice("--target", "KIND", "`all` (the default), `wal-streamer` (who stores WAL) or `hot-standby`",
+                  kind,
+                  {{"all", std::nullopt},
+                   {"wal-streamer", ReplicationClient::Kind::wal_receiver},
+                   {"hot-standby", ReplicationClient::Kind::standby}});
+  }
 };
+
+Exit run_replication_status(const ReplicationStatusArguments& arguments, const Invocation& invocation);
+
 inline constexpr std::array kReplicationStatusExamples{
     Example{"replication-status main", "who receives the WAL of a server, and how far"},
     Example{"replication-status all --target wal-streamer --json", "the WAL receivers of the fleet"},
@@ -22,10 +32,8 @@ inline constexpr Command kReplicationStatus{
         "what they are, whether commits wait for them (sync), the slot they use, and what was sent to them, "
         "flushed and replayed by them, in bytes behind the server's own position. "
         "The server's side of what `status` shows of ours.",
-    .positionals = kReplicationStatusPositionals,
-    .options = kReplicationStatusOptions,
     .examples = kReplicationStatusExamples,
-    .run = run_replication_status,
+    .call = call_of<run_replication_status>,
 };
 
 }  // namespace pgkeep::server

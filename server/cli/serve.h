@@ -19,7 +19,7 @@ inline constexpr Command kServe{
         "streams that do not change go on. SIGTERM ends it in order. One at a time serves a repository.\n\n"
         "It logs to standard error. `etc/pgkeep.service` runs it under systemd.",
     .examples = kServeExamples,
-    .run = run_serve,
+    .call = call_of<run_serve>,
 };
 
 }  // namespace pgkeep::server

@@ -127,18 +127,17 @@ void show_unfinished(const std::string& server, const UnfinishedBackup& backup, 
 
 }  // namespace
 
-Exit run_show_backup(const Invocation& invocation) {
+Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto& server = fleet.server(invocation.arguments.required("SERVER"));
+  const auto& server = fleet.server(arguments.server);
   const auto layout = fleet.layout(server);
-  if (const auto unfinished = choose_unfinished(layout, invocation.arguments.required("BACKUP"))) {
+  if (const auto unfinished = choose_unfinished(layout, arguments.backup)) {
     show_unfinished(server.name, *unfinished, invocation.out);
     return Exit::ok;
   }
   StoredRecords records(server, layout, invocation.out);
   const auto backups = records.backups();
-  const auto& backup =
-      choose_backup(backups, invocation.arguments.required("BACKUP"), server.name, unread_in_files(layout));
+  const auto& backup = choose_backup(backups, arguments.backup, server.name, unread_in_files(layout));
   const auto lines = catalog::read_set_aside_lines(layout);
   const auto own_layout = own_layout_of(layout, lines, backup.id, invocation.out);
   const auto archive = open_archive(server, own_layout);

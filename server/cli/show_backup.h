@@ -1,12 +1,11 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_show_backup(const Invocation& invocation);
+Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation);
 
-inline constexpr std::array kShowBackupPositionals{kOneServer, kOneBackup};
 inline constexpr std::array kShowBackupExamples{
     Example{"show-backup main latest", "everything that is known about a backup"},
 };
@@ -16,9 +15,8 @@ inline constexpr Command kShowBackup{
     .details =
         "Its record: times, WAL it needs and whether all of it is stored, size and cost, tablespaces, "
         "and what the server said while it was taken.",
-    .positionals = kShowBackupPositionals,
     .examples = kShowBackupExamples,
-    .run = run_show_backup,
+    .call = call_of<run_show_backup>,
 };
 
 }  // namespace pgkeep::server

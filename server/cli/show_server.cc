@@ -85,9 +85,9 @@ Json show(const Config& config, const ServerConfig& server, const std::optional<
 
 }  // namespace
 
-Exit run_show_server(const Invocation& invocation) {
+Exit run_show_server(const AnyServers& arguments, const Invocation& invocation) {
   const auto config = load_config(invocation.config_file);
-  const auto servers = choose_servers(config, invocation.arguments.values("SERVER"), false);
+  const auto servers = choose_servers(config, arguments.servers, false);
   const auto daemon = find_daemon(open_repository_if_there(config), invocation.out);
   auto data = Json::array();
   for (const auto* server : servers) data.push_back(show(config, *server, daemon, invocation.out));

@@ -1,13 +1,12 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_show_server(const Invocation& invocation);
+Exit run_show_server(const AnyServers& arguments, const Invocation& invocation);
 
 inline constexpr std::array<std::string_view, 1> kShowServerAliases{"show-servers"};
-inline constexpr std::array kShowServerPositionals{kAnyServers};
 inline constexpr std::array kShowServerExamples{
     Example{"show-server main", "what the configuration comes to, and which cluster is kept"},
 };
@@ -20,9 +19,8 @@ inline constexpr Command kShowServer{
         "and the cluster that the repository holds for the server, "
         "and how its WAL stream stands as the daemon or the receiver said last. Does not connect; "
         "for the server's own view there is `status SERVER`.",
-    .positionals = kShowServerPositionals,
     .examples = kShowServerExamples,
-    .run = run_show_server,
+    .call = call_of<run_show_server>,
 };
 
 }  // namespace pgkeep::server

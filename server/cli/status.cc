@@ -75,11 +75,11 @@ void describe_daemon(const std::optional<DaemonReport>& daemon, Output& out) {
 
 }  // namespace
 
-Exit run_status(const Invocation& invocation) {
+Exit run_status(const AnyServers& arguments, const Invocation& invocation) {
   auto& out = invocation.out;
   const auto config = load_config(invocation.config_file);
   const auto repository = open_repository_if_there(config);
-  const auto names = invocation.arguments.values("SERVER");
+  const auto& names = arguments.servers;
   const bool fleet = names.empty() || names == std::vector<std::string>{"all"};
   const auto servers = choose_servers(config, names, false);
   const auto daemon = find_daemon(repository, out);

@@ -1,12 +1,11 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_status(const Invocation& invocation);
+Exit run_status(const AnyServers& arguments, const Invocation& invocation);
 
-inline constexpr std::array kStatusPositionals{kAnyServers};
 inline constexpr std::array kStatusExamples{
     Example{"status", "the fleet at a glance"},
     Example{"status main", "the live server, its WAL stream and what is stored"},
@@ -23,9 +22,8 @@ inline constexpr Command kStatus{
         "the server's own view (version, position, slot, synchronous commits) included. "
         "A server that cannot be reached is shown as such and does not make the command fail; "
         "`check` does that.",
-    .positionals = kStatusPositionals,
     .examples = kStatusExamples,
-    .run = run_status,
+    .call = call_of<run_status>,
 };
 
 }  // namespace pgkeep::server

@@ -16,8 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kUsualTimeout = 30;
-constexpr std::uint64_t kLongestTimeout = 86400;
 constexpr auto kBetweenLooks = 100ms;
 constexpr const char* kNoPrivilege = "42501";
 
@@ -90,25 +88,22 @@ void wait_for(const catalog::WalArchive& archive, const postgres::WalSegment& se
 
 }  // namespace
 
-Exit run_switch_wal(const Invocation& invocation) {
-  const auto& arguments = invocation.arguments;
+Exit run_switch_wal(const SwitchWalArguments& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto servers = choose_servers(fleet.config(), arguments.values("SERVER"), true);
-  const std::chrono::seconds timeout(
-      arguments.number("--archive-timeout", 1, kLongestTimeout).value_or(kUsualTimeout));
+  const auto servers = choose_servers(fleet.config(), arguments.servers, true);
   auto data = Json::array();
   const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     const auto archive = open_archive(server, fleet.layout(server));
     auto sql = open_sql(server, invocation.stop);
     const auto size = archive.identity().wal_segment_size;
     require_same_cluster(sql, server, archive.identity());
-    const auto [segment, now] = close_segment(sql, server, arguments.has("--force"), size);
+    const auto [segment, now] = close_segment(sql, server, arguments.force, size);
     const auto name = segment.name(size);
     invocation.out.report(now ? fmt::format("{}: {} is closed", server.name, name)
                               : fmt::format("{}: nothing to close, nothing was written since {} was closed",
                                             server.name, name));
-    if (arguments.has("--archive")) {
-      wait_for(archive, segment, timeout, invocation.stop);
+    if (arguments.archive) {
+      wait_for(archive, segment, arguments.archive_timeout, invocation.stop);
       invocation.out.report(fmt::format("{}: {} is in the archive", server.name, segment.name(size)));
     }
     data.push_back({{"server", server.name},

@@ -1,7 +1,6 @@
 #include "server/cli/verify_backup.h"
 
 #include <algorithm>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -15,8 +14,6 @@
 
 namespace pgkeep::server {
 namespace {
-
-constexpr std::uint64_t kMostJobs = 64;
 
 std::vector<store::BackupId> choose_all(const store::ServerLayout& layout,
                                         const std::vector<store::BackupRecord>& backups,
@@ -84,18 +81,16 @@ catalog::VerificationReport verify(const Fleet& fleet, const store::ServerLayout
 
 }  // namespace
 
-Exit run_verify_backup(const Invocation& invocation) {
+Exit run_verify_backup(const VerifyBackupArguments& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto& server = fleet.server(invocation.arguments.required("SERVER"));
+  const auto& server = fleet.server(arguments.server);
   const auto layout = fleet.layout(server);
-  const auto jobs = invocation.arguments.number("--jobs", 1, kMostJobs)
-                        .value_or(std::max(1U, std::thread::hardware_concurrency()));
   const auto backups = StoredRecords(server, layout, invocation.out).backups();
   auto data = Json::array();
   std::size_t damaged = 0;
-  const auto ids = choose_all(layout, backups, invocation.arguments.values("BACKUP"), server.name);
+  const auto ids = choose_all(layout, backups, arguments.backups, server.name);
   for (const auto& id : ids) {
-    const auto report = verify(fleet, layout, id, static_cast<unsigned>(jobs), invocation);
+    const auto report = verify(fleet, layout, id, arguments.jobs, invocation);
     print(server.name, report, invocation.out);
     data.push_back(json_of(server.name, report));
     if (!report.good()) ++damaged;

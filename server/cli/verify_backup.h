@@ -1,20 +1,24 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_verify_backup(const Invocation& invocation);
+struct VerifyBackupArguments : OneServer {
+  std::vector<std::string> backups;
+  unsigned jobs = one_a_core();
+
+  void declare(Syntax& syntax) {
+    OneServer::declare(syntax);
+    syntax.one_or_more("BACKUP", "the backups: ids, beginnings of them, `latest`, `oldest`, or `all`",
+                       backups);
+    syntax.number("-j,--jobs", "N", "threads; default: one a core", jobs, 1, kMostJobs);
+  }
+};
+
+Exit run_verify_backup(const VerifyBackupArguments& arguments, const Invocation& invocation);
 
 inline constexpr std::array<std::string_view, 1> kVerifyBackupAliases{"verify"};
-inline constexpr std::array kVerifyBackupPositionals{
-    kOneServer,
-    Positional{"BACKUP", "the backups: ids, beginnings of them, `latest`, `oldest`, or `all`",
-               Arity::one_or_more},
-};
-inline constexpr std::array kVerifyBackupOptions{
-    Option{"-j,--jobs", "N", "threads; default: one a core"},
-};
 inline constexpr std::array kVerifyBackupExamples{
     Example{"verify-backup main latest", "read a backup back and check every byte"},
     Example{"verify-backup main all", "every backup of a server"},
@@ -28,10 +32,8 @@ inline constexpr Command kVerifyBackup{
         "and the WAL that the backup needs to become consistent; `verify-wal` reads the rest. "
         "All that is wrong is listed; exit code 1 when something is. "
         "Damaged pieces are remembered, and the next backup stores them anew.",
-    .positionals = kVerifyBackupPositionals,
-    .options = kVerifyBackupOptions,
     .examples = kVerifyBackupExamples,
-    .run = run_verify_backup,
+    .call = call_of<run_verify_backup>,
 };
 
 }  // namespace pgkeep::server

@@ -1,7 +1,6 @@
 #include "server/cli/verify_wal.h"
 
 #include <algorithm>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -14,8 +13,6 @@
 
 namespace pgkeep::server {
 namespace {
-
-constexpr std::uint64_t kMostJobs = 64;
 
 std::string whose(const std::string& server, const store::ServerLayout& line) {
   return line.line() ? fmt::format("{}, line {}", server, *line.line()) : server;
@@ -50,12 +47,10 @@ std::vector<store::ServerLayout> lines_of(const store::ServerLayout& layout) {
 
 }  // namespace
 
-Exit run_verify_wal(const Invocation& invocation) {
+Exit run_verify_wal(const VerifyWalArguments& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto& server = fleet.server(invocation.arguments.required("SERVER"));
+  const auto& server = fleet.server(arguments.server);
   const auto layout = fleet.layout(server);
-  const auto jobs = invocation.arguments.number("--jobs", 1, kMostJobs)
-                        .value_or(std::max(1U, std::thread::hardware_concurrency()));
   auto lines = Json::array();
   std::size_t findings = 0;
   try {
@@ -63,8 +58,7 @@ Exit run_verify_wal(const Invocation& invocation) {
       std::uint64_t bytes = 0;
       for (const auto& line : lines_of(layout)) {
         ConsoleProgress progress(invocation.out);
-        const auto report =
-            catalog::verify_whole_wal(line, static_cast<unsigned>(jobs), progress, invocation.stop);
+        const auto report = catalog::verify_whole_wal(line, arguments.jobs, progress, invocation.stop);
         progress.clear();
         print(whose(server.name, line), report, invocation.out);
         lines.push_back(json_of(line, report));

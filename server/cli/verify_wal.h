@@ -1,15 +1,20 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_verify_wal(const Invocation& invocation);
+struct VerifyWalArguments : OneServer {
+  unsigned jobs = one_a_core();
 
-inline constexpr std::array kVerifyWalPositionals{kOneServer};
-inline constexpr std::array kVerifyWalOptions{
-    Option{"-j,--jobs", "N", "threads; default: one a core"},
+  void declare(Syntax& syntax) {
+    OneServer::declare(syntax);
+    syntax.number("-j,--jobs", "N", "threads; default: one a core", jobs, 1, kMostJobs);
+  }
 };
+
+Exit run_verify_wal(const VerifyWalArguments& arguments, const Invocation& invocation);
+
 inline constexpr std::array kVerifyWalExamples{
     Example{"verify-wal main", "read all stored WAL of a server back and check every record"},
 };
@@ -24,10 +29,8 @@ inline constexpr Command kVerifyWal{
         "Every page and record is checked, and that each segment continues the one before it. "
         "All that is wrong is listed; exit code 1 when something is. "
         "WAL that is missing is told of by `list-wal` and `check`.",
-    .positionals = kVerifyWalPositionals,
-    .options = kVerifyWalOptions,
     .examples = kVerifyWalExamples,
-    .run = run_verify_wal,
+    .call = call_of<run_verify_wal>,
 };
 
 }  // namespace pgkeep::server

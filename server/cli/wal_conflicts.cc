@@ -150,19 +150,19 @@ void settle(const ServerConfig& server, catalog::WalArchive& archive, const WalC
 
 }  // namespace
 
-Exit run_wal_conflicts(const Invocation& invocation) {
-  const auto& arguments = invocation.arguments;
-  const auto keep = arguments.choice("--keep", {"stored", "pushed"});
-  const auto name = arguments.value("NAME");
-  if (keep && !name) throw UsageError("wal-conflicts: --keep needs the NAME of one file");
+Exit run_wal_conflicts(const WalConflictsArguments& arguments, const Invocation& invocation) {
+  const auto& name = arguments.name;
+  if (arguments.keep && !name) throw UsageError("wal-conflicts: --keep needs the NAME of one file");
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  const auto& server = fleet.server(arguments.required("SERVER"));
+  const auto& server = fleet.server(arguments.server);
   auto archive = open_archive(server, fleet.layout(server));
   const auto conflicts = catalog::WalConflicts(archive).list(name.value_or(""));
-  if (keep) {
+  if (arguments.keep) {
+    const bool keep_pushed = arguments.keep == WalConflictsArguments::Keep::pushed;
     const auto& chosen = choose(conflicts, server.name, *name);
-    settle(server, archive, chosen, *keep == "pushed", invocation.out);
-    invocation.out.data({{"server", server.name}, {"name", chosen.name}, {"kept", *keep}});
+    settle(server, archive, chosen, keep_pushed, invocation.out);
+    invocation.out.data(
+        {{"server", server.name}, {"name", chosen.name}, {"kept", keep_pushed ? "pushed" : "stored"}});
     return Exit::ok;
   }
   auto data = Json::array();

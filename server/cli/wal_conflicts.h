@@ -1,22 +1,29 @@
 #pragma once
 
-#include "server/cli/positionals.h"
+#include "server/cli/arguments.h"
 
 namespace pgkeep::server {
 
-Exit run_wal_conflicts(const Invocation& invocation);
+struct WalConflictsArguments : OneServer {
+  enum class Keep : std::uint8_t { stored, pushed };
 
-inline constexpr std::array kWalConflictsPositionals{
-    kOneServer,
-    Positional{"NAME", "only this WAL file; with the digits behind it (NAME.DIGITS) one of several",
-               Arity::optional},
+  std::optional<std::string> name;
+  std::optional<Keep> keep;
+
+  void declare(Syntax& syntax) {
+    OneServer::declare(syntax);
+    syntax.positional("NAME", "only this WAL file; with the digits behind it (NAME.DIGITS) one of several",
+                      name);
+    syntax.choice("--keep", "WHICH",
+                  "`stored`: what is stored is right; the pushed copy is freed, "
+                  "and the same file is accepted from then on. `pushed`: "
+                  "the pushed one takes the place of the stored one, which is kept aside in its stead",
+                  keep, {{"stored", Keep::stored}, {"pushed", Keep::pushed}});
+  }
 };
-inline constexpr std::array kWalConflictsOptions{
-    Option{"--keep", "WHICH",
-           "`stored`: what is stored is right; the pushed copy is freed, "
-           "and the same file is accepted from then on. `pushed`: "
-           "the pushed one takes the place of the stored one, which is kept aside in its stead"},
-};
+
+Exit run_wal_conflicts(const WalConflictsArguments& arguments, const Invocation& invocation);
+
 inline constexpr std::array kWalConflictsExamples{
     Example{"wal-conflicts main", "what was pushed and differs"},
     Example{"wal-conflicts main 00000001000000000000002A --keep stored", "the archive is right"},
@@ -34,10 +41,8 @@ inline constexpr Command kWalConflicts{
         "--keep pushed changes what backups are recovered with that need that WAL: verify them afterwards. "
         "It is refused where the WAL being received says otherwise. "
         "Settling is recorded among the server's runs.",
-    .positionals = kWalConflictsPositionals,
-    .options = kWalConflictsOptions,
     .examples = kWalConflictsExamples,
-    .run = run_wal_conflicts,
+    .call = call_of<run_wal_conflicts>,
 };
 
 }  // namespace pgkeep::server

@@ -4,13 +4,26 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/error.h"
+#include "server/cli/backup.h"
 #include "server/cli/commands.h"
+#include "server/cli/recovery_request.h"
+#include "server/cli/replication_status.h"
+#include "server/cli/status.h"
 
 namespace pgkeep::server {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+
+template <typename Arguments>
+Arguments given(const std::vector<std::string>& texts) {
+  Arguments arguments;
+  Syntax syntax;
+  arguments.declare(syntax);
+  read_arguments("command", texts, syntax);
+  return arguments;
+}
 
 std::string error_of(const std::vector<std::string>& arguments) {
   try {
@@ -33,7 +46,6 @@ TEST(CommandLineTest, TakesGlobalOptionsBeforeAndAfterTheCommand) {
     EXPECT_EQ(line.config_file, "/etc/a.yaml");
     EXPECT_EQ(line.format, Output::Format::json);
     EXPECT_EQ(line.talk, Output::Talk::quiet);
-    EXPECT_THAT(line.arguments.values("SERVER"), ElementsAre("main"));
   }
 }
 
@@ -42,34 +54,56 @@ TEST(CommandLineTest, ReadsTheConfigurationOfTheSystemUnlessAnotherIsNamed) {
 }
 
 TEST(CommandLineTest, FillsArgumentsInTheirOrder) {
-  const auto line =
-      parse_command_line({"recover", "main", "latest", "--jobs", "2", "/srv/pg", "--target-immediate"});
-  EXPECT_EQ(line.arguments.required("SERVER"), "main");
-  EXPECT_EQ(line.arguments.required("BACKUP"), "latest");
-  EXPECT_EQ(line.arguments.required("DEST"), "/srv/pg");
-  EXPECT_EQ(line.arguments.number("--jobs", 1, 64), 2u);
-  EXPECT_TRUE(line.arguments.has("--target-immediate"));
-  EXPECT_FALSE(line.arguments.has("--exclusive"));
+  const auto arguments =
+      given<RecoverArguments>({"main", "latest", "--jobs", "2", "/srv/pg", "--target-immediate"});
+  EXPECT_EQ(arguments.server, "main");
+  EXPECT_EQ(arguments.backup, "latest");
+  EXPECT_EQ(arguments.destination, "/srv/pg");
+  EXPECT_EQ(arguments.jobs, 2u);
+  EXPECT_TRUE(arguments.target_immediate);
+  EXPECT_FALSE(arguments.exclusive);
 }
 
 TEST(CommandLineTest, CollectsRepeatedOptionsWithoutTakingWhatFollows) {
-  const auto line = parse_command_line(
-      {"recover", "--tablespace", "a:/x", "main", "--tablespace", "b:/y", "latest", "/srv/pg"});
-  EXPECT_THAT(line.arguments.values("--tablespace"), ElementsAre("a:/x", "b:/y"));
-  EXPECT_EQ(line.arguments.required("SERVER"), "main");
+  const auto arguments =
+      given<RecoverArguments>({"--tablespace", "a:/x", "main", "--tablespace", "b:/y", "latest", "/srv/pg"});
+  ASSERT_EQ(arguments.tablespaces.size(), 2u);
+  EXPECT_EQ(arguments.tablespaces[0].tablespace, "a");
+  EXPECT_EQ(arguments.tablespaces[1].place, "/y");
+  EXPECT_EQ(arguments.server, "main");
 }
 
 TEST(CommandLineTest, TakesSeveralServersAndNone) {
-  EXPECT_THAT(parse_command_line({"backup", "a", "b"}).arguments.values("SERVER"), ElementsAre("a", "b"));
-  EXPECT_THAT(parse_command_line({"status"}).arguments.values("SERVER"), ElementsAre());
+  EXPECT_THAT(given<SomeServers>({"a", "b"}).servers, ElementsAre("a", "b"));
+  EXPECT_THAT(given<AnyServers>({}).servers, ElementsAre());
+}
+
+TEST(CommandLineTest, LeavesFieldsAsTheyAreWhenNothingIsGiven) {
+  const auto arguments = given<BackupArguments>({"main"});
+  EXPECT_EQ(arguments.label, std::nullopt);
+  EXPECT_EQ(arguments.fast_checkpoint, std::nullopt);
+  EXPECT_EQ(arguments.max_rate, std::nullopt);
+  EXPECT_EQ(arguments.jobs, std::nullopt);
+  EXPECT_FALSE(arguments.no_verify_checksums);
+}
+
+TEST(CommandLineTest, TurnsTextsIntoTheTypesOfTheFields) {
+  const auto arguments =
+      given<BackupArguments>({"main", "--checkpoint", "spread", "--max-rate", "50MiB", "-j", "12"});
+  EXPECT_EQ(arguments.fast_checkpoint, false);
+  EXPECT_EQ(arguments.max_rate, 50u << 20);
+  EXPECT_EQ(arguments.jobs, 12u);
+  EXPECT_EQ(given<ReplicationStatusArguments>({"--target", "all"}).kind, std::nullopt);
+  EXPECT_EQ(given<ReplicationStatusArguments>({"--target", "hot-standby"}).kind,
+            ReplicationClient::Kind::standby);
 }
 
 TEST(CommandLineTest, TakesWhatFollowsTwoDashesForArguments) {
-  const auto line = parse_command_line({"recover", "--dry-run", "--", "main", "latest", "--odd-name"});
-  EXPECT_EQ(line.arguments.required("DEST"), "--odd-name");
-  EXPECT_TRUE(line.arguments.has("--dry-run"));
-  EXPECT_THAT(parse_command_line({"--", "status", "--json", "--"}).arguments.values("SERVER"),
-              ElementsAre("--json", "--"));
+  const auto arguments = given<RecoverArguments>({"--dry-run", "--", "main", "latest", "--odd-name"});
+  EXPECT_EQ(arguments.destination, "--odd-name");
+  EXPECT_TRUE(arguments.dry_run);
+  EXPECT_THAT(given<AnyServers>({"--", "--json", "--"}).servers, ElementsAre("--json", "--"));
+  EXPECT_EQ(parse_command_line({"--", "status", "--json", "--"}).format, Output::Format::text);
   EXPECT_THAT(error_of({"recover", "main", "latest", "--", "/srv/pg", "--more"}),
               HasSubstr("unexpected argument '--more'"));
 }
@@ -77,7 +111,7 @@ TEST(CommandLineTest, TakesWhatFollowsTwoDashesForArguments) {
 TEST(CommandLineTest, LetsAServerHaveTheNameOfACommand) {
   const auto line = parse_command_line({"backup", "status", "delete"});
   EXPECT_EQ(line.command->name, "backup");
-  EXPECT_THAT(line.arguments.values("SERVER"), ElementsAre("status", "delete"));
+  EXPECT_THAT(given<SomeServers>({"status", "delete"}).servers, ElementsAre("status", "delete"));
 }
 
 TEST(CommandLineTest, KnowsTheWordsOfBarman) {
@@ -124,24 +158,17 @@ TEST(FirstLookTest, SeesCommandAndFormatOfALineThatIsWrong) {
   EXPECT_EQ(look.format, Output::Format::json);
 }
 
-TEST(ArgumentsTest, RefusesWhatIsNotANumberInRange) {
-  Arguments arguments;
-  arguments.add("--jobs", {"0"});
-  EXPECT_THROW(arguments.number("--jobs", 1, 64), UsageError);
-  arguments.add("--jobs", {"12x"});
-  EXPECT_THROW(arguments.number("--jobs", 1, 64), UsageError);
-  arguments.add("--jobs", {"12"});
-  EXPECT_EQ(arguments.number("--jobs", 1, 64), 12u);
-  EXPECT_EQ(arguments.number("--other", 1, 64), std::nullopt);
-}
-
-TEST(ArgumentsTest, RefusesAFlagAndItsOpposite) {
-  Arguments arguments;
-  EXPECT_EQ(arguments.flag("--get-wal", "--no-get-wal"), std::nullopt);
-  arguments.add("--no-get-wal", {"true"});
-  EXPECT_EQ(arguments.flag("--get-wal", "--no-get-wal"), false);
-  arguments.add("--get-wal", {"true"});
-  EXPECT_THROW(arguments.flag("--get-wal", "--no-get-wal"), UsageError);
+TEST(CommandLineTest, RefusesWhatDoesNotFitTheField) {
+  for (const std::string jobs : {"0", "65", "12x", "-1", "99999999999999999999"}) {
+    EXPECT_EQ(error_of({"verify-wal", "main", "--jobs=" + jobs}),
+              "--jobs: a number from 1 to 64 is expected, not '" + jobs + "'");
+  }
+  EXPECT_EQ(error_of({"backup", "main", "--checkpoint", "slow"}),
+            "--checkpoint: fast or spread is expected, not 'slow'");
+  EXPECT_EQ(error_of({"backup", "main", "--max-rate", "1KiB"}),
+            "--max-rate: 0 or a size from 32KiB to 1GiB is expected, not '1KiB'");
+  EXPECT_THAT(error_of({"recover", "main", "auto", "/srv/pg", "--target-lsn", "x"}),
+              HasSubstr("--target-lsn"));
 }
 
 }  // namespace

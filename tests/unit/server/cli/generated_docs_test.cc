@@ -52,9 +52,11 @@ TEST(HelpTest, NamesEveryCommandButTheHiddenOnes) {
 TEST(HelpTest, ExplainsEveryArgumentAndOption) {
   for (const auto& command : commands()) {
     const auto help = help_for_command(command);
-    for (const auto& positional : command.positionals)
+    const auto call = command.call();
+    for (const auto& positional : call.syntax.positionals())
       EXPECT_THAT(help, HasSubstr(std::string(positional.name)));
-    for (const auto& option : command.options) EXPECT_THAT(help, HasSubstr(std::string(long_name(option))));
+    for (const auto& option : call.syntax.options())
+      EXPECT_THAT(help, HasSubstr(std::string(long_name(option.names))));
   }
 }
 
@@ -74,7 +76,7 @@ TEST(HelpTest, KeepsToAHundredColumnsButForExamples) {
 
 TEST(CommandTableTest, IsCompleteForEveryCommand) {
   for (const auto& command : commands()) {
-    EXPECT_NE(command.run, nullptr) << command.name;
+    EXPECT_NE(command.call, nullptr) << command.name;
     EXPECT_FALSE(command.summary.empty()) << command.name;
     EXPECT_FALSE(command.summary.ends_with('.')) << command.name;
     EXPECT_TRUE(command.hidden || !command.examples.empty()) << command.name;

@@ -26,9 +26,12 @@ class RecoveryRequestTest : public ::testing::Test {
   }
   recover::RecoveryRequest request(std::vector<std::string> options,
                                    const std::string& backup = "latest") const {
-    options.insert(options.begin(), {"recover", "main", backup, "/srv/pg"});
-    return make_recovery_request(parse_command_line(options).arguments, server_, facts_,
-                                 "/etc/pgkeep/pgkeep.yaml");
+    options.insert(options.begin(), {"main", backup, "/srv/pg"});
+    RecoverArguments arguments;
+    Syntax syntax;
+    arguments.declare(syntax);
+    read_arguments("recover", options, syntax);
+    return make_recovery_request(arguments, server_, facts_, "/etc/pgkeep/pgkeep.yaml");
   }
   std::string refusal(const std::vector<std::string>& options, const std::string& backup = "latest") const {
     try {
