@@ -1,46 +1,23 @@
 #include "server/terminal/output.h"
 
-#include <cstdlib>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "server/terminal/version.h"
+#include "tests/support/paper.h"
 
 namespace pgkeep::server {
 namespace {
 
 using ::testing::HasSubstr;
 
-/// A FILE in memory.
-class Paper {
- public:
-  Paper() : file_(::open_memstream(&text_, &size_)) {}
-  Paper(const Paper&) = delete;
-  Paper& operator=(const Paper&) = delete;
-  ~Paper() {
-    std::fclose(file_);
-    std::free(text_);
-  }
-  std::FILE* file() const { return file_; }
-  std::string text() const {
-    std::fflush(file_);
-    return {text_, size_};
-  }
-
- private:
-  char* text_ = nullptr;
-  std::size_t size_ = 0;
-  std::FILE* file_;
-};
-
 class OutputTest : public ::testing::Test {
  protected:
   Output make(Output::Format format, Output::Talk talk) {
     return Output(format, talk, results_.file(), talk_.file());
   }
-  Paper results_;
-  Paper talk_;
+  test::Paper results_;
+  test::Paper talk_;
 };
 
 TEST_F(OutputTest, KeepsResultsAndTalkApart) {

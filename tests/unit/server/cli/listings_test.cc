@@ -1,0 +1,172 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "server/cli/list_backups.h"
+#include "server/cli/list_servers.h"
+#include "server/cli/list_wal.h"
+#include "server/cli/show_backup.h"
+#include "server/cli/show_server.h"
+#include "server/cli/status.h"
+#include "tests/unit/server/cli/command_fixture.h"
+
+namespace pgkeep::server {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+/// What is shown of a server of which a little is stored. The documents are compared with their keys in
+/// order: programs read them.
+class ListingsTest : public CommandTest {
+ protected:
+  ListingsTest() { store_a_little(); }
+  std::uint64_t stored_bytes(std::uint64_t number) const {
+    return std::filesystem::file_size(layout_.archived({test::kOne, number}, size_));
+  }
+  static AnyServers servers(std::vector<std::string> names) { return {std::move(names)}; }
+  static OneBackup backup(const std::string& wanted) {
+    OneBackup arguments;
+    arguments.server = "main";
+    arguments.backup = wanted;
+    return arguments;
+  }
+};
+
+TEST_F(ListingsTest, ListServersShowsEachWithoutItsPassword) {
+  EXPECT_EQ(data(run_list_servers, {}), Json::parse(R"([
+    {"name": "main", "description": "orders", "active": false, "conninfo": "user=pgkeep host=nowhere"},
+    {"name": "spare", "description": "", "active": true, "conninfo": "host=elsewhere"}])"));
+  EXPECT_THAT(run(run_list_servers, {}).results, AllOf(HasSubstr("inactive"), Not(HasSubstr("secret"))));
+  EXPECT_EQ(run(run_list_servers, {.minimal = true}).results, "main\nspare\n");
+}
+
+TEST_F(ListingsTest, ListBackupsTellsWhatEachIsAndWhereItsWalEnds) {
+  const auto list = data(run_list_backups, {});
+  ASSERT_EQ(list.size(), 1u);
+  auto expected = Json::parse(R"({
+    "id": "20261120T020000Z", "server": "main", "label": "weekly",
+    "started": "2026-11-20T02:00:00Z", "ended": "2026-11-20T02:00:01.500000Z", "duration_seconds": 1.5,
+    "server_version": "18.6", "formats_known": true, "system_identifier": "7400000000000000001",
+    "timeline": 1, "begin_lsn": "0/500028", "end_lsn": "0/580000",
+    "begin_wal": "000000010000000000000005", "end_wal": "000000010000000000000005",
+    "from_standby": false, "data_checksums": false, "checksum_failures": 0,
+    "data_bytes": 3145728, "file_count": 3, "stored_bytes": 5600,
+    "cost": {"full_objects": 1, "delta_objects": 2, "reused_pieces": 3, "zero_pieces": 4,
+             "pack_bytes": 5000, "metadata_bytes": 600},
+    "compared_with": null,
+    "tablespaces": [{"oid": 16400, "name": "fast", "location": "/srv/fast"}],
+    "configuration_outside": {"config_file": "/etc/postgresql.conf"},
+    "wal_ranges": [{"timeline": 1, "start_lsn": "0/500028", "end_lsn": "0/580000"}],
+    "notices": [], "status": "DONE", "wal_bytes_to_next": 0, "wal_hole_lsn": "0/700000", "line": null})");
+  expected["wal_bytes_to_next"] = stored_bytes(5) + stored_bytes(6) + stored_bytes(8);
+  EXPECT_EQ(list[0].dump(2), expected.dump(2));
+  EXPECT_THAT(run(run_list_backups, {}).results, HasSubstr("WAL ends at 0/700000 (hole); weekly"));
+  ListBackupsArguments minimal;
+  minimal.minimal = true;
+  EXPECT_EQ(run(run_list_backups, minimal).results, "20261120T020000Z\n");
+}
+
+TEST_F(ListingsTest, ShowBackupIsChosenByTheBeginningOfItsId) {
+  const auto json = data(run_show_backup, backup("202611"));
+  EXPECT_EQ(json.at("id"), "20261120T020000Z");
+  EXPECT_EQ(json.at("wal_complete"), true);
+  EXPECT_EQ(json.at("line"), nullptr);
+  EXPECT_THAT(run(run_show_backup, backup("latest")).results,
+              AllOf(HasSubstr("config_file is /etc/postgresql.conf"), HasSubstr("16400 fast at /srv/fast"),
+                    HasSubstr("all stored"), HasSubstr("ends at 0/700000 (hole)")));
+  EXPECT_THROW(run(run_show_backup, backup("2025")), NotFound);
+}
+
+TEST_F(ListingsTest, ShowBackupSaysWhenItsWalIsNotThere) {
+  commit_backup("20261121T020000Z", 0x680000, 0x780000);
+  EXPECT_EQ(data(run_show_backup, backup("latest")).at("wal_complete"), false);
+  EXPECT_THAT(run(run_show_backup, backup("latest")).results, HasSubstr("INCOMPLETE"));
+}
+
+TEST_F(ListingsTest, ListWalShowsStretchesGapsSegmentsAndEvents) {
+  ListWalArguments arguments;
+  arguments.servers = {"main", "spare"};
+  arguments.segments = arguments.events = true;
+  auto expected = Json::parse(R"([
+    {"server": "main",
+     "ranges": [{"timeline": 1, "begin_lsn": "0/500000", "end_lsn": "0/700000", "bytes": 2097152,
+                 "segments": 2, "stored_bytes": 0},
+                {"timeline": 1, "begin_lsn": "0/800000", "end_lsn": "0/900000", "bytes": 1048576,
+                 "segments": 1, "stored_bytes": 0}],
+     "joints": [],
+     "gaps": [{"timeline": 1, "begin_lsn": "0/700000", "end_lsn": "0/800000", "bytes": 1048576,
+               "lost": true, "event": null}],
+     "waiting": {"files": 0, "stored_bytes": 0},
+     "lines": [],
+     "segments": [],
+     "events": []},
+    {"server": "spare", "ranges": [], "joints": [], "gaps": [], "waiting": {"files": 0, "stored_bytes": 0},
+     "lines": []}])");
+  const auto event = Json::parse(R"({"at": "2026-11-20T02:00:00Z", "kind": "gap",
+    "cause": "the server had removed it", "range": {"timeline": 1, "begin_lsn": "0/700000",
+    "end_lsn": "0/800000", "bytes": 1048576}})");
+  auto& main = expected[0];
+  main["ranges"][0]["stored_bytes"] = stored_bytes(5) + stored_bytes(6);
+  main["ranges"][1]["stored_bytes"] = stored_bytes(8);
+  main["gaps"][0]["event"] = event;
+  main["events"].push_back(event);
+  for (const std::uint64_t number : {5, 6, 8}) {
+    main["segments"].push_back({{"name", segment(number)},
+                                {"timeline", 1},
+                                {"begin_lsn", fmt::format("0/{}00000", number)},
+                                {"end_lsn", fmt::format("0/{}00000", number + 1)},
+                                {"stored_bytes", stored_bytes(number)},
+                                {"earliest_commit", nullptr},
+                                {"latest_commit", nullptr}});
+  }
+  EXPECT_EQ(data(run_list_wal, arguments).dump(2), expected.dump(2));
+  EXPECT_THAT(run(run_list_wal, arguments).results,
+              AllOf(HasSubstr("Server main: WAL up to 0/900000 on timeline 1"),
+                    HasSubstr("MISSING: 0/700000 to 0/800000 of timeline 1 (1 MiB); lost"),
+                    HasSubstr("Server spare: nothing is stored yet")));
+}
+
+TEST_F(ListingsTest, ShowServerHidesThePasswordAndKnowsTheCluster) {
+  const auto json = data(run_show_server, servers({"main"})).at(0);
+  EXPECT_EQ(json.at("conninfo"), "user=pgkeep host=nowhere");
+  EXPECT_EQ(json.at("folder"), layout_.root().native());
+  EXPECT_EQ(json.at("identity").dump(),
+            R"({"system_identifier":"7400000000000000001","major_version":18,"wal_segment_bytes":1048576,)"
+            R"("block_bytes":8192})");
+  EXPECT_EQ(json.at("stream").at("source"), "past");
+  EXPECT_EQ(json.at("stream").at("flushed_lsn"), nullptr);
+  EXPECT_EQ(data(run_show_server, servers({"spare"})).at(0).at("identity"), nullptr);
+}
+
+TEST_F(ListingsTest, StatusOfTheFleetIsALineAServer) {
+  const auto said = run(run_status, servers({}));
+  EXPECT_THAT(said.results,
+              AllOf(HasSubstr("main"), HasSubstr("inactive"), HasSubstr("spare"), HasSubstr("not running")));
+  EXPECT_THAT(said.talk, HasSubstr("no daemon serves this repository"));
+}
+
+TEST_F(ListingsTest, StatusTellsWhatIsStoredAndWhatIsMissing) {
+  const auto json = data(run_status, servers({})).at(0);
+  EXPECT_EQ(json.at("server"), "main");
+  EXPECT_EQ(json.at("backups").dump(),
+            R"({"count":1,"oldest":"20261120T020000Z","latest":"20261120T020000Z",)"
+            R"("latest_ended":"2026-11-20T02:00:01.500000Z"})");
+  EXPECT_EQ(json.at("receiver"), nullptr);
+  EXPECT_EQ(json.at("live"), nullptr);
+  const auto& wal = json.at("wal");
+  EXPECT_EQ(wal.at("segments"), 3);
+  EXPECT_EQ(wal.at("last_segment"), segment(8));
+  EXPECT_EQ(wal.at("partial"), nullptr);
+  EXPECT_EQ(wal.at("received_lsn"), "0/900000");
+  EXPECT_EQ(wal.at("received_timeline"), 1);
+  EXPECT_EQ(wal.at("lag_bytes"), nullptr);
+  EXPECT_EQ(wal.at("ranges").at(0).dump(), R"({"timeline":1,"begin_lsn":"0/500000","end_lsn":"0/700000"})");
+  EXPECT_EQ(wal.at("gaps").dump(), R"([{"timeline":1,"begin_lsn":"0/700000","end_lsn":"0/800000",)"
+                                   R"("lost":true,"cause":"the server had removed it"}])");
+}
+
+}  // namespace
+}  // namespace pgkeep::server
