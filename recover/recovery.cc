@@ -22,7 +22,6 @@
 #include "catalog/records/identity.h"
 #include "catalog/wal/wal_archive.h"
 #include "recover/deliver/backup_survey.h"
-#include "recover/deliver/file_feed.h"
 #include "recover/deliver/places.h"
 #include "recover/manifest_rewrite.h"
 #include "recover/meter.h"
@@ -116,6 +115,7 @@ class Recovery {
   void check_destination();
   void check_restore_command();
   void write_all(const std::stop_token& stop);
+  void give_all(const Delivery::Give& give);
   void make_directories();
   RecoveryReport report();
 
@@ -126,7 +126,6 @@ class Recovery {
   DeliveredFile made(std::string_view path, std::uint64_t size,
                      std::function<void(io::ByteSink&)> content) const;
   DeliveredFile made_text(std::string_view path, std::string text) const;
-  bool next(FileFeed& feed, DeliveredFile& file);
 
   const RecoveryPlan* plan_;
   io::ProgressObserver* observer_;
@@ -140,7 +139,7 @@ class Recovery {
   BackupSurvey survey_;
   RecoverySettings settings_;
   std::map<std::string, ChangedFile> changed_files_;  // against the manifest
-  std::deque<DeliveredFile> extra_;                   // what is delivered beside the backup's files
+  std::vector<DeliveredFile> extra_;                  // what is delivered beside the backup's files
   io::ByteVector control_;                            // global/pg_control
   bool manifest_as_stored_ = false;                   // since its version is not known
   std::uint64_t files_ = 0;
@@ -424,39 +423,28 @@ void Recovery::make_directories() {
   }
 }
 
-/// The backup's files, then what is made for this recovery.
-bool Recovery::next(FileFeed& feed, DeliveredFile& file) {
-  if (auto entry = feed.next()) {
-    file = file_of_backup(*std::move(entry));
-  } else if (!extra_.empty()) {
-    file = std::move(extra_.front());
-    extra_.pop_front();
-  } else {
-    return false;
-  }
-  ++files_;
-  return true;
-}
-
 void Recovery::write_all(const std::stop_token& stop) {
   make_directories();
-  {
-    FileFeed feed(backup_.files(), survey_);
-    delivery_->write_files([&](DeliveredFile& file) { return next(feed, file); }, stop);
-  }
+  delivery_->write_files([this](const Delivery::Give& give) { give_all(give); }, stop);
   observer_->progress({.phase = "syncing", .done_bytes = meter_.done(), .total_bytes = 0});
   delivery_->finish();
   // Only now, when all else is durable: without pg_control PostgreSQL does not start.
-  bool given = false;
-  delivery_->write_files(
-      [&](DeliveredFile& file) {
-        if (std::exchange(given, true)) return false;
-        file = made_text("global/pg_control", std::string(io::as_text(control_)));
-        ++files_;
-        return true;
-      },
-      stop);
+  const auto control = made_text("global/pg_control", std::string(io::as_text(control_)));
+  delivery_->write_files([&control](const Delivery::Give& give) { give(control); }, stop);
+  ++files_;
   delivery_->finish();
+}
+
+/// The backup's files, then what is made for this recovery.
+void Recovery::give_all(const Delivery::Give& give) {
+  for_each_delivered(backup_.files(), survey_, [&](store::FileEntry&& entry) {
+    give(file_of_backup(std::move(entry)));
+    ++files_;
+  });
+  for (auto& file : extra_) {
+    give(std::move(file));
+    ++files_;
+  }
 }
 
 RecoveryReport Recovery::report() {

@@ -14,13 +14,13 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/guarded.h"
+#include "catalog/io/work_queue.h"
 #include "catalog/postgres/backup_label.h"
 #include "catalog/postgres/backup_manifest.h"
 #include "catalog/postgres/control_file.h"
 #include "catalog/postgres/versions.h"
 #include "catalog/verify/manifest_meaning.h"
 #include "catalog/verify/wal_verification.h"
-#include "catalog/verify/work_queue.h"
 #include "catalog/wal/set_aside_line.h"
 
 namespace pgkeep::catalog {
@@ -312,9 +312,9 @@ void Verification::check_summary(const postgres::ManifestSummary& summary,
 
 void Verification::check_files(store::BackupReader& backup) {
   const auto& record = backup.record();
-  WorkQueue<store::FileEntry> queue(
+  io::WorkQueue<store::FileEntry> queue(
       jobs_,
-      [&] {
+      [&](unsigned) {
         // A function must be copyable, what it works with is not.
         const auto reader = std::make_shared<store::ObjectReader>(backup.packs());
         return [this, &backup, reader, buffer = io::ByteVector()](const store::FileEntry& file) mutable {

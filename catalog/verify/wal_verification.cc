@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/work_queue.h"
 #include "catalog/verify/backup_checkpoint.h"
-#include "catalog/verify/work_queue.h"
 #include "catalog/wal/stored_segment_check.h"
 
 namespace pgkeep::catalog {
@@ -202,8 +202,8 @@ std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupR
     return 0;
   }
   WalVerification verification(archive, *std::move(held), line, findings);
-  WorkQueue<NeededSegment> queue(
-      jobs, [&] { return [&](const NeededSegment& segment) { verification.check(segment); }; },
+  io::WorkQueue<NeededSegment> queue(
+      jobs, [&](unsigned) { return [&](const NeededSegment& segment) { verification.check(segment); }; },
       [&] { tick(verification.done_bytes(), total); });
   for (const auto& segment : needed) queue.push(segment);
   queue.finish();

@@ -7,7 +7,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/guarded.h"
-#include "catalog/verify/work_queue.h"
+#include "catalog/io/work_queue.h"
 #include "catalog/wal/stored_segment_check.h"
 
 namespace pgkeep::catalog {
@@ -31,9 +31,9 @@ WalVerificationReport verify_whole_wal(const store::ServerLayout& layout, unsign
   io::Guarded<Findings> findings;
   std::atomic<std::uint64_t> done{0};
   std::atomic<std::uint64_t> bytes{0};
-  WorkQueue<postgres::WalSegment> queue(
+  io::WorkQueue<postgres::WalSegment> queue(
       jobs,
-      [&] {
+      [&](unsigned) {
         return [&](const postgres::WalSegment& segment) {
           try {
             const auto file = held.file_of(segment).value();

@@ -155,6 +155,20 @@ bool is_delivered_as_it_is(std::string_view path) {
   return !path.starts_with(kWal) && std::ranges::find(kOurs, path) == kOurs.end();
 }
 
+void for_each_delivered(store::FileTable& files, const BackupSurvey& survey,
+                        const std::function<void(store::FileEntry&&)>& visit) {
+  for (const auto& [size, path] : survey.large_files) {
+    auto entry = files.find(path);
+    if (!entry) throw Corruption(fmt::format("{}: the backup's file table had it, and has it no more", path));
+    visit(*std::move(entry));
+  }
+  files.for_each([&visit](store::FileEntry&& entry) {
+    const bool wanted = entry.kind == store::EntryKind::file && entry.size < kLargeFileBytes &&
+                        is_delivered_as_it_is(entry.path);
+    if (wanted) visit(std::move(entry));
+  });
+}
+
 BackupSurvey survey_backup(store::FileTable& files, const RecoveryPlan& plan, const DestinationPaths& paths) {
   Surveyor surveyor(plan, paths);
   files.for_each([&surveyor](store::FileEntry&& entry) { surveyor.visit(entry); });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -53,6 +54,11 @@ std::uint32_t delivered_mode(std::uint32_t stored);
 
 /// True for a file that is delivered as the backup has it; the others are left out or made anew.
 bool is_delivered_as_it_is(std::string_view path);
+
+/// The files of a backup that are delivered as they are, in the order in which that is best done: large ones
+/// first, then the others in the order of the packs.
+void for_each_delivered(store::FileTable& files, const BackupSurvey& survey,
+                        const std::function<void(store::FileEntry&&)>& visit);
 
 /// Throws Corruption for a path that would lead out of the data directory, or, in a tablespace, out of the
 /// directory that PostgreSQL makes there, or when backup_label or

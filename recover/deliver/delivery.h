@@ -59,12 +59,19 @@ class Delivery {
   /// One level. A directory that is there gets the mode.
   virtual void make_directory(const std::string& path, std::uint32_t mode) = 0;
   virtual void make_symlink(const std::string& path, const std::string& target) = 0;
-  /// Writes all files, several at a time; `next` hands them out (called under a lock; false at the end).
-  /// Throws the first error, Interrupted when a stop was asked for.
-  virtual void write_files(const std::function<bool(DeliveredFile&)>& next, std::stop_token stop) = 0;
+  /// Hands a file over; waits while enough are under way.
+  using Give = std::function<void(DeliveredFile)>;
+  /// Writes all files that `all` gives, which is called once, here; several at a time. Throws the first
+  /// error, Interrupted when a stop was asked for.
+  virtual void write_files(const std::function<void(const Give&)>& all, std::stop_token stop) = 0;
   /// Makes all that was written durable, folders included.
   virtual void finish() = 0;
 };
+
+/// For write_files(): calls `write` for all that `all` gives, in that many threads.
+void write_by_workers(unsigned workers, const std::function<void(const Delivery::Give&)>& all,
+                      const std::stop_token& stop,
+                      const std::function<void(const DeliveredFile&, unsigned worker)>& write);
 
 /// `jobs` 0: two a core, since they wait for the disk part of the time.
 std::unique_ptr<Delivery> local_delivery(unsigned jobs);

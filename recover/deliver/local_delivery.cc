@@ -16,11 +16,11 @@
 #include "catalog/io/no_links.h"
 #include "catalog/io/units.h"
 #include "catalog/io/user.h"
+#include "catalog/io/work_queue.h"
 #include "recover/deliver/acting_as.h"
 #include "recover/deliver/delivery.h"
 #include "recover/deliver/file_sink.h"
 #include "recover/deliver/trusted_path.h"
-#include "recover/deliver/workers.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -57,14 +57,14 @@ struct PlaceBelow {
 class LocalDelivery final : public Delivery {
  public:
   explicit LocalDelivery(unsigned jobs)
-      : workers_(jobs == 0 ? 2 * worker_count(0) : worker_count(jobs)), buffers_(workers_) {}
+      : workers_(jobs == 0 ? 2 * io::worker_count(0) : io::worker_count(jobs)), buffers_(workers_) {}
 
   void check(const std::vector<DeliveryRoot>& roots) override;
   StartFacts start_facts(int major_version) override;
   unsigned workers() const override { return workers_; }
   void make_directory(const std::string& path, std::uint32_t mode) override;
   void make_symlink(const std::string& path, const std::string& target) override;
-  void write_files(const std::function<bool(DeliveredFile&)>& next, std::stop_token stop) override;
+  void write_files(const std::function<void(const Give&)>& all, std::stop_token stop) override;
   void finish() override;
 
  private:
@@ -276,37 +276,10 @@ void LocalDelivery::write_file(const DeliveredFile& file, unsigned worker) {
   if (sync_at_once_) sync_entry(*root, below.parent_path());
 }
 
-void LocalDelivery::write_files(const std::function<bool(DeliveredFile&)>& next, std::stop_token stop) {
-  for_each_item<DeliveredFile>(
-      workers_, next, stop, [this](const DeliveredFile& file, unsigned worker) { write_file(file, worker); });
+void LocalDelivery::write_files(const std::function<void(const Give&)>& all, std::stop_token stop) {
+  write_by_workers(workers_, all, stop,
+                   [this](const DeliveredFile& file, unsigned worker) { write_file(file, worker); });
 }
-
-/// The paths of files and directories below a directory, but for symbolic links; one after the other.
-class TreeWalk {
- public:
-  explicit TreeWalk(const fs::path& root) : root_(root), at_(root, error_) { check(); }
-  bool next(fs::path& path) {
-    for (; at_ != fs::recursive_directory_iterator(); advance()) {
-      if (at_->is_symlink()) continue;
-      path = at_->path().lexically_relative(root_);
-      advance();
-      return true;
-    }
-    return false;
-  }
-
- private:
-  void advance() {
-    at_.increment(error_);
-    check();
-  }
-  void check() const {
-    if (error_) throw StorageError(error_.value(), root_, "list the directory");
-  }
-  std::error_code error_;
-  fs::path root_;
-  fs::recursive_directory_iterator at_;
-};
 
 /// Each file by itself, rather than whole file systems: others write there too, and need not be waited for.
 /// It takes little, since all is on its way to the disk already and the first of them commits the journal for
@@ -320,12 +293,18 @@ void LocalDelivery::finish() {
 
 void LocalDelivery::sync_root(const Root& root) const {
   sync_entry(root, {});
-  TreeWalk walk(root.real);
   // More than there are processors: they wait for the disk.
   constexpr unsigned kSyncers = 8;
-  for_each_item<fs::path>(
-      kSyncers, [&walk](fs::path& path) { return walk.next(path); }, {},
-      [&root](const fs::path& path, unsigned) { sync_entry(root, path); });
+  io::WorkQueue<fs::path> queue(
+      kSyncers, [&root](unsigned) { return [&root](const fs::path& path) { sync_entry(root, path); }; },
+      [] {});
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(root.real, error); at != fs::recursive_directory_iterator();
+       at.increment(error)) {
+    if (!at->is_symlink()) queue.push(at->path().lexically_relative(root.real));
+  }
+  if (error) throw StorageError(error.value(), root.real, "list the directory");
+  queue.finish();
 }
 
 }  // namespace

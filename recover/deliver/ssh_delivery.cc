@@ -12,11 +12,11 @@
 #include "catalog/io/error.h"
 #include "catalog/io/shell.h"
 #include "catalog/io/units.h"
+#include "catalog/io/work_queue.h"
 #include "recover/deliver/acting_as.h"
 #include "recover/deliver/delivery.h"
 #include "recover/deliver/ssh_process.h"
 #include "recover/deliver/tar_writer.h"
-#include "recover/deliver/workers.h"
 
 namespace pgkeep::recover {
 namespace {
@@ -232,7 +232,7 @@ class SshDelivery final : public Delivery {
  public:
   SshDelivery(const std::string& ssh_command, unsigned jobs)
       : ssh_command_(io::split_command(ssh_command)),
-        workers_(std::min(worker_count(jobs), kMostConnections)) {}
+        workers_(std::min(io::worker_count(jobs), kMostConnections)) {}
 
   void check(const std::vector<DeliveryRoot>& roots) override;
   StartFacts start_facts(int major_version) override;
@@ -243,7 +243,7 @@ class SshDelivery final : public Delivery {
   void make_symlink(const std::string& path, const std::string& target) override {
     pending_.push_back({.path = path, .mode = 0, .link = target});
   }
-  void write_files(const std::function<bool(DeliveredFile&)>& next, std::stop_token stop) override;
+  void write_files(const std::function<void(const Give&)>& all, std::stop_token stop) override;
   void finish() override;
 
  private:
@@ -379,10 +379,10 @@ void SshDelivery::make_pending(const std::stop_token& stop) {
   pending_.clear();
 }
 
-void SshDelivery::write_files(const std::function<bool(DeliveredFile&)>& next, std::stop_token stop) {
+void SshDelivery::write_files(const std::function<void(const Give&)>& all, std::stop_token stop) {
   make_pending(stop);
   std::vector<std::unique_ptr<RemoteTar>> tars(workers_);
-  for_each_item<DeliveredFile>(workers_, next, stop, [&](const DeliveredFile& file, unsigned worker) {
+  write_by_workers(workers_, all, stop, [&](const DeliveredFile& file, unsigned worker) {
     auto& tar = tars[worker];
     if (!tar) tar = std::make_unique<RemoteTar>(ssh_command_, tar_command(), stop);
     tar->writer().begin_file(file.path.substr(1), file.size, file.mode, file.modified);

@@ -1,10 +1,8 @@
 #include "server/cli/switch_wal.h"
 
-#include <condition_variable>
-#include <mutex>
-
 #include <fmt/format.h>
 
+#include "catalog/io/pause.h"
 #include "catalog/io/units.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/server_settings.h"
@@ -73,16 +71,12 @@ void wait_for(const catalog::WalArchive& archive, const postgres::WalSegment& se
               std::chrono::seconds timeout, const std::stop_token& stop) {
   const auto name = segment.name(archive.identity().wal_segment_size);
   const auto end = std::chrono::steady_clock::now() + timeout;
-  std::mutex mutex;
-  std::condition_variable_any pause;
   while (!archive.has(segment)) {
-    if (stop.stop_requested()) throw Interrupted(fmt::format("stopped while waiting for {}", name));
     if (std::chrono::steady_clock::now() >= end) {
       throw Error(fmt::format("{} did not arrive in the archive within {}; is receive-wal running?", name,
                               io::format_duration(timeout)));
     }
-    std::unique_lock lock(mutex);
-    pause.wait_for(lock, stop, kBetweenLooks, [] { return false; });
+    if (!io::pause(kBetweenLooks, stop)) throw Interrupted(fmt::format("stopped while waiting for {}", name));
   }
 }
 

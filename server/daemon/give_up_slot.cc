@@ -1,11 +1,9 @@
 #include "server/daemon/give_up_slot.h"
 
-#include <condition_variable>
-#include <mutex>
-
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/pause.h"
 #include "catalog/records/event_journal.h"
 #include "catalog/records/identity.h"
 #include "catalog/records/made_slots.h"
@@ -20,14 +18,6 @@ namespace {
 constexpr int kTries = 30;
 constexpr std::chrono::milliseconds kBetweenTries{100};
 
-void pause(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, kBetweenTries, [] { return false; });
-  if (stop.stop_requested()) throw Interrupted("a slot is not given up because a stop was asked for");
-}
-
 /// The server may need a moment to notice that our stream has ended.
 bool drop_unused_slot(streaming::Connection& connection, const std::string& slot,
                       const std::stop_token& stop) {
@@ -37,7 +27,8 @@ bool drop_unused_slot(streaming::Connection& connection, const std::string& slot
     } catch (const ServerError& error) {
       if (error.sqlstate() != "55006" || tries == kTries) throw;  // object_in_use
     }
-    pause(stop);
+    if (!io::pause(kBetweenTries, stop))
+      throw Interrupted("a slot is not given up because a stop was asked for");
   }
 }
 

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/pause.h"
 #include "server/fleet/server_settings.h"
 
 namespace pgkeep::server {
@@ -167,10 +168,7 @@ void ServerStream::pause(const ServerConfig& config, const std::exception& failu
                          const std::stop_token& stop) {
   const auto* known = dynamic_cast<const Error*>(&failure);
   recorder_.disconnected(failure.what(), config.longest_retry, known == nullptr || !known->retryable());
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, config.longest_retry, [] { return false; });
+  io::pause(config.longest_retry, stop);
 }
 
 }  // namespace pgkeep::server

@@ -1,12 +1,11 @@
 #include "streaming/receive/leftover_slots.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/pause.h"
 #include "catalog/postgres/versions.h"
 
 namespace pgkeep::streaming {
@@ -35,10 +34,7 @@ std::vector<std::string> LeftoverSlots::hosts_with_slot() const {
 }
 
 void LeftoverSlots::watch(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  while (!stop.stop_requested()) {
+  do {
     try {
       if (hosts_with_slot().empty()) return;
       for (auto& host : settings_of_nodes(settings_.connection)) {
@@ -48,8 +44,7 @@ void LeftoverSlots::watch(const std::stop_token& stop) {
       // slot.json cannot be read or written, or stop was asked: whoever streams says so of the disk. The slot
       // stays, and is looked at again.
     }
-    never.wait_for(lock, stop, settings_.longest_retry, [] { return false; });
-  }
+  } while (io::pause(settings_.longest_retry, stop));
 }
 
 void LeftoverSlots::look_at(ConnectionSettings host, const std::stop_token& stop) {

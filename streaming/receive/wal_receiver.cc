@@ -1,15 +1,14 @@
 #include "streaming/receive/wal_receiver.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <utility>
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
+#include "catalog/io/pause.h"
 #include "catalog/wal/set_aside_line.h"
 #include "streaming/receive/back_off.h"
 #include "streaming/receive/wal_session.h"
@@ -22,15 +21,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLockRetry = std::chrono::seconds(2);
 constexpr milliseconds kLoginRetry = std::chrono::seconds(60);
-
-/// Sleeps; false when stop was asked meanwhile.
-bool pause(milliseconds time, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, time, [] { return false; });
-  return !stop.stop_requested();
-}
 
 /// What is to be done about a failure.
 enum class Remedy {
@@ -96,7 +86,7 @@ void WalReceiver::run(const std::stop_token& stop) {
       // What mends it may be a command that needs the lock.
       if (needs_attention) lock.reset();
       observer_->disconnected(failure.what(), retry_in, needs_attention);
-      if (!pause(retry_in, stop)) return;
+      if (!io::pause(retry_in, stop)) return;
     }
   }
 }

@@ -47,12 +47,9 @@ class DeliveryTest : public testing::TestWithParam<Kind> {
                       }});
   }
   void write(Delivery& delivery, std::stop_token stop = {}) {
-    std::size_t given = 0;
     delivery.write_files(
-        [&](DeliveredFile& file) {
-          if (given == files_.size()) return false;
-          file = files_[given++];
-          return true;
+        [this](const Delivery::Give& give) {
+          for (const auto& file : files_) give(file);
         },
         std::move(stop));
   }
@@ -420,20 +417,18 @@ TEST(SshDeliveryTest, NoticesAConnectionThatBreaksWhileFilesAreWritten) {
       2);
   delivery->check({{.directory = folder / "main", .bytes_needed = 1}});
   delivery->make_directory(folder / "main", 0700);
-  bool given = false;
-  const auto next = [&](DeliveredFile& file) {
-    if (std::exchange(given, true)) return false;
-    file = {.path = folder / "main/x",
-            .size = 1u << 30,
-            .mode = 0600,
-            .modified = 0,
-            .content = [](io::ByteSink& out, unsigned) {
-              const io::ByteVector piece(1u << 20);
-              for (int i = 0; i < 1024; ++i) out.write(piece);
-            }};
-    return true;
+  const auto one_large_file = [&](const Delivery::Give& give) {
+    give({.path = folder / "main/x",
+          .size = 1u << 30,
+          .mode = 0600,
+          .modified = 0,
+          .content = [](io::ByteSink& out, unsigned) {
+            const io::ByteVector piece(1u << 20);
+            for (int i = 0; i < 1024; ++i) out.write(piece);
+          }});
   };
-  EXPECT_THAT([&] { delivery->write_files(next, {}); }, ThrowsMessage<ConnectionLost>(HasSubstr("gone")));
+  EXPECT_THAT([&] { delivery->write_files(one_large_file, {}); },
+              ThrowsMessage<ConnectionLost>(HasSubstr("gone")));
 }
 
 }  // namespace

@@ -13,7 +13,13 @@
 
 #include "catalog/io/failure.h"
 
-namespace pgkeep::catalog {
+namespace pgkeep::io {
+
+/// `wanted` threads, or one a core when 0; 64 at most.
+inline unsigned worker_count(unsigned wanted) {
+  constexpr unsigned kMost = 64;
+  return std::clamp(wanted == 0 ? std::thread::hardware_concurrency() : wanted, 1u, kMost);
+}
 
 /// Items that one thread hands to several workers through a short queue, so that memory does not grow with
 /// their number.
@@ -26,13 +32,14 @@ class WorkQueue {
  public:
   using Work = std::function<void(Item&)>;
 
-  /// `make_work` is called in each worker's thread, to make what that worker keeps to itself.
-  WorkQueue(unsigned workers, std::function<Work()> make_work, std::function<void()> tick)
+  /// `make_work` is called in each worker's thread, with the number of the worker, from 0 on: to make what
+  /// that worker keeps to itself.
+  WorkQueue(unsigned workers, std::function<Work(unsigned worker)> make_work, std::function<void()> tick)
       : limit_(std::size_t{2} * std::max(workers, 1u)),
         make_work_(std::move(make_work)),
         tick_(std::move(tick)) {
     try {
-      for (unsigned i = 0; i < std::max(workers, 1u); ++i) threads_.emplace_back([this] { run(); });
+      for (unsigned i = 0; i < std::max(workers, 1u); ++i) threads_.emplace_back([this, i] { run(i); });
     } catch (...) {  // no more threads to be had; those that began must end
       abandon();
       throw;
@@ -48,14 +55,14 @@ class WorkQueue {
     if (failure_) std::rethrow_exception(failure_);
     items_.push_back(std::move(item));
     lock.unlock();
-    changed_.notify_all();
+    to_do_.notify_one();
   }
 
   /// Waits until every item is done; nothing may be pushed after it.
   void finish() {
     std::unique_lock lock(mutex_);
     closed_ = true;
-    changed_.notify_all();
+    to_do_.notify_all();
     wait(lock, [&] { return (items_.empty() && busy_ == 0) || failure_; });
     if (failure_) std::rethrow_exception(failure_);
   }
@@ -70,7 +77,7 @@ class WorkQueue {
       items_.clear();
       closed_ = true;
     }
-    changed_.notify_all();
+    to_do_.notify_all();
   }
 
   template <typename Done>
@@ -82,49 +89,45 @@ class WorkQueue {
         lock.lock();
         next_tick_ = Clock::now() + kTick;
       }
-      if (changed_.wait_until(lock, next_tick_, done)) return;
+      if (moved_on_.wait_until(lock, next_tick_, done)) return;
     }
   }
 
   /// False at the end of the work.
   bool take(Item& item) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !items_.empty() || closed_ || failure_; });
+    to_do_.wait(lock, [&] { return !items_.empty() || closed_ || failure_; });
     if (failure_ || items_.empty()) return false;
     item = std::move(items_.front());
     items_.pop_front();
     ++busy_;
-    lock.unlock();
-    changed_.notify_all();
+    moved_on_.notify_one();
     return true;
   }
 
-  void run() {
+  void run(unsigned worker) {
     try {
-      const auto work = make_work_();
+      const auto work = make_work_(worker);
       for (Item item; take(item);) {
         work(item);
-        {
-          const std::scoped_lock lock(mutex_);
-          --busy_;
-        }
-        changed_.notify_all();
+        const std::scoped_lock lock(mutex_);
+        if (--busy_ == 0) moved_on_.notify_one();
       }
     } catch (...) {
-      {
-        const std::scoped_lock lock(mutex_);
-        if (!failure_) failure_ = io::current_failure();
-      }
-      changed_.notify_all();
+      const std::scoped_lock lock(mutex_);
+      if (!failure_) failure_ = current_failure();
+      moved_on_.notify_one();
+      to_do_.notify_all();
     }
   }
 
   std::size_t limit_;
-  std::function<Work()> make_work_;
+  std::function<Work(unsigned)> make_work_;
   std::function<void()> tick_;
   Clock::time_point next_tick_ = Clock::now();  // the calling thread's own
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  std::mutex mutex_;                            // guards the following
+  std::condition_variable to_do_;               // for the workers
+  std::condition_variable moved_on_;            // for the calling thread
   std::deque<Item> items_;
   std::size_t busy_ = 0;  // items taken and not done yet
   bool closed_ = false;
@@ -132,4 +135,4 @@ class WorkQueue {
   std::vector<std::jthread> threads_;  // last: they use all of the above
 };
 
-}  // namespace pgkeep::catalog
+}  // namespace pgkeep::io
