@@ -7,6 +7,11 @@
 
 namespace pgkeep::recover {
 
+void refuse(const DeliveryRoot& root, std::string reason) {
+  if (!root.way_out.empty()) reason += "; " + root.way_out;
+  throw Refused(reason);
+}
+
 void write_by_workers(unsigned workers, const std::function<void(const Delivery::Give&)>& all,
                       const std::stop_token& stop,
                       const std::function<void(const DeliveredFile&, unsigned worker)>& write) {

@@ -24,12 +24,17 @@ struct DeliveredFile {
 
 /// A directory that will hold a part of the cluster: the data directory, or a tablespace's location.
 struct DeliveryRoot {
-  std::string directory;
+  std::string directory;  // absolute; there or not
+  std::string what{};     // "the destination", "tablespace fast (16385)": for messages
+  std::string way_out{};  // what to do when it cannot be used, beside what the reason says
   std::uint64_t bytes_needed = 0;
   /// False for a place that the server chose and the operator has not named: in a directory of root, root
   /// does not make it.
   bool named = true;
 };
+
+/// Throws Refused: the reason, and the root's way out.
+[[noreturn]] void refuse(const DeliveryRoot& root, std::string reason);
 
 /// How PostgreSQL is to be started where it was delivered to.
 struct StartFacts {

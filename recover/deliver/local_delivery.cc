@@ -125,7 +125,13 @@ fs::path existing_place(const fs::path& directory) {
 
 void LocalDelivery::check(const std::vector<DeliveryRoot>& roots) {
   roots_.clear();
-  for (const auto& root : roots) examine(root, &root == &roots.front());
+  for (const auto& root : roots) {
+    try {
+      examine(root, &root == &roots.front());
+    } catch (const Refused& refused) {
+      refuse(root, refused.what());
+    }
+  }
   require_room(roots);
 }
 

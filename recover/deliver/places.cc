@@ -90,33 +90,31 @@ bool holds(const Found& outer, const Found& inner) {
 
 }  // namespace
 
-void require_free_places(const std::vector<std::string>& shell, const std::vector<Place>& places) {
+void require_free_places(const std::vector<std::string>& shell, const std::vector<DeliveryRoot>& roots) {
   std::string script(kWalkScript);
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const auto above = std::filesystem::path(places[i].path).parent_path().native();
-    script += fmt::format("walk {} {} {}\n", i, io::shell_quote(places[i].path), io::shell_quote(above));
+  for (std::size_t i = 0; i < roots.size(); ++i) {
+    const auto above = std::filesystem::path(roots[i].directory).parent_path().native();
+    script += fmt::format("walk {} {} {}\n", i, io::shell_quote(roots[i].directory), io::shell_quote(above));
   }
   SshProcess process(shell, "sh -s");
   process.write(io::as_bytes(script));
-  const auto found = parse(process.finish(), places.size());
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const auto& [path, what] = places[i];
+  const auto found = parse(process.finish(), roots.size());
+  for (std::size_t i = 0; i < roots.size(); ++i) {
+    const auto& root = roots[i];
     if (found[i].leads_nowhere) {
-      throw Refused(
-          fmt::format("{}: {} is a symbolic link to a directory that does not exist; "
-                      "make that directory, or remove the link",
-                      path, what));
+      refuse(root, fmt::format("{}: {} is a symbolic link to a directory that does not exist; "
+                               "make that directory, or remove the link",
+                               root.directory, root.what));
     }
     if (!found[i].inside.empty()) {
-      throw Refused(fmt::format("{}: {} would lie in {}; choose a directory outside of it", path, what,
-                                found[i].inside));
+      refuse(root, fmt::format("{}: {} would lie in {}; choose a directory outside of it", root.directory,
+                               root.what, found[i].inside));
     }
-    for (std::size_t k = 0; k < places.size(); ++k) {
+    for (std::size_t k = 0; k < roots.size(); ++k) {
       if (k == i || !holds(found[k], found[i])) continue;
-      throw Refused(
-          fmt::format("{}: {} reaches the same directory as {} ({}), or one inside of it, "
-                      "by a link or a mount; each needs a directory of its own",
-                      path, what, places[k].what, places[k].path));
+      refuse(root, fmt::format("{}: {} reaches the same directory as {} ({}), or one inside of it, "
+                               "by a link or a mount; each needs a directory of its own",
+                               root.directory, root.what, roots[k].what, roots[k].directory));
     }
   }
 }

@@ -305,7 +305,11 @@ void SshDelivery::weigh(const std::vector<Fact>& facts) {
   bool as_root = false;
   for (const auto& [kind, text] : facts) {
     std::string_view rest = text;
-    if (kind == "refused") throw Refused(fmt::format("{}: {}", ssh_command_.back(), text));
+    if (kind == "refused") {
+      const auto reason = fmt::format("{}: {}", ssh_command_.back(), text);
+      if (root == roots_.end()) throw Refused(reason);
+      refuse(*root, reason);
+    }
     if (kind == "self") {
       as_root = take_number(rest) == 0;
       start_facts_ = {.user = std::string(rest), .as_root = as_root, .pg_ctl = {}, .log_beside = false};

@@ -21,9 +21,11 @@ using testing::ThrowsMessage;
 class PlacesTest : public testing::Test {
  protected:
   void require(const std::vector<fs::path>& paths) const {
-    std::vector<Place> places;
-    for (const auto& path : paths) places.push_back({path, "place " + std::to_string(places.size())});
-    require_free_places({"sh", "-c"}, places);
+    std::vector<DeliveryRoot> roots;
+    for (const auto& path : paths)
+      roots.push_back(
+          {.directory = path, .what = "place " + std::to_string(roots.size()), .way_out = "or so"});
+    require_free_places({"sh", "-c"}, roots);
   }
   auto refused(const std::vector<fs::path>& paths) const {
     return [this, paths] { require(paths); };
