@@ -181,51 +181,17 @@ std::uint64_t take_number(std::string_view& text) {
 class RemoteTar {
  public:
   RemoteTar(const std::vector<std::string>& ssh_command, const std::string& command, std::stop_token stop)
-      : process_(ssh_command, command, std::move(stop)), buffered_(process_), writer_(buffered_) {}
+      : process_(ssh_command, command, std::move(stop)), writer_(process_, kBufferBytes) {}
 
   TarWriter& writer() noexcept { return writer_; }
   void finish() {
     writer_.finish();
-    buffered_.flush();
     process_.finish();
   }
 
  private:
-  /// Gathers what is written to it.
-  class Buffered final : public io::ByteSink {
-   public:
-    explicit Buffered(io::ByteSink& out) : out_(&out) { buffer_.reserve(kBufferBytes); }
-    void write(io::ByteView bytes) override {
-      if (buffer_.size() + bytes.size() > kBufferBytes) flush();
-      if (bytes.size() >= kBufferBytes / 2) {
-        flush();  // what came before goes before
-        return out_->write(bytes);
-      }
-      buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
-    }
-    void flush() {
-      if (!buffer_.empty()) out_->write(buffer_);
-      buffer_.clear();
-    }
-
-   private:
-    io::ByteSink* out_;
-    io::ByteVector buffer_;
-  };
-
   SshProcess process_;
-  Buffered buffered_;
   TarWriter writer_;
-};
-
-/// Passes a file's content on into the tar.
-class TarSink final : public io::ByteSink {
- public:
-  explicit TarSink(TarWriter& tar) : tar_(&tar) {}
-  void write(io::ByteView bytes) override { tar_->data(bytes); }
-
- private:
-  TarWriter* tar_;
 };
 
 class SshDelivery final : public Delivery {
@@ -390,8 +356,7 @@ void SshDelivery::write_files(const std::function<void(const Give&)>& all, std::
     auto& tar = tars[worker];
     if (!tar) tar = std::make_unique<RemoteTar>(ssh_command_, tar_command(), stop);
     tar->writer().begin_file(file.path.substr(1), file.size, file.mode, file.modified);
-    TarSink sink(tar->writer());
-    file.content(sink, worker);
+    file.content(tar->writer(), worker);
     tar->writer().end_file();
   });
   for (const auto& tar : tars) {

@@ -1,148 +1,108 @@
 #include "recover/deliver/tar_writer.h"
 
-#include <array>
-#include <cstring>
-#include <span>
+#include <algorithm>
+#include <cerrno>
+#include <archive.h>
+#include <archive_entry.h>
+#include <new>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/failure.h"
 
 namespace pgkeep::recover {
-namespace {
 
-constexpr std::size_t kBlock = 512;
-constexpr std::size_t kNameBytes = 100;
-constexpr char kFile = '0';
-constexpr char kSymlink = '2';
-constexpr char kDirectory = '5';
-constexpr char kLongName = 'L';
-constexpr char kLongLink = 'K';
+TarWriter::TarWriter(io::ByteSink& out, std::size_t gather) : out_(&out), tar_(::archive_write_new()) {
+  if (tar_ == nullptr) throw std::bad_alloc();
+  ::archive_write_set_format_gnutar(tar_);
+  ::archive_write_set_bytes_per_block(tar_, static_cast<int>(gather));
+  ::archive_write_set_bytes_in_last_block(tar_, 1);  // no padding: tar reads from a pipe
+  ::archive_write_open2(tar_, this, nullptr, pass_on, nullptr, nullptr);
+}
 
-constexpr std::array<std::byte, kBlock> kZeroes{};
+TarWriter::~TarWriter() {
+  // Otherwise it would write the trailer, and what is cut would look whole.
+  ::archive_write_fail(tar_);
+  ::archive_write_free(tar_);
+}
 
-/// POSIX.1-1988 "ustar": the fields that we fill; the others are zero.
-struct Field {
-  std::size_t offset;
-  std::size_t size;
-};
-constexpr Field kName{0, kNameBytes};
-constexpr Field kMode{100, 8};
-constexpr Field kUid{108, 8};
-constexpr Field kGid{116, 8};
-constexpr Field kSize{124, 12};
-constexpr Field kModified{136, 12};
-constexpr Field kChecksum{148, 8};
-constexpr std::size_t kType = 156;
-constexpr Field kLink{157, kNameBytes};
-constexpr Field kMagic{257, 8};
-
-class HeaderBlock {
- public:
-  void put(Field field, std::string_view text) {
-    std::memcpy(bytes_.data() + field.offset, text.data(), std::min(text.size(), field.size));
+std::ptrdiff_t TarWriter::pass_on(archive* tar, void* self, const void* bytes, std::size_t size) {
+  auto* writer = static_cast<TarWriter*>(self);
+  try {
+    writer->out_->write({static_cast<const std::byte*>(bytes), size});
+    return static_cast<std::ptrdiff_t>(size);
+  } catch (...) {
+    writer->failure_ = io::current_failure();
+    ::archive_set_error(tar, EIO, "not written");
+    return ARCHIVE_FATAL;
   }
-  void put(std::size_t offset, char c) { bytes_[offset] = static_cast<std::byte>(c); }
+}
 
-  /// Octal digits and a NUL, or, where that is too short, base 256 with the highest bit of the field set.
-  void put_number(Field field, std::uint64_t value) {
-    const auto digits = field.size - 1;
-    if (value >> (3 * digits) == 0) {
-      put(field, fmt::format("{:0{}o}", value, digits));
-      return;
-    }
-    for (std::size_t i = 0; i < field.size; ++i) {
-      const auto shift = 8 * (field.size - 1 - i);
-      bytes_[field.offset + i] = static_cast<std::byte>(shift < 64 ? value >> shift : 0);
-    }
-    bytes_[field.offset] |= std::byte{0x80};
-  }
+void TarWriter::require(bool done) {
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  if (!done)
+    throw Error(fmt::format("{}: cannot be put into a tar: {}", path_, ::archive_error_string(tar_)));
+}
 
-  /// Last: the sum of all bytes, its own field taken as blanks.
-  io::ByteView finish() {
-    put(kChecksum, "        ");
-    unsigned sum = 0;
-    for (const auto byte : bytes_) sum += static_cast<unsigned>(byte);
-    put(kChecksum, fmt::format("{:06o}", sum));
-    bytes_[kChecksum.offset + 6] = std::byte{0};
-    return bytes_;
-  }
+void TarWriter::EntryDeleter::operator()(archive_entry* entry) const {
+  ::archive_entry_free(entry);
+}
 
- private:
-  std::array<std::byte, kBlock> bytes_{};
-};
+TarWriter::Entry TarWriter::entry_of(const std::string& path, unsigned type, std::uint32_t mode,
+                                     std::int64_t modified) {
+  Entry entry(::archive_entry_new());
+  if (!entry) throw std::bad_alloc();
+  path_ = path;
+  ::archive_entry_set_pathname(entry.get(), path.c_str());
+  ::archive_entry_set_filetype(entry.get(), type);
+  ::archive_entry_set_perm(entry.get(), mode);
+  ::archive_entry_set_mtime(entry.get(), std::max<std::int64_t>(modified, 0), 0);
+  return entry;
+}
 
-}  // namespace
+void TarWriter::begin(const Entry& entry) {
+  require(::archive_write_header(tar_, entry.get()) == ARCHIVE_OK);
+}
 
 void TarWriter::directory(const std::string& path, std::uint32_t mode, std::int64_t modified) {
-  header(kDirectory, path.ends_with('/') ? path : path + "/", 0, mode, modified, "");
+  begin(entry_of(path, AE_IFDIR, mode, modified));
 }
 
 void TarWriter::symlink(const std::string& path, const std::string& target) {
   constexpr std::uint32_t kLinkMode = 0777;
-  header(kSymlink, path, 0, kLinkMode, 0, target);
+  const auto entry = entry_of(path, AE_IFLNK, kLinkMode, 0);
+  ::archive_entry_set_symlink(entry.get(), target.c_str());
+  begin(entry);
 }
 
 void TarWriter::begin_file(const std::string& path, std::uint64_t size, std::uint32_t mode,
                            std::int64_t modified) {
-  header(kFile, path, size, mode, modified, "");
-  path_ = path;
+  const auto entry = entry_of(path, AE_IFREG, mode, modified);
+  ::archive_entry_set_size(entry.get(), static_cast<std::int64_t>(size));
+  begin(entry);
   size_ = size;
   left_ = size;
 }
 
-void TarWriter::data(io::ByteView bytes) {
+void TarWriter::write(io::ByteView bytes) {
   if (bytes.size() > left_) throw Error(fmt::format("{}: more than the {} bytes announced", path_, size_));
-  out_->write(bytes);
   left_ -= bytes.size();
+  while (!bytes.empty()) {
+    const auto written = ::archive_write_data(tar_, bytes.data(), bytes.size());
+    require(written > 0);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
 }
 
 void TarWriter::end_file() {
   if (left_ != 0) throw Error(fmt::format("{}: {} of {} bytes did not come", path_, left_, size_));
-  pad(size_);
+  require(::archive_write_finish_entry(tar_) == ARCHIVE_OK);
 }
 
 void TarWriter::finish() {
-  out_->write(kZeroes);
-  out_->write(kZeroes);
-}
-
-void TarWriter::header(char type, const std::string& path, std::uint64_t size, std::uint32_t mode,
-                       std::int64_t modified, const std::string& link) {
-  if (link.size() > kNameBytes) long_name(kLongLink, link);
-  if (path.size() > kNameBytes) long_name(kLongName, path);
-  HeaderBlock block;
-  block.put(kName, path);
-  block.put_number(kMode, mode);
-  block.put_number(kUid, 0);
-  block.put_number(kGid, 0);
-  block.put_number(kSize, size);
-  block.put_number(kModified, modified < 0 ? 0 : static_cast<std::uint64_t>(modified));
-  block.put(kType, type);
-  block.put(kLink, link);
-  block.put(kMagic, std::string_view("ustar\00000", 8));
-  out_->write(block.finish());
-}
-
-/// A file of its own, whose content is the name of the next one, with a NUL.
-void TarWriter::long_name(char type, const std::string& name) {
-  HeaderBlock block;
-  block.put(kName, "././@LongLink");
-  block.put_number(kMode, 0);
-  block.put_number(kUid, 0);
-  block.put_number(kGid, 0);
-  block.put_number(kSize, name.size() + 1);
-  block.put_number(kModified, 0);
-  block.put(kType, type);
-  block.put(kMagic, std::string_view("ustar\00000", 8));
-  out_->write(block.finish());
-  out_->write(std::as_bytes(std::span(name.c_str(), name.size() + 1)));
-  pad(name.size() + 1);
-}
-
-void TarWriter::pad(std::uint64_t size) {
-  const auto over = static_cast<std::size_t>(size % kBlock);
-  if (over != 0) out_->write(io::ByteView(kZeroes).first(kBlock - over));
+  require(::archive_write_close(tar_) == ARCHIVE_OK);
 }
 
 }  // namespace pgkeep::recover

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -28,7 +29,7 @@ class TarWriterTest : public testing::Test {
  protected:
   void file(const std::string& path, const std::string& content) {
     writer_.begin_file(path, content.size(), 0640, 1'700'000'000);
-    writer_.data(io::as_bytes(content));
+    writer_.write(io::as_bytes(content));
     writer_.end_file();
   }
   /// Unpacks with the system's tar; what it said.
@@ -87,19 +88,50 @@ TEST_F(TarWriterTest, WritesNamesOfAnyLength) {
 }
 
 TEST_F(TarWriterTest, AnnouncesSizesAboveEightGiB) {
-  writer_.begin_file("small", (8ull << 30) - 1, 0600, 0);
-  const auto largest_octal = tar_.bytes().size();
   writer_.begin_file("large", (8ull << 30) + 5, 0600, 0);
-  io::write_file_durably(folder_ / "large.tar", io::ByteView(tar_.bytes()).subspan(largest_octal));
+  io::write_file_durably(folder_ / "large.tar", tar_.bytes());
   const auto listing = output_of(fmt::format("tar -tvf {} 2>/dev/null", (folder_ / "large.tar").native()));
   EXPECT_NE(listing.find(" 8589934597 "), listing.npos) << listing;
 }
 
 TEST_F(TarWriterTest, InsistsOnTheSizeAnnounced) {
   writer_.begin_file("x", 3, 0600, 0);
-  EXPECT_THROW(writer_.data(io::as_bytes("four")), Error);
-  writer_.data(io::as_bytes("ab"));
+  EXPECT_THROW(writer_.write(io::as_bytes("four")), Error);
+  writer_.write(io::as_bytes("ab"));
   EXPECT_THROW(writer_.end_file(), Error);
+}
+
+TEST_F(TarWriterTest, GathersSmallPieces) {
+  TarWriter gathering(tar_, 4096);
+  gathering.begin_file("x", 3, 0600, 0);
+  gathering.write(io::as_bytes("abc"));
+  gathering.end_file();
+  EXPECT_EQ(tar_.bytes().size(), 0u);
+  gathering.finish();
+  EXPECT_GE(tar_.bytes().size(), 1024u);
+}
+
+TEST_F(TarWriterTest, LeavesNoWholeTarWhenItIsGivenUp) {
+  {
+    TarWriter given_up(tar_);
+    given_up.begin_file("x", 5, 0600, 0);
+    given_up.write(io::as_bytes("abc"));
+  }
+  io::write_file_durably(folder_ / "cut.tar", tar_.bytes());
+  EXPECT_THAT(output_of(fmt::format("tar -tf {} 2>&1", (folder_ / "cut.tar").native())),
+              testing::HasSubstr("Unexpected EOF"));
+}
+
+class FullSink final : public io::ByteSink {
+ public:
+  void write(io::ByteView) override { throw ConnectionLost("the other end is gone"); }
+};
+
+TEST(TarWriter, ThrowsWhatItsSinkThrows) {
+  FullSink gone;
+  TarWriter writer(gone);
+  EXPECT_THAT([&] { writer.begin_file("x", 3, 0600, 0); },
+              testing::ThrowsMessage<ConnectionLost>(testing::StrEq("the other end is gone")));
 }
 
 }  // namespace
