@@ -249,10 +249,13 @@ void Connection::State::drain() {
 }
 
 /// Waits for COPY data, and lets it gather first: a server sends messages of 32 KiB, and waking us for each
-/// of them costs it a fifth of its rate. libpq's buffer holds two of them until it has been asked to read
-/// more while it was full; a few such times make it large enough for what gathers, and no larger.
+/// of them costs it a fifth of its rate. A Unix socket holds few of them, so there it would wait for us.
+/// libpq's buffer holds two of them until it has been asked to read more while it was full; a few such times
+/// make it large enough for what gathers, and no larger.
 void Connection::State::gather() {
-  if (unread_bytes(PQsocket(conn.get())) < kGatherBytes) std::this_thread::sleep_for(kGatherTime);
+  const int socket = PQsocket(conn.get());
+  if (unread_bytes(socket) < kGatherBytes && !is_unix_socket(socket))
+    std::this_thread::sleep_for(kGatherTime);
   await_answer(POLLIN);  // without end, unless the COPY is being ended
   consume();
   if (times_widened < kTimesWidened && unread_bytes(PQsocket(conn.get())) >= kGatherBytes) {

@@ -26,4 +26,10 @@ int unread_bytes(int socket) {
   return socket >= 0 && ::ioctl(socket, FIONREAD, &bytes) == 0 ? bytes : 0;
 }
 
+bool is_unix_socket(int socket) {
+  int domain = 0;
+  socklen_t length = sizeof domain;
+  return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+}
+
 }  // namespace pgkeep::streaming

@@ -14,4 +14,7 @@ std::optional<std::uint64_t> bytes_read(int socket);
 /// What the kernel has for us and was not read yet; 0 when it cannot be asked.
 int unread_bytes(int socket);
 
+/// False for one that is not there, too.
+bool is_unix_socket(int socket);
+
 }  // namespace pgkeep::streaming
