@@ -89,13 +89,13 @@ bool deliver_complete(const catalog::WalArchive& archive, const WalSegment& segm
   return complete.has_value();
 }
 
-/// `followed`: the archive has WAL behind it.
+/// `followed`: the archive has WAL after it.
 WalAnswer deliver_unfinished(const catalog::WalArchive& archive, const io::File& partial,
                              const catalog::HeldFile& held, bool followed, io::ByteSink& out) {
   const auto size = archive.identity().wal_segment_size;
   if (followed && held.end < held.segment.end(size)) {
     throw Corruption(
-        fmt::format("{}: it is incomplete, but the archive has WAL behind it; "
+        fmt::format("{}: it is incomplete, but the archive has WAL after it; "
                     "recovery would end here and leave that out. "
                     "Bring the segment back from another copy, or recover without --get-wal",
                     partial.path().native()));
@@ -131,7 +131,7 @@ WalAnswer deliver_segment(const catalog::WalArchive& archive, const WalSegment& 
   }
   if (!followed || lies_before_timeline(held, segment)) return WalAnswer::not_there;
   throw Corruption(
-      fmt::format("WAL segment {} is missing, but the archive has WAL behind it; "
+      fmt::format("WAL segment {} is missing, but the archive has WAL after it; "
                   "recovery would end here and leave that out. "
                   "Bring the segment back, or recover to a target before it",
                   segment.name(held.segment_size())));

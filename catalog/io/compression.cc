@@ -76,7 +76,7 @@ void Decompressor::decompress(ByteView frame, ByteSpan into) {
         fmt::format("compressed data do not declare the {} bytes that they should hold", into.size()));
   }
   if (decompressed(ZSTD_findFrameCompressedSize(frame.data(), frame.size())) != frame.size()) {
-    throw Corruption("compressed data go on after the end of their frame");
+    throw Corruption("compressed data continue after the end of their frame");
   }
   const auto size =
       decompressed(ZSTD_decompressDCtx(context_.get(), into.data(), into.size(), frame.data(), frame.size()));

@@ -202,7 +202,7 @@ void File::require_synced(int result) {
   if (sync_error_ == 0) return;
   throw StorageError(sync_error_, path_,
                      "sync (what was written may be lost, and syncing this open file again would not tell; "
-                     "open it anew and write again)");
+                     "open it again, and write what is missing)");
 }
 
 void File::start_writeback(std::uint64_t offset, std::uint64_t length) const noexcept {

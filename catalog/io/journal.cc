@@ -85,7 +85,7 @@ JournalLines read_journal(const std::filesystem::path& path, std::uint64_t from)
     return {};
   }
   const auto size = file->size();
-  if (size < from) refuse("the journal was cut; it was seen to go on");
+  if (size < from) refuse("the journal was cut: it was longer before");
   if (from > 0 && !ends_a_line(*file, from)) refuse("no line begins");
 
   ByteVector content(size - from);

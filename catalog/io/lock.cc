@@ -140,7 +140,7 @@ void lock_alone(const File& file, std::chrono::seconds patience) {
   throw Busy(
       fmt::format("{}: another process has held this lock for {} s, which is held for milliseconds: "
                   "it was stopped, or its disk does not answer. `fuser -v {}` names it; "
-                  "let it go on or end it, and try again",
+                  "let it continue, or end it, and try again",
                   file.path().native(), patience.count(), file.path().native()));
 }
 

@@ -53,7 +53,7 @@ WalSegmentChecker::WalSegmentChecker(WalSegment segment, WalSegmentSize size, Sy
 
 void WalSegmentChecker::feed(io::ByteView bytes) {
   if (bytes.size() > size_.bytes() - (fed_bytes_ + pages_.held())) {
-    throw Corruption(fmt::format("WAL segment {}: goes on past its end at {}", segment_.name(size_),
+    throw Corruption(fmt::format("WAL segment {}: continues past its end at {}", segment_.name(size_),
                                  segment_.end(size_).to_string()));
   }
   pages_.feed(bytes, [this](io::ByteView page) {

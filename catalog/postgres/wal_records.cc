@@ -177,7 +177,7 @@ bool WalRecordWalker::enter_page(io::ByteView page, Lsn at) {
   }
   const bool first = at.value() % size_.bytes() == 0;
   if (ended_ && (!first || ended_early())) {
-    stop(at, "it goes on after zeroes");
+    stop(at, "it continues after zeroes");
     return false;
   }
   ended_ = false;

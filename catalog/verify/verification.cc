@@ -394,7 +394,7 @@ void Verification::mark_damaged() {
   if (damaged.empty()) return;
   try {
     store::mark_suspects(layout_, damaged);
-    observer_->note(fmt::format("{} damaged objects are marked; the next backup stores those pieces anew",
+    observer_->note(fmt::format("{} damaged objects are marked; the next backup stores those pieces again",
                                 damaged.size()));
   } catch (const Error& error) {
     observer_->warning(fmt::format(

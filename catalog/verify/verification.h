@@ -34,7 +34,7 @@ struct VerificationReport {
 /// size and checksum, and no other), every object (frame CRC, page digests), the label, pg_control's CRC and
 /// system, and the WAL that the backup needs to become consistent (every segment there, decodes, passes
 /// WalSegmentChecker). Uses `jobs` threads; memory does not grow with the backup but for a bit a file.
-/// Damaged objects are marked as suspects, so that the next backup stores those pieces anew. The observer is
+/// Damaged objects are marked as suspects, so that the next backup stores those pieces again. The observer is
 /// called from the calling thread. Throws only for what stops the verification itself: NotFound, Interrupted,
 /// Busy (packs are being removed).
 VerificationReport verify_backup(const store::Repository& repository, const store::ServerLayout& layout,

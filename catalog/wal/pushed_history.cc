@@ -57,10 +57,10 @@ void PushedWal::refuse_beside_live_stream(const std::string& name,
   const auto peer = stream->peer.empty() ? std::string("the stream") : stream->peer;
   // Always the same words, so that a file that is pushed again and again is one event.
   const auto cause =
-      fmt::format("{} was pushed, which leaves timeline {} at {}, while {} goes on on that timeline", name,
+      fmt::format("{} was pushed, which leaves timeline {} at {}, while {} continues on that timeline", name,
                   received->timeline.to_string(), left->to_string(), peer);
   const auto cause_of_many = fmt::format(
-      "many histories were pushed that leave timeline {}, while {} goes on on that timeline; "
+      "many histories were pushed that leave timeline {}, while {} continues on that timeline; "
       "the newest are named only to the hosts that push them",
       received->timeline.to_string(), peer);
   EventJournal journal(layout);
@@ -69,7 +69,7 @@ void PushedWal::refuse_beside_live_stream(const std::string& name,
       "{}. Nothing was stored. If it comes from a copy of the cluster, correct its archive_command; "
       "after a failover, stop the old primary: "
       "the file is accepted once no WAL has come from there for {} minutes, "
-      "or as soon as the stream goes on on the new timeline",
+      "or as soon as the stream continues on the new timeline",
       cause, std::chrono::duration_cast<std::chrono::minutes>(kLiveTime).count()));
 }
 

@@ -75,7 +75,7 @@ may_root_write() {
     user=$owner
     group=$(stat -L -c %g "$place")
     if [ "$user" != 0 ] && ! chroot --userspec="+$user:+$group" --groups= / true 2>/dev/null; then
-      say "refused $1: root cannot act as $(stat -L -c %U "$place") there, for want of chroot --userspec (coreutils); connect as that user"; return 1
+      say "refused $1: root cannot act as $(stat -L -c %U "$place") there without chroot --userspec (coreutils); connect as that user"; return 1
     fi
   elif [ "$owner" != "$user" ] && { [ "$place" = "$1" ] || [ "$owner" != 0 ]; }; then
     say "refused $1: $place belongs to $(stat -L -c %U "$place"), and the data directory will belong to user $user; give it to that user first"; return 1

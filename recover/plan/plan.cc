@@ -69,7 +69,7 @@ std::optional<std::string> obstacle(const BackupRecord& backup, const TimelineHi
       return fmt::format("was taken on timeline {}, which is no ancestor of timeline {}",
                          position.timeline.to_string(), line.timeline().to_string());
     }
-    return fmt::format("was taken on timeline {} behind {}, where timeline {} had left it",
+    return fmt::format("was taken on timeline {} after {}, where timeline {} had left it",
                        position.timeline.to_string(), left->to_string(), line.timeline().to_string());
   }
   if (const auto* time = target_as<TargetTime>(request); time != nullptr && backup.ended > time->time)
@@ -152,7 +152,7 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
 /// `last_commit`: before the hole, where a time is wanted.
 [[noreturn]] void refuse_hole(const RecoveryRequest& request, const BackupRecord& backup, const WalLine& wal,
                               const RecoveryFacts& facts, std::optional<io::TimePoint> last_commit = {}) {
-  auto ways_out = last_commit ? fmt::format("a time before {}, when the last commit before the hole was, ",
+  auto ways_out = last_commit ? fmt::format("a time before {}, when the last commit before the gap was, ",
                                             format_moment(*last_commit))
                               : std::string();
   ways_out +=
@@ -160,9 +160,9 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
   const auto newer =
       std::ranges::find_if(facts.backups, [&](const auto& b) { return b.start.lsn > wal.end.lsn; });
   if (request.backup && newer != facts.backups.end())
-    ways_out += fmt::format("; backup {} was taken behind the hole", facts.backups.back().id.to_string());
+    ways_out += fmt::format("; backup {} was taken after the gap", facts.backups.back().id.to_string());
   throw Refused(
-      fmt::format("{} cannot be reached from backup {}: {} (WAL ends at {} and goes on behind the hole); {}",
+      fmt::format("{} cannot be reached from backup {}: {} (WAL ends at {} and continues after the gap); {}",
                   request.target.describe(), backup.id.to_string(), what_is_missing(wal, facts),
                   wal.end.lsn.to_string(), ways_out));
 }
@@ -211,7 +211,7 @@ std::uint64_t last_for_time(const RecoveryRequest& request, const BackupRecord& 
                   "without a target, recovery goes to the last byte received",
                   request.target.describe(),
                   found.latest ? "the last commit that is held was at " + format_moment(*found.latest)
-                               : "no commit is held behind the start of backup " + backup.id.to_string()));
+                               : "no commit is held after the start of backup " + backup.id.to_string()));
 }
 
 /// The number of the last segment that reaching the target takes. Throws Refused when it cannot be reached.
@@ -286,18 +286,18 @@ void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHisto
   add_waiting_remark(plan, wal, line, facts);
   if (wal.missing && target_as<TargetTime>(plan.request) != nullptr) {
     plan.remarks.push_back(
-        fmt::format("{}, and there is WAL behind it: should the target lie there, PostgreSQL stops, "
+        fmt::format("{}, and there is WAL after it: if the target lies there, PostgreSQL stops, "
                     "saying that recovery ended before the target was reached, and does not open",
                     what_is_missing(wal, facts)));
   } else if (wal.missing) {
-    plan.remarks.push_back(fmt::format("{}, behind the target: later WAL cannot be reached from this backup",
+    plan.remarks.push_back(fmt::format("{}, after the target: later WAL cannot be reached from this backup",
                                        what_is_missing(wal, facts)));
   }
   for (const auto& [ancestor, end, switch_point] : line.ancestors()) {
     const auto behind = last_behind(ancestor, end, facts);
     if (!behind) continue;
     plan.remarks.push_back(fmt::format(
-        "timeline {} was left at {}; what it wrote behind that, up to segment {}, is not in this recovery: "
+        "timeline {} was left at {}; what it wrote after that, up to segment {}, is not in this recovery: "
         "--target-tli {}",
         ancestor.to_string(), end.to_string(), behind->name(facts.wal.segment_size()), ancestor.to_string()));
   }

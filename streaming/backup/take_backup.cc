@@ -271,7 +271,7 @@ store::BackupRecord BackupRun::take() {
   if (end.checksum_failure) record_damaged_pages(*end.checksum_failure, notices.damaged_pages(), record);
   if (const auto healed = writer.healed_pieces(); healed != 0) {
     observer_.warning(
-        fmt::format("{} pieces were damaged in the repository and have been stored anew", healed));
+        fmt::format("{} pieces were damaged in the repository and have been stored again", healed));
   }
   writer.prepare(record);
   wal.wait_until_kept(record.start, record.end, record.from_standby);

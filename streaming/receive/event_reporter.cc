@@ -44,7 +44,7 @@ void EventReporter::write_late() {
     if (!is_free()) {
       warn(
           fmt::format("{}: another process holds its lock, so {} not recorded yet, the last: {}. "
-                      "`fuser -v {}` names it; let it go on or end it",
+                      "`fuser -v {}` names it; let it continue, or end it",
                       layout_.event_journal().native(),
                       late.size() == 1 ? "one event is" : fmt::format("{} events are", late.size()),
                       late.back().cause, layout_.event_journal().native()));

@@ -109,14 +109,15 @@ bool SlotKeeper::renew(Node& node, postgres::WalSegmentSize size, const std::str
     events_->note(
         catalog::EventKind::slot_lost,
         fmt::format("{}; it holds no WAL back any more. It was not made by pgkeep, or may not be made by it: "
-                    "drop it (`pgkeep drop-slot --force`) and make it anew (`pgkeep create-slot`)",
+                    "drop it (`pgkeep drop-slot --force`) and create it again (`pgkeep create-slot`)",
                     cause));
     return false;
   }
   require_room(size);
   // First dropped, then told: a server that only shuts down refuses to drop it, and then it is not lost.
   drop_slot(node.connection, slot_);
-  events_->note(catalog::EventKind::slot_lost, fmt::format("{}; it was dropped, and is made anew", cause));
+  events_->note(catalog::EventKind::slot_lost,
+                fmt::format("{}; it was dropped, and is created again", cause));
   make(node, size);
   return true;
 }

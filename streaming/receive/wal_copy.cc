@@ -16,7 +16,7 @@ postgres::WalPosition parse_next_timeline(const Connection& connection, const Ro
     if (timeline && lsn) return {*timeline, *lsn};
   }
   throw ProtocolError(
-      fmt::format("{}: the server ended the timeline without saying where it goes on", connection.peer()));
+      fmt::format("{}: the server ended the timeline without saying where it continues", connection.peer()));
 }
 
 void read_to_the_end(Connection& connection) {
@@ -40,7 +40,7 @@ std::optional<postgres::WalPosition> start_wal_copy(Connection& connection, cons
   // So a server answers only when the start is exactly where that timeline was left.
   if (next.timeline <= from.timeline || next.lsn != from.lsn) {
     throw ProtocolError(fmt::format(
-        "{}: says that nothing is left of timeline {} at {}, since it goes on at {} of timeline {}",
+        "{}: says that nothing is left of timeline {} at {}, since it continues at {} of timeline {}",
         connection.peer(), from.timeline.to_string(), from.lsn.to_string(), next.lsn.to_string(),
         next.timeline.to_string()));
   }

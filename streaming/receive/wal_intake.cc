@@ -195,7 +195,7 @@ StreamEnd WalIntake::receive_copy(Connection& connection, const StreamStart& sta
   if (!next) throw ConnectionLost(fmt::format("{} ended the stream: it is shutting down", connection.peer()));
   if (next->timeline <= timeline || next->lsn > stream.writer().written()) {
     throw ProtocolError(
-        fmt::format("{}: says that timeline {} goes on at {} of timeline {}, but it sent WAL up to {}",
+        fmt::format("{}: says that timeline {} continues at {} of timeline {}, but it sent WAL up to {}",
                     connection.peer(), timeline.to_string(), next->lsn.to_string(),
                     next->timeline.to_string(), stream.writer().written().to_string()));
   }

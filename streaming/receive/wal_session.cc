@@ -214,7 +214,7 @@ StreamStart WalSession::switch_timeline(const StreamStart& start, const StreamEn
   const auto line = postgres::TimelineHistory::parse(next.timeline, history.content);
   if (line.switch_point_of(from) != next.lsn) {
     throw ProtocolError(fmt::format(
-        "{}: timeline {} is said to go on at {} of timeline {}, but {} says otherwise", peer,
+        "{}: timeline {} is said to continue at {} of timeline {}, but {} says otherwise", peer,
         from.to_string(), next.lsn.to_string(), next.timeline.to_string(), next.timeline.history_file()));
   }
   // Also when it can be seen here: only this makes sure that it is durable before anything of the timeline

@@ -205,7 +205,7 @@ class Run {
       if (connection_->next_result().kind != Connection::Next::command_ok)
         refuse("the command was not completed");
       if (connection_->next_result().kind != Connection::Next::done)
-        refuse("the command goes on after its end");
+        refuse("the command continues after its end");
     } catch (const ServerError& error) {
       if (error.sqlstate() != kDataCorrupted) throw;
       end.checksum_failure = error.what();

@@ -78,7 +78,7 @@ std::string advice_for_streaming(std::string_view sqlstate, const std::string& s
   if (sqlstate == "55000") {
     return fmt::format(
         "if the server has invalidated slot {}: drop it (`pgkeep drop-slot --force`) "
-        "and make it anew (`pgkeep create-slot`)",
+        "and create it again (`pgkeep create-slot`)",
         slot);
   }
   return {};

@@ -178,7 +178,7 @@ void TarReader::parse_header() {
     return;
   }
   if (trailer_)
-    throw ProtocolError("the tar stream of the base backup goes on after its end; the backup was given up");
+    throw ProtocolError("the tar stream of the base backup continues after its end; the backup was given up");
 
   const auto entry = parse_entry(header_);
   body_left_ = entry.size;

@@ -218,13 +218,13 @@ TEST_P(HostileServer, CannotHaveASegmentOfAnotherClusterArchived) {
 // ---------------------------------------------------------------------------- the end of a timeline
 
 TEST_P(HostileServer, CannotEndATimelineWhereItWasNot) {
-  refuses(ends_timeline({"2", "0/F0000000"}), "says that timeline 1 goes on at 0/F0000000");
-  refuses(ends_timeline({"1", "0/600000"}), "says that timeline 1 goes on");
+  refuses(ends_timeline({"2", "0/F0000000"}), "says that timeline 1 continues at 0/F0000000");
+  refuses(ends_timeline({"1", "0/600000"}), "says that timeline 1 continues");
 }
 
 TEST_P(HostileServer, CannotEndATimelineWithoutSayingHow) {
-  refuses(ends_timeline({"two", "0/600000"}), "without saying where it goes on");
-  refuses(ends_timeline({std::nullopt, std::nullopt}), "without saying where it goes on");
+  refuses(ends_timeline({"two", "0/600000"}), "without saying where it continues");
+  refuses(ends_timeline({std::nullopt, std::nullopt}), "without saying where it continues");
 }
 
 TEST_P(HostileServer, CannotPlantAHistory) {

@@ -297,7 +297,7 @@ TEST_F(PushedWalTest, RefusesATimelineThatLeavesTheLiveStream) {
     const auto receiving = io::FileLock::acquire(layout_.receiver_lock(), "receive-wal");
     for (int times = 0; times < 2; ++times) {
       EXPECT_THAT([&] { push_text("00000002.history", kHistoryTwo); },
-                  ThrowsMessage<Refused>(HasSubstr("while db1:5432 goes on on that timeline")));
+                  ThrowsMessage<Refused>(HasSubstr("while db1:5432 continues on that timeline")));
     }
     EXPECT_EQ(archive_.read_history(kTwo), std::nullopt);
     EXPECT_THAT(EventJournal(layout_).read(), SizeIs(1));
@@ -310,7 +310,7 @@ TEST_F(PushedWalTest, RefusesATimelineThatLeavesTheLiveStream) {
 }
 
 TEST_F(PushedWalTest, RefusesATimelineThatLeavesAStreamThatWasBrokenOffAShortWhileAgo) {
-  const auto refused = ThrowsMessage<Refused>(HasSubstr("goes on on that timeline"));
+  const auto refused = ThrowsMessage<Refused>(HasSubstr("continues on that timeline"));
   const auto push_history = [&] { push_text("00000002.history", kHistoryTwo); };
   StreamState stream;
   stream.flushed = {kOne, five_.end(size_)};
@@ -335,7 +335,7 @@ TEST_F(PushedWalTest, RefusesATimelineThatLeavesWhatWasReceivedBeforeTheReceiver
   stream.started = io::now();
   write_stream_state(layout_, stream);
   EXPECT_THAT([&] { push_text("00000002.history", kHistoryTwo); },
-              ThrowsMessage<Refused>(HasSubstr("while the stream goes on")));
+              ThrowsMessage<Refused>(HasSubstr("while the stream continues")));
   push_text("00000003.history", "1\t0/600000\tleft where the WAL ends\n");
 }
 

@@ -399,7 +399,7 @@ TEST(PlanTest, RefusesABackupFromBehindTheFork) {
   EXPECT_EQ(make_plan(request(on_timeline(2)), repository.facts).backup.id, id_of(10));
   EXPECT_THAT([&] { make_plan(with_backup(40, on_timeline(2)), repository.facts); },
               ThrowsMessage<Refused>(
-                  AllOf(HasSubstr("timeline 1 behind 0/680000"), HasSubstr(id_of(10).to_string()))));
+                  AllOf(HasSubstr("timeline 1 after 0/680000"), HasSubstr(id_of(10).to_string()))));
 }
 
 TEST(PlanTest, RefusesABackupOfAnotherBranch) {

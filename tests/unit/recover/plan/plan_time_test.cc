@@ -72,7 +72,7 @@ TEST(PlanTimeTest, RefusesATimeBehindTheLastCommitAndNamesThat) {
 TEST(PlanTimeTest, RefusesAnyTimeWhenThereIsNoCommitAtAll) {
   const auto facts = Repository().backup(3, 3, 10).wal(3, 4).commits(3, {}).commits(4, {}).facts;
   EXPECT_THAT([&] { make_plan(to_minute(20), facts); },
-              ThrowsMessage<Refused>(HasSubstr("no commit is held behind the start of backup")));
+              ThrowsMessage<Refused>(HasSubstr("no commit is held after the start of backup")));
 }
 
 TEST(PlanTimeTest, RefusesATimeThatIsPassedBeforeTheBackupIsConsistent) {
