@@ -23,6 +23,11 @@ void refuse_number() {
   throw nlohmann::json::out_of_range::create(406, "a number that cannot be", nullptr);
 }
 
+void refuse_text(std::string_view text) {
+  throw nlohmann::json::other_error::create(
+      502, fmt::format("'{}' cannot be understood", cut_text(text, kLongestReason / 2)), nullptr);
+}
+
 std::string why_no_json(const nlohmann::json::exception& error) {
   std::string_view reason = error.what();
   reason = reason.substr(0, reason.find("; last read:"));

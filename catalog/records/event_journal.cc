@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <stdexcept>
 
 #include <fmt/format.h>
 
 #include "catalog/io/journal.h"
-#include "catalog/io/json.h"
+#include "catalog/records/json.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -19,43 +18,38 @@ constexpr std::array<std::string_view, 14> kKinds{
     "conflict", "rolled_back",  "unproved",     "minimal_wal", "line_kept",     "line_begun",  "adopted"};
 
 std::string format_line(const Event& event) {
-  Json line;
-  line["at"] = io::format_rfc3339(event.at);
-  line["kind"] = to_string(event.kind);
-  line["cause"] = event.cause;
-  line["timeline"] = event.range ? Json(event.range->timeline.value()) : Json();
-  line["begin"] = event.range ? Json(event.range->begin.to_string()) : Json();
-  line["end"] = event.range ? Json(event.range->end.to_string()) : Json();
+  const auto range = event.range.value_or(WalRange{});
+  const auto known = [&](const Json& value) { return event.range ? value : Json(); };
+  const Json line{{"at", event.at},
+                  {"kind", event.kind},
+                  {"cause", event.cause},
+                  {"timeline", known(range.timeline)},
+                  {"begin", known(range.begin)},
+                  {"end", known(range.end)}};
   // A cause may carry what a server said, and that may be any bytes.
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// `value` of an optional; what is no record of ours has none.
-template <typename T>
-T require(std::optional<T> value) {
-  if (!value) throw std::invalid_argument("not a value of an event");
-  return *std::move(value);
-}
-
 std::optional<WalRange> parse_range(const nlohmann::json& line) {
   if (line.at("timeline").is_null()) return std::nullopt;
-  const auto lsn = [&](const char* key) {
-    return require(postgres::Lsn::parse(line.at(key).get_ref<const std::string&>()));
-  };
-  return WalRange{postgres::TimelineId(io::whole_number<std::uint32_t>(line.at("timeline"))), lsn("begin"),
-                  lsn("end")};
+  WalRange range;
+  io::read_item(line, "timeline", range.timeline);
+  io::read_item(line, "begin", range.begin);
+  io::read_item(line, "end", range.end);
+  return range;
 }
 
 /// Nothing when it is no whole record, or of a kind that is not known here.
 std::optional<Event> parse_line(std::string_view text) {
   try {
     const auto line = io::parse_json(text);
-    return Event{require(io::parse_rfc3339(line.at("at").get_ref<const std::string&>())),
-                 require(parse_event_kind(line.at("kind").get_ref<const std::string&>())),
-                 line.at("cause").get<std::string>(), parse_range(line)};
-  } catch (const Json::exception&) {
-    return std::nullopt;
-  } catch (const std::invalid_argument&) {
+    Event event;
+    io::read_item(line, "at", event.at);
+    io::read_item(line, "kind", event.kind);
+    io::read_item(line, "cause", event.cause);
+    event.range = parse_range(line);
+    return event;
+  } catch (const nlohmann::json::exception&) {
     return std::nullopt;
   }
 }

@@ -7,8 +7,8 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
-#include "catalog/io/json.h"
 #include "catalog/io/lock.h"
+#include "catalog/postgres/json.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -41,9 +41,7 @@ ServerIdentity parse(std::string_view text) {
   if (const auto format = number(json, "format"); format != kFormat) {
     throw Error(fmt::format("format {} is not known to this pgkeep", format));
   }
-  const auto system = postgres::SystemIdentifier::parse(json.at("system_identifier").get<std::string>());
-  if (!system) throw Error("\"system_identifier\" is no number");
-  return {.system = *system,
+  return {.system = json.at("system_identifier").get<postgres::SystemIdentifier>(),
           .major_version = static_cast<int>(number(json, "major_version")),
           .wal_segment_size = postgres::WalSegmentSize(number(json, "wal_segment_size")),
           .block_bytes = number(json, "block_size")};
@@ -90,7 +88,7 @@ std::optional<ServerIdentity> read_identity(const store::ServerLayout& layout) {
 
 void write_identity(const std::filesystem::path& file, const ServerIdentity& identity) {
   const nlohmann::ordered_json json{{"format", kFormat},
-                                    {"system_identifier", identity.system.to_string()},
+                                    {"system_identifier", identity.system},
                                     {"major_version", identity.major_version},
                                     {"wal_segment_size", identity.wal_segment_size.bytes()},
                                     {"block_size", identity.block_bytes}};

@@ -8,8 +8,8 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
-#include "catalog/io/json.h"
 #include "catalog/io/lock.h"
+#include "catalog/postgres/json.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -33,12 +33,9 @@ std::vector<MadeSlots::Slot> parse(std::string_view text) {
   std::vector<MadeSlots::Slot> slots;
   const auto file = io::parse_json(text);
   for (const auto& item : file.at("slots")) {
-    const auto system =
-        postgres::SystemIdentifier::parse(item.at("system_identifier").get_ref<const std::string&>());
-    const auto created = io::parse_rfc3339(item.at("created").get_ref<const std::string&>());
-    if (!system || !created) throw std::invalid_argument("a slot without its system or its time");
-    slots.push_back({item.at("name").get<std::string>(), *system, item.value("host", std::string()),
-                     parse_state(item), *created});
+    slots.push_back(
+        {item.at("name").get<std::string>(), item.at("system_identifier").get<postgres::SystemIdentifier>(),
+         item.value("host", std::string()), parse_state(item), item.at("created").get<io::TimePoint>()});
   }
   return slots;
 }
@@ -47,10 +44,10 @@ std::string format(const std::vector<MadeSlots::Slot>& slots) {
   auto list = Json::array();
   for (const auto& slot : slots) {
     list.push_back({{"name", slot.name},
-                    {"system_identifier", slot.system.to_string()},
+                    {"system_identifier", slot.system},
                     {"host", slot.host},
                     {"state", slot.made ? kMade : kIntended},
-                    {"created", io::format_rfc3339(slot.created)}});
+                    {"created", slot.created}});
   }
   return Json{{"slots", std::move(list)}}.dump() + '\n';
 }

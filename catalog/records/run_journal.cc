@@ -12,7 +12,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/journal.h"
-#include "catalog/io/json.h"
+#include "catalog/records/json.h"
 #include "catalog/records/process_identity.h"
 #include "catalog/store/backup_id.h"
 
@@ -28,24 +28,14 @@ constexpr std::chrono::seconds kPatience{2};
 constexpr std::array<std::string_view, 4> kOutcomes{"running", "succeeded", "failed", "interrupted"};
 
 std::string format_line(const RunRecord& run) {
-  Json line;
-  line["id"] = run.id;
-  line["kind"] = run.kind;
-  line["subject"] = run.subject;
-  line["started"] = io::format_rfc3339(run.started);
-  line["ended"] = run.ended ? Json(io::format_rfc3339(*run.ended)) : Json();
-  line["outcome"] = to_string(run.outcome);
-  line["error"] = run.error;
-  line["details"] = run.details.empty() ? Json() : Json::parse(run.details);
-  line["process"] = run.process;
+  const Json line{
+      {"id", run.id},           {"kind", run.kind},
+      {"subject", run.subject}, {"started", run.started},
+      {"ended", run.ended},     {"outcome", run.outcome},
+      {"error", run.error},     {"details", run.details.empty() ? Json() : Json::parse(run.details)},
+      {"process", run.process}};
   // Messages may carry file names, and those may be any bytes.
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-io::TimePoint parse_time(const nlohmann::json& item) {
-  const auto time = io::parse_rfc3339(item.get_ref<const std::string&>());
-  if (!time) throw std::invalid_argument("not a time");
-  return *time;
 }
 
 /// Nothing when it is no whole record.
@@ -53,21 +43,17 @@ std::optional<RunRecord> parse_line(std::string_view text) {
   try {
     const auto line = io::parse_json(text);
     RunRecord run;
-    run.id = line.at("id").get<std::string>();
-    run.kind = line.at("kind").get<std::string>();
-    run.subject = line.at("subject").get<std::string>();
-    run.started = parse_time(line.at("started"));
-    if (!line.at("ended").is_null()) run.ended = parse_time(line.at("ended"));
-    const auto outcome = parse_run_outcome(line.at("outcome").get_ref<const std::string&>());
-    if (!outcome) return std::nullopt;
-    run.outcome = *outcome;
-    run.error = line.at("error").get<std::string>();
+    io::read_item(line, "id", run.id);
+    io::read_item(line, "kind", run.kind);
+    io::read_item(line, "subject", run.subject);
+    io::read_item(line, "started", run.started);
+    io::read_item(line, "ended", run.ended);
+    io::read_item(line, "outcome", run.outcome);
+    io::read_item(line, "error", run.error);
     if (!line.at("details").is_null()) run.details = line.at("details").dump();
-    run.process = line.at("process").get<std::string>();
+    io::read_item(line, "process", run.process);
     return run;
-  } catch (const Json::exception&) {
-    return std::nullopt;
-  } catch (const std::invalid_argument&) {
+  } catch (const nlohmann::json::exception&) {
     return std::nullopt;
   }
 }

@@ -4,78 +4,39 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <tuple>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
-#include "catalog/io/json.h"
+#include "catalog/records/json.h"
 
 namespace pgkeep::catalog {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::array<std::string_view, 5> kPhases{"stopped", "connecting", "streaming", "waiting", "blocked"};
 constexpr std::uint64_t kMaxBytes = 64u << 10;
 constexpr std::size_t kLongestText = 4096;  // of what a server said: the file stays readable
 
-Json time_json(const std::optional<io::TimePoint>& time) {
-  return time ? Json(io::format_rfc3339(*time)) : Json();
-}
-
-Json position_json(const std::optional<postgres::WalPosition>& position) {
-  if (!position) return {};
-  return {{"timeline", position->timeline.value()}, {"lsn", position->lsn.to_string()}};
-}
-
-template <typename T>
-T require(std::optional<T> value, const char* item) {
-  if (!value) throw Corruption(fmt::format("state of a stream: '{}' cannot be understood", item));
-  return *value;
-}
-
-std::optional<io::TimePoint> read_time(const nlohmann::json& state, const char* item) {
-  const auto& value = state.at(item);
-  if (value.is_null()) return std::nullopt;
-  return require(io::parse_rfc3339(value.get_ref<const std::string&>()), item);
-}
-
-std::optional<postgres::Lsn> read_lsn(const nlohmann::json& state, const char* item) {
-  const auto& value = state.at(item);
-  if (value.is_null()) return std::nullopt;
-  return require(postgres::Lsn::parse(value.get_ref<const std::string&>()), item);
-}
-
-std::optional<postgres::WalPosition> read_position(const nlohmann::json& state, const char* item) {
-  const auto& value = state.at(item);
-  if (value.is_null()) return std::nullopt;
-  return postgres::WalPosition{postgres::TimelineId(io::whole_number<std::uint32_t>(value.at("timeline"))),
-                               require(read_lsn(value, "lsn"), item)};
-}
-
-StreamState read_state(const nlohmann::json& json) {
-  StreamState state;
-  state.phase = require(parse_stream_phase(json.at("phase").get_ref<const std::string&>()), "phase");
-  state.since = require(read_time(json, "since"), "since");
-  state.cause = json.at("cause").get<std::string>();
-  state.next_try = read_time(json, "next_try");
-  state.reconnects = io::whole_number<std::uint64_t>(json.at("reconnects"));
-  state.last_error = json.at("last_error").get<std::string>();
-  state.last_error_at = read_time(json, "last_error_at");
-  state.peer = json.at("peer").get<std::string>();
-  state.from_standby = json.at("from_standby").get<bool>();
-  state.received = read_position(json, "received");
-  state.flushed = read_position(json, "flushed");
-  state.server_end = read_lsn(json, "server_end");
-  state.last_message = read_time(json, "last_message");
-  state.disk_busy_since = read_time(json, "disk_busy_since");
-  state.process = json.at("process").get<std::string>();
-  state.started = require(read_time(json, "started"), "started");
-  state.written = require(read_time(json, "written"), "written");
-  return state;
-}
+constexpr std::tuple kItems{std::pair{"phase", &StreamState::phase},
+                            std::pair{"since", &StreamState::since},
+                            std::pair{"cause", &StreamState::cause},
+                            std::pair{"next_try", &StreamState::next_try},
+                            std::pair{"reconnects", &StreamState::reconnects},
+                            std::pair{"last_error", &StreamState::last_error},
+                            std::pair{"last_error_at", &StreamState::last_error_at},
+                            std::pair{"peer", &StreamState::peer},
+                            std::pair{"from_standby", &StreamState::from_standby},
+                            std::pair{"received", &StreamState::received},
+                            std::pair{"flushed", &StreamState::flushed},
+                            std::pair{"server_end", &StreamState::server_end},
+                            std::pair{"last_message", &StreamState::last_message},
+                            std::pair{"disk_busy_since", &StreamState::disk_busy_since},
+                            std::pair{"process", &StreamState::process},
+                            std::pair{"started", &StreamState::started},
+                            std::pair{"written", &StreamState::written}};
 
 /// For the writers in one process: the name of the temporary file.
 std::filesystem::path temporary(const std::filesystem::path& path) {
@@ -99,32 +60,26 @@ std::optional<std::uint64_t> StreamState::lag_bytes() const {
   return *server_end > flushed->lsn ? *server_end - flushed->lsn : 0;
 }
 
-std::string StreamState::to_json() const {
-  const Json json{{"phase", to_string(phase)},
-                  {"since", io::format_rfc3339(since)},
-                  {"cause", cause.substr(0, kLongestText)},
-                  {"next_try", time_json(next_try)},
-                  {"reconnects", reconnects},
-                  {"last_error", last_error.substr(0, kLongestText)},
-                  {"last_error_at", time_json(last_error_at)},
-                  {"peer", peer},
-                  {"from_standby", from_standby},
-                  {"received", position_json(received)},
-                  {"flushed", position_json(flushed)},
-                  {"server_end", server_end ? Json(server_end->to_string()) : Json()},
-                  {"last_message", time_json(last_message)},
-                  {"disk_busy_since", time_json(disk_busy_since)},
-                  {"process", process},
-                  {"started", io::format_rfc3339(started)},
-                  {"written", io::format_rfc3339(written)}};
-  // What a server says may be any bytes.
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+void to_json(nlohmann::ordered_json& json, const StreamState& state) {
+  io::write_items(json, state, kItems);
+  json["cause"] = state.cause.substr(0, kLongestText);
+  json["last_error"] = state.last_error.substr(0, kLongestText);
 }
 
-StreamState StreamState::from_json(std::string_view text) {
+void from_json(const nlohmann::json& json, StreamState& state) {
+  io::read_items(json, state, kItems);
+}
+
+std::string format_stream_state(const StreamState& state) {
+  // What a server says may be any bytes.
+  using Json = nlohmann::ordered_json;
+  return Json(state).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+StreamState parse_stream_state(std::string_view text) {
   try {
-    return read_state(io::parse_json(text));
-  } catch (const Json::exception& error) {
+    return io::parse_json(text).get<StreamState>();
+  } catch (const nlohmann::json::exception& error) {
     throw Corruption(fmt::format("state of a stream: {}", io::why_no_json(error)));
   }
 }
@@ -135,7 +90,7 @@ void write_stream_state(const store::ServerLayout& layout, const StreamState& st
   io::remove_file(tmp);
   try {
     auto file = io::File::create(tmp);
-    file.append(io::as_bytes(state.to_json() + "\n"));
+    file.append(io::as_bytes(format_stream_state(state) + "\n"));
     file.close();
   } catch (const StorageError&) {
     std::error_code ignored;
@@ -148,7 +103,7 @@ void write_stream_state(const store::ServerLayout& layout, const StreamState& st
 std::optional<StreamState> read_stream_state(const store::ServerLayout& layout) {
   try {
     const auto content = io::read_file_if_exists(layout.stream_state(), kMaxBytes);
-    if (content) return StreamState::from_json(io::as_text(*content));
+    if (content) return parse_stream_state(io::as_text(*content));
   } catch (const Corruption&) {
     // Of a crash of the machine, say: the rename was kept and the content was not.
   } catch (const StorageError&) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "catalog/io/units.h"
 #include "catalog/postgres/timeline.h"
 #include "catalog/store/layout.h"
@@ -43,11 +45,17 @@ struct StreamState {
 
   /// Bytes that the server has and that are not durable here; nothing before the first message.
   std::optional<std::uint64_t> lag_bytes() const;
-  std::string to_json() const;
-  /// Throws Corruption.
-  static StreamState from_json(std::string_view text);
   bool operator==(const StreamState&) const = default;
 };
+
+void to_json(nlohmann::ordered_json& json, const StreamState& state);
+/// Throws nlohmann::json::exception.
+void from_json(const nlohmann::json& json, StreamState& state);
+
+/// The text of stream.json.
+std::string format_stream_state(const StreamState& state);
+/// Throws Corruption.
+StreamState parse_stream_state(std::string_view text);
 
 /// stream.json: the state as whoever receives said last, replaced by rename without fsync: it is news, not
 /// truth. What is exact now, the daemon tells (server/health/control.h).

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <concepts>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -10,7 +9,8 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/hashing.h"
-#include "catalog/io/json.h"
+#include "catalog/postgres/json.h"
+#include "catalog/store/json.h"
 
 namespace pgkeep::store {
 namespace {
@@ -38,73 +38,27 @@ std::string read_bytes(const Stored& json, const std::string& name) {
   return std::string(io::as_text(bytes));
 }
 
-Json position_json(const postgres::WalPosition& position) {
-  return {{"timeline", position.timeline.value()}, {"lsn", position.lsn.to_string()}};
-}
-
-postgres::Lsn read_lsn(const Stored& json) {
-  const auto text = json.get<std::string>();
-  const auto lsn = postgres::Lsn::parse(text);
-  if (!lsn) throw Corruption(fmt::format("'{}' is no LSN", text));
-  return *lsn;
-}
-
-postgres::WalPosition read_position(const Stored& json) {
-  return {postgres::TimelineId(io::whole_number<std::uint32_t>(json.at("timeline"))),
-          read_lsn(json.at("lsn"))};
-}
-
-io::TimePoint read_time(const Stored& json) {
-  const auto text = json.get<std::string>();
-  const auto time = io::parse_rfc3339(text);
-  if (!time) throw Corruption(fmt::format("'{}' is no time", text));
-  return *time;
-}
-
-BackupId read_id(const Stored& json) {
-  const auto text = json.get<std::string>();
-  auto id = BackupId::parse(text);
-  if (!id) throw Corruption(fmt::format("'{}' is no backup id", text));
-  return *id;
-}
-
-template <std::integral T>
-void read_number(const Stored& json, const char* item, T& into) {
-  into = io::whole_number<T>(json.at(item));
-}
-
-Json cost_json(const BackupCost& cost) {
-  return {{"full_objects", cost.full_objects},   {"delta_objects", cost.delta_objects},
-          {"reused_pieces", cost.reused_pieces}, {"zero_pieces", cost.zero_pieces},
-          {"pack_bytes", cost.pack_bytes},       {"metadata_bytes", cost.metadata_bytes}};
-}
-
-BackupCost read_cost(const Stored& json) {
-  BackupCost cost;
-  read_number(json, "full_objects", cost.full_objects);
-  read_number(json, "delta_objects", cost.delta_objects);
-  read_number(json, "reused_pieces", cost.reused_pieces);
-  read_number(json, "zero_pieces", cost.zero_pieces);
-  read_number(json, "pack_bytes", cost.pack_bytes);
-  read_number(json, "metadata_bytes", cost.metadata_bytes);
-  return cost;
-}
+constexpr std::tuple kCostItems{std::pair{"full_objects", &BackupCost::full_objects},
+                                std::pair{"delta_objects", &BackupCost::delta_objects},
+                                std::pair{"reused_pieces", &BackupCost::reused_pieces},
+                                std::pair{"zero_pieces", &BackupCost::zero_pieces},
+                                std::pair{"pack_bytes", &BackupCost::pack_bytes},
+                                std::pair{"metadata_bytes", &BackupCost::metadata_bytes}};
 
 Json ranges_json(const std::vector<postgres::ManifestWalRange>& ranges) {
   Json json = Json::array();
-  for (const auto& range : ranges) {
-    json.push_back({{"timeline", range.timeline.value()},
-                    {"start", range.start.to_string()},
-                    {"end", range.end.to_string()}});
-  }
+  for (const auto& range : ranges)
+    json.push_back({{"timeline", range.timeline}, {"start", range.start}, {"end", range.end}});
   return json;
 }
 
 std::vector<postgres::ManifestWalRange> read_ranges(const Stored& json) {
   std::vector<postgres::ManifestWalRange> ranges;
-  for (const auto& range : json) {
-    ranges.push_back({postgres::TimelineId(io::whole_number<std::uint32_t>(range.at("timeline"))),
-                      read_lsn(range.at("start")), read_lsn(range.at("end"))});
+  for (const auto& item : json) {
+    auto& range = ranges.emplace_back();
+    io::read_item(item, "timeline", range.timeline);
+    io::read_item(item, "start", range.start);
+    io::read_item(item, "end", range.end);
   }
   return ranges;
 }
@@ -160,42 +114,35 @@ void check_format(const Stored& json) {
   }
 }
 
-postgres::SystemIdentifier read_system(const Stored& json) {
-  const auto text = json.get<std::string>();
-  const auto system = postgres::SystemIdentifier::parse(text);
-  if (!system) throw Corruption(fmt::format("'{}' is no system identifier", text));
-  return *system;
-}
-
 BackupRecord read_record(const Stored& json) {
   check_format(json);
-  BackupRecord record(read_id(json.at("id")));
-  json.at("server").get_to(record.server);
+  BackupRecord record(json.at("id").get<BackupId>());
+  io::read_item(json, "server", record.server);
   record.label = read_bytes(json, "label");
-  record.system = read_system(json.at("system_identifier"));
-  json.at("server_version").get_to(record.server_version);
-  read_number(json, "major_version", record.major_version);
+  io::read_item(json, "system_identifier", record.system);
+  io::read_item(json, "server_version", record.server_version);
+  io::read_item(json, "major_version", record.major_version);
   record.wal_segment_size =
       postgres::WalSegmentSize(io::whole_number<std::uint64_t>(json.at("wal_segment_bytes")));
-  read_number(json, "block_bytes", record.block_bytes);
-  json.at("data_checksums").get_to(record.data_checksums);
-  json.at("from_standby").get_to(record.from_standby);
-  record.start = read_position(json.at("start"));
-  record.end = read_position(json.at("end"));
+  io::read_item(json, "block_bytes", record.block_bytes);
+  io::read_item(json, "data_checksums", record.data_checksums);
+  io::read_item(json, "from_standby", record.from_standby);
+  io::read_item(json, "start", record.start);
+  io::read_item(json, "end", record.end);
   record.wal_ranges = read_ranges(json.at("wal_ranges"));
-  record.started = read_time(json.at("started"));
-  record.ended = read_time(json.at("ended"));
-  read_number(json, "file_count", record.file_count);
-  read_number(json, "data_bytes", record.data_bytes);
+  io::read_item(json, "started", record.started);
+  io::read_item(json, "ended", record.ended);
+  io::read_item(json, "file_count", record.file_count);
+  io::read_item(json, "data_bytes", record.data_bytes);
   record.tablespaces = read_tablespaces(json.at("tablespaces"));
-  read_number(json, "directory_mode", record.directory_mode);
+  io::read_item(json, "directory_mode", record.directory_mode);
   record.configuration = read_configuration(json);
-  record.cost = read_cost(json.at("cost"));
-  if (json.contains("compared_with")) record.compared_with = read_id(json.at("compared_with"));
-  read_number(json, "checksum_failures", record.checksum_failures);
-  json.at("notices").get_to(record.notices);
-  json.at("file_table_sha256").get_to(record.file_table_sha256);
-  json.at("manifest_sha256").get_to(record.manifest_sha256);
+  io::read_items(json.at("cost"), record.cost, kCostItems);
+  if (json.contains("compared_with")) record.compared_with = json.at("compared_with").get<BackupId>();
+  io::read_item(json, "checksum_failures", record.checksum_failures);
+  io::read_item(json, "notices", record.notices);
+  io::read_item(json, "file_table_sha256", record.file_table_sha256);
+  io::read_item(json, "manifest_sha256", record.manifest_sha256);
   return record;
 }
 
@@ -224,34 +171,38 @@ std::vector<std::pair<std::string_view, std::string>> ConfigurationFiles::outsid
   return found;
 }
 
+void to_json(nlohmann::ordered_json& json, const BackupCost& cost) {
+  io::write_items(json, cost, kCostItems);
+}
+
 std::string BackupRecord::to_json() const {
   Json json{{"pgkeep_backup", kFormat},
-            {"id", id.to_string()},
+            {"id", id},
             {"server", server},
             {"label", ""},
-            {"system_identifier", system.to_string()},
+            {"system_identifier", system},
             {"server_version", server_version},
             {"major_version", major_version},
             {"wal_segment_bytes", wal_segment_size.bytes()},
             {"block_bytes", block_bytes},
             {"data_checksums", data_checksums},
             {"from_standby", from_standby},
-            {"start", position_json(start)},
-            {"end", position_json(end)},
+            {"start", start},
+            {"end", end},
             {"wal_ranges", ranges_json(wal_ranges)},
-            {"started", io::format_rfc3339(started)},
-            {"ended", io::format_rfc3339(ended)},
+            {"started", started},
+            {"ended", ended},
             {"file_count", file_count},
             {"data_bytes", data_bytes},
             {"tablespaces", tablespaces_json(tablespaces)},
             {"directory_mode", directory_mode},
             {"configuration", configuration_json(configuration)},
-            {"cost", cost_json(cost)},
+            {"cost", cost},
             {"checksum_failures", checksum_failures},
             {"notices", notices},
             {"file_table_sha256", file_table_sha256},
             {"manifest_sha256", manifest_sha256}};
-  if (compared_with) json["compared_with"] = compared_with->to_string();
+  if (compared_with) json["compared_with"] = *compared_with;
   put_bytes(json, "label", label);
   // The server's warnings are for people: what is not UTF-8 in them is replaced.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

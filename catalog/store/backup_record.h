@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "catalog/io/units.h"
 #include "catalog/postgres/backup_manifest.h"
 #include "catalog/postgres/timeline.h"
@@ -43,6 +45,8 @@ struct BackupCost {
   std::uint64_t pack_bytes = 0;
   std::uint64_t metadata_bytes = 0;  // files.db, manifest, backup.json
 };
+
+void to_json(nlohmann::ordered_json& json, const BackupCost& cost);
 
 /// backup.json: the commit record, written last. Without it there is no backup. Format version 1.
 struct BackupRecord {

@@ -9,10 +9,11 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
-#include "catalog/io/json.h"
+#include "catalog/postgres/json.h"
 #include "catalog/postgres/number.h"
 #include "catalog/records/event_journal.h"
 #include "catalog/records/identity.h"
+#include "catalog/store/json.h"
 #include "catalog/wal/held_wal.h"
 
 namespace pgkeep::catalog {
@@ -31,21 +32,13 @@ bool is_there(const std::filesystem::path& path) {
 }
 
 std::string format(const SetAsideLine& line) {
-  auto backups = Json::array();
-  for (const auto& id : line.backups) backups.push_back(id.to_string());
   const Json json{{"format", kFormat},
-                  {"set_aside", io::format_rfc3339(line.at)},
+                  {"set_aside", line.at},
                   {"why", line.why},
-                  {"timeline", line.end ? Json(line.end->timeline.value()) : Json()},
-                  {"end", line.end ? Json(line.end->lsn.to_string()) : Json()},
-                  {"backups", std::move(backups)}};
+                  {"timeline", line.end ? Json(line.end->timeline) : Json()},
+                  {"end", line.end ? Json(line.end->lsn) : Json()},
+                  {"backups", line.backups}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
-}
-
-template <typename T>
-T require(std::optional<T> value) {
-  if (!value) throw std::invalid_argument("a value that cannot be");
-  return *std::move(value);
 }
 
 SetAsideLine parse(unsigned number, std::string_view text) {
@@ -53,15 +46,13 @@ SetAsideLine parse(unsigned number, std::string_view text) {
   if (io::whole_number<int>(json.at("format")) != kFormat) throw std::invalid_argument("an unknown format");
   SetAsideLine line;
   line.number = number;
-  line.at = require(io::parse_rfc3339(json.at("set_aside").get_ref<const std::string&>()));
-  line.why = json.at("why").get<std::string>();
+  io::read_item(json, "set_aside", line.at);
+  io::read_item(json, "why", line.why);
   if (!json.at("timeline").is_null()) {
-    line.end =
-        postgres::WalPosition{postgres::TimelineId(io::whole_number<std::uint32_t>(json.at("timeline"))),
-                              require(postgres::Lsn::parse(json.at("end").get_ref<const std::string&>()))};
+    line.end = postgres::WalPosition{json.at("timeline").get<postgres::TimelineId>(),
+                                     json.at("end").get<postgres::Lsn>()};
   }
-  for (const auto& id : json.at("backups"))
-    line.backups.push_back(require(store::BackupId::parse(id.get_ref<const std::string&>())));
+  io::read_item(json, "backups", line.backups);
   return line;
 }
 

@@ -232,7 +232,7 @@ Exit run_adopt_wal(const AdoptWalArguments& arguments, const Invocation& invocat
             {"taken", !arguments.dry_run},
             {"segments", ids_of(done.taken, plan)},
             {"replaced", ids_of(done.replaced, plan)},
-            {"left", plan.adoption.ends_because.empty() ? Json() : Json(plan.adoption.ends_because)}});
+            {"left", text_or_null(plan.adoption.ends_because)}});
   return done.troubles.empty() ? Exit::ok : Exit::partly;
 }
 

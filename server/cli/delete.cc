@@ -8,6 +8,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "catalog/records/run_journal.h"
+#include "catalog/store/json.h"
 #include "catalog/store/sweep.h"
 #include "server/fleet/backup_choice.h"
 #include "server/fleet/fleet.h"
@@ -142,7 +143,7 @@ Exit run_delete(const DeleteArguments& arguments, const Invocation& invocation) 
     for (const auto& why : freed.packs_kept) invocation.out.warning(why);
     invocation.out.report(fmt::format("backup {} of {} deleted, {} freed", id.to_string(), server.name,
                                       io::format_bytes(freed.bytes)));
-    deleted.push_back({{"server", server.name}, {"id", id.to_string()}, {"freed_bytes", freed.bytes}});
+    deleted.push_back({{"server", server.name}, {"id", id}, {"freed_bytes", freed.bytes}});
   }
   invocation.out.data(std::move(deleted));
   return Exit::ok;

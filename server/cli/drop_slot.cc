@@ -108,7 +108,7 @@ Exit run_drop_slot(const DropSlotArguments& arguments, const Invocation& invocat
       ++failed;
     }
   }
-  invocation.out.data({{"server", arguments.server ? Json(*arguments.server) : Json()},
+  invocation.out.data({{"server", arguments.server},
                        {"slot", target.slot},
                        {"dropped", gone > 0},
                        {"hosts", std::move(report)}});

@@ -4,6 +4,8 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/units.h"
+#include "catalog/postgres/json.h"
+#include "catalog/store/json.h"
 #include "catalog/wal/set_aside_line.h"
 #include "server/fleet/backup_facts.h"
 #include "server/fleet/fleet.h"
@@ -24,8 +26,8 @@ class Listing {
     auto json = backup_json(backup);
     json["status"] = kDone;
     json["wal_bytes_to_next"] = wal_bytes;
-    json["wal_hole_lsn"] = hole ? Json(hole->to_string()) : Json();
-    json["line"] = line ? Json(*line) : Json();
+    json["wal_hole_lsn"] = hole;
+    json["line"] = line;
     json_.push_back(std::move(json));
     if (minimal_) out.fact(backup.id.to_string());
     table_.add({server.name, backup.id.to_string(), io::format_time(backup.ended),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "catalog/store/backup_reader.h"
+#include "catalog/store/json.h"
 #include "server/fleet/backup_choice.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/stored_records.h"
@@ -25,7 +26,7 @@ Json json_of(const store::FileEntry& file) {
           {"type", file.kind == store::EntryKind::directory ? "directory" : "file"},
           {"size", file.size},
           {"mode", fmt::format("{:04o}", file.mode)},
-          {"modified", json_time(time_of(file))}};
+          {"modified", time_of(file)}};
 }
 
 }  // namespace
@@ -45,7 +46,7 @@ Exit run_list_files(const OneBackup& arguments, const Invocation& invocation) {
       invocation.out.fact(line_of(file));
     }
   });
-  invocation.out.data({{"server", server.name}, {"id", backup.id.to_string()}, {"files", std::move(files)}});
+  invocation.out.data({{"server", server.name}, {"id", backup.id}, {"files", std::move(files)}});
   return Exit::ok;
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/records/json.h"
 #include "catalog/wal/set_aside_line.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/stored_records.h"
@@ -19,15 +20,14 @@ using catalog::WalJoint;
 using catalog::WalRange;
 
 Json range_json(const WalRange& range) {
-  return {{"timeline", range.timeline.value()},
-          {"begin_lsn", range.begin.to_string()},
-          {"end_lsn", range.end.to_string()},
-          {"bytes", range.end - range.begin}};
+  Json json = range;
+  json["bytes"] = range.end - range.begin;
+  return json;
 }
 
 Json event_json(const Event& event) {
-  return {{"at", json_time(event.at)},
-          {"kind", to_string(event.kind)},
+  return {{"at", event.at},
+          {"kind", event.kind},
           {"cause", event.cause},
           {"range", event.range ? range_json(*event.range) : Json()}};
 }
@@ -104,17 +104,15 @@ void print_segments(const std::vector<catalog::SegmentRow>& segments, postgres::
 }
 
 Json segments_json(const std::vector<catalog::SegmentRow>& segments, postgres::WalSegmentSize size) {
-  auto list = Json::array();
-  for (const auto& row : segments) {
-    list.push_back({{"name", row.segment.name(size)},
-                    {"timeline", row.segment.timeline.value()},
-                    {"begin_lsn", row.begin.to_string()},
-                    {"end_lsn", row.end.to_string()},
-                    {"stored_bytes", row.stored_bytes},
-                    {"earliest_commit", json_time(row.commits.earliest)},
-                    {"latest_commit", json_time(row.commits.latest)}});
-  }
-  return list;
+  return json_list(segments, [&](const catalog::SegmentRow& row) {
+    return Json{{"name", row.segment.name(size)},
+                {"timeline", row.segment.timeline},
+                {"begin_lsn", row.begin},
+                {"end_lsn", row.end},
+                {"stored_bytes", row.stored_bytes},
+                {"earliest_commit", row.commits.earliest},
+                {"latest_commit", row.commits.latest}};
+  });
 }
 
 Json wal_json(const ServerConfig& server, const WalFacts& wal,
@@ -127,9 +125,9 @@ Json wal_json(const ServerConfig& server, const WalFacts& wal,
     json["stored_bytes"] = content.stored_bytes;
     ranges.push_back(std::move(json));
   }
-  auto joints = Json::array();
-  for (const auto& joint : wal.joints)
-    joints.push_back({{"from", joint.from.value()}, {"to", joint.to.value()}, {"lsn", joint.at.to_string()}});
+  auto joints = json_list(wal.joints, [](const WalJoint& joint) {
+    return Json{{"from", joint.from}, {"to", joint.to}, {"lsn", joint.at}};
+  });
   auto gaps = Json::array();
   for (const auto& gap : wal.gaps) {
     auto json = range_json(gap.range);
@@ -145,11 +143,11 @@ Json wal_json(const ServerConfig& server, const WalFacts& wal,
 
 Json line_json(const catalog::SetAsideLine& line) {
   return {{"number", line.number},
-          {"set_aside", line.at == io::TimePoint() ? Json() : json_time(line.at)},
+          {"set_aside", line.at == io::TimePoint() ? Json() : Json(line.at)},
           {"why", line.why},
-          {"damage", line.damage.empty() ? Json() : Json(line.damage)},
-          {"timeline", line.end ? Json(line.end->timeline.value()) : Json()},
-          {"end_lsn", line.end ? Json(line.end->lsn.to_string()) : Json()},
+          {"damage", text_or_null(line.damage)},
+          {"timeline", line.end ? Json(line.end->timeline) : Json()},
+          {"end_lsn", line.end ? Json(line.end->lsn) : Json()},
           {"backups", line.backups.size()}};
 }
 

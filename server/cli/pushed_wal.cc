@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/postgres/json.h"
 #include "catalog/wal/wal_adoption.h"
 #include "catalog/wal/wal_replacement.h"
 #include "server/fleet/fleet.h"
@@ -54,11 +55,11 @@ std::vector<Shown> find(catalog::WalArchive& archive, const std::string& name) {
 Json json_of(const Shown& shown, postgres::WalSegmentSize size) {
   return {{"name", shown.waiting.copy.name},
           {"id", shown.waiting.copy.id()},
-          {"timeline", shown.waiting.segment.timeline.value()},
-          {"begin_lsn", shown.waiting.segment.begin(size).to_string()},
-          {"end_lsn", shown.waiting.segment.end(size).to_string()},
+          {"timeline", shown.waiting.segment.timeline},
+          {"begin_lsn", shown.waiting.segment.begin(size)},
+          {"end_lsn", shown.waiting.segment.end(size)},
           {"stored_bytes", shown.facts.bytes},
-          {"since", json_time(shown.facts.since)},
+          {"since", shown.facts.since},
           {"continues_what_is_held", shown.can_be_adopted}};
 }
 
@@ -104,9 +105,7 @@ Exit run_pushed_wal(const PushedWalArguments& arguments, const Invocation& invoc
     invocation.out.note(
         fmt::format("`pgkeep adopt-wal {}` takes what continues what is held, on your word", server.name));
   }
-  auto data = Json::array();
-  for (const auto& one : found) data.push_back(json_of(one, size));
-  invocation.out.data(std::move(data));
+  invocation.out.data(json_list(found, [&](const Shown& one) { return json_of(one, size); }));
   return Exit::ok;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/lock.h"
+#include "catalog/postgres/json.h"
 #include "server/daemon/state_writer.h"
 #include "server/daemon/stream_recorder.h"
 #include "server/fleet/fleet.h"
@@ -59,8 +60,7 @@ Exit run_receive_wal(const OneServer& arguments, const Invocation& invocation) {
   record_run(layout, "receive-wal", "", invocation.out, [&] {
     std::optional<postgres::WalPosition> flushed;
     receive(server, layout, log, wal_log, invocation.stop, flushed);
-    return Json{{"flushed_lsn", flushed ? Json(flushed->lsn.to_string()) : Json()},
-                {"segments", wal_log.segments()}};
+    return Json{{"flushed_lsn", flushed ? Json(flushed->lsn) : Json()}, {"segments", wal_log.segments()}};
   });
   invocation.out.data({{"server", server.name}, {"segments", wal_log.segments()}});
   return Exit::ok;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "catalog/postgres/json.h"
+#include "catalog/store/json.h"
 #include "recover/plan/replay_notes.h"
 #include "recover/recovery.h"
 #include "server/cli/recovery_request.h"
@@ -14,26 +16,24 @@ namespace pgkeep::server {
 namespace {
 
 Json plan_json(const recover::RecoveryPlan& plan) {
-  auto tablespaces = Json::array();
-  for (const auto& tablespace : plan.tablespaces) {
-    tablespaces.push_back({{"oid", tablespace.oid},
-                           {"name", tablespace.name},
-                           {"original", tablespace.original},
-                           {"location", tablespace.location}});
-  }
-  auto created = Json::array();
-  for (const auto& tablespace : plan.created_tablespaces) {
-    created.push_back({{"oid", tablespace.oid},
-                       {"name", tablespace.name},
-                       {"location", tablespace.location},
-                       {"lsn", tablespace.lsn.to_string()}});
-  }
+  auto tablespaces = json_list(plan.tablespaces, [](const auto& tablespace) {
+    return Json{{"oid", tablespace.oid},
+                {"name", tablespace.name},
+                {"original", tablespace.original},
+                {"location", tablespace.location}};
+  });
+  auto created = json_list(plan.created_tablespaces, [](const auto& tablespace) {
+    return Json{{"oid", tablespace.oid},
+                {"name", tablespace.name},
+                {"location", tablespace.location},
+                {"lsn", tablespace.lsn}};
+  });
   return {{"server", plan.request.server},
-          {"id", plan.backup.id.to_string()},
+          {"id", plan.backup.id},
           {"destination", plan.request.destination.native()},
           {"target", plan.request.target.describe()},
-          {"timeline", plan.timeline.value()},
-          {"wal_end_lsn", plan.wal_end.lsn.to_string()},
+          {"timeline", plan.timeline},
+          {"wal_end_lsn", plan.wal_end.lsn},
           {"data_bytes", plan.data_bytes},
           {"wal_bytes", plan.wal_bytes},
           {"wal_segments", plan.wal.size()},
@@ -126,7 +126,7 @@ Exit run_recover(const RecoverArguments& arguments, const Invocation& invocation
     progress.clear();
     print(plan, report, invocation.out);
     data["report"] = report_json(report);
-    return Json{{"id", plan.backup.id.to_string()}, {"bytes", report.bytes}};
+    return Json{{"id", plan.backup.id}, {"bytes", report.bytes}};
   });
   invocation.out.data(std::move(data));
   return Exit::ok;

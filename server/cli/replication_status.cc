@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/units.h"
+#include "catalog/postgres/json.h"
 #include "server/fleet/fleet.h"
 #include "server/health/live_facts.h"
 #include "server/health/replication_facts.h"
@@ -39,7 +40,7 @@ std::string shown(postgres::Lsn current, const std::optional<postgres::Lsn>& at)
 
 Json client_json(const ReplicationClient& client, postgres::Lsn current) {
   const auto position = [&](const std::optional<postgres::Lsn>& at) {
-    return at ? Json{{"lsn", at->to_string()}, {"behind_bytes", *behind(current, at)}} : Json();
+    return at ? Json{{"lsn", *at}, {"behind_bytes", behind(current, at)}} : Json();
   };
   return {{"kind", name_of(client.kind)},
           {"pid", client.pid},
@@ -49,12 +50,12 @@ Json client_json(const ReplicationClient& client, postgres::Lsn current) {
           {"since", client.since},
           {"state", client.state},
           {"sync_state", client.sync_state},
-          {"slot", client.slot.empty() ? Json() : Json(client.slot)},
+          {"slot", text_or_null(client.slot)},
           {"sent", position(client.sent)},
           {"written", position(client.written)},
           {"flushed", position(client.flushed)},
           {"replayed", position(client.replayed)},
-          {"flush_lag_seconds", client.flush_lag_seconds ? Json(*client.flush_lag_seconds) : Json()}};
+          {"flush_lag_seconds", client.flush_lag_seconds}};
 }
 
 void print(const ServerConfig& server, const std::vector<ReplicationClient>& clients, postgres::Lsn current,
@@ -86,10 +87,10 @@ Exit run_replication_status(const ReplicationStatusArguments& arguments, const I
       std::erase_if(clients, [&](const auto& client) { return client.kind != *arguments.kind; });
     const auto current = ask_current_lsn(sql);
     print(server, clients, current, invocation.out);
-    auto list = Json::array();
-    for (const auto& client : clients) list.push_back(client_json(client, current));
     data.push_back(
-        {{"server", server.name}, {"current_lsn", current.to_string()}, {"clients", std::move(list)}});
+        {{"server", server.name},
+         {"current_lsn", current},
+         {"clients", json_list(clients, [&](const auto& client) { return client_json(client, current); })}});
     return Exit::ok;
   });
   invocation.out.data(std::move(data));

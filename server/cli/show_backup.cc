@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "catalog/postgres/json.h"
 #include "catalog/postgres/versions.h"
+#include "catalog/store/json.h"
 #include "catalog/wal/set_aside_line.h"
 #include "server/fleet/backup_choice.h"
 #include "server/fleet/backup_facts.h"
@@ -161,9 +163,9 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
   auto json = backup_json(backup);
   json["status"] = kDone;
   json["wal_complete"] = complete;
-  json["line"] = own_layout.line() ? Json(*own_layout.line()) : Json();
+  json["line"] = own_layout.line();
   json["wal_bytes_to_next"] = wal_bytes;
-  json["wal_hole_lsn"] = hole ? Json(hole->to_string()) : Json();
+  json["wal_hole_lsn"] = hole;
   invocation.out.data(std::move(json));
   return Exit::ok;
 }

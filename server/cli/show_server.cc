@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/lock.h"
+#include "catalog/postgres/json.h"
 #include "server/config/settings.h"
 #include "server/fleet/fleet.h"
 #include "server/health/stream_facts.h"
@@ -28,7 +29,7 @@ Json setting_json(const Setting& setting, const ServerConfig& server) {
 }
 
 Json identity_json(const catalog::ServerIdentity& identity) {
-  return {{"system_identifier", identity.system.to_string()},
+  return {{"system_identifier", identity.system},
           {"major_version", identity.major_version},
           {"wal_segment_bytes", identity.wal_segment_size.bytes()},
           {"block_bytes", identity.block_bytes}};

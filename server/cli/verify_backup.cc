@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/store/json.h"
 #include "catalog/verify/verification.h"
 #include "server/fleet/backup_choice.h"
 #include "server/fleet/backup_facts.h"
@@ -32,11 +33,11 @@ std::vector<store::BackupId> choose_all(const store::ServerLayout& layout,
 }
 
 Json json_of(const std::string& server, const catalog::VerificationReport& report) {
-  auto findings = Json::array();
-  for (const auto& finding : report.findings)
-    findings.push_back({{"path", finding.path}, {"message", finding.message}});
+  auto findings = json_list(report.findings, [](const auto& finding) {
+    return Json{{"path", finding.path}, {"message", finding.message}};
+  });
   return {{"server", server},
-          {"id", report.backup.to_string()},
+          {"id", report.backup},
           {"good", report.good()},
           {"formats_known", report.formats_known},
           {"files", report.files},

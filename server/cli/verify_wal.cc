@@ -29,12 +29,8 @@ void print(const std::string& whose, const catalog::WalVerificationReport& repor
 }
 
 Json json_of(const store::ServerLayout& line, const catalog::WalVerificationReport& report) {
-  return {{"line", line.line() ? Json(*line.line()) : Json()},
-          {"good", report.good()},
-          {"formats_known", report.formats_known},
-          {"segments", report.segments},
-          {"bytes", report.bytes},
-          {"findings", report.findings}};
+  return {{"line", line.line()},         {"good", report.good()}, {"formats_known", report.formats_known},
+          {"segments", report.segments}, {"bytes", report.bytes}, {"findings", report.findings}};
 }
 
 /// The current line last, as in every list of lines.

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "catalog/index/server_catalog.h"
+#include "catalog/postgres/json.h"
 #include "catalog/wal/archived_file.h"
 #include "catalog/wal/wal_conflicts.h"
 #include "server/fleet/fleet.h"
@@ -27,24 +28,23 @@ std::optional<postgres::Lsn> first_difference(const catalog::WalArchive& archive
 
 Json json_of(const std::optional<postgres::WalOrigin>& origin) {
   if (!origin) return nullptr;
-  return {{"timeline", origin->timeline.value()},
-          {"address", origin->address.to_string()},
-          {"system_identifier", origin->system.to_string()}};
+  return {
+      {"timeline", origin->timeline}, {"address", origin->address}, {"system_identifier", origin->system}};
 }
 
 Json json_of(const catalog::WalArchive& archive, const WalConflict& conflict) {
   Json json{{"name", conflict.name},
             {"id", conflict.id()},
             {"sha256", conflict.sha256},
-            {"since", json_time(conflict.since)},
+            {"since", conflict.since},
             {"settled", conflict.settled}};
   if (conflict.settled) return json;
   const auto lsn = first_difference(archive, conflict);
   json["bytes"] = conflict.bytes;
   json["stored_bytes"] = conflict.stored_bytes;
   json["has_stored"] = conflict.has_stored;
-  json["differs_at"] = conflict.differs_at ? Json(*conflict.differs_at) : Json();
-  json["differs_at_lsn"] = lsn ? Json(lsn->to_string()) : Json();
+  json["differs_at"] = conflict.differs_at;
+  json["differs_at_lsn"] = lsn;
   json["pushed"] = json_of(conflict.pushed_origin);
   json["stored"] = json_of(conflict.stored_origin);
   return json;
@@ -165,9 +165,8 @@ Exit run_wal_conflicts(const WalConflictsArguments& arguments, const Invocation&
         {{"server", server.name}, {"name", chosen.name}, {"kept", keep_pushed ? "pushed" : "stored"}});
     return Exit::ok;
   }
-  auto data = Json::array();
-  for (const auto& conflict : conflicts) data.push_back(json_of(archive, conflict));
-  invocation.out.data(std::move(data));
+  invocation.out.data(
+      json_list(conflicts, [&](const WalConflict& conflict) { return json_of(archive, conflict); }));
   if (conflicts.empty()) {
     invocation.out.note(fmt::format("{}: nothing that was pushed{} differs from what is stored", server.name,
                                     name ? " as " + *name : ""));

@@ -4,39 +4,18 @@
 
 #include <fmt/format.h>
 
+#include "catalog/postgres/json.h"
 #include "catalog/postgres/versions.h"
+#include "catalog/store/json.h"
 
 namespace pgkeep::server {
 namespace {
-
-Json cost_json(const store::BackupCost& cost) {
-  return {{"full_objects", cost.full_objects},   {"delta_objects", cost.delta_objects},
-          {"reused_pieces", cost.reused_pieces}, {"zero_pieces", cost.zero_pieces},
-          {"pack_bytes", cost.pack_bytes},       {"metadata_bytes", cost.metadata_bytes}};
-}
-
-Json tablespaces_json(const std::vector<store::TablespaceRecord>& tablespaces) {
-  auto list = Json::array();
-  for (const auto& tablespace : tablespaces)
-    list.push_back({{"oid", tablespace.oid}, {"name", tablespace.name}, {"location", tablespace.location}});
-  return list;
-}
 
 /// Of the configuration what the backup does not have: setting and path.
 Json outside_json(const store::ConfigurationFiles& files) {
   auto json = Json::object();
   for (const auto& [name, path] : files.outside()) json[std::string(name)] = path;
   return json;
-}
-
-Json wal_ranges_json(const std::vector<postgres::ManifestWalRange>& ranges) {
-  auto list = Json::array();
-  for (const auto& range : ranges) {
-    list.push_back({{"timeline", range.timeline.value()},
-                    {"start_lsn", range.start.to_string()},
-                    {"end_lsn", range.end.to_string()}});
-  }
-  return list;
 }
 
 }  // namespace
@@ -95,18 +74,18 @@ std::vector<std::uint64_t> wal_to_next(const std::vector<store::BackupRecord>& b
 }
 
 Json backup_json(const store::BackupRecord& backup) {
-  Json json{{"id", backup.id.to_string()},
+  Json json{{"id", backup.id},
             {"server", backup.server},
             {"label", backup.label},
-            {"started", json_time(backup.started)},
-            {"ended", json_time(backup.ended)},
+            {"started", backup.started},
+            {"ended", backup.ended},
             {"duration_seconds", std::chrono::duration<double>(duration(backup)).count()},
             {"server_version", backup.server_version},
             {"formats_known", postgres::formats_known(backup.major_version)},
-            {"system_identifier", backup.system.to_string()},
-            {"timeline", backup.start.timeline.value()},
-            {"begin_lsn", backup.start.lsn.to_string()},
-            {"end_lsn", backup.end.lsn.to_string()},
+            {"system_identifier", backup.system},
+            {"timeline", backup.start.timeline},
+            {"begin_lsn", backup.start.lsn},
+            {"end_lsn", backup.end.lsn},
             {"begin_wal", first_wal(backup)},
             {"end_wal", last_wal(backup)},
             {"from_standby", backup.from_standby},
@@ -115,11 +94,15 @@ Json backup_json(const store::BackupRecord& backup) {
             {"data_bytes", backup.data_bytes},
             {"file_count", backup.file_count},
             {"stored_bytes", stored_bytes(backup)}};
-  json["cost"] = cost_json(backup.cost);
-  json["compared_with"] = backup.compared_with ? Json(backup.compared_with->to_string()) : Json();
-  json["tablespaces"] = tablespaces_json(backup.tablespaces);
+  json["cost"] = backup.cost;
+  json["compared_with"] = backup.compared_with;
+  json["tablespaces"] = json_list(backup.tablespaces, [](const auto& tablespace) {
+    return Json{{"oid", tablespace.oid}, {"name", tablespace.name}, {"location", tablespace.location}};
+  });
   json["configuration_outside"] = outside_json(backup.configuration);
-  json["wal_ranges"] = wal_ranges_json(backup.wal_ranges);
+  json["wal_ranges"] = json_list(backup.wal_ranges, [](const auto& range) {
+    return Json{{"timeline", range.timeline}, {"start_lsn", range.start}, {"end_lsn", range.end}};
+  });
   json["notices"] = backup.notices;
   return json;
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "catalog/io/error.h"
+#include "catalog/store/json.h"
 #include "server/fleet/backup_facts.h"
 
 namespace pgkeep::server {
@@ -41,8 +42,7 @@ std::string_view status_of(const UnfinishedBackup& backup) {
 }
 
 Json unfinished_json(const std::string& server, const UnfinishedBackup& backup) {
-  auto json =
-      backup.record ? backup_json(*backup.record) : Json{{"id", backup.id.to_string()}, {"server", server}};
+  auto json = backup.record ? backup_json(*backup.record) : Json{{"id", backup.id}, {"server", server}};
   json["status"] = status_of(backup);
   json["process"] = backup.by.pid;
   return json;

@@ -60,7 +60,7 @@ SlotReport slot_from(const Json& json) {
 
 Json server_json(const ServerReport& server) {
   return {{"name", server.name},
-          {"stream", Json::parse(server.stream.to_json())},
+          {"stream", Json(nlohmann::ordered_json(server.stream))},
           {"slot", server.slot ? slot_json(*server.slot) : Json()},
           {"backup", server.backup}};
 }
@@ -68,7 +68,7 @@ Json server_json(const ServerReport& server) {
 ServerReport server_from(const Json& json) {
   ServerReport server;
   server.name = json.at("name").get<std::string>();
-  server.stream = catalog::StreamState::from_json(json.at("stream").dump());
+  server.stream = json.at("stream").get<catalog::StreamState>();
   if (const auto& slot = json.at("slot"); !slot.is_null()) server.slot = slot_from(slot);
   server.backup = json.at("backup").get<std::string>();
   return server;

@@ -75,7 +75,11 @@ std::string counted(std::uint64_t number, std::string_view noun) {
 }
 
 Json json_time(const std::optional<io::TimePoint>& time) {
-  return time ? Json(io::format_rfc3339(*time)) : Json();
+  return time;
+}
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
 }
 
 }  // namespace pgkeep::server

@@ -6,10 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "catalog/io/error.h"
-#include "catalog/io/units.h"
+#include "catalog/io/json.h"
 
 namespace pgkeep::server {
 
@@ -74,5 +72,15 @@ std::string counted(std::uint64_t number, std::string_view noun);
 
 /// null when there is none.
 Json json_time(const std::optional<io::TimePoint>& time);
+/// null for an empty one.
+Json text_or_null(const std::string& text);
+
+/// What `make` makes of each value.
+template <typename Values, typename Make>
+Json json_list(const Values& values, Make make) {
+  auto list = Json::array();
+  for (const auto& value : values) list.push_back(make(value));
+  return list;
+}
 
 }  // namespace pgkeep::server

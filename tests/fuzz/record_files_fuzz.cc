@@ -86,11 +86,11 @@ class StreamFile final : public RecordFile {
     state.next_try = state.last_message = kThen;
     state.received = state.flushed = kPlace;
     state.server_end = kPlace.lsn;
-    return state.to_json();
+    return catalog::format_stream_state(state);
   }
   void read(const std::string& text) const override {
-    const auto json = catalog::StreamState::from_json(text).to_json();
-    catalog::StreamState::from_json(json);  // its texts may have been cut
+    const auto json = catalog::format_stream_state(catalog::parse_stream_state(text));
+    catalog::parse_stream_state(json);  // its texts may have been cut
   }
 };
 
