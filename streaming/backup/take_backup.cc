@@ -6,23 +6,22 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "catalog/index/recorded_run.h"
 #include "catalog/index/server_catalog.h"
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
-#include "catalog/io/shown_text.h"
 #include "catalog/postgres/backup_label.h"
 #include "catalog/postgres/control_file.h"
-#include "catalog/postgres/tablespace_map.h"
 #include "catalog/postgres/versions.h"
-#include "catalog/records/run_journal.h"
 #include "catalog/store/sweep.h"
 #include "catalog/verify/backup_checkpoint.h"
 #include "catalog/verify/manifest_meaning.h"
 #include "catalog/wal/set_aside_line.h"
+#include "streaming/backup/backup_content.h"
 #include "streaming/backup/backup_notices.h"
 #include "streaming/backup/backup_sink.h"
-#include "streaming/backup/configuration_files.h"
 #include "streaming/backup/shared_observer.h"
+#include "streaming/backup/source_facts.h"
 #include "streaming/backup/wal_companion.h"
 #include "streaming/receive/wal_start.h"
 #include "streaming/wire/nodes.h"
@@ -31,81 +30,6 @@ namespace pgkeep::streaming {
 namespace {
 
 constexpr int kOnlyRead = 1;  // a level of compression that is not used
-
-/// What only an SQL session tells: the tablespaces there are, where the configuration lies, and the server's
-/// clock. A server that refuses the session is backed up all the same.
-class ServerFacts {
- public:
-  ServerFacts(const ConnectionSettings& settings, io::ProgressObserver& observer,
-              const std::stop_token& stop) {
-    try {
-      session_ = Connection::open(settings, ConnectionKind::sql, stop);
-      tablespaces_ = ask_tablespaces();
-      configuration_ = ask_configuration_files(*session_);
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const Error& e) {
-      session_.reset();
-      observer.warning(fmt::format("no SQL session, so tablespaces are known by number only: {}", e.what()));
-    }
-  }
-
-  const store::ConfigurationFiles& configuration() const { return configuration_; }
-
-  std::string tablespace_name(std::uint32_t oid) const {
-    const auto found = tablespaces_.find(std::to_string(oid));
-    return found == tablespaces_.end() ? "" : found->second;
-  }
-
-  /// Up to 15, PostgreSQL leaves a tablespace out of a base backup without a word when pg_tblspc has a
-  /// directory for it and no link. Throws Refused for one that was there before and is not in `announced`.
-  void require_all(const std::vector<Tablespace>& announced) {
-    const auto left_out = [&announced](const auto& known) {
-      return std::ranges::none_of(announced,
-                                  [&](const auto& t) { return std::to_string(t.oid) == known.first; });
-    };
-    if (std::ranges::none_of(tablespaces_, left_out)) return;
-    const auto still_there = ask_tablespaces();  // it may have been dropped meanwhile
-    for (const auto& [oid, name] : tablespaces_) {
-      if (!left_out(std::pair(oid, name)) || !still_there.contains(oid)) continue;
-      throw Refused(
-          fmt::format("tablespace {} ({}) would not be in the backup: "
-                      "PostgreSQL {} leaves out one that has no link in pg_tblspc, "
-                      "as it is with those in the data directory (allow_in_place_tablespaces). "
-                      "Move what is in it to another tablespace and drop it; PostgreSQL 16 and later send it",
-                      name, oid, session_->major_version()));
-    }
-  }
-
-  /// The server's clock, which a recovery target in time refers to; ours when it cannot be asked.
-  io::TimePoint now() {
-    if (!session_) return io::now();
-    try {
-      const auto rows =
-          session_->query("SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint");
-      return io::TimePoint(std::chrono::microseconds(std::stoll(rows.rows.at(0).at(0).value())));
-    } catch (const std::exception&) {
-      session_.reset();
-      return io::now();
-    }
-  }
-
- private:
-  /// All but those that initdb makes, which lie in the data directory: OID and name.
-  std::map<std::string, std::string> ask_tablespaces() {
-    std::map<std::string, std::string> found;
-    const auto answer = session_->query(
-        "SELECT oid, spcname FROM pg_catalog.pg_tablespace "
-        "WHERE spcname NOT IN ('pg_default', 'pg_global')");
-    for (const auto& row : answer.rows)
-      if (row[0] && row[1]) found[*row[0]] = *row[1];
-    return found;
-  }
-
-  std::optional<Connection> session_;
-  std::map<std::string, std::string> tablespaces_;
-  store::ConfigurationFiles configuration_;
-};
 
 /// Takes over what the manifest says of the whole backup, once it cannot be other than it is.
 void confirm_meaning(const postgres::ManifestSummary& manifest, const postgres::TimelineHistory& line,
@@ -138,15 +62,11 @@ class BackupRun {
   std::string object_to(Node& node) const;
   void describe_server(Connection& connection, const SystemInfo& system,
                        const catalog::ServerIdentity& identity, store::BackupRecord& record) const;
-  void describe_content(const BackupSink& sink, ServerFacts& facts, store::BackupRecord& record) const;
   void require_own_wal(const BackupSink& sink, const store::BackupRecord& record,
                        const catalog::ServerIdentity& identity) const;
-  void describe_tablespaces(const BackupSink& sink, const ServerFacts& facts,
-                            store::BackupRecord& record) const;
   /// Nothing where the manifest's version is not known, which only that of an unknown PostgreSQL may be.
   std::optional<postgres::ManifestSummary> compare_manifest(store::BackupWriter& writer,
                                                             const store::BackupRecord& record) const;
-  static void describe_control(io::ByteView content, store::BackupRecord& record);
   void record_damaged_pages(const std::string& error, std::uint64_t count, store::BackupRecord& record) const;
 
   const store::Repository& repository_;
@@ -246,7 +166,7 @@ store::BackupRecord BackupRun::take() {
   WalCompanion wal(layout_, identity, job_.wal, observer_, stop_);
   wal.wait_until_streaming();
 
-  ServerFacts facts(node.settings, observer_, stop_);
+  SourceFacts facts(node.settings, observer_, stop_);
   store::BackupRecord record(free_id());
   BackupNotices notices(observer_);
   connection.on_notice([&notices](auto severity, auto message) { notices.take(severity, message); });
@@ -263,7 +183,7 @@ store::BackupRecord BackupRun::take() {
   record.ended = facts.now();
   record.end = end.end;
   const auto manifest = compare_manifest(writer, record);
-  describe_content(sink, facts, record);
+  describe_content(sink, facts, observer_, record);
   // A standby may have followed its primary to another timeline since the log-in.
   const auto line = ask_line(connection, {system.system, record.end.timeline, record.end.lsn});
   if (manifest) confirm_meaning(*manifest, line.history, record);
@@ -319,46 +239,6 @@ std::optional<postgres::ManifestSummary> BackupRun::compare_manifest(
   return std::move(comparison.summary);
 }
 
-void BackupRun::describe_control(io::ByteView content, store::BackupRecord& record) {
-  if (const auto system = postgres::ControlFile::system_of(content); system != record.system) {
-    throw Refused(fmt::format("the base backup is of cluster {}, not of {}; nothing of it is kept",
-                              system.to_string(), record.system.to_string()));
-  }
-  if (!postgres::formats_known(record.major_version)) return;
-  const auto control = postgres::ControlFile::decode(content);
-  if (control.block_bytes != record.block_bytes ||
-      control.wal_segment_bytes != record.wal_segment_size.bytes()) {
-    throw Refused(fmt::format(
-        "pg_control in the base backup says that blocks have {} bytes and WAL segments {}, "
-        "the server says {} and {}; nothing of it is kept",
-        control.block_bytes, control.wal_segment_bytes, record.block_bytes, record.wal_segment_size.bytes()));
-  }
-  record.data_checksums = control.data_checksums;
-}
-
-void BackupRun::describe_content(const BackupSink& sink, ServerFacts& facts,
-                                 store::BackupRecord& record) const {
-  const auto label = postgres::BackupLabel::parse(sink.small_file("backup_label"));
-  describe_control(io::as_bytes(sink.small_file("global/pg_control")), record);
-  if (label.start != sink.start() || label.incremental_from || record.end.lsn < label.start.lsn ||
-      record.end.timeline < label.start.timeline) {
-    throw ProtocolError(fmt::format(
-        "the server's backup_label begins at {} of timeline {}, "
-        "it announced {} of timeline {} and ended at {} of timeline {}: "
-        "this is no full base backup, and nothing of it is kept",
-        label.start.lsn.to_string(), label.start.timeline.to_string(), sink.start().lsn.to_string(),
-        sink.start().timeline.to_string(), record.end.lsn.to_string(), record.end.timeline.to_string()));
-  }
-  record.start = label.start;
-  record.from_standby = label.from_standby;
-  record.configuration = facts.configuration();
-  for (const auto& [name, path] : record.configuration.outside()) {
-    observer_.note(fmt::format(
-        "{} is {}, outside of the data directory, and not in the backup: keep a copy of it", name, path));
-  }
-  describe_tablespaces(sink, facts, record);
-}
-
 /// WAL of another history can have come under the same names: from a server that was put back, say.
 void BackupRun::require_own_wal(const BackupSink& sink, const store::BackupRecord& record,
                                 const catalog::ServerIdentity& identity) const {
@@ -377,27 +257,6 @@ void BackupRun::require_own_wal(const BackupSink& sink, const store::BackupRecor
                   *problem, job_.server));
 }
 
-void BackupRun::describe_tablespaces(const BackupSink& sink, const ServerFacts& facts,
-                                     store::BackupRecord& record) const {
-  std::vector<postgres::TablespaceMapEntry> map;
-  if (sink.has_small_file("tablespace_map"))
-    map = postgres::parse_tablespace_map(sink.small_file("tablespace_map"), record.major_version);
-  for (const auto& [oid, location, size] : sink.tablespaces()) {
-    if (oid == 0) continue;
-    const auto mapped = std::ranges::find(map, oid, &postgres::TablespaceMapEntry::oid);
-    // 13 puts a backslash before a line break in the path, looks there, and takes what is not there for
-    // empty.
-    if (mapped != map.end() && mapped->path != location) {
-      throw Refused(fmt::format(
-          "tablespace {} ({}) lies at {}, but PostgreSQL {} looked for it at {} and sent nothing of it; "
-          "nothing of this backup is kept. Move what is in it to a tablespace whose path has no line break",
-          facts.tablespace_name(oid), oid, io::in_quotes(mapped->path), record.major_version,
-          io::in_quotes(location)));
-    }
-    record.tablespaces.push_back({oid, facts.tablespace_name(oid), location});
-  }
-}
-
 void BackupRun::record_damaged_pages(const std::string& error, std::uint64_t count,
                                      store::BackupRecord& record) const {
   record.checksum_failures = count;
@@ -408,13 +267,12 @@ void BackupRun::record_damaged_pages(const std::string& error, std::uint64_t cou
                   error));
 }
 
-std::string details_of(const store::BackupRecord& record) {
-  const nlohmann::ordered_json details = {{"backup", record.id.to_string()},
-                                          {"data_bytes", record.data_bytes},
-                                          {"pack_bytes", record.cost.pack_bytes},
-                                          {"metadata_bytes", record.cost.metadata_bytes},
-                                          {"checksum_failures", record.checksum_failures}};
-  return details.dump();
+nlohmann::ordered_json details_of(const store::BackupRecord& record) {
+  return {{"backup", record.id.to_string()},
+          {"data_bytes", record.data_bytes},
+          {"pack_bytes", record.cost.pack_bytes},
+          {"metadata_bytes", record.cost.metadata_bytes},
+          {"checksum_failures", record.checksum_failures}};
 }
 
 /// The index is a convenience: a backup whose record stands is a backup, and the next opening of the index
@@ -427,38 +285,6 @@ void index_backup(const store::ServerLayout& layout, const store::BackupRecord& 
     observer.warning(fmt::format("the backup is kept, but the index could not be written: {}", *trouble));
 }
 
-struct RunEnd {
-  io::TimePoint started;
-  std::string subject;
-  catalog::RunOutcome outcome;
-  std::string error;
-  std::string details;
-};
-
-/// Nothing when another process holds the journal's lock, as one that was stopped: no backup waits for that.
-std::optional<catalog::RunRecord> begin_run(catalog::RunJournal& journal, io::TimePoint started,
-                                            io::ProgressObserver& observer) {
-  try {
-    return journal.begin("backup", "", started);
-  } catch (const Busy& busy) {
-    observer.warning(fmt::format("that the backup began could not be noted: {}", busy.what()));
-    return std::nullopt;
-  }
-}
-
-/// The journal tells of runs; its own trouble (a full disk, say) neither undoes a backup nor hides why one
-/// failed.
-void end_run(catalog::RunJournal& journal, std::optional<catalog::RunRecord>& run, const RunEnd& end,
-             io::ProgressObserver& observer) {
-  try {
-    if (!run) run = journal.begin("backup", "", end.started);
-    run->subject = end.subject;
-    journal.end(*run, end.outcome, end.error, end.details);
-  } catch (const Error& e) {
-    observer.warning(fmt::format("how the run ended could not be noted: {}", e.what()));
-  }
-}
-
 }  // namespace
 
 store::BackupRecord take_backup(const store::Repository& repository, const BackupJob& job,
@@ -466,22 +292,16 @@ store::BackupRecord take_backup(const store::Repository& repository, const Backu
   const auto layout = repository.server(job.server);
   layout.make();
   SharedObserver shared(observer);
-  catalog::RunJournal journal(layout);
-  const auto started = io::now();
-  auto run = begin_run(journal, started, shared);
-  try {
-    auto record = BackupRun(repository, layout, job, shared, std::move(stop)).take();
-    index_backup(layout, record, shared);
-    end_run(journal, run,
-            {started, record.id.to_string(), catalog::RunOutcome::succeeded, "", details_of(record)}, shared);
-    return record;
-  } catch (const Interrupted& e) {
-    end_run(journal, run, {started, "", catalog::RunOutcome::interrupted, e.what(), ""}, shared);
-    throw;
-  } catch (const std::exception& e) {
-    end_run(journal, run, {started, "", catalog::RunOutcome::failed, e.what(), ""}, shared);
-    throw;
-  }
+  std::optional<store::BackupRecord> record;
+  catalog::record_run(
+      layout, "backup", "", [&shared](const std::string& warning) { shared.warning(warning); },
+      [&](std::string& subject) {
+        record = BackupRun(repository, layout, job, shared, std::move(stop)).take();
+        index_backup(layout, *record, shared);
+        subject = record->id.to_string();
+        return details_of(*record);
+      });
+  return *std::move(record);
 }
 
 }  // namespace pgkeep::streaming

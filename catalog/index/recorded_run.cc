@@ -1,18 +1,21 @@
-#include "server/fleet/recorded_run.h"
+#include "catalog/index/recorded_run.h"
 
 #include <cerrno>
 #include <optional>
 #include <unistd.h>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "catalog/index/server_catalog.h"
+#include "catalog/io/error.h"
+#include "catalog/records/run_journal.h"
 
-namespace pgkeep::server {
+namespace pgkeep::catalog {
 namespace {
 
-using catalog::RunOutcome;
+using Json = nlohmann::ordered_json;
 using Warn = std::function<void(const std::string&)>;
 
 /// Root leaves another user's index alone: it reads the journal by itself when it is opened the next time.
@@ -23,23 +26,23 @@ bool may_write_index(const store::ServerLayout& layout) {
 
 class RecordedRun {
  public:
-  RecordedRun(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
-              const Warn& warn);
+  RecordedRun(const store::ServerLayout& layout, std::string kind, std::string subject, const Warn& warn);
+  std::string& subject() noexcept { return subject_; }
   void end(RunOutcome outcome, const std::string& error, const Json& details);
 
  private:
   store::ServerLayout layout_;
-  catalog::RunJournal journal_;
+  RunJournal journal_;
   std::string kind_;
   std::string subject_;
   const Warn* warn_;
   io::TimePoint started_ = io::now();
-  std::optional<catalog::RunRecord> run_;  // once its beginning is written
+  std::optional<RunRecord> run_;  // once its beginning is written
 };
 
-RecordedRun::RecordedRun(const store::ServerLayout& layout, const std::string& kind,
-                         const std::string& subject, const Warn& warn)
-    : layout_(layout), journal_(layout), kind_(kind), subject_(subject), warn_(&warn) {
+RecordedRun::RecordedRun(const store::ServerLayout& layout, std::string kind, std::string subject,
+                         const Warn& warn)
+    : layout_(layout), journal_(layout), kind_(std::move(kind)), subject_(std::move(subject)), warn_(&warn) {
   try {
     run_ = journal_.begin(kind_, subject_, started_);
   } catch (const StorageError& failure) {
@@ -56,12 +59,12 @@ RecordedRun::RecordedRun(const store::ServerLayout& layout, const std::string& k
 void RecordedRun::end(RunOutcome outcome, const std::string& error, const Json& details) {
   try {
     if (!run_) run_ = journal_.begin(kind_, subject_, started_);
+    run_->subject = subject_;
     journal_.end(
         *run_, outcome, error,
         details.is_null() ? std::string() : details.dump(-1, ' ', false, Json::error_handler_t::replace));
     if (!may_write_index(layout_)) return;
-    const auto trouble =
-        catalog::note_in_index(layout_, [&](catalog::ServerCatalog& index) { index.put_run(*run_); });
+    const auto trouble = note_in_index(layout_, [&](ServerCatalog& index) { index.put_run(*run_); });
     if (trouble) (*warn_)(fmt::format("the index could not be written: {}", *trouble));
   } catch (const Error& failure) {
     (*warn_)(fmt::format("the end of {} could not be recorded: {}", run_ ? run_->id : "this " + kind_,
@@ -71,11 +74,11 @@ void RecordedRun::end(RunOutcome outcome, const std::string& error, const Json& 
 
 }  // namespace
 
-void record_run(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
-                const std::function<void(const std::string&)>& warn, const std::function<Json()>& work) {
-  RecordedRun run(layout, kind, subject, warn);
+void record_run(const store::ServerLayout& layout, const std::string& kind, std::string subject,
+                const std::function<void(const std::string&)>& warn, const RecordedWork& work) {
+  RecordedRun run(layout, kind, std::move(subject), warn);
   try {
-    const auto details = work();
+    const auto details = work(run.subject());
     run.end(RunOutcome::succeeded, "", details);
   } catch (const Interrupted& error) {
     run.end(RunOutcome::interrupted, error.what(), {});
@@ -86,10 +89,4 @@ void record_run(const store::ServerLayout& layout, const std::string& kind, cons
   }
 }
 
-void record_run(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
-                Output& out, const std::function<Json()>& work) {
-  record_run(
-      layout, kind, subject, [&out](const std::string& warning) { out.warning(warning); }, work);
-}
-
-}  // namespace pgkeep::server
+}  // namespace pgkeep::catalog

@@ -1,0 +1,58 @@
+#include "catalog/index/recorded_run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "catalog/records/run_journal.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using testing::IsEmpty;
+
+class RecordedRunTest : public testing::Test {
+ protected:
+  RecordedRunTest() { layout_.make(); }
+  void record(const RecordedWork& work) {
+    record_run(
+        layout_, "backup", "", [this](const auto& warning) { warnings_.push_back(warning); }, work);
+  }
+  RunRecord only_run() const {
+    const auto runs = RunJournal(layout_).read();
+    EXPECT_EQ(runs.size(), 1u);
+    return runs.at(0);
+  }
+
+  test::TempDirectory folder_;
+  store::ServerLayout layout_{folder_ / "main"};
+  std::vector<std::string> warnings_;
+};
+
+TEST_F(RecordedRunTest, KeepsTheFiguresAndWhatItWasAbout) {
+  record([](std::string& subject) {
+    subject = "20261120T020000Z";
+    return nlohmann::ordered_json{{"bytes", 5}};
+  });
+  const auto run = only_run();
+  EXPECT_EQ(run.outcome, RunOutcome::succeeded);
+  EXPECT_EQ(run.subject, "20261120T020000Z");
+  EXPECT_EQ(run.details, R"({"bytes":5})");
+  EXPECT_THAT(warnings_, IsEmpty());
+}
+
+TEST_F(RecordedRunTest, KeepsWhyItFailedAndThrowsOn) {
+  EXPECT_THROW(record([](std::string&) -> nlohmann::ordered_json { throw Refused("no room"); }), Refused);
+  EXPECT_EQ(only_run().outcome, RunOutcome::failed);
+  EXPECT_EQ(only_run().error, "no room");
+}
+
+TEST_F(RecordedRunTest, TellsAStopFromAFailure) {
+  EXPECT_THROW(record([](std::string&) -> nlohmann::ordered_json { throw Interrupted("stopped"); }),
+               Interrupted);
+  EXPECT_EQ(only_run().outcome, RunOutcome::interrupted);
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog
