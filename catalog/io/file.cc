@@ -175,12 +175,6 @@ void File::append(ByteView bytes) {
   while (!bytes.empty()) bytes = bytes.subspan(write_some(fd(), bytes, path_));
 }
 
-void File::truncate(std::uint64_t size) {
-  if (uninterrupted([&] { return ::ftruncate(fd(), static_cast<off_t>(size)); }) != 0) {
-    fail(path_, "set the length");
-  }
-}
-
 bool File::reserve(std::uint64_t size) {
   if (uninterrupted([&] { return ::fallocate(fd(), 0, 0, static_cast<off_t>(size)); }) == 0) return true;
   if (errno == EOPNOTSUPP || errno == ENOSYS) return false;

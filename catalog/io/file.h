@@ -42,7 +42,6 @@ class File {
   void read_exactly_at(ByteSpan into, std::uint64_t offset) const;
   void write_at(ByteView bytes, std::uint64_t offset);
   void append(ByteView bytes);  // at the file position
-  void truncate(std::uint64_t size);
   /// Makes an empty file that long, all zeroes, with room on the disk for all of it and nothing written:
   /// false where the file system cannot. Throws StorageError, on a full disk too.
   bool reserve(std::uint64_t size);

@@ -160,13 +160,6 @@ Statement Database::prepare(std::string_view sql) {
   return statement;
 }
 
-std::int64_t Database::last_insert_id() const noexcept {
-  return sqlite3_last_insert_rowid(handle_.get());
-}
-int Database::changes() const noexcept {
-  return sqlite3_changes(handle_.get());
-}
-
 void Statement::Finalize::operator()(sqlite3_stmt* handle) const noexcept {
   sqlite3_finalize(handle);
 }

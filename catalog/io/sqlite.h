@@ -41,8 +41,6 @@ class Database {
   /// lie by then, if this one was replaced by renaming.
   void use_write_ahead_log();
   Statement prepare(std::string_view sql);
-  std::int64_t last_insert_id() const noexcept;
-  int changes() const noexcept;
 
  private:
   friend class Statement;

@@ -159,7 +159,6 @@ void WalRecordWalker::feed(io::ByteView bytes) {
 }
 
 void WalRecordWalker::stop(Lsn at, std::string_view why) {
-  defect_at_ = at;
   defect_ = fmt::format("WAL at {}: {}", at.to_string(), why);
 }
 

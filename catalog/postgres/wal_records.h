@@ -106,8 +106,6 @@ class WalRecordWalker {
 
   /// Why nothing more is handed out. Pages of zeroes after the last record are none.
   const std::optional<std::string>& defect() const noexcept { return defect_; }
-  /// The first byte of the record that is wrong, or of the page; with a defect() only.
-  Lsn defect_at() const noexcept { return defect_at_; }
   /// False once a record was passed over that should have been handed out.
   bool understood() const noexcept { return understood_; }
   /// The first byte after the last whole record.
@@ -146,7 +144,6 @@ class WalRecordWalker {
   Lsn next_page_;
   Lsn limit_{~std::uint64_t{0}};
   std::optional<std::string> defect_;
-  Lsn defect_at_;
   bool synced_ = false;  // it is known where a record begins
   bool ended_ = false;   // zeroes where a record would begin, or cut_
   bool cut_ = false;     // what is in hand reaches beyond limit_

@@ -182,7 +182,7 @@ class Archive {
     attempt([&] {
       io::make_directories(path.parent_path());
       auto file = io::File::open_or_create(path);
-      file.truncate(0);
+      fs::resize_file(path, 0);
       file.write_at(content, 0);
       file.close();
     });

@@ -153,14 +153,6 @@ TEST_F(FileTest, ReadExactlyRefusesAFileThatIsTooShort) {
   }
 }
 
-TEST_F(FileTest, TruncateCutsAndLengthensWithZeroes) {
-  auto file = File::open_or_create(make("file", "hello"));
-  file.truncate(2);
-  EXPECT_EQ(file.size(), 2U);
-  file.truncate(4);
-  EXPECT_EQ(content_of(file.path()), std::string_view("he\0\0", 4));
-}
-
 TEST_F(FileTest, AFailedSyncIsFinal) {
   auto file = File::create(directory_ / "file");
   const UniqueFd real(::fcntl(file.fd(), F_DUPFD_CLOEXEC, 0));

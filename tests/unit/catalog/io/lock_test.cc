@@ -157,7 +157,7 @@ TEST_F(FileLockTest, BusyBySharersDoesNotNameAFormerOwner) {
 
 TEST_F(FileLockTest, RubbishInTheFileIsNoOwnerButALockAllTheSame) {
   const auto lock = FileLock::acquire(path_, "backup");
-  File::open_or_create(path_).truncate(0);
+  std::filesystem::resize_file(path_, 0);
   EXPECT_EQ(FileLock::holder(path_)->pid, 0);
   EXPECT_THROW(FileLock::acquire(path_, "expire"), Busy);
 }

@@ -36,7 +36,7 @@ class WalSegmentFileTest : public testing::Test {
   io::ByteVector stored() const { return io::read_whole_file(path(), 4 * size_.bytes()); }
   void store(io::ByteView content) const {
     auto file = io::File::open_or_create(path());  // without the syncs, which would take seconds here
-    file.truncate(0);
+    std::filesystem::resize_file(path(), 0);
     file.write_at(content, 0);
   }
 
