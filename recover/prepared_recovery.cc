@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "catalog/io/compression.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/hashing.h"
@@ -40,7 +39,7 @@ PreparedRecovery::PreparedRecovery(const RecoveryPlan& plan, const store::Reposi
     : plan_(&plan),
       meter_(&meter),
       backup_(repository, layout, plan.backup.id, true),
-      archive_(layout, identity_of(layout), io::kMinCompressionLevel),
+      archive_(layout, identity_of(layout)),
       paths_(plan) {
   require_packs();
   survey_ = survey_backup(backup_.files(), plan, paths_);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -50,15 +49,6 @@ class BlankingSink final : public io::ByteSink {
 /// PostgreSQL asks for the newest timeline of its line first, also where that one had not begun yet.
 bool lies_before_timeline(const catalog::HeldWal& held, const WalSegment& segment) {
   return segment.end(held.segment_size()) <= held.names().line_of(segment.timeline).begin();
-}
-
-std::optional<io::File> open_partial(const catalog::WalArchive& archive, const WalSegment& segment) {
-  try {
-    return io::File::open_to_read(archive.layout().partial(segment, archive.identity().wal_segment_size));
-  } catch (const StorageError& error) {
-    if (error.cause() == ENOENT) return std::nullopt;
-    throw;
-  }
 }
 
 void deliver_partial(const io::File& partial, const WalSegment& segment, Lsn end,
@@ -120,7 +110,7 @@ WalAnswer deliver_segment(const catalog::WalArchive& archive, const WalSegment& 
   const bool followed = held.is_followed(segment);
   if (file && file->segment == segment) {
     // It may be completed at any moment; then its partial is gone, and it is planned as a complete one.
-    if (const auto partial = open_partial(archive, segment))
+    if (const auto partial = archive.open_partial(segment))
       return deliver_unfinished(archive, *partial, *file, followed, out);
     deliver_planned(archive, {.segment = segment}, out);
     return WalAnswer::delivered;
@@ -163,7 +153,7 @@ void deliver_planned(const catalog::WalArchive& archive, const PlannedWal& file,
   const auto size = archive.identity().wal_segment_size;
   const auto end = file.fork.value_or(file.segment.end(size));
   if (file.partial) {
-    if (const auto partial = open_partial(archive, file.segment))
+    if (const auto partial = archive.open_partial(file.segment))
       return deliver_partial(*partial, file.segment, end, size, out);
   }
   BlankingSink blanking(out, end - file.segment.begin(size));

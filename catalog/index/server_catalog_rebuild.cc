@@ -357,7 +357,7 @@ void ServerCatalog::reconcile_wal() {
   ArchiveRows missing;
   try {
     if (const auto identity = read_identity(layout_)) {
-      const WalArchive archive(layout_, *identity, io::kMinCompressionLevel);
+      const WalArchive archive(layout_, *identity);
       inventory = archive.inventory();
       for (const auto& [timeline, history] : inventory.histories) histories.insert(timeline);
       for (const auto& [timeline, damage] : inventory.damaged_histories) unreadable_.push_back(damage);

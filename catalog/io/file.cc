@@ -333,6 +333,14 @@ void rename_durably(const fs::path& from, const fs::path& to) {
   if (source != target) sync_directory(source);
 }
 
+bool is_there(const fs::path& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0) return true;
+  const int cause = errno;
+  if (cause == ENOENT || cause == ENOTDIR) return false;
+  throw StorageError(cause, path, "look for");
+}
+
 bool remove_file(const fs::path& path) {
   const auto place = place_without_links(AT_FDCWD, path);
   if (place.directory && ::unlinkat(place.directory.get(), place.name.c_str(), 0) == 0) return true;

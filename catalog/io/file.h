@@ -122,8 +122,8 @@ ByteVector read_whole_file(const std::filesystem::path& path, std::uint64_t limi
 std::optional<ByteVector> read_file_if_exists(const std::filesystem::path& path, std::uint64_t limit);
 
 void sync_directory(const std::filesystem::path& directory);
-/// The same for `directory` and each above it, `top` the last: makes all names durable that lead from `top` to
-/// what is in `directory`.
+/// The same for `directory` and each above it, `top` the last: makes all names durable that lead from `top`
+/// to what is in `directory`.
 void sync_directories(const std::filesystem::path& directory, const std::filesystem::path& top);
 /// Makes the missing directories of the path, each fsynced into its parent. What is there is left as it is: a
 /// process may have made it and been killed before that fsync, so what relies on it needs sync_directories().
@@ -132,6 +132,8 @@ void make_directories(const std::filesystem::path& directory, mode_t mode = kDir
 void rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
 /// rename, then fsync of the directory (both, when they differ).
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+/// Whether anything has that name. Throws StorageError when that cannot be seen.
+bool is_there(const std::filesystem::path& path);
 /// unlink when there; true when it was. The directory is not synced: what must stay gone needs
 /// sync_directory.
 bool remove_file(const std::filesystem::path& path);

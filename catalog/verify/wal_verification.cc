@@ -149,7 +149,7 @@ std::optional<postgres::TimelineHistory> held_line(const store::ServerLayout& la
   try {
     const auto identity = read_identity(layout);
     if (!identity || mismatch(*identity, record)) return std::nullopt;
-    return WalArchive(layout, *identity, io::kMinCompressionLevel).history(record.end.timeline);
+    return WalArchive(layout, *identity).history(record.end.timeline);
   } catch (const Corruption&) {
     return std::nullopt;
   }
@@ -160,7 +160,7 @@ void verify_checkpoint(const store::ServerLayout& layout, const store::BackupRec
                        io::Guarded<std::vector<Finding>>& findings) {
   const auto line = held_line(layout, record);
   if (!line) return;
-  const WalArchive archive(layout, read_identity(layout).value(), io::kMinCompressionLevel);
+  const WalArchive archive(layout, read_identity(layout).value());
   auto problem = checkpoint_problem(archive, *line, label, control);
   if (problem)
     findings.with(
@@ -189,7 +189,7 @@ std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupR
     add(*std::move(message));
     return 0;
   }
-  const WalArchive archive(layout, *identity, io::kMinCompressionLevel);
+  const WalArchive archive(layout, *identity);
   const auto line = line_of(archive, record.end.timeline, findings);
   const auto needed = needed_wal(record, line);
   const auto total = needed.size() * std::uint64_t{record.wal_segment_size.bytes()};

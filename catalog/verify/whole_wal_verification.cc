@@ -22,7 +22,7 @@ WalVerificationReport verify_whole_wal(const store::ServerLayout& layout, unsign
   const auto identity = read_identity(layout);
   if (!identity)
     throw NotFound(fmt::format("{} is missing: no WAL was received yet", layout.identity().native()));
-  const WalArchive archive(layout, *identity, io::kMinCompressionLevel);
+  const WalArchive archive(layout, *identity);
   const auto held = HeldWal::read(archive);
   const auto& wal = held.names();
   const auto size = identity->wal_segment_size;

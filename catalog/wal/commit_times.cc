@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <utility>
 
-#include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/wal/wal_archive.h"
 
@@ -13,15 +11,6 @@ namespace pgkeep::catalog {
 namespace {
 
 constexpr std::size_t kReadBytes = 256u << 10;
-
-std::optional<io::File> open_partial(const WalArchive& archive, const postgres::WalSegment& segment) {
-  try {
-    return io::File::open_to_read(archive.layout().partial(segment, archive.identity().wal_segment_size));
-  } catch (const StorageError& error) {
-    if (error.cause() == ENOENT) return std::nullopt;
-    throw;
-  }
-}
 
 /// `bytes` of the source at most. Filled up with zeroes to a page: nothing is known of what follows.
 void feed(io::ByteSource& source, std::uint64_t bytes, WalContentsReader& reader) {
@@ -60,7 +49,7 @@ bool feed_segment(const WalArchive& archive, const postgres::WalSegment& segment
   const auto size = archive.identity().wal_segment_size;
   const auto bytes = std::min(end, segment.end(size)) - segment.begin(size);
   reader.set_limit(segment.begin(size) + bytes);
-  if (const auto partial = open_partial(archive, segment)) {
+  if (const auto partial = archive.open_partial(segment)) {
     io::FileSource source(*partial);
     feed(source, bytes, reader);
     return true;
@@ -135,7 +124,7 @@ WalContents WalContentsReader::contents() const {
 std::optional<WalContents> read_wal_contents(const WalArchive& archive, const postgres::WalSegment& segment,
                                              postgres::Lsn end, const WantedRecord& wanted) {
   if (!archive.identity().formats_known()) {
-    if (!open_partial(archive, segment) && !archive.has(segment)) return std::nullopt;
+    if (!archive.open_partial(segment) && !archive.has(segment)) return std::nullopt;
     return not_looked_into();
   }
   const auto size = archive.identity().wal_segment_size;

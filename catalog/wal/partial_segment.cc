@@ -12,6 +12,7 @@ namespace pgkeep::catalog {
 namespace {
 
 constexpr std::size_t kCompareBytes = 64u << 10;
+constexpr std::size_t kZeroBytes = 256u << 10;
 
 /// Under a temporary name: a crash in mid-fill leaves no partial of odd size.
 void make_filled(const std::filesystem::path& path, postgres::WalSegmentSize size, Filling filling) {
@@ -115,6 +116,25 @@ void PartialSegment::flush() {
 
 void PartialSegment::remove() {
   if (io::remove_file(file_.path())) io::sync_directory(file_.path().parent_path());
+}
+
+void cut_partial(const store::ServerLayout& layout, const postgres::WalSegment& segment,
+                 postgres::WalSegmentSize size, postgres::Lsn end) {
+  const auto path = layout.partial(segment, size);
+  const auto begin = segment.begin(size);
+  if (!io::is_there(path)) return;
+  if (end <= begin) {
+    if (io::remove_file(path)) io::sync_directory(path.parent_path());
+    return;
+  }
+  auto file = io::File::open_or_create(path);
+  const io::ByteVector zeroes(kZeroBytes);
+  for (auto at = end - begin; at < file.size();) {
+    const auto piece = std::min<std::uint64_t>(zeroes.size(), file.size() - at);
+    file.write_at(io::ByteView(zeroes).first(piece), at);
+    at += piece;
+  }
+  file.sync();
 }
 
 }  // namespace pgkeep::catalog

@@ -74,6 +74,11 @@ class PartialSegment {
   std::optional<io::TimePoint> last_time_;
 };
 
+/// Takes back what a partial holds from `end` on, with the file when that is its first byte; durable before
+/// it returns. For WAL that turned out to be another's: never for what was received from the server itself.
+void cut_partial(const store::ServerLayout& layout, const postgres::WalSegment& segment,
+                 postgres::WalSegmentSize size, postgres::Lsn end);
+
 /// The offset of the first byte of `there` that is neither zero nor the same in `expected` (as long); nothing
 /// when `there` can be an earlier state of `expected`. Zeroes may stand anywhere: a power cut loses unsynced
 /// blocks singly.

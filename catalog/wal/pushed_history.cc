@@ -10,6 +10,7 @@
 #include "catalog/records/stream_state.h"
 #include "catalog/wal/held_wal.h"
 #include "catalog/wal/pushed_wal.h"
+#include "catalog/wal/wal_archive_writer.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -96,7 +97,7 @@ PushReceipt PushedWal::take_history(const std::string& name, const StagedFile& p
     if (!archive_->inventory().damaged_histories.contains(timeline)) require_room_for_history(name);
     refuse_beside_live_stream(name, history);
   }
-  archive_->store_history(timeline, content);
+  WalArchiveWriter(*archive_).store_history(timeline, content);
   if (was_there) return {PushOutcome::had_it};
   return {.outcome = PushOutcome::stored, .history = StoredHistory{timeline, content}};
 }

@@ -14,6 +14,7 @@
 #include "catalog/postgres/wal_page.h"
 #include "catalog/wal/archived_file.h"
 #include "catalog/wal/wal_adoption.h"
+#include "catalog/wal/wal_archive_writer.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -174,13 +175,13 @@ PushReceipt PushedWal::take_segment(const std::string& name, const StagedFile& p
     throw Corruption(fmt::format("{}: was pushed, but not stored: {}", name, error.what()));
   }
   // Until it is kept: what the stream archives meanwhile would never be compared with it.
-  auto alone = archive_->lock();
+  std::optional<WalArchiveWriter> writer(*archive_);
   const auto archived = compare_with_stored(*archive_, name, pushed, pushed.bytes());
   io::FileSource offered(pushed.file());
   const auto differs_at = archived.is_there ? archived.differs_at
                                             : archive_->contradicts_partial(segment, offered, pushed.bytes());
   if (differs_at) {
-    alone.close();  // taken again to keep it aside
+    writer.reset();  // another is made to keep it aside
     return conflict(name, pushed,
                     fmt::format("differs at {} from {}", (segment.begin(size) + *differs_at).to_string(),
                                 archived.is_there ? "the segment in the archive"
@@ -188,11 +189,11 @@ PushReceipt PushedWal::take_segment(const std::string& name, const StagedFile& p
                     range_of(segment));
   }
   if (archived.is_there && !archived.damage) {
-    archive_->sync_name(segment);  // seen is not durable
+    writer->sync_name(segment);  // seen is not durable
     return {PushOutcome::had_it, {}};
   }
   const bool is_new = waiting_.keep(header, pushed, limits_);
-  alone.close();
+  writer.reset();
   PushReceipt receipt{is_new ? PushOutcome::waiting : PushOutcome::had_it, {}};
   if (archived.damage) {
     receipt.warnings.push_back(
@@ -251,7 +252,7 @@ PushReceipt PushedWal::take_backup_history(const std::string& name, const Staged
   }
   const auto path = archive_->layout().backup_history(name);
   {
-    const auto alone = archive_->lock();
+    const WalArchiveWriter alone(*archive_);
     const auto known = io::read_file_if_exists(path, kMaxSmallWalFile);
     if (!known) {
       require_room(name, kBackupHistory, content.size());
@@ -310,14 +311,14 @@ PushReceipt PushedWal::take_partial(const std::string& name, const StagedFile& p
   const auto used = *fork - segment.begin(size);
   check_pages(name, segment, pushed, used);
   // Before anything is looked at: the same file may be pushed by another process now.
-  auto alone = archive_->lock();
+  std::optional<WalArchiveWriter> writer(*archive_);
   io::FileSource before_the_fork(pushed.file());
   auto at = archive_->contradicts_partial(segment, before_the_fork, used);
   const auto archived = compare_with_stored(*archive_, segment.name(size), pushed, used);
   const auto known = compare_with_stored(*archive_, name, pushed, used);
   if (!at) at = archived.differs_at ? archived.differs_at : known.differs_at;
   if (at) {
-    alone.close();  // taken again to keep it aside
+    writer.reset();  // another is made to keep it aside
     return conflict(
         name, pushed,
         fmt::format("differs at {} from what is stored of it", (segment.begin(size) + *at).to_string()),
@@ -326,7 +327,7 @@ PushReceipt PushedWal::take_partial(const std::string& name, const StagedFile& p
   const bool had_it = known.is_there && !known.damage;
   if (!known.is_there) require_room(name, kLastSegment, pushed.bytes());
   if (!had_it) pushed.keep_compressed(archive_->layout().pushed_partial(segment, size));
-  archive_->sync_name(segment);
+  writer->sync_name(segment);
   PushReceipt receipt{had_it ? PushOutcome::had_it : PushOutcome::stored, {}};
   if (archived.damage)
     receipt.warnings.push_back(fmt::format("the segment in the archive is damaged: {}", *archived.damage));

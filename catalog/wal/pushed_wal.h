@@ -63,7 +63,7 @@ class PushedWal {
   static constexpr std::uint64_t kMostHistoryBytes = 256u << 10;
   static constexpr std::uint64_t kMostBackupHistoryBytes = 8u << 10;
 
-  explicit PushedWal(WalArchive& archive, const PushedWalLimits& limits = {})
+  explicit PushedWal(const WalArchive& archive, const PushedWalLimits& limits = {})
       : archive_(&archive), limits_(limits), conflicts_(archive), waiting_(archive) {}
 
   /// `sha256`: what the content must have, 64 hexadecimal digits; nothing when it is not known. Throws
@@ -90,7 +90,7 @@ class PushedWal {
                    std::uint64_t bytes) const;
   WalRange range_of(const postgres::WalSegment& segment) const;
 
-  WalArchive* archive_;  // borrowed
+  const WalArchive* archive_;  // borrowed
   PushedWalLimits limits_;
   WalConflicts conflicts_;
   WaitingWal waiting_;

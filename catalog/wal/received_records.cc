@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 
 #include <fmt/format.h>
 
-#include "catalog/io/error.h"
 #include "catalog/io/hashing.h"
 #include "catalog/postgres/wal_record.h"
 
@@ -14,15 +12,6 @@ namespace pgkeep::catalog {
 namespace {
 
 constexpr std::size_t kReadBytes = 256u << 10;
-
-std::optional<io::File> open_partial(const WalArchive& archive, const postgres::WalSegment& segment) {
-  try {
-    return io::File::open_to_read(archive.layout().partial(segment, archive.identity().wal_segment_size));
-  } catch (const StorageError& error) {
-    if (error.cause() == ENOENT) return std::nullopt;
-    throw;
-  }
-}
 
 postgres::WalRecordWalker walker_for(const WalArchive& archive, const postgres::WalSegment& segment) {
   const auto size = archive.identity().wal_segment_size;
@@ -70,7 +59,7 @@ bool is_named_by_a_later_one(const io::File& partial, std::uint64_t record, std:
 ReceivedRecords check_received_records(const WalArchive& archive, const postgres::WalSegment& segment,
                                        postgres::Lsn end) {
   const auto begin = segment.begin(archive.identity().wal_segment_size);
-  const auto partial = open_partial(archive, segment);
+  const auto partial = archive.open_partial(segment);
   if (!partial || end <= begin || !archive.identity().formats_known()) return {end, std::nullopt};
   auto walker = walker_for(archive, segment);
   walker.set_limit(end);

@@ -24,13 +24,6 @@ using Json = nlohmann::ordered_json;
 constexpr int kFormat = 1;
 constexpr std::uint64_t kMaxBytes = 16u << 20;
 
-bool is_there(const std::filesystem::path& path) {
-  std::error_code error;
-  const bool there = std::filesystem::exists(path, error);
-  if (error) throw StorageError(error.value(), path, "look for");
-  return there;
-}
-
 std::string format(const SetAsideLine& line) {
   const Json json{{"format", kFormat},
                   {"set_aside", line.at},
@@ -95,7 +88,7 @@ std::vector<unsigned> recorded_numbers(const store::ServerLayout& layout) {
   for (std::filesystem::directory_iterator at(layout.lines(), error), end; !error && at != end;
        at.increment(error)) {
     const auto number = postgres::parse_number<unsigned>(at->path().filename().native());
-    if (number && *number > 0 && is_there(layout.line_record(*number))) numbers.push_back(*number);
+    if (number && *number > 0 && io::is_there(layout.line_record(*number))) numbers.push_back(*number);
   }
   if (error && error != std::errc::no_such_file_or_directory)
     throw StorageError(error.value(), layout.lines(), "list");
@@ -104,7 +97,7 @@ std::vector<unsigned> recorded_numbers(const store::ServerLayout& layout) {
 }
 
 bool was_moved(const store::ServerLayout& layout, unsigned number) {
-  return is_there(layout.of_line(number).wal());
+  return io::is_there(layout.of_line(number).wal());
 }
 
 }  // namespace
@@ -187,7 +180,7 @@ SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string
     if (!next || read_identity(layout) == next) return read_record(layout, recorded_numbers(layout).back());
   }
   const auto identity = read_identity(layout);
-  const auto held = identity ? std::optional(HeldWal::read(WalArchive(layout, *identity, 1))) : std::nullopt;
+  const auto held = identity ? std::optional(HeldWal::read(WalArchive(layout, *identity))) : std::nullopt;
   if ((!held || held->ranges().empty()) && !(identity && next))
     throw Refused(fmt::format("{}: there is no WAL that could be set aside", layout.wal().native()));
   SetAsideLine line{.at = io::now(), .why = why, .end = {}, .backups = own_backups(layout), .damage = {}};
@@ -226,8 +219,8 @@ bool tells_of_its_beginning(const store::ServerLayout& line) {
 bool is_half_set_aside(const store::ServerLayout& layout) {
   const auto numbers = recorded_numbers(layout);
   return !numbers.empty() &&
-         (!was_moved(layout, numbers.back()) || is_there(layout.of_line(numbers.back()).next_identity()) ||
-          !tells_of_its_beginning(layout));
+         (!was_moved(layout, numbers.back()) ||
+          io::is_there(layout.of_line(numbers.back()).next_identity()) || !tells_of_its_beginning(layout));
 }
 
 void finish_setting_aside(const store::ServerLayout& layout) {
@@ -238,12 +231,12 @@ void finish_setting_aside(const store::ServerLayout& layout) {
     // Where the WAL that was received last ended is that of the line that is no more.
     io::remove_file(layout.stream_state());
     // The WAL last: when it has gone, the line counts, and what the events say must have gone with it.
-    if (is_there(layout.event_journal()) && !is_there(aside.event_journal()))
+    if (io::is_there(layout.event_journal()) && !io::is_there(aside.event_journal()))
       io::rename_durably(layout.event_journal(), aside.event_journal());
     io::rename_durably(layout.wal(), aside.wal());
   }
   // After the WAL: the segments of the one cluster must never lie beside the identity of the other.
-  if (is_there(aside.next_identity())) io::rename_durably(aside.next_identity(), layout.identity());
+  if (io::is_there(aside.next_identity())) io::rename_durably(aside.next_identity(), layout.identity());
   layout.make();
   if (tells_of_its_beginning(layout)) return;
   const auto line = read_record(layout, last);

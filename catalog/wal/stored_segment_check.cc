@@ -1,7 +1,6 @@
 #include "catalog/wal/stored_segment_check.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include <fmt/format.h>
 
@@ -42,28 +41,24 @@ bool StoredSegmentCheck::check_partial(const postgres::WalSegment& segment, post
   if (!received || (received->end < until && !received->whole)) return false;
   until = std::min(until, received->end);
   const auto size = archive_->identity().wal_segment_size;
-  try {
-    const auto file = io::File::open_to_read(archive_->layout().partial(segment, size));
-    ++read_;
-    auto pages = pages_of(segment);
-    // No further than the page that holds the end: behind it the file is being written.
-    const auto used = until - segment.begin(size);
-    auto left = (used + postgres::kWalBlockBytes - 1) / postgres::kWalBlockBytes * postgres::kWalBlockBytes;
-    io::ByteVector buffer(kReadBytes);
-    for (std::uint64_t offset = 0; left > 0;) {
-      const auto piece = io::ByteSpan(buffer).first(std::min<std::uint64_t>(left, buffer.size()));
-      file.read_exactly_at(piece, offset);
-      pages.feed(piece);
-      offset += piece.size();
-      left -= piece.size();
-    }
-    const auto records = check_received_records(*archive_, segment, until);
-    if (records.damage) throw Corruption(*records.damage);
-    return true;
-  } catch (const StorageError& error) {
-    if (error.cause() == ENOENT) return false;
-    throw;
+  const auto file = archive_->open_partial(segment);
+  if (!file) return false;
+  ++read_;
+  auto pages = pages_of(segment);
+  // No further than the page that holds the end: behind it the file is being written.
+  const auto used = until - segment.begin(size);
+  auto left = (used + postgres::kWalBlockBytes - 1) / postgres::kWalBlockBytes * postgres::kWalBlockBytes;
+  io::ByteVector buffer(kReadBytes);
+  for (std::uint64_t offset = 0; left > 0;) {
+    const auto piece = io::ByteSpan(buffer).first(std::min<std::uint64_t>(left, buffer.size()));
+    file->read_exactly_at(piece, offset);
+    pages.feed(piece);
+    offset += piece.size();
+    left -= piece.size();
   }
+  const auto records = check_received_records(*archive_, segment, until);
+  if (records.damage) throw Corruption(*records.damage);
+  return true;
 }
 
 postgres::WalSegmentChecker StoredSegmentCheck::pages_of(const postgres::WalSegment& segment) const {

@@ -40,7 +40,7 @@ class WaitingWal {
   /// Told of what has to be recorded before the next step; may throw.
   using Record = std::function<void(const Event&)>;
 
-  explicit WaitingWal(WalArchive& archive) : archive_(&archive) {}
+  explicit WaitingWal(const WalArchive& archive) : archive_(&archive) {}
 
   /// By segment.
   std::vector<WaitingSegment> list() const;
@@ -48,7 +48,7 @@ class WaitingWal {
 
   /// Keeps a checked segment until it is proved; durable before it returns. `header` is that of
   /// WalArchive::check_segment(). False when the same bytes wait already; a copy of them that turns out
-  /// to be damaged is written again. The caller holds the archive's lock, so that the segment is not archived
+  /// to be damaged is written again. The caller has a WalArchiveWriter, so that the segment is not archived
   /// meanwhile, and has seen that it is not. Throws Refused when there is no room for it under the limits.
   bool keep(const SegmentFileHeader& header, const StagedFile& pushed, const PushedWalLimits& limits) const;
 
@@ -71,7 +71,7 @@ class WaitingWal {
   bool settle(const WaitingSegment& waiting, const Record& record) const;
   bool put_aside(const WaitingSegment& waiting, postgres::Lsn differs_at, const Record& record) const;
 
-  WalArchive* archive_;  // borrowed
+  const WalArchive* archive_;  // borrowed
 };
 
 }  // namespace pgkeep::catalog

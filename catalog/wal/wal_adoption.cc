@@ -10,6 +10,7 @@
 #include "catalog/io/compare.h"
 #include "catalog/io/error.h"
 #include "catalog/wal/held_wal.h"
+#include "catalog/wal/wal_archive_writer.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -283,7 +284,7 @@ std::string WalAdoption::take_one(const WaitingSegment& waiting, const WaitingWa
   const auto event =
       unless_damaged(passed_by, [&] { return event_in(SegmentFileReader(copy.path).header()); });
   if (event) record(*event);
-  const auto offered = archive_->take_in(copy.path, segment);
+  const auto offered = WalArchiveWriter(*archive_).take_in(copy.path, segment);
   if (!offered.differs_at && !offered.was_there) taken.segments.push_back(offered.header);
   if (!offered.differs_at || offered.was_there)
     std::ranges::move(waiting_.settle(segment, record), std::back_inserter(taken.troubles));

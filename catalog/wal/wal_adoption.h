@@ -30,7 +30,7 @@ namespace pgkeep::catalog {
 /// Borrows the archive. Any thread; several processes may do it at once.
 class WalAdoption {
  public:
-  explicit WalAdoption(WalArchive& archive) : archive_(&archive), waiting_(archive) {}
+  explicit WalAdoption(const WalArchive& archive) : archive_(&archive), waiting_(archive) {}
 
   struct Taken {
     std::vector<SegmentFileHeader> segments;  // now in the archive, in the order of the WAL
@@ -98,7 +98,7 @@ class WalAdoption {
   Taken adopt(const std::vector<WaitingSegment>& segments, const std::string& why,
               const WaitingWal::Record& record);
 
-  WalArchive* archive_;  // borrowed
+  const WalArchive* archive_;  // borrowed
   WaitingWal waiting_;
 };
 

@@ -12,6 +12,7 @@
 #include "catalog/io/compression.h"
 #include "catalog/io/error.h"
 #include "catalog/wal/archived_file.h"
+#include "catalog/wal/wal_archive_writer.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -20,13 +21,6 @@ namespace fs = std::filesystem;
 using postgres::WalFileKind;
 
 constexpr std::uint64_t kMaxMarkBytes = 1024;
-
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  const bool there = fs::exists(path, error);
-  if (error) throw StorageError(error.value(), path, "look for");
-  return there;
-}
 
 std::optional<postgres::WalOrigin> origin_in(io::ByteSource& source) {
   std::array<std::byte, postgres::kWalOriginBytes> head{};
@@ -57,10 +51,10 @@ std::size_t WalConflicts::count_open() const {
   return static_cast<std::size_t>(std::ranges::count(all, false, &PushedCopy::settled));
 }
 
-/// The caller holds the archive's lock.
+/// The caller has a WalArchiveWriter.
 void WalConflicts::put_aside(std::string_view name, const StagedFile& file) const {
   const auto path = archive_->layout().wal_conflict(name, file.sha256());
-  if (!is_there(path)) file.keep_compressed(path);
+  if (!io::is_there(path)) file.keep_compressed(path);
   io::sync_directories(path.parent_path(), archive_->layout().wal());  // seen is not durable
 }
 
@@ -77,13 +71,13 @@ bool WalConflicts::has_room(std::uint64_t bytes) const {
 
 bool WalConflicts::has_room_for(const PushedCopy& copy, std::uint64_t bytes) const {
   const auto& layout = archive_->layout();
-  return is_there(layout.wal_conflict(copy.name, copy.digits)) ||
-         is_there(layout.settled_conflict(copy.name, copy.digits)) || has_room(bytes);
+  return io::is_there(layout.wal_conflict(copy.name, copy.digits)) ||
+         io::is_there(layout.settled_conflict(copy.name, copy.digits)) || has_room(bytes);
 }
 
-bool WalConflicts::keep_aside(std::string_view name, const StagedFile& pushed) {
-  const auto alone = archive_->lock();
-  if (!is_there(archive_->layout().wal_conflict(name, pushed.sha256())) && !has_room(pushed.bytes()))
+bool WalConflicts::keep_aside(std::string_view name, const StagedFile& pushed) const {
+  const WalArchiveWriter alone(*archive_);
+  if (!io::is_there(archive_->layout().wal_conflict(name, pushed.sha256())) && !has_room(pushed.bytes()))
     return false;
   put_aside(name, pushed);
   return true;
@@ -152,9 +146,9 @@ StagedFile WalConflicts::unpack(const WalConflict& conflict) const {
   throw Corruption(fmt::format("{}: is damaged: its SHA-256 is {}", file.path().native(), unpacked.sha256()));
 }
 
-void WalConflicts::keep_stored(const WalConflict& conflict) {
+void WalConflicts::keep_stored(const WalConflict& conflict) const {
   const auto& layout = archive_->layout();
-  const auto alone = archive_->lock();
+  const WalArchiveWriter alone(*archive_);
   // The mark first: without it the copy would come again with the next push.
   io::write_file_durably(layout.settled_conflict(conflict.name, conflict.sha256),
                          io::as_bytes(conflict.sha256 + "\n"));
@@ -197,31 +191,31 @@ void WalConflicts::put_former_aside(const std::string& name, const StagedFile& p
   if (!stored) return;
   const auto former = StagedFile::receive(archive_->layout(), *stored, kLongest);
   if (former.sha256() == pushed.sha256()) return;
-  const auto alone = archive_->lock();
+  const WalArchiveWriter alone(*archive_);
   put_aside(name, former);
 }
 
-std::optional<SegmentFileHeader> WalConflicts::put_in_place(const std::string& name,
-                                                            const StagedFile& pushed) {
+std::optional<SegmentFileHeader> WalConflicts::put_in_place(const std::string& name, const StagedFile& pushed,
+                                                            int compression_level) const {
   const auto& layout = archive_->layout();
   if (const auto timeline = postgres::parse_history_name(name)) {
-    archive_->replace_history(*timeline, pushed.text());
+    WalArchiveWriter(*archive_).replace_history(*timeline, pushed.text());
     return std::nullopt;
   }
   const auto segment = segment_of_wal_file(name, archive_->identity().wal_segment_size).value();
   switch (*postgres::wal_file_kind(name)) {
     case WalFileKind::segment:
       if (const auto line = archive_->history(segment.timeline))
-        return archive_->replace_segment(pushed.file(), segment, *line);
+        return WalArchiveWriter(*archive_).replace_segment(pushed.file(), segment, *line, compression_level);
       throw Refused(fmt::format("{}: the history of timeline {} is not here; push {} first", name,
                                 segment.timeline.to_string(), segment.timeline.history_file()));
     case WalFileKind::partial: {
-      const auto alone = archive_->lock();
+      const WalArchiveWriter alone(*archive_);
       pushed.keep_compressed(layout.pushed_partial(segment, archive_->identity().wal_segment_size));
       break;
     }
     case WalFileKind::backup_history: {
-      const auto alone = archive_->lock();
+      const WalArchiveWriter alone(*archive_);
       io::write_file_durably(layout.backup_history(name), io::as_bytes(pushed.text()));
       break;
     }
@@ -231,20 +225,21 @@ std::optional<SegmentFileHeader> WalConflicts::put_in_place(const std::string& n
   return std::nullopt;
 }
 
-void WalConflicts::replace_history(postgres::TimelineId timeline, const std::string& content) {
+void WalConflicts::replace_history(postgres::TimelineId timeline, const std::string& content) const {
   io::MemorySource source(io::as_bytes(content));
   const auto replacement = StagedFile::receive(archive_->layout(), source, kMaxSmallWalFile);
   put_former_aside(timeline.history_file(), replacement);  // safe beside before its place is taken
-  archive_->replace_history(timeline, content);
+  WalArchiveWriter(*archive_).replace_history(timeline, content);
 }
 
-std::optional<SegmentFileHeader> WalConflicts::keep_pushed(const WalConflict& conflict) {
+std::optional<SegmentFileHeader> WalConflicts::keep_pushed(const WalConflict& conflict,
+                                                           int compression_level) const {
   const auto pushed = unpack(conflict);
   require_replaceable(conflict, pushed);
   // The former one is safe beside before its place is taken, and the pushed one in its place before its copy
   // goes: a crash in between leaves both.
   put_former_aside(conflict.name, pushed);
-  const auto header = put_in_place(conflict.name, pushed);
+  const auto header = put_in_place(conflict.name, pushed, compression_level);
   const auto& layout = archive_->layout();
   if (io::remove_file(layout.wal_conflict(conflict.name, pushed.sha256())))
     io::sync_directory(layout.wal_conflicts());

@@ -49,13 +49,13 @@ class WalConflicts {
   static constexpr std::size_t kMostKept = 64;
   static constexpr std::uint64_t kMostBytes = std::uint64_t{2} << 30;
 
-  explicit WalConflicts(WalArchive& archive) : archive_(&archive) {}
+  explicit WalConflicts(const WalArchive& archive) : archive_(&archive) {}
 
   /// Whether keep_aside() has room for a copy of so many bytes that lies elsewhere, before it is unpacked.
   /// What is kept or settled already needs none.
   bool has_room_for(const PushedCopy& copy, std::uint64_t bytes) const;
   /// False when there is no room for it under the limits. The same bytes are kept once.
-  bool keep_aside(std::string_view name, const StagedFile& pushed);
+  bool keep_aside(std::string_view name, const StagedFile& pushed) const;
   bool is_settled(std::string_view name, std::string_view sha256) const;
 
   /// By name and time; those of `name` alone (a file's name or an id()) when it is not empty. Throws
@@ -65,16 +65,16 @@ class WalConflicts {
   std::size_t count_open() const;
 
   /// The stored file is right: the copy goes, and the same bytes are accepted from now on.
-  void keep_stored(const WalConflict& conflict);
+  void keep_stored(const WalConflict& conflict) const;
   /// The pushed file is right: it takes the place of the stored one, which is kept aside in its stead. The
   /// new segment's header when it is a segment. Throws Refused when the WAL being received contradicts it,
   /// when it is the history of a timeline of which WAL is here, and when its name is that of no file of this
   /// server; nothing was changed then.
-  std::optional<SegmentFileHeader> keep_pushed(const WalConflict& conflict);
+  std::optional<SegmentFileHeader> keep_pushed(const WalConflict& conflict, int compression_level) const;
 
   /// Puts another history in the place of the stored one, which is kept aside if there is room; durable
   /// before it returns. For one that turned out to be that of another branch before any WAL stood on it.
-  void replace_history(postgres::TimelineId timeline, const std::string& content);
+  void replace_history(postgres::TimelineId timeline, const std::string& content) const;
 
  private:
   std::vector<PushedCopy> copies() const;
@@ -85,9 +85,10 @@ class WalConflicts {
   void put_aside(std::string_view name, const StagedFile& file) const;
   void require_replaceable(const WalConflict& conflict, const StagedFile& pushed) const;
   void put_former_aside(const std::string& name, const StagedFile& pushed) const;
-  std::optional<SegmentFileHeader> put_in_place(const std::string& name, const StagedFile& pushed);
+  std::optional<SegmentFileHeader> put_in_place(const std::string& name, const StagedFile& pushed,
+                                                int compression_level) const;
 
-  WalArchive* archive_;  // borrowed
+  const WalArchive* archive_;  // borrowed
 };
 
 }  // namespace pgkeep::catalog

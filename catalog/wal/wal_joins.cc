@@ -1,5 +1,3 @@
-#include <cerrno>
-
 #include "catalog/io/error.h"
 #include "catalog/postgres/wal_records.h"
 #include "catalog/wal/wal_archive.h"
@@ -48,14 +46,10 @@ Joins WalArchive::continues(const postgres::WalSegment& segment, const postgres:
     if (!is_damage(error)) throw;
     return Joins::not_known;  // verification tells of it
   }
-  try {
-    const auto partial = io::File::open_to_read(layout_.partial(segment, size));
-    io::FileSource source(partial);
-    return joins(source, size, carry, partial_end(segment));
-  } catch (const StorageError& error) {
-    if (error.cause() != ENOENT) throw;
-    return Joins::not_known;
-  }
+  const auto partial = open_partial(segment);
+  if (!partial) return Joins::not_known;
+  io::FileSource source(*partial);
+  return joins(source, size, carry, partial_end(segment));
 }
 
 Joins continues(SegmentFileReader& segment, const postgres::WalCarry& carry) {

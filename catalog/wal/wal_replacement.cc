@@ -1,6 +1,5 @@
 #include "catalog/wal/wal_replacement.h"
 
-#include <cerrno>
 #include <filesystem>
 #include <map>
 
@@ -9,19 +8,12 @@
 #include "catalog/io/compare.h"
 #include "catalog/io/error.h"
 #include "catalog/wal/stored_segment_check.h"
+#include "catalog/wal/wal_archive_writer.h"
 
 namespace pgkeep::catalog {
 namespace {
 
 using postgres::WalSegment;
-
-bool is_there(const std::filesystem::path& path) {
-  std::error_code error;
-  const bool there = std::filesystem::exists(std::filesystem::symlink_status(path, error));
-  if (error && error != std::errc::no_such_file_or_directory)
-    throw StorageError(error.value(), path, "look for");
-  return there;
-}
 
 }  // namespace
 
@@ -86,7 +78,7 @@ std::filesystem::path WalReplacement::damaged_file(const WalSegment& segment, un
 /// Under a name that nothing has: what was set aside before stays too.
 std::filesystem::path WalReplacement::place_for_damaged(const WalSegment& segment) const {
   for (unsigned number = 1;; ++number)
-    if (auto place = damaged_file(segment, number); !is_there(place)) return place;
+    if (auto place = damaged_file(segment, number); !io::is_there(place)) return place;
 }
 
 SegmentFileHeader WalReplacement::take(const Candidate& candidate, const WaitingWal::Record& record) {
@@ -97,7 +89,7 @@ SegmentFileHeader WalReplacement::take(const Candidate& candidate, const Waiting
   SegmentFileHeader header;
   {
     // From the look at both to the end: the archived one may have been replaced since it was offered.
-    const auto alone = archive_->lock();
+    const WalArchiveWriter writer(*archive_);
     const auto damage = damage_of(*archive_, segment);
     const auto why = damage ? why_not(segment, copy) : fmt::format("{} is not damaged any more", name);
     if (!why.empty()) throw Refused(fmt::format("{}; nothing was changed", why));
@@ -116,7 +108,7 @@ SegmentFileHeader WalReplacement::take(const Candidate& candidate, const Waiting
     // gap that the copy, which joins its neighbours, fills with the next session of the stream.
     io::rename_durably(place, aside);
     io::rename_durably(copy.path, place);
-    archive_->sync_name(segment);
+    writer.sync_name(segment);
   }
   waiting_.settle(segment, record);  // other copies of it become conflicts; what fails waits on
   return header;

@@ -18,7 +18,7 @@ namespace pgkeep::catalog {
 /// Any thread; several processes may do it at once, and WAL may be received meanwhile.
 class WalReplacement {
  public:
-  explicit WalReplacement(WalArchive& archive) : archive_(&archive), waiting_(archive) {}
+  explicit WalReplacement(const WalArchive& archive) : archive_(&archive), waiting_(archive) {}
 
   struct Candidate {
     WaitingSegment waiting;
@@ -42,7 +42,7 @@ class WalReplacement {
   std::string why_not(const postgres::WalSegment& segment, const PushedCopy& copy) const;
   std::filesystem::path place_for_damaged(const postgres::WalSegment& segment) const;
 
-  WalArchive* archive_;  // borrowed
+  const WalArchive* archive_;  // borrowed
   WaitingWal waiting_;
 };
 

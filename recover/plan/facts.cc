@@ -137,7 +137,7 @@ void add_commit_times(const store::ServerLayout& layout, const RecoveryRequest& 
     for (const auto& segment : *list)
       if (segment.number >= *first) files[segment.number].push_back(segment);
 
-  const catalog::WalArchive archive(layout, *identity, io::kMinCompressionLevel);
+  const catalog::WalArchive archive(layout, *identity);
   for (const auto& [number, segments] : files) {
     bool all_stop = true;  // on whichever timeline
     for (const auto& segment : segments) {
@@ -157,7 +157,7 @@ RecoveryFacts gather_facts(const store::ServerLayout& layout) {
         fmt::format("{}: nothing is kept of this server yet (no identity.json)", layout.root().native()));
   }
   auto listing = store::list_backup_records(layout);
-  catalog::WalArchive archive(layout, *identity, io::kMinCompressionLevel);
+  catalog::WalArchive archive(layout, *identity);
 
   RecoveryFacts facts;
   facts.backups = std::move(listing.backups);

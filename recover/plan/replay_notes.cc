@@ -202,7 +202,7 @@ ReplayNotes read_replay_notes(const store::ServerLayout& layout, const RecoveryF
   if (!identity) return found;
   found.formats_known = identity->formats_known();
   if (!found.formats_known) return found;
-  const catalog::WalArchive archive(layout, *identity, io::kMinCompressionLevel);
+  const catalog::WalArchive archive(layout, *identity);
   const auto wanted = wanted_record(plan);
   const bool by_number = std::holds_alternative<TargetXid>(plan.request.target.where);
   const auto end = replay_end(plan);

@@ -122,13 +122,14 @@ void tell_index(const ServerConfig& server, const catalog::WalArchive& archive, 
   }
 }
 
-void settle(const ServerConfig& server, catalog::WalArchive& archive, const WalConflict& conflict,
+void settle(const ServerConfig& server, const catalog::WalArchive& archive, const WalConflict& conflict,
             bool keep_pushed, Output& out) {
-  catalog::WalConflicts conflicts(archive);
+  const catalog::WalConflicts conflicts(archive);
   const auto which = keep_pushed ? "pushed" : "stored";
   record_run(archive.layout(), "wal-conflicts", fmt::format("{}: keep {}", conflict.id(), which), out, [&] {
     if (keep_pushed) {
-      tell_index(server, archive, conflict.name, conflicts.keep_pushed(conflict), out);
+      tell_index(server, archive, conflict.name,
+                 conflicts.keep_pushed(conflict, static_cast<int>(server.compression_level)), out);
     } else {
       conflicts.keep_stored(conflict);
     }

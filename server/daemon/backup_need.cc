@@ -28,7 +28,7 @@ std::optional<std::string> why_backup_is_needed(const store::ServerLayout& layou
       std::ranges::find(backups | std::views::reverse, identity->system, &store::BackupRecord::system);
   if (newest == backups.rend()) return std::nullopt;
   // Only names are read: no level of compression is needed.
-  const auto held = catalog::HeldWal::read(catalog::WalArchive(layout, *identity, 1));
+  const auto held = catalog::HeldWal::read(catalog::WalArchive(layout, *identity));
   const auto line = held.along_newest();
   if (!line) return std::nullopt;
   const auto gaps = line->gaps(catalog::EventJournal(layout).read());

@@ -126,10 +126,7 @@ Exit for_each_server(const std::vector<const ServerConfig*>& servers, Output& ou
 }
 
 bool is_known(const store::ServerLayout& layout) {
-  std::error_code error;
-  const bool known = std::filesystem::exists(layout.identity(), error);
-  if (error) throw StorageError(error.value(), layout.identity(), "look for");
-  return known;
+  return io::is_there(layout.identity());
 }
 
 catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::ServerLayout& layout,
@@ -145,7 +142,7 @@ catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::Ser
 catalog::WalArchive open_archive(const ServerConfig& server, const store::ServerLayout& layout) {
   const auto identity = catalog::read_identity(layout);
   if (!identity) nothing_stored(server, layout);
-  return {layout, *identity, static_cast<int>(server.compression_level)};
+  return {layout, *identity};
 }
 
 }  // namespace pgkeep::server

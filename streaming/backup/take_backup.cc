@@ -29,8 +29,6 @@
 namespace pgkeep::streaming {
 namespace {
 
-constexpr int kOnlyRead = 1;  // a level of compression that is not used
-
 /// Takes over what the manifest says of the whole backup, once it cannot be other than it is.
 void confirm_meaning(const postgres::ManifestSummary& manifest, const postgres::TimelineHistory& line,
                      store::BackupRecord& record) {
@@ -131,8 +129,7 @@ std::string BackupRun::object_to(Node& node) const {
                        node.system.system.to_string(), identity->system.to_string());
   }
   try {
-    require_on_line(node.connection.peer(), ask_line(node.connection, node.system),
-                    {layout_, *identity, kOnlyRead});
+    require_on_line(node.connection.peer(), ask_line(node.connection, node.system), {layout_, *identity});
     return {};
   } catch (const Refused& refused) {
     return refused.what();
@@ -162,7 +159,7 @@ store::BackupRecord BackupRun::take() {
                                   postgres::why_not_known(identity.major_version)));
   }
   // To the only host of a conninfo nobody has objected yet.
-  require_on_line(connection.peer(), ask_line(connection, system), {layout_, identity, kOnlyRead});
+  require_on_line(connection.peer(), ask_line(connection, system), {layout_, identity});
   WalCompanion wal(layout_, identity, job_.wal, observer_, stop_);
   wal.wait_until_streaming();
 
@@ -243,7 +240,7 @@ std::optional<postgres::ManifestSummary> BackupRun::compare_manifest(
 void BackupRun::require_own_wal(const BackupSink& sink, const store::BackupRecord& record,
                                 const catalog::ServerIdentity& identity) const {
   if (!identity.formats_known()) return;  // checkpoints of that version cannot be read
-  const catalog::WalArchive archive(layout_, identity, kOnlyRead);
+  const catalog::WalArchive archive(layout_, identity);
   const auto line = archive.history(record.end.timeline);
   if (!line) return;
   const auto problem = catalog::checkpoint_problem(

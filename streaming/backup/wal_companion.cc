@@ -20,7 +20,6 @@ namespace {
 constexpr std::chrono::milliseconds kLookEvery{20};
 /// How often it is asked whether what is missing can still come.
 constexpr std::chrono::seconds kDoubtEvery{1};
-constexpr int kOnlyRead = 1;  // a level of compression that is not used
 
 }  // namespace
 
@@ -31,7 +30,7 @@ WalCompanion::WalCompanion(const store::ServerLayout& layout, const catalog::Ser
       own_receiver_(std::move(own_receiver)),
       observer_(&observer),
       stop_(std::move(stop)),
-      archive_(layout, identity, kOnlyRead),
+      archive_(layout, identity),
       patience_(patience),
       received_last_(Clock::now()) {
   if (own_receiver_) own_receiver_->purpose = "backup";

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <optional>
 
-#include "catalog/io/error.h"
 #include "catalog/io/hashing.h"
 #include "catalog/postgres/wal_page.h"
 #include "catalog/postgres/wal_record.h"
@@ -80,22 +78,12 @@ bool feed(io::ByteSource& source, postgres::Lsn at, postgres::Lsn from, RecordSc
   return true;
 }
 
-std::optional<io::File> open_partial(const catalog::WalArchive& archive,
-                                     const postgres::WalSegment& segment) {
-  try {
-    return io::File::open_to_read(archive.layout().partial(segment, archive.identity().wal_segment_size));
-  } catch (const StorageError& error) {
-    if (error.cause() == ENOENT) return std::nullopt;
-    throw;
-  }
-}
-
 /// Nothing when the segment is not held.
 std::optional<bool> feed(const catalog::WalArchive& archive, const postgres::WalSegment& segment,
                          postgres::Lsn from, RecordScan& scan) {
   const auto begin = segment.begin(archive.identity().wal_segment_size);
   if (auto archived = archive.open_segment(segment)) return feed(*archived, begin, from, scan);
-  if (const auto partial = open_partial(archive, segment)) {
+  if (const auto partial = archive.open_partial(segment)) {
     io::FileSource source(*partial);
     return feed(source, begin, from, scan);
   }

@@ -44,11 +44,11 @@ HeldPartials partials_from(const catalog::WalArchive& archive, postgres::Lsn beg
 
 /// Takes back what has come into the partials from `begin` on since `held_before`.
 void take_back(const catalog::WalArchive& archive, postgres::Lsn begin, const HeldPartials& held_before) {
+  const auto size = archive.identity().wal_segment_size;
   for (const auto& [partial, end] : partials_from(archive, begin)) {
     const auto before = held_before.find(partial);
-    archive.cut_partial(partial, before != held_before.end()
-                                     ? before->second
-                                     : partial.begin(archive.identity().wal_segment_size));
+    catalog::cut_partial(archive.layout(), partial, size,
+                         before != held_before.end() ? before->second : partial.begin(size));
   }
 }
 

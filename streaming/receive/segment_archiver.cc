@@ -5,11 +5,16 @@
 #include <utility>
 
 #include "catalog/io/failure.h"
+#include "catalog/wal/wal_archive_writer.h"
 
 namespace pgkeep::streaming {
 
-SegmentArchiver::SegmentArchiver(catalog::WalArchive& archive, io::WorkerPool& pool, Archived archived)
-    : archive_(&archive), pool_(&pool), archived_(std::move(archived)) {}
+SegmentArchiver::SegmentArchiver(const catalog::WalArchive& archive, int compression_level,
+                                 io::WorkerPool& pool, Archived archived)
+    : archive_(&archive),
+      compression_level_(compression_level),
+      pool_(&pool),
+      archived_(std::move(archived)) {}
 
 SegmentArchiver::~SegmentArchiver() {
   std::unique_lock lock(mutex_);
@@ -59,8 +64,10 @@ void SegmentArchiver::work() {
     waiting_.pop_front();
     lock.unlock();
     try {
-      archived_(archive_->store_segment(job->segment, job->line));
-    } catch (...) {  // no exception may leave a pool's thread: it is thrown where the stream runs
+      const auto stored =
+          catalog::WalArchiveWriter(*archive_).store_segment(job->segment, job->line, compression_level_);
+      archived_(stored);  // it may add to the archive itself
+    } catch (...) {       // no exception may leave a pool's thread: it is thrown where the stream runs
       failure = io::current_failure();
     }
     job.reset();

@@ -23,7 +23,8 @@ class SegmentArchiver {
   static constexpr std::size_t kMostUnderWay = 2;
   using Archived = std::function<void(const catalog::SegmentFileHeader&)>;
 
-  SegmentArchiver(catalog::WalArchive& archive, io::WorkerPool& pool, Archived archived);
+  SegmentArchiver(const catalog::WalArchive& archive, int compression_level, io::WorkerPool& pool,
+                  Archived archived);
   SegmentArchiver(const SegmentArchiver&) = delete;
   SegmentArchiver& operator=(const SegmentArchiver&) = delete;
   /// Finishes the segment in hand and drops the others.
@@ -47,7 +48,8 @@ class SegmentArchiver {
   void submit_task();
   void work();
 
-  catalog::WalArchive* archive_;
+  const catalog::WalArchive* archive_;
+  int compression_level_;
   io::WorkerPool* pool_;
   Archived archived_;
   mutable std::mutex mutex_;  // guards what follows

@@ -7,6 +7,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/wal/wal_adoption.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "streaming/receive/wal_copy.h"
 
 namespace pgkeep::streaming {
@@ -65,7 +66,7 @@ WalIntake::WalIntake(catalog::WalArchive archive, const WalReceiverSettings& set
       archive_(std::move(archive)),
       index_(archive_.layout(), [&observer](const std::string& what) { observer.warning(what); }),
       events_(archive_.layout(), observer),
-      archiver_(archive_, workers.archive,
+      archiver_(archive_, settings.compression_level, workers.archive,
                 [this](const catalog::SegmentFileHeader& segment) { archived(segment); }) {}
 
 WalIntake WalIntake::for_another_host() {
@@ -124,7 +125,8 @@ void WalIntake::take_in_pushed(const std::optional<postgres::WalSegment>& archiv
 }
 
 void WalIntake::finish_interrupted() {
-  for (const auto& segment : archive_.finish_interrupted()) archived(segment);
+  const auto stored = catalog::WalArchiveWriter(archive_).finish_interrupted(settings_.compression_level);
+  for (const auto& segment : stored) archived(segment);
   // What a crash between the archiving of a segment and what belongs to it has left out.
   const auto held = archive_.inventory().segments;
   try {
@@ -138,7 +140,7 @@ void WalIntake::finish_interrupted() {
 }
 
 void WalIntake::store_history(postgres::TimelineId timeline, const std::string& content) {
-  archive_.store_history(timeline, content);
+  catalog::WalArchiveWriter(archive_).store_history(timeline, content);
   index_.history_stored(timeline, content);
 }
 

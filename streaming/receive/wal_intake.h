@@ -40,7 +40,7 @@ class WalIntake {
   WalIntake(catalog::WalArchive archive, const WalReceiverSettings& settings, WalReceiverObserver& observer,
             WalWorkers& workers, Progress progress);
 
-  catalog::WalArchive& archive() noexcept { return archive_; }
+  const catalog::WalArchive& archive() const noexcept { return archive_; }
   /// For WAL of another host: into the same archive and index by an archiver of its own, whose failure leaves
   /// this one usable. Borrows this one.
   WalIntake for_another_host();
@@ -48,7 +48,7 @@ class WalIntake {
   const WalProgress& progress() const noexcept { return at_; }
   /// Throws what archiving has failed with.
   void wait_until_archived() const { archiver_.wait_until_idle(); }
-  /// What a crash left to do: see WalArchive::finish_interrupted().
+  /// What a crash left to do: see WalArchiveWriter::finish_interrupted().
   void finish_interrupted();
   /// Durable before it returns.
   void store_history(postgres::TimelineId timeline, const std::string& content);

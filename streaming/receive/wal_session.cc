@@ -58,8 +58,7 @@ std::string WalSession::object_to(Node& node) const {
                        node.system.system.to_string(), identity->system.to_string());
   }
   try {
-    require_on_line(node.connection.peer(), ask_line(node.connection, node.system),
-                    {layout_, *identity, settings_->compression_level});
+    require_on_line(node.connection.peer(), ask_line(node.connection, node.system), {layout_, *identity});
     return {};
   } catch (const Refused& refused) {
     return refused.what();
@@ -75,7 +74,7 @@ catalog::WalArchive WalSession::open_archive() {
   observer_->connected(node_.connection, node_.system);
   if (!identity.formats_known())
     observer_->warning(postgres::why_not_known(identity.major_version) + ": its WAL is stored unchecked");
-  return {layout_, identity, settings_->compression_level};
+  return {layout_, identity};
 }
 
 void WalSession::run() {

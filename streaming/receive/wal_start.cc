@@ -147,7 +147,7 @@ void require_on_line(const std::string& peer, const ServerLine& line, const cata
 
 void adopt_history(const std::string& peer, postgres::TimelineId timeline, const std::string& content,
                    WalIntake& intake, EventReporter& events) {
-  auto& archive = intake.archive();
+  const auto& archive = intake.archive();
   const auto known = archive.sound_history(timeline);
   if (known && *known != content && !archive.inventory().is_borne_out(timeline)) {
     catalog::WalConflicts(archive).replace_history(timeline, content);

@@ -10,6 +10,7 @@
 #include "catalog/records/identity.h"
 #include "catalog/wal/set_aside_line.h"
 #include "catalog/wal/wal_archive.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/power_cuts.h"
 #include "tests/support/sample_wal.h"
 
@@ -36,12 +37,13 @@ class LinePowerCut : public testing::Test {
     const auto own = layout(root());
     own.make();
     confirm_identity(own, kIdentity);
-    WalArchive archive(own, kIdentity, 1);
+    WalArchive archive(own, kIdentity);
     for (const auto& segment : {kArchived, kReceived}) {
       auto partial = PartialSegment::open(own, segment, kIdentity.wal_segment_size);
       partial.write(test::sample_wal(segment), io::now());
       partial.flush();
-      if (segment == kArchived) archive.store_segment(partial, postgres::TimelineHistory(segment.timeline));
+      if (segment == kArchived)
+        WalArchiveWriter(archive).store_segment(partial, postgres::TimelineHistory(segment.timeline), 1);
     }
     store::BackupRecord record(backup());
     record.server = "main";
@@ -66,7 +68,7 @@ class LinePowerCut : public testing::Test {
   /// The WAL of the line, and the events that tell of it.
   static void require_line(const store::ServerLayout& line) {
     EXPECT_EQ(read_identity(line), kIdentity);
-    const WalArchive archive(line, kIdentity, 1);
+    const WalArchive archive(line, kIdentity);
     const auto wal = archive.inventory();
     EXPECT_THAT(wal.segments, testing::ElementsAre(kArchived));
     EXPECT_THAT(wal.partials, testing::ElementsAre(kReceived));

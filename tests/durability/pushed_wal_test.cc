@@ -97,8 +97,7 @@ class Archive {
   }
 
   store::ServerLayout layout_;
-  WalArchive archive_{
-      layout_, {test::kSampleSystem, test::kSampleMajor, test::sample_segment_size(), 8192}, 1};
+  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, test::sample_segment_size(), 8192}};
 };
 
 class PushedWalPowerCut : public test::PushedWalFixture {
@@ -245,7 +244,7 @@ class OtherDecisionPowerCut : public ConflictPowerCut {
     WalConflicts conflicts(archive.wal());
     for (const auto& conflict : conflicts.list()) {
       if (conflict.sha256 != sha256()) continue;
-      conflicts.keep_pushed(conflict);
+      conflicts.keep_pushed(conflict, 1);
       DiskRecorder::note(kSettled);
     }
   }

@@ -132,7 +132,7 @@ class ReceivePowerCut : public testing::Test {
   catalog::WalArchive archive(const std::filesystem::path& root) const {
     const auto identity = catalog::read_identity(layout(root));
     if (!identity) throw std::runtime_error("nobody knows whose WAL this is");
-    return {layout(root), *identity, 1};
+    return {layout(root), *identity};
   }
   /// All that is held up to `end` is what the server wrote.
   void require_held(const catalog::WalArchive& archive, Lsn begin, Lsn end) const {
@@ -302,7 +302,7 @@ TEST_F(ReceivePowerCut, TakesBackWhatWasAnothersAndNothingElse) {
   const auto before = reported_;
   PowerCuts cuts(directory_.path());
   cuts.record([&] {
-    archive(directory_.path()).cut_partial(segment, end);
+    catalog::cut_partial(layout(directory_.path()), segment, size_, end);
     DiskRecorder::note(kTakenBack);
   });
   cuts.check([&](const Aftermath& left) {

@@ -269,14 +269,14 @@ class Archive {
         conflicts_.keep_stored(conflict);
         require(conflicts_.is_settled(conflict.name, conflict.sha256), "what was decided is not known");
       } else {
-        conflicts_.keep_pushed(conflict);
+        conflicts_.keep_pushed(conflict, 1);
       }
     });
   }
 
   store::ServerLayout layout_{fuzz::memory_folder() / "main"};
-  catalog::WalArchive archive_{
-      layout_, {test::kSampleSystem, test::kSampleMajor, test::sample_segment_size(), 8192}, 1};
+  catalog::WalArchive archive_{layout_,
+                               {test::kSampleSystem, test::kSampleMajor, test::sample_segment_size(), 8192}};
   catalog::WalConflicts conflicts_{archive_};
   catalog::WaitingWal waiting_{archive_};
 };

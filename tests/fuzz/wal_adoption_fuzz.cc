@@ -8,6 +8,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/wal/wal_adoption.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/memory_folder.h"
 #include "tests/support/wal_builder.h"
@@ -90,7 +91,7 @@ class Archive {
     try {
       auto partial = catalog::PartialSegment::open(layout_, segment(index), kSize);
       partial.write(histories()[history][index], io::now());
-      archive_.store_segment(partial, postgres::TimelineHistory(kOne));
+      catalog::WalArchiveWriter(archive_).store_segment(partial, postgres::TimelineHistory(kOne), 1);
       archived_[index] = content_of(index, history);
     } catch (const Corruption&) {
       io::remove_file(layout_.partial(segment(index), kSize));
@@ -234,7 +235,7 @@ class Archive {
   }
 
   store::ServerLayout layout_{fuzz::memory_folder() / "main"};
-  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, kSize, 8192}, 1};
+  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, kSize, 8192}};
   catalog::WaitingWal waiting_wal_{archive_};
   catalog::WalAdoption adoption_{archive_};
   std::map<std::size_t, Content> archived_;

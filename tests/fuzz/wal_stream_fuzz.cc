@@ -193,7 +193,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::filesystem::remove_all(layout.wal());
   layout.make();
   const auto segment_size = test::sample_segment_size();
-  catalog::WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, segment_size, 8192}, 1);
+  catalog::WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, segment_size, 8192});
 
   Input input(data, size);
   const auto flags = input.byte();
@@ -211,7 +211,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   Script script(input);
   try {
-    streaming::SegmentArchiver archiver(archive, workers.archive, [](const auto&) {});
+    streaming::SegmentArchiver archiver(archive, 1, workers.archive, [](const auto&) {});
     streaming::WalStream stream(script, layout, segment_size, {kTimeline, kStart},
                                 postgres::TimelineHistory(kTimeline), archiver, workers, settings,
                                 [](const auto&) {});

@@ -103,7 +103,7 @@ store::ServerLayout BackupSide::layout(std::optional<unsigned> line) const {
 }
 
 catalog::WalArchive BackupSide::archive(const store::ServerLayout& layout) {
-  return {layout, catalog::read_identity(layout).value(), 1};
+  return {layout, catalog::read_identity(layout).value()};
 }
 
 Followed BackupSide::follow(ModelServer& server, const Sending& sending) {

@@ -14,6 +14,7 @@
 #include "catalog/records/identity.h"
 #include "catalog/wal/archived_file.h"
 #include "catalog/wal/pushed_wal.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 
@@ -64,7 +65,7 @@ class PushedWalFixture : public testing::Test {
   void archived(const postgres::WalSegment& segment, const io::ByteVector& wal) {
     received(segment, wal);
     auto partial = catalog::PartialSegment::open(layout_, segment, size_);
-    archive_.store_segment(partial, archive_.history(segment.timeline).value());
+    catalog::WalArchiveWriter(archive_).store_segment(partial, archive_.history(segment.timeline).value(), 1);
   }
   void archived(const postgres::WalSegment& segment, std::uint8_t salt = 0) {
     archived(segment, sample_wal(segment, salt));
@@ -116,7 +117,7 @@ class PushedWalFixture : public testing::Test {
   TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = sample_segment_size();
-  catalog::WalArchive archive_{layout_, {kSampleSystem, kSampleMajor, size_, 8192}, 1};
+  catalog::WalArchive archive_{layout_, {kSampleSystem, kSampleMajor, size_, 8192}};
   catalog::WaitingWal waiting_{archive_};
   catalog::PushedWalLimits limits_{};
   postgres::WalSegment five_{kOne, 5};

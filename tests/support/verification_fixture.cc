@@ -9,6 +9,7 @@
 #include "catalog/io/file.h"
 #include "catalog/io/sqlite.h"
 #include "catalog/postgres/versions.h"
+#include "catalog/wal/wal_archive_writer.h"
 
 namespace pgkeep::catalog {
 
@@ -147,7 +148,7 @@ void VerificationTest::received(const postgres::WalSegment& segment, std::size_t
 void VerificationTest::archived(const postgres::WalSegment& segment) {
   received(segment, kMiB);
   auto partial = PartialSegment::open(layout_, segment, size_);
-  archive_.store_segment(partial, archive_.history(segment.timeline).value());
+  WalArchiveWriter(archive_).store_segment(partial, archive_.history(segment.timeline).value(), 1);
 }
 
 std::filesystem::path VerificationTest::newest_pack(store::PackKind kind) const {

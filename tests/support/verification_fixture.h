@@ -83,7 +83,7 @@ class VerificationTest : public testing::Test {
   store::Repository repository_ = store::Repository::open_or_create(directory_ / "repository");
   store::ServerLayout layout_ = repository_.server("main");
   postgres::WalSegmentSize size_ = test::sample_segment_size();
-  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
   store::BackupId next_id_ = store::BackupId::parse("20261120T020000Z").value();
   std::optional<store::BackupRecord> newest_;
   std::vector<postgres::ManifestWalRange> ranges_{{kOne, kStart.lsn, kEnd.lsn}};

@@ -14,6 +14,7 @@
 #include "catalog/io/hashing.h"
 #include "catalog/postgres/tablespace_map.h"
 #include "catalog/store/backup_lease.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/verification_fixture.h"
 
 namespace pgkeep::recover {
@@ -81,7 +82,7 @@ TEST_F(RecoveryTest, GivesBackEveryFile) {
 }
 
 TEST_F(RecoveryTest, LaysDownWalAndHistories) {
-  archive_.store_history(catalog::kTwo, "1\t0/700000\tx\n");
+  catalog::WalArchiveWriter(archive_).store_history(catalog::kTwo, "1\t0/700000\tx\n");
   request_.target.timeline = catalog::kOne;
   received({catalog::kOne, 7}, 20000);
   recover();

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/error.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 
@@ -33,7 +34,7 @@ class WalDeliveryTest : public testing::Test {
   void archived(const WalSegment& segment) {
     received(segment, kBytes);
     auto partial = catalog::PartialSegment::open(layout_, segment, size_);
-    archive_.store_segment(partial, archive_.history(segment.timeline).value());
+    catalog::WalArchiveWriter(archive_).store_segment(partial, archive_.history(segment.timeline).value(), 1);
   }
   /// What PostgreSQL gets when it asks for the segment; nothing when it is not there.
   std::optional<io::ByteVector> asked(const std::string& name) {
@@ -51,7 +52,7 @@ class WalDeliveryTest : public testing::Test {
   test::TempDirectory folder_;
   store::ServerLayout layout_{folder_ / "main"};
   postgres::WalSegmentSize size_ = test::sample_segment_size();
-  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
 };
 
 TEST_F(WalDeliveryTest, DeliversACompleteSegment) {
@@ -104,7 +105,7 @@ TEST_F(WalDeliveryTest, DeliversAWholePartialWithWalBehindIt) {
 }
 
 TEST_F(WalDeliveryTest, DeliversAWholePartialPastAForkThatItsTimelineOutlived) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   received({kOne, 6}, kBytes);
   received({kOne, 7}, 20000);
   EXPECT_EQ(asked({kOne, 6}), test::sample_wal({kOne, 6}));
@@ -126,7 +127,7 @@ TEST_F(WalDeliveryTest, ThrowsForAHole) {
 }
 
 TEST_F(WalDeliveryTest, ThrowsForAHoleBeforeTheForkOfALaterTimeline) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   archived({kOne, 4});
   received({kTwo, 7}, 20000);
   EXPECT_THROW(asked({kOne, 5}), Corruption);
@@ -134,7 +135,7 @@ TEST_F(WalDeliveryTest, ThrowsForAHoleBeforeTheForkOfALaterTimeline) {
 }
 
 TEST_F(WalDeliveryTest, HasNothingOfATimelineBeforeItBegan) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   archived({kOne, 5});
   received({kTwo, 6}, 20000);
   EXPECT_EQ(asked({kTwo, 5}), std::nullopt);
@@ -142,7 +143,7 @@ TEST_F(WalDeliveryTest, HasNothingOfATimelineBeforeItBegan) {
 }
 
 TEST_F(WalDeliveryTest, DeliversTheOldTimelinesEndWhenTheNewOneHasTheSegment) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   received({kOne, 6}, kBytes);
   received({kTwo, 6}, 20000);
   EXPECT_EQ(asked({kOne, 6}), test::sample_wal({kOne, 6}));
@@ -150,19 +151,19 @@ TEST_F(WalDeliveryTest, DeliversTheOldTimelinesEndWhenTheNewOneHasTheSegment) {
 
 TEST_F(WalDeliveryTest, LosesNothingToAHistoryThatNoWalOfTheServerStandsOn) {
   received({kOne, 6}, kBytes - 100);
-  archive_.store_history(kTwo, kHistoryTwo);  // pushed by a copy that was promoted
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);  // pushed by a copy that was promoted
   EXPECT_EQ(asked({kOne, 6}), first_bytes({kOne, 6}, kBytes - 100));
 }
 
 TEST_F(WalDeliveryTest, CutsTheOldTimelineAtTheForkWhenTheNewOneLacksTheSegment) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   received({kOne, 6}, kBytes);
   received({kTwo, 7}, 1000);
   EXPECT_EQ(asked({kOne, 6}), first_bytes({kOne, 6}, kBytes / 2));
 }
 
 TEST_F(WalDeliveryTest, DeliversTheAncestorsBytesUpToTheForkWhileTheNewTimelinesCopyOfThemIsShorter) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   const auto up_to_fork = first_bytes({kOne, 6}, kBytes / 2);
   received({kOne, 6}, kBytes);
   EXPECT_EQ(asked({kTwo, 6}), up_to_fork);  // nothing of it has come
@@ -176,8 +177,9 @@ TEST_F(WalDeliveryTest, DeliversTheAncestorsBytesUpToTheForkWhileTheNewTimelines
 
 TEST_F(WalDeliveryTest, DeliversTheAncestorThatHasMostOfTheLine) {
   constexpr TimelineId kThree(3);
-  archive_.store_history(kTwo, kHistoryTwo);
-  archive_.store_history(kThree, std::string(kHistoryTwo) + "2\t0/6C0000\tno recovery target specified\n");
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(
+      kThree, std::string(kHistoryTwo) + "2\t0/6C0000\tno recovery target specified\n");
   received({kOne, 6}, kBytes);
   received({kTwo, 6}, 20000);
   EXPECT_EQ(asked({kThree, 6}), first_bytes({kOne, 6}, kBytes / 2));
@@ -186,14 +188,14 @@ TEST_F(WalDeliveryTest, DeliversTheAncestorThatHasMostOfTheLine) {
 }
 
 TEST_F(WalDeliveryTest, DeliversTheNewTimelinesFileOnceItReachesTheFork) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   received({kOne, 6}, kBytes);
   received({kTwo, 6}, kBytes / 2 + 20000);
   EXPECT_EQ(asked({kTwo, 6}), first_bytes({kTwo, 6}, kBytes / 2 + 20000));
 }
 
 TEST_F(WalDeliveryTest, DeliversHistories) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   const auto history = asked("00000002.history");
   ASSERT_TRUE(history);
   EXPECT_EQ(io::as_text(*history), kHistoryTwo);

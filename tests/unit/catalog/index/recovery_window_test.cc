@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/file.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/held_builder.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/wal_builder.h"
@@ -170,7 +171,7 @@ TEST(ReadRecoveryWindowTest, ReadsTheIndexAndThePartial) {
   const test::TempDirectory directory;
   const store::ServerLayout layout(directory / "main");
   const auto size = test::sample_segment_size();
-  WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, size, 8192}, 1);
+  WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, size, 8192});
   io::make_directories(layout.wal_streaming());
   auto index = ServerCatalog::open(layout);
   const auto window = [&] { return read_recovery_window(index, archive, HeldWal::read(archive), {}); };
@@ -184,7 +185,8 @@ TEST(ReadRecoveryWindowTest, ReadsTheIndexAndThePartial) {
   const WalSegment first{TimelineId(1), 5};
   io::write_file_durably(layout.partial(first, size), wal.segment(0));
   auto partial = PartialSegment::open(layout, first, size);
-  index.add_segment(describe_segment(layout, archive.store_segment(partial, TimelineHistory(TimelineId(1)))));
+  index.add_segment(describe_segment(
+      layout, WalArchiveWriter(archive).store_segment(partial, TimelineHistory(TimelineId(1)), 1)));
   EXPECT_EQ(window()->newest()->until, at(5));
   io::write_file_durably(layout.partial(first.next(), size), wal.segment(1));
   EXPECT_EQ(window()->newest()->until, at(6));

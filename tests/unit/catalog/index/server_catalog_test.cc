@@ -10,6 +10,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/denied.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
@@ -68,7 +69,7 @@ class ServerCatalogTest : public testing::Test {
   SegmentFileHeader store_segment(const WalSegment& segment) {
     io::write_file_durably(layout_.partial(segment, size_), test::sample_wal(segment));
     auto partial = PartialSegment::open(layout_, segment, size_);
-    return archive_.store_segment(partial, archive_.history(segment.timeline).value());
+    return WalArchiveWriter(archive_).store_segment(partial, archive_.history(segment.timeline).value(), 1);
   }
   void archive(const WalSegment& segment) {
     catalog_.add_segment(describe_segment(layout_, store_segment(segment)));
@@ -90,7 +91,7 @@ class ServerCatalogTest : public testing::Test {
     catalog_.add_segment(describe_segment(layout_, header));
   }
   void switch_timeline() {
-    archive_.store_history(kTwo, kHistoryTwo);
+    WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
     catalog_.add_history(kTwo, kHistoryTwo);
   }
 
@@ -130,7 +131,7 @@ class ServerCatalogTest : public testing::Test {
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = test::sample_segment_size();
-  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
   RunJournal journal_{layout_};
   ServerCatalog catalog_ = ServerCatalog::open(layout_);
 };
@@ -161,7 +162,7 @@ TEST_F(ServerCatalogTest, PutsRightWhatACrashLeftBetweenFileAndRow) {
   archive({kOne, 4});
   commit_backup("20261122T020000Z");
   store_segment({kOne, 5});
-  archive_.store_history(kTwo, kHistoryTwo);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   auto run = journal_.begin("backup", "");
   journal_.end(run, RunOutcome::failed, "killed", "");
   forget_files("20261120T020000Z");
@@ -400,7 +401,7 @@ TEST_F(ServerCatalogTest, ListsBackupsByTheirWalWhateverTheClockSaid) {
 
 TEST_F(ServerCatalogTest, ADamagedHistoryIsNamedAndHidesNothingElse) {
   store_segment({kOne, 4});
-  archive_.store_history(kTwo, kHistoryTwo);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   io::write_file_durably(layout_.history(kTwo), io::as_bytes("1\tQ/580000\n"));
   auto opened = ServerCatalog::open(layout_);
   EXPECT_THAT(opened.segments(), SizeIs(1));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/file.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/wal_builder.h"
 
@@ -49,7 +50,7 @@ class BackupCheckpointTest : public testing::Test {
     control_.checkpoint_content = content_of(label_.start.lsn, 2);
     io::write_file_durably(layout_.partial(five_, size_), wal.segment(0));
     auto partial = PartialSegment::open(layout_, five_, size_);
-    archive_.store_segment(partial, TimelineHistory(kOne));
+    WalArchiveWriter(archive_).store_segment(partial, TimelineHistory(kOne), 1);
     io::write_file_durably(layout_.partial(five_.next(), size_), wal.segment(1));
   }
   std::optional<std::string> problem() {
@@ -59,7 +60,7 @@ class BackupCheckpointTest : public testing::Test {
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = test::sample_segment_size();
-  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
   WalSegment five_{kOne, 5};
   postgres::BackupLabel label_;
   postgres::ControlFile control_;

@@ -13,6 +13,7 @@
 #include "catalog/io/file.h"
 #include "catalog/store/backup_lease.h"
 #include "catalog/wal/set_aside_line.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/verification_fixture.h"
 
 namespace pgkeep::catalog {
@@ -239,7 +240,8 @@ TEST_F(VerificationTest, OtherWalRangesThanTheManifestsAreFound) {
 }
 
 TEST_F(VerificationTest, AManifestThatPassesToTheNextTimelineElsewhereIsFound) {
-  archive_.store_history(kTwo, fmt::format("1\t{}\tpromoted\n", (kStart.lsn + 0x800).to_string()));
+  WalArchiveWriter(archive_).store_history(
+      kTwo, fmt::format("1\t{}\tpromoted\n", (kStart.lsn + 0x800).to_string()));
   archived({kTwo, 5});
   archived({kTwo, 6});
   end_ = {kTwo, kEnd.lsn};
@@ -262,7 +264,7 @@ TEST_F(VerificationTest, ABackupOfALineThatWasSetAsideIsVerifiedWithItsOwnWal) {
     const postgres::WalSegment segment{kOne, number};
     auto partial = PartialSegment::open(layout_, segment, size_);
     partial.write(test::sample_wal(segment, 1), io::now());
-    archive_.store_segment(partial, postgres::TimelineHistory(kOne));
+    WalArchiveWriter(archive_).store_segment(partial, postgres::TimelineHistory(kOne), 1);
   }
   EXPECT_EQ(text(verify(backup)), "");
 }

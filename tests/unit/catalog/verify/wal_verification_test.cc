@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/file.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/verification_fixture.h"
 
 namespace pgkeep::catalog {
@@ -26,7 +27,7 @@ class WalVerificationTest : public VerificationTest {
  protected:
   /// A backup from a standby that was promoted meanwhile.
   void take_backup_across_a_promotion() {
-    archive_.store_history(kTwo, kHistoryTwo);
+    WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
     end_ = {kTwo, kEnd.lsn};
     ranges_ = {{kTwo, kSwitch, kEnd.lsn}, {kOne, kStart.lsn, kSwitch}};
     take_backup(sound_content());

@@ -9,6 +9,7 @@
 #include "catalog/io/error.h"
 #include "catalog/wal/partial_segment.h"
 #include "catalog/wal/wal_archive.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/denied.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
@@ -42,7 +43,7 @@ class WholeWalVerificationTest : public testing::Test {
     for (const std::uint64_t number : {5, 6}) {
       auto partial = open({kOne, number});
       partial.write(test::sample_wal({kOne, number}), io::now());
-      WalArchive(layout_, identity_, 1).store_segment(partial, TimelineHistory(kOne));
+      WalArchiveWriter(WalArchive(layout_, identity_)).store_segment(partial, TimelineHistory(kOne), 1);
     }
     auto seven = open({kOne, 7});
     seven.write(io::ByteView(test::sample_wal({kOne, 7})).first(size_.bytes() / 2), io::now());
@@ -88,7 +89,7 @@ TEST_F(WholeWalVerificationTest, FindsASegmentThatDoesNotContinueTheOneBeforeIt)
     other.make();
     auto partial = PartialSegment::open(other, {kOne, 6}, size_);
     partial.write(test::sample_wal({kOne, 6}, 0, postgres::Lsn(0x5F0018)), io::now());
-    WalArchive(other, identity_, 1).store_segment(partial, TimelineHistory(kOne));
+    WalArchiveWriter(WalArchive(other, identity_)).store_segment(partial, TimelineHistory(kOne), 1);
     std::filesystem::rename(other.archived({kOne, 6}, size_), layout_.archived({kOne, 6}, size_));
   }
   EXPECT_THAT(verify().findings, ElementsAre(HasSubstr("WAL segment 000000010000000000000006")));

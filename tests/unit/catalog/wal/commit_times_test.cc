@@ -7,6 +7,7 @@
 
 #include "catalog/io/file.h"
 #include "catalog/wal/wal_archive.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/wal_builder.h"
 
@@ -40,7 +41,7 @@ class CommitTimesTest : public testing::Test {
   SegmentFileHeader archive(const WalSegment& segment, const io::ByteVector& plain) {
     receive(segment, plain);
     auto partial = PartialSegment::open(layout_, segment, size_);
-    return archive_.store_segment(partial, TimelineHistory(kOne));
+    return WalArchiveWriter(archive_).store_segment(partial, TimelineHistory(kOne), 1);
   }
   std::optional<CommitTimes> of_partial(const WalSegment& segment) {
     const auto contents = read_wal_contents(archive_, segment, archive_.partial_end(segment));
@@ -50,7 +51,7 @@ class CommitTimesTest : public testing::Test {
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = test::sample_segment_size();
-  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
 
   void SetUp() override { io::make_directories(layout_.wal_streaming()); }
 };
@@ -109,7 +110,7 @@ TEST_F(CommitTimesTest, OfThePartialCountBehindASegmentOfTheTimelineBefore) {
   wal.fill_to(Lsn(kBegin.value() + kMiB - 16));
   wal.commit(kNoon);
   archive(kFive, wal.segment(0));
-  archive_.store_history(TimelineId(2), "1\t0/700000\tno recovery target specified\n");
+  WalArchiveWriter(archive_).store_history(TimelineId(2), "1\t0/700000\tno recovery target specified\n");
   receive({TimelineId(2), 6}, wal.segment(1));
   EXPECT_EQ(of_partial({TimelineId(2), 6}), times(kNoon, kNoon));
 }

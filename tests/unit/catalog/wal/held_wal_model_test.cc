@@ -391,7 +391,7 @@ TEST(HeldWalModelTest, SaysOfRandomHistoriesWhatASimpleModelSays) {
     const test::TempDirectory directory(test::folder_in_memory());
     const store::ServerLayout layout(directory / "main");
     model.lay_down(layout);
-    const WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, kSize, 8192}, 1);
+    const WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, kSize, 8192});
     const auto wal = HeldWal::read(archive);
     for (const auto of : model.timelines()) {
       SCOPED_TRACE(fmt::format("along timeline {}", of));

@@ -186,7 +186,7 @@ class ReadHeldWalTest : public testing::Test {
 
   test::TempDirectory directory_{test::folder_in_memory()};
   store::ServerLayout layout_{directory_ / "main"};
-  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, kHeldSize, 8192}, 1};
+  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, kHeldSize, 8192}};
 };
 
 TEST_F(ReadHeldWalTest, AWholePartialCountsToItsEndAfterAWalSwitchToo) {

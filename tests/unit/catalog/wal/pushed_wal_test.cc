@@ -14,6 +14,7 @@
 #include "catalog/io/lock.h"
 #include "catalog/records/stream_state.h"
 #include "catalog/wal/archived_file.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/pushed_wal_fixture.h"
 
 namespace pgkeep::catalog {
@@ -158,7 +159,7 @@ TEST_F(PushedWalTest, DoesNotArchiveAHalfReceivedSegmentForAPushedSuccessor) {
   std::fill(begun.end() - 4096, begun.end(), std::byte{0});
   received(five_, begun);
   push(five_.next());
-  EXPECT_THAT(archive_.finish_interrupted(), IsEmpty());
+  EXPECT_THAT(WalArchiveWriter(archive_).finish_interrupted(1), IsEmpty());
   EXPECT_FALSE(archive_.has(five_));
   EXPECT_TRUE(std::filesystem::exists(layout_.partial(five_, size_)));
 }
@@ -227,7 +228,7 @@ TEST_F(PushedWalTest, KeepsASegmentOnceThatSeveralPushAtOnce) {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
-        WalArchive own(layout_, archive_.identity(), 1);
+        const WalArchive own(layout_, archive_.identity());
         const auto wal = test::sample_wal(five_);
         io::MemorySource source(wal);
         if (PushedWal(own).take(name(five_), source, std::nullopt).outcome == PushOutcome::waiting)
@@ -329,7 +330,7 @@ TEST_F(PushedWalTest, RefusesATimelineThatLeavesAStreamThatWasBrokenOffAShortWhi
 TEST_F(PushedWalTest, RefusesATimelineThatLeavesWhatWasReceivedBeforeTheReceiverWasStartedAgain) {
   auto received = PartialSegment::open(layout_, five_, size_);
   received.write(test::sample_wal(five_), io::now());
-  archive_.store_segment(received, postgres::TimelineHistory(kOne));
+  WalArchiveWriter(archive_).store_segment(received, postgres::TimelineHistory(kOne), 1);
   StreamState stream;
   stream.phase = StreamPhase::connecting;
   stream.started = io::now();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/file.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/wal_builder.h"
 
@@ -29,7 +30,7 @@ class ReceivedRecordsTest : public testing::Test {
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = test::sample_segment_size();
-  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
 };
 
 TEST_F(ReceivedRecordsTest, AreWholeUpToWhereTheBytesEnd) {
@@ -88,7 +89,7 @@ TEST_F(ReceivedRecordsTest, AreDamagedWhenTheyDoNotContinueTheArchivedSegmentBef
   const WalSegment four{TimelineId(1), 4};
   auto partial = PartialSegment::open(layout_, four, size_);
   partial.write(test::sample_wal(four), {});
-  archive_.store_segment(partial, postgres::TimelineHistory(TimelineId(1)));
+  WalArchiveWriter(archive_).store_segment(partial, postgres::TimelineHistory(TimelineId(1)), 1);
   received(test::sample_wal(kFive));
   EXPECT_EQ(check().damage, std::nullopt);
   received(test::sample_wal(kFive, 0, Lsn(test::last_sample_record(four).value() - 8)));

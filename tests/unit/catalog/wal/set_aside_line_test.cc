@@ -60,7 +60,7 @@ class SetAsideLineTest : public testing::Test {
   }
   std::vector<std::uint64_t> partials(const store::ServerLayout& layout) const {
     std::vector<std::uint64_t> numbers;
-    for (const auto& segment : WalArchive(layout, identity_, 1).inventory().partials)
+    for (const auto& segment : WalArchive(layout, identity_).inventory().partials)
       numbers.push_back(segment.number);
     return numbers;
   }

@@ -10,6 +10,7 @@
 #include "catalog/wal/commit_times.h"
 #include "catalog/wal/received_records.h"
 #include "catalog/wal/stored_segment_check.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/wal_builder.h"
@@ -47,7 +48,7 @@ class WalArchiveTest : public testing::Test {
   }
   SegmentFileHeader store(const WalSegment& segment) {
     auto partial = PartialSegment::open(layout_, segment, size_);
-    return archive_.store_segment(partial, archive_.history(segment.timeline).value());
+    return WalArchiveWriter(archive_).store_segment(partial, archive_.history(segment.timeline).value(), 1);
   }
   void archived(const WalSegment& segment) {
     received(segment, kMiB);
@@ -67,7 +68,7 @@ class WalArchiveTest : public testing::Test {
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = test::sample_segment_size();
-  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
 };
 
 // ------------------------------------------------------------------------------------------ storing
@@ -226,7 +227,7 @@ TEST_F(WalArchiveTest, ArchivesAWholePartialThatHasASuccessor) {
   const WalSegment five{kOne, 5};
   received(five, kMiB);
   received(five.next(), 100);
-  EXPECT_THAT(archive_.finish_interrupted(), testing::SizeIs(1));
+  EXPECT_THAT(WalArchiveWriter(archive_).finish_interrupted(1), testing::SizeIs(1));
   EXPECT_TRUE(archive_.has(five));
   EXPECT_FALSE(partial_is_there(five));
   EXPECT_TRUE(partial_is_there(five.next()));
@@ -234,16 +235,16 @@ TEST_F(WalArchiveTest, ArchivesAWholePartialThatHasASuccessor) {
 
 TEST_F(WalArchiveTest, LeavesThePartialThatIsBeingReceived) {
   received({kOne, 5}, 50'000);
-  EXPECT_THAT(archive_.finish_interrupted(), IsEmpty());
+  EXPECT_THAT(WalArchiveWriter(archive_).finish_interrupted(1), IsEmpty());
   EXPECT_TRUE(partial_is_there({kOne, 5}));
 }
 
 TEST_F(WalArchiveTest, LeavesTheLastPartialOfAnOldTimeline) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   received({kOne, 5}, 500'000);
   received({kTwo, 5}, kMiB);
   received({kTwo, 6}, 0);
-  archive_.finish_interrupted();
+  WalArchiveWriter(archive_).finish_interrupted(1);
   EXPECT_TRUE(partial_is_there({kOne, 5}));
   EXPECT_TRUE(archive_.has({kTwo, 5}));
 }
@@ -252,7 +253,7 @@ TEST_F(WalArchiveTest, RemovesThePartialOfAnArchivedSegment) {
   const WalSegment five{kOne, 5};
   archived(five);
   received(five, kMiB);
-  archive_.finish_interrupted();
+  WalArchiveWriter(archive_).finish_interrupted(1);
   EXPECT_FALSE(partial_is_there(five));
 }
 
@@ -260,22 +261,22 @@ TEST_F(WalArchiveTest, KeepsALeftoverPartialThatDiffersFromTheArchive) {
   const WalSegment five{kOne, 5};
   archived(five);
   received(five, test::sample_wal(five, 1), kMiB);
-  EXPECT_THROW(archive_.finish_interrupted(), Corruption);
+  EXPECT_THROW(WalArchiveWriter(archive_).finish_interrupted(1), Corruption);
   EXPECT_TRUE(partial_is_there(five));
 }
 
 // -------------------------------------------------------------------------------------- histories
 
 TEST_F(WalArchiveTest, KeepsAHistoryByteForByte) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
   EXPECT_EQ(archive_.history(kTwo)->begin(), Lsn(0x580000));
-  EXPECT_NO_THROW(archive_.store_history(kTwo, kHistoryTwo));
+  EXPECT_NO_THROW(WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo));
 }
 
 TEST_F(WalArchiveTest, RefusesAnotherHistoryOfATimeline) {
-  archive_.store_history(kTwo, kHistoryTwo);
-  EXPECT_THROW(archive_.store_history(kTwo, "1\t0/590000\tother\n"), Corruption);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
+  EXPECT_THROW(WalArchiveWriter(archive_).store_history(kTwo, "1\t0/590000\tother\n"), Corruption);
   EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
 }
 
@@ -287,7 +288,7 @@ TEST_F(WalArchiveTest, KnowsTheFirstTimelineWithoutAFile) {
 // --------------------------------------------------------------------------------------- asking
 
 TEST_F(WalArchiveTest, ListsWhatLiesInItsFolders) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   archived({kOne, 4});
   archived({kTwo, 5});
   received({kOne, 5}, 10);
@@ -317,7 +318,7 @@ TEST_F(WalArchiveTest, HoldsWhatLiesInSegmentsAndInThePartialsFirstBytes) {
 }
 
 TEST_F(WalArchiveTest, HoldsALineAcrossASwitchOfTimelines) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   archived({kOne, 4});
   received({kTwo, 5}, kMiB);
   const auto line = archive_.history(kTwo).value();
@@ -325,7 +326,7 @@ TEST_F(WalArchiveTest, HoldsALineAcrossASwitchOfTimelines) {
 }
 
 TEST_F(WalArchiveTest, DoesNotHoldALineByWalThatWasLeft) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   received({kOne, 5}, kMiB);
   const auto line = archive_.history(kTwo).value();
   EXPECT_TRUE(HeldWal::read(archive_).along(line).covers(Lsn(5 * kMiB), Lsn(0x580000)));
@@ -334,15 +335,17 @@ TEST_F(WalArchiveTest, DoesNotHoldALineByWalThatWasLeft) {
 
 TEST_F(WalArchiveTest, RefusesAHistoryThatItCouldNotReadAgain) {
   const auto large = std::string(1 << 20, '#') + '\n' + kHistoryTwo;
-  EXPECT_THAT([&] { archive_.store_history(kTwo, large); }, ThrowsMessage<Corruption>(HasSubstr("larger")));
+  EXPECT_THAT([&] { WalArchiveWriter(archive_).store_history(kTwo, large); },
+              ThrowsMessage<Corruption>(HasSubstr("larger")));
   EXPECT_EQ(archive_.read_history(kTwo), std::nullopt);
-  archive_.store_history(kTwo, kHistoryTwo);
-  EXPECT_THAT([&] { archive_.replace_history(kTwo, large); }, ThrowsMessage<Corruption>(HasSubstr("larger")));
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
+  EXPECT_THAT([&] { WalArchiveWriter(archive_).replace_history(kTwo, large); },
+              ThrowsMessage<Corruption>(HasSubstr("larger")));
   EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
 }
 
 TEST_F(WalArchiveTest, ADamagedHistoryConcernsOnlyItsTimeline) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   io::write_file_durably(layout_.history(kTwo), io::as_bytes("1\tQ/580000\n"));
   received({kOne, 5}, 1000);
   const auto wal = archive_.inventory();
@@ -353,19 +356,19 @@ TEST_F(WalArchiveTest, ADamagedHistoryConcernsOnlyItsTimeline) {
 }
 
 TEST_F(WalArchiveTest, ASoundHistoryTakesThePlaceOfADamagedOne) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   io::write_file_durably(layout_.history(kTwo), io::as_bytes("1\tQ/580000\n"));
-  archive_.store_history(kTwo, kHistoryTwo);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
 }
 
 TEST_F(WalArchiveTest, AHistoryThatCannotBeReadConcernsOnlyItsTimelineAndIsStoredAgain) {
   const auto path = layout_.history(kTwo);
-  archive_.store_history(kTwo, kHistoryTwo);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   io::write_file_durably(path, io::ByteVector(2u << 20, std::byte{'1'}));
   EXPECT_THAT(archive_.inventory().damaged_histories.at(kTwo), HasSubstr("put-wal"));
   EXPECT_THAT([&] { archive_.read_history(kTwo); }, ThrowsMessage<Corruption>(HasSubstr("put-wal")));
-  archive_.store_history(kTwo, kHistoryTwo);
+  WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
   std::filesystem::remove(path);
   std::filesystem::create_directory(path);  // cannot be read, as on a bad disk
@@ -383,12 +386,12 @@ TEST_F(WalArchiveTest, ASegmentThatCannotBeReadKeepsNeitherNeighbourFromBeingArc
 TEST_F(WalArchiveTest, TakesBackTheEndOfAPartial) {
   const WalSegment five{kOne, 5};
   received(five, kMiB);
-  archive_.cut_partial(five, Lsn(5 * kMiB + 1000));
+  cut_partial(layout_, five, size_, Lsn(5 * kMiB + 1000));
   EXPECT_EQ(archive_.partial_end(five), Lsn(5 * kMiB + 1000));
   EXPECT_EQ(std::filesystem::file_size(layout_.partial(five, size_)), kMiB);
-  archive_.cut_partial(five, Lsn(5 * kMiB));
+  cut_partial(layout_, five, size_, Lsn(5 * kMiB));
   EXPECT_FALSE(partial_is_there(five));
-  archive_.cut_partial(five, Lsn(5 * kMiB));
+  cut_partial(layout_, five, size_, Lsn(5 * kMiB));
 }
 
 TEST_F(WalArchiveTest, EndsAPartialBehindItsLastByteThatIsNotZero) {
@@ -402,7 +405,7 @@ TEST_F(WalArchiveTest, EndsAPartialBehindItsLastByteThatIsNotZero) {
 class UnknownVersionArchiveTest : public WalArchiveTest {
  protected:
   UnknownVersionArchiveTest() {
-    archive_ = WalArchive(layout_, {test::kSampleSystem, postgres::newest_known_major() + 1, size_, 8192}, 1);
+    archive_ = WalArchive(layout_, {test::kSampleSystem, postgres::newest_known_major() + 1, size_, 8192});
   }
   io::ByteVector not_understood_ = io::ByteVector(kMiB, std::byte{0x5A});
 };

@@ -65,7 +65,7 @@ TEST_F(WalConflictsTest, SettledForTheStoredOneTakesNoRoom) {
 }
 
 TEST_F(WalConflictsTest, SettledForThePushedOneSwapsTheTwo) {
-  const auto header = conflicts_.keep_pushed(contested());
+  const auto header = conflicts_.keep_pushed(contested(), 1);
   ASSERT_TRUE(header);
   EXPECT_EQ(stored(name(five_)), test::sample_wal(five_, 1));
   const auto listed = conflicts_.list();
@@ -73,7 +73,7 @@ TEST_F(WalConflictsTest, SettledForThePushedOneSwapsTheTwo) {
   EXPECT_EQ(listed[0].sha256, sha256_of(test::sample_wal(five_)));
   EXPECT_EQ(push(five_, 1), PushOutcome::had_it);
 
-  conflicts_.keep_pushed(listed[0]);  // and back again
+  conflicts_.keep_pushed(listed[0], 1);  // and back again
   EXPECT_EQ(stored(name(five_)), test::sample_wal(five_));
 }
 
@@ -83,10 +83,10 @@ TEST_F(WalConflictsTest, IsNotSettledAgainstWhatIsBeingReceived) {
   const auto conflict = conflicts_.list().at(0);
   EXPECT_FALSE(conflict.has_stored);
   EXPECT_EQ(conflict.differs_at, 60u);
-  EXPECT_THAT([&] { conflicts_.keep_pushed(conflict); }, ThrowsMessage<Refused>(HasSubstr("0/50003C")));
+  EXPECT_THAT([&] { conflicts_.keep_pushed(conflict, 1); }, ThrowsMessage<Refused>(HasSubstr("0/50003C")));
   EXPECT_FALSE(archive_.has(five_));
   std::filesystem::remove(layout_.partial(five_, size_));
-  conflicts_.keep_pushed(conflict);
+  conflicts_.keep_pushed(conflict, 1);
   EXPECT_EQ(stored(name(five_)), test::sample_wal(five_, 1));
   EXPECT_THAT(conflicts_.list(), IsEmpty());
 }
@@ -95,13 +95,13 @@ TEST_F(WalConflictsTest, ReplacesNoHistoryThatWalFollows) {
   push_text("00000002.history", kHistoryTwo);
   archived({kTwo, 6});
   EXPECT_THROW(push_text("00000002.history", "1\t0/590000\tother\n"), Refused);
-  EXPECT_THAT([&] { conflicts_.keep_pushed(conflicts_.list().at(0)); },
+  EXPECT_THAT([&] { conflicts_.keep_pushed(conflicts_.list().at(0), 1); },
               ThrowsMessage<Refused>(HasSubstr("another branch")));
   EXPECT_EQ(archive_.read_history(kTwo), kHistoryTwo);
   EXPECT_THAT(conflicts_.list(), SizeIs(1));
 
   std::filesystem::remove(layout_.archived({kTwo, 6}, size_));
-  conflicts_.keep_pushed(conflicts_.list().at(0));
+  conflicts_.keep_pushed(conflicts_.list().at(0), 1);
   EXPECT_EQ(archive_.read_history(kTwo), "1\t0/590000\tother\n");
 }
 
@@ -112,7 +112,7 @@ TEST_F(WalConflictsTest, PutsNothingInPlaceThatHasNoPlace) {
     io::MemorySource source(io::as_bytes("anything"));
     ASSERT_TRUE(conflicts_.keep_aside(name, StagedFile::receive(layout_, source, 100)));
     const auto conflict = conflicts_.list(name).at(0);
-    EXPECT_THAT([&] { conflicts_.keep_pushed(conflict); },
+    EXPECT_THAT([&] { conflicts_.keep_pushed(conflict, 1); },
                 ThrowsMessage<Refused>(HasSubstr("nothing was changed")));
     conflicts_.keep_stored(conflict);
     EXPECT_TRUE(conflicts_.is_settled(name, conflict.sha256));
@@ -123,7 +123,7 @@ TEST_F(WalConflictsTest, ReplacesABackupHistoryFile) {
   const auto other = std::string(kBackupText) + "LABEL: other\n";
   push_text(kBackupName, kBackupText);
   EXPECT_THROW(push_text(kBackupName, other), Refused);
-  EXPECT_EQ(conflicts_.keep_pushed(conflicts_.list().at(0)), std::nullopt);
+  EXPECT_EQ(conflicts_.keep_pushed(conflicts_.list().at(0), 1), std::nullopt);
   EXPECT_EQ(io::as_text(stored(kBackupName)), other);
 }
 
@@ -146,7 +146,7 @@ TEST_F(WalConflictsTest, TellsADamagedCopy) {
   const auto conflict = contested();
   io::write_file_durably(layout_.wal_conflict(conflict.name, conflict.sha256), io::as_bytes("no frame"));
   EXPECT_THROW(conflicts_.list(), Corruption);
-  EXPECT_THROW(conflicts_.keep_pushed(conflict), Corruption);
+  EXPECT_THROW(conflicts_.keep_pushed(conflict, 1), Corruption);
   EXPECT_EQ(stored(name(five_)), test::sample_wal(five_));
 }
 

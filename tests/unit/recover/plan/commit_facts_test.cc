@@ -3,6 +3,7 @@
 
 #include "catalog/io/file.h"
 #include "catalog/records/identity.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "recover/plan/plan.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/wal_builder.h"
@@ -36,9 +37,9 @@ class CommitFactsTest : public testing::Test {
   }
   void archive(std::uint64_t number, const io::ByteVector& plain) {
     receive(number, plain);
-    catalog::WalArchive archive(layout_, identity_, 1);
+    catalog::WalArchive archive(layout_, identity_);
     auto partial = catalog::PartialSegment::open(layout_, segment(number), identity_.wal_segment_size);
-    archive.store_segment(partial, TimelineHistory(TimelineId(1)));
+    catalog::WalArchiveWriter(archive).store_segment(partial, TimelineHistory(TimelineId(1)), 1);
   }
   RecoveryFacts facts_for(const RecoveryRequest& request) const {
     auto facts = gather_facts(layout_);

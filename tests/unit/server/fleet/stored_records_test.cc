@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "catalog/wal/wal_archive_writer.h"
 #include "server/fleet/fleet.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
@@ -25,11 +26,11 @@ class StoredRecordsTest : public testing::Test {
                                            test::sample_segment_size(), 8192};
     layout_.make();
     catalog::confirm_identity(layout_, identity);
-    catalog::WalArchive archive(layout_, identity, 1);
+    catalog::WalArchive archive(layout_, identity);
     auto partial = catalog::PartialSegment::open(layout_, kFive, test::sample_segment_size());
     partial.write(test::sample_wal(kFive), {});
     partial.flush();
-    archive.store_segment(partial, postgres::TimelineHistory(kFive.timeline));
+    catalog::WalArchiveWriter(archive).store_segment(partial, postgres::TimelineHistory(kFive.timeline), 1);
     server_.name = "main";
   }
   /// Takes the right to write from everybody, as a read-only file system does. Root keeps it, so it becomes

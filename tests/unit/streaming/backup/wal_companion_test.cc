@@ -11,6 +11,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "catalog/records/process_identity.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/fake_server.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
@@ -71,7 +72,7 @@ class WalCompanionTest : public testing::Test {
   void archived(const WalSegment& segment) {
     auto partial = catalog::PartialSegment::open(layout_, segment, size_);
     partial.write(test::sample_wal(segment), io::now());
-    archive_.store_segment(partial, archive_.history(segment.timeline).value());
+    catalog::WalArchiveWriter(archive_).store_segment(partial, archive_.history(segment.timeline).value(), 1);
   }
   void lost(Lsn begin, Lsn end, TimelineId timeline = kOne) {
     catalog::EventJournal(layout_).append(
@@ -93,7 +94,7 @@ class WalCompanionTest : public testing::Test {
     state.process = catalog::this_process();
     catalog::write_stream_state(layout_, state);
   }
-  void promoted() { archive_.store_history(kTwo, kHistoryTwo); }
+  void promoted() { catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo); }
   void wait_until_kept(Lsn end, bool from_standby = false) {
     WalCompanion(layout_, archive_.identity(), std::nullopt, observer_, stop_.get_token())
         .wait_until_kept({kOne, Lsn(5 * kMiB + 1000)}, {kOne, end}, from_standby);
@@ -102,7 +103,7 @@ class WalCompanionTest : public testing::Test {
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = test::sample_segment_size();
-  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
   WaitingObserver observer_;
   std::stop_source stop_;
 };

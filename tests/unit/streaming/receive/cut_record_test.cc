@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 
@@ -40,7 +41,8 @@ class CutRecordTest : public testing::Test {
     auto partial = catalog::PartialSegment::open(layout_, kFive, test::sample_segment_size());
     partial.write(wal, {});
     partial.flush();
-    if (!io::all_zero(end)) archive_.store_segment(partial, postgres::TimelineHistory(kOne));
+    if (!io::all_zero(end))
+      catalog::WalArchiveWriter(archive_).store_segment(partial, postgres::TimelineHistory(kOne), 1);
   }
   /// Segment 6: its first page's header, `body`, and zeroes.
   void have_six(io::ByteView body) {
@@ -59,8 +61,8 @@ class CutRecordTest : public testing::Test {
 
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
-  catalog::WalArchive archive_{
-      layout_, {test::kSampleSystem, test::kSampleMajor, test::sample_segment_size(), 8192}, 1};
+  catalog::WalArchive archive_{layout_,
+                               {test::kSampleSystem, test::kSampleMajor, test::sample_segment_size(), 8192}};
   io::ByteVector record_ = io::ByteVector(kRecord, std::byte{7});
 };
 

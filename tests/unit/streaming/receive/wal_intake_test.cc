@@ -84,7 +84,7 @@ class WalIntakeTest : public testing::Test {
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = test::sample_segment_size();
-  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
   SilentObserver observer_;
   WalWorkers workers_{1, 1};
   WalProgress progress_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "catalog/wal/wal_archive_writer.h"
 #include "streaming/receive/wal_start.h"
 #include "tests/support/fake_server.h"
 #include "tests/support/sample_wal.h"
@@ -34,7 +35,7 @@ class WalProofTest : public testing::Test {
     for (const auto& segment : {kFive, kSix}) {
       auto partial = catalog::PartialSegment::open(layout_, segment, size_);
       partial.write(wal_of(segment), io::now());
-      archive_.store_segment(partial, TimelineHistory(kOne));
+      catalog::WalArchiveWriter(archive_).store_segment(partial, TimelineHistory(kOne), 1);
     }
   }
   static io::ByteVector wal_of(const postgres::WalSegment& segment, std::uint64_t time = kNoon) {
@@ -47,7 +48,7 @@ class WalProofTest : public testing::Test {
     for (std::size_t i = 0; i * size_.bytes() < built.bytes().size(); ++i, segment = segment.next()) {
       auto partial = catalog::PartialSegment::open(layout_, segment, size_);
       partial.write(built.segment(i), io::now());
-      archive_.store_segment(partial, TimelineHistory(kOne));
+      catalog::WalArchiveWriter(archive_).store_segment(partial, TimelineHistory(kOne), 1);
     }
   }
   /// Whether a server that has these two can go on behind segment `last`. `answer` is what comes after each
@@ -98,7 +99,7 @@ class WalProofTest : public testing::Test {
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = test::sample_segment_size();
-  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
   std::vector<std::string> asked_;
 };
 

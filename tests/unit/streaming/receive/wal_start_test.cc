@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/wal/pushed_wal.h"
+#include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
 
@@ -52,7 +53,7 @@ class WalStartTest : public testing::Test {
   void archived(const WalSegment& segment) {
     auto partial = catalog::PartialSegment::open(layout_, segment, size_);
     partial.write(test::sample_wal(segment), io::now());
-    archive_.store_segment(partial, archive_.history(segment.timeline).value());
+    catalog::WalArchiveWriter(archive_).store_segment(partial, archive_.history(segment.timeline).value(), 1);
   }
   void pushed(const WalSegment& segment) {
     const auto wal = test::sample_wal(segment);
@@ -69,7 +70,7 @@ class WalStartTest : public testing::Test {
   test::TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = test::sample_segment_size();
-  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}, 1};
+  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
   DeafObserver observer_;
   EventReporter events_{layout_, observer_};
 };
@@ -209,13 +210,13 @@ TEST_F(WalStartTest, DoesNotGoOnBehindABrokenFile) {
 TEST_F(WalStartTest, ReportsWhatLiesOnTheServersLineOnly) {
   archived({kOne, 4});
   received({kOne, 5}, kMiB - 100);
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   EXPECT_EQ(start(line_two().history, Lsn(9 * kMiB)).report_from, Lsn(0x580000));
 }
 
 TEST_F(WalStartTest, AfterASwitchNothingCountsThatWasReportedAfterTheFork) {
   received({kOne, 5}, kMiB - 100);
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   const WalPosition fork{kTwo, Lsn(0x580000)};
   const auto found = start_after_switch(fork, line_two().history, archive_);
   EXPECT_EQ(found.position, (WalPosition{kTwo, Lsn(5 * kMiB)}));
@@ -226,7 +227,7 @@ TEST_F(WalStartTest, AfterASwitchNothingCountsThatWasReportedAfterTheFork) {
 
 TEST_F(WalStartTest, AfterASwitchNothingIsReportedBeforeTheEndOfWhatIsHeldOfTheNewTimeline) {
   received({kOne, 5}, kMiB - 100);
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   archived({kTwo, 5});
   archived({kTwo, 6});
   const auto found = start_after_switch({kTwo, Lsn(0x580000)}, line_two().history, archive_);
@@ -267,7 +268,7 @@ TEST_F(WalStartTest, TakesALineThatLeftOursBeforeItsEnd) {
 }
 
 TEST_F(WalStartTest, RefusesALowerTimeline) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   received({kTwo, 6}, 100);
   EXPECT_THAT(
       [&] {
@@ -278,7 +279,7 @@ TEST_F(WalStartTest, RefusesALowerTimeline) {
 
 // The second point-in-time recovery from one backup: timelines 2 and 3 both leave 1.
 TEST_F(WalStartTest, FollowsANewerTimelineThatComesFromAnAncestorAndTellsWhatItLeft) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   archived({kOne, 5});
   received({kTwo, 6}, 1000);
   const std::string content = "1\t0/540000\trestored again\n";
@@ -294,28 +295,28 @@ TEST_F(WalStartTest, FollowsANewerTimelineThatComesFromAnAncestorAndTellsWhatItL
 }
 
 TEST_F(WalStartTest, FollowsAServerThatWasRestoredToBeforeAnEarlierSwitch) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   archived({kOne, 4});
   received({kTwo, 5}, kMiB / 2 + 100);
   const auto content = std::string(kHistoryTwo) + "2\t0/540000\trestored\n";
   const ServerLine line{TimelineHistory::parse(kThree, content), content};
   EXPECT_NO_THROW(require_on_line(kPeer, line, archive_));
-  archive_.store_history(kThree, content);
+  catalog::WalArchiveWriter(archive_).store_history(kThree, content);
   EXPECT_EQ(start(line.history, Lsn(9 * kMiB)).position, (WalPosition{kThree, Lsn(5 * kMiB)}));
 }
 
 TEST_F(WalStartTest, AServerIsNotHeldAgainstAHistoryThatOnlyWasPushed) {
   archived({kOne, 4});
-  archive_.store_history(kTwo, "1\t0/590000\tpushed\n");
-  archive_.store_history(TimelineId(9), "1\t0/590000\tpushed\n");
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, "1\t0/590000\tpushed\n");
+  catalog::WalArchiveWriter(archive_).store_history(TimelineId(9), "1\t0/590000\tpushed\n");
   pushed({TimelineId(9), 6});
   EXPECT_NO_THROW(require_on_line(kPeer, line_two(), archive_));
   EXPECT_NO_THROW(require_on_line(kPeer, {TimelineHistory(kOne), std::nullopt}, archive_));
 }
 
 TEST_F(WalStartTest, ADamagedHistoryIsHeldAgainstNoServer) {
-  archive_.store_history(kTwo, kHistoryTwo);
-  archive_.store_history(TimelineId(7), "1\t0/580000\tan experiment\n");
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(TimelineId(7), "1\t0/580000\tan experiment\n");
   received({kTwo, 5}, 100);
   for (const auto timeline : {kTwo, TimelineId(7)})
     io::write_file_durably(layout_.history(timeline), io::as_bytes("1\tQ/580000\n"));
@@ -323,7 +324,7 @@ TEST_F(WalStartTest, ADamagedHistoryIsHeldAgainstNoServer) {
 }
 
 TEST_F(WalStartTest, RefusesAnotherBranchThatTookTheSameNumber) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   received({kTwo, 5}, 100);
   const std::string content = "1\t0/590000\tpromoted\n";
   EXPECT_THAT(
@@ -334,7 +335,7 @@ TEST_F(WalStartTest, RefusesAnotherBranchThatTookTheSameNumber) {
 }
 
 TEST_F(WalStartTest, RefusesALineWhoseParentOnlyHasTheNumberOfOurs) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   received({kTwo, 5}, 100);
   const std::string content = "1\t0/590000\tpromoted\n2\t0/690000\tpromoted\n";
   EXPECT_THAT(
@@ -345,7 +346,7 @@ TEST_F(WalStartTest, RefusesALineWhoseParentOnlyHasTheNumberOfOurs) {
 }
 
 TEST_F(WalStartTest, TakesALineWhoseParentIsOurs) {
-  archive_.store_history(kTwo, kHistoryTwo);
+  catalog::WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo);
   received({kTwo, 5}, 100);
   const auto content = std::string(kHistoryTwo) + "2\t0/690000\tpromoted\n";
   EXPECT_NO_THROW(require_on_line(kPeer, {TimelineHistory::parse(kThree, content), content}, archive_));

@@ -59,7 +59,7 @@ class WalStreamFixture : public testing::Test {
     wire_.sends(wal_message(from, data));
   }
   streaming::WalStream::End run(const std::stop_token& stop = {}) {
-    streaming::SegmentArchiver archiver(archive_, workers_.archive, [this](const auto& header) {
+    streaming::SegmentArchiver archiver(archive_, 1, workers_.archive, [this](const auto& header) {
       if (out_of_memory_) throw std::bad_alloc();
       archived_.push_back(header.segment);
     });
@@ -78,7 +78,7 @@ class WalStreamFixture : public testing::Test {
   TempDirectory directory_;
   store::ServerLayout layout_{directory_ / "main"};
   postgres::WalSegmentSize size_ = sample_segment_size();
-  catalog::WalArchive archive_{layout_, {kSampleSystem, kSampleMajor, size_, 8192}, 1};
+  catalog::WalArchive archive_{layout_, {kSampleSystem, kSampleMajor, size_, 8192}};
   ScriptedWire wire_;
   streaming::WalStreamSettings settings_{
       .status_interval = std::chrono::hours(1), .report_from = {}, .stop_at = {}};
