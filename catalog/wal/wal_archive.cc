@@ -7,6 +7,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/postgres/wal_page.h"
+#include "catalog/wal/segment_check.h"
 #include "catalog/wal/segment_end.h"
 
 namespace pgkeep::catalog {
@@ -41,30 +42,11 @@ std::optional<std::uint64_t> WalArchive::contradicts_partial(const postgres::Wal
 
 SegmentFileHeader WalArchive::check_segment(const io::File& plain, const postgres::WalSegment& segment,
                                             const postgres::TimelineHistory& history) const {
-  const auto size = identity_.wal_segment_size;
-  postgres::WalSegmentChecker pages(segment, size, identity_.system, identity_.major_version, history);
-  WalContentsReader contents(*this, segment);
+  SegmentCheck check(*this, segment, history);
   io::FileSource source(plain);
   io::ByteVector buffer(kReadBytes);
-  while (const auto n = source.read(buffer)) {
-    pages.feed(io::ByteView(buffer).first(n));
-    contents.feed(io::ByteView(buffer).first(n));
-  }
-  pages.finish();
-  const auto& records = contents.records();
-  if (records.defect()) throw Corruption(*records.defect());
-  if (records.ended_early()) {
-    throw Corruption(fmt::format("the WAL of this complete segment ends at {} without a WAL switch",
-                                 records.end().to_string()));
-  }
-  const auto found = contents.contents();
-  SegmentFileHeader header{.segment = segment, .size = size, .system = identity_.system};
-  header.commits = found.commits;
-  header.notes = found.notes;
-  header.carry = records.carry();
-  if (header.carry && has(segment.next()) && continues(segment.next(), *header.carry) == Joins::no)
-    throw Corruption("its records do not join those of the archived segment after it");
-  return header;
+  while (const auto n = source.read(buffer)) check.feed(io::ByteView(buffer).first(n));
+  return check.finish();
 }
 
 std::optional<SegmentFileReader> WalArchive::open_segment(const postgres::WalSegment& segment) const {

@@ -43,10 +43,8 @@ class WalArchive {
   WalInventory inventory() const;
 
   bool has(const postgres::WalSegment& segment) const;
-  /// The checks that every segment passes before it is archived (WalSegmentChecker, WalRecordWalker: every
-  /// page and every record, which have to continue the archived segment before it and join the one after it,
-  /// and pages of zeroes only after a WAL switch), of one whose bytes `plain` holds. Throws Corruption. The
-  /// header of the file that it would be.
+  /// The checks that every segment passes before it is archived (SegmentCheck), of one whose bytes `plain`
+  /// holds. Throws Corruption. The header of the file that it would be.
   SegmentFileHeader check_segment(const io::File& plain, const postgres::WalSegment& segment,
                                   const postgres::TimelineHistory& history) const;
   /// What the records at the beginning of a segment have to continue, from the header of the archived segment

@@ -7,6 +7,9 @@
 #include "catalog/io/compare.h"
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
+#include "catalog/postgres/wal_page.h"
+#include "catalog/postgres/wal_records.h"
+#include "catalog/wal/segment_check.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -32,37 +35,79 @@ void check_history(postgres::TimelineId timeline, std::string_view content) {
   postgres::TimelineHistory::parse(timeline, content);  // throws unless it is one
 }
 
+/// How long the header of a segment's file becomes: its last page shows how much it has to keep of a record
+/// that goes on in the next segment. What else may be noted of a segment is rare.
+std::size_t likely_header_bytes(const io::File& plain, const SegmentFileHeader& known) {
+  auto header = known;
+  io::ByteVector page(postgres::kWalBlockBytes);
+  const auto at = known.size.bytes() - page.size();
+  plain.read_exactly_at(page, at);
+  postgres::WalRecordWalker records(known.segment.begin(known.size) + at, known.size, {});
+  records.feed(page);
+  header.carry = records.carry();
+  if (!header.carry) {
+    header.carry.emplace();
+    // No record ends in the page: none is there after a WAL switch, and else one that goes on all over it.
+    if (!io::all_zero(page)) header.carry->head.resize(postgres::WalCarry::kMostBytes);
+  }
+  return segment_header_bytes(header);
+}
+
 }  // namespace
 
 WalArchiveWriter::WalArchiveWriter(const WalArchive& archive)
     : archive_(&archive), lock_(lock(archive.layout().archive_lock())) {}
 
-SegmentFileHeader WalArchiveWriter::write(const io::File& plain, const SegmentFileHeader& header,
+/// Each block is checked and compressed while it is at hand. Once, but for a segment of which more is to be
+/// noted than was expected: the header, which comes first, needs another room then.
+SegmentFileHeader WalArchiveWriter::write(const io::File& plain, const SegmentFileHeader& known,
+                                          const postgres::TimelineHistory& history,
                                           int compression_level) const {
-  const auto path = archive_->layout().archived(header.segment, header.size);
+  const auto path = archive_->layout().archived(known.segment, known.size);
   io::make_directories(path.parent_path());
-  return write_segment_file(path, header, plain, compression_level);
+  io::ByteVector buffer(kReadBytes);
+  for (auto header_bytes = likely_header_bytes(plain, known);;) {
+    SegmentCheck check(*archive_, known.segment, history);
+    SegmentFileWriter file(path, header_bytes, compression_level);
+    io::FileSource source(plain);
+    while (const auto n = source.read(buffer)) {
+      const auto piece = io::ByteView(buffer).first(n);
+      check.feed(piece);
+      file.write(piece);
+    }
+    auto header = check.finish();
+    header.first_time = known.first_time;
+    header.last_time = known.last_time;
+    if (auto written = file.commit(header)) return *std::move(written);
+    header_bytes = segment_header_bytes(header);
+  }
 }
 
 SegmentFileHeader WalArchiveWriter::store_segment(PartialSegment& partial,
                                                   const postgres::TimelineHistory& history,
                                                   int compression_level) {
-  SegmentFileHeader header;
+  const auto& identity = archive_->identity();
+  auto archived = archive_->open_segment(partial.segment());
+  SegmentFileHeader header{.segment = partial.segment(),
+                           .size = identity.wal_segment_size,
+                           .system = identity.system,
+                           .first_time = partial.first_time(),
+                           .last_time = partial.last_time()};
   try {
-    header = archive_->check_segment(partial.file(), partial.segment(), history);
+    if (archived) {
+      archive_->check_segment(partial.file(), partial.segment(), history);
+    } else {
+      header = write(partial.file(), header, history, compression_level);
+    }
   } catch (const Corruption& error) {
     throw Corruption(fmt::format(
         "{}: {}; it was not archived. "
         "`pgkeep new-line {}` sets aside what is held and begins with a new backup",
         partial.file().path().native(), error.what(), archive_->layout().root().filename().native()));
   }
-  if (auto archived = archive_->open_segment(partial.segment())) {
+  if (archived) {
     require_same(partial, *archived);
     header = archived->header();
-  } else {
-    header.first_time = partial.first_time();
-    header.last_time = partial.last_time();
-    header = write(partial.file(), header, compression_level);
   }
   remove_archived(partial);
   return header;
@@ -99,7 +144,10 @@ SegmentFileHeader WalArchiveWriter::replace_segment(const io::File& plain,
                                                     const postgres::WalSegment& segment,
                                                     const postgres::TimelineHistory& history,
                                                     int compression_level) {
-  const auto header = write(plain, archive_->check_segment(plain, segment, history), compression_level);
+  const auto& identity = archive_->identity();
+  const auto header =
+      write(plain, {.segment = segment, .size = identity.wal_segment_size, .system = identity.system},
+            history, compression_level);
   sync_name(segment);
   return header;
 }

@@ -29,9 +29,9 @@ class WalArchiveWriter {
   /// Busy.
   explicit WalArchiveWriter(const WalArchive& archive);
 
-  /// Checks the complete partial (WalArchive::check_segment()), compresses it into the archive, and removes
-  /// the partial once the archived file is durable. A segment that is there already with the same bytes is
-  /// left; with different ones: Corruption, and nothing changes.
+  /// Checks the complete partial (SegmentCheck) while it compresses it into the archive, and removes the
+  /// partial once the archived file is durable. A segment that is there already with the same bytes is left;
+  /// with different ones: Corruption, and nothing changes.
   SegmentFileHeader store_segment(PartialSegment& partial, const postgres::TimelineHistory& history,
                                   int compression_level);
   /// Takes in a segment file that lies elsewhere on the repository's disk, and whose content was checked when
@@ -60,8 +60,8 @@ class WalArchiveWriter {
   void sync_name(const postgres::WalSegment& segment) const;
 
  private:
-  SegmentFileHeader write(const io::File& plain, const SegmentFileHeader& header,
-                          int compression_level) const;
+  SegmentFileHeader write(const io::File& plain, const SegmentFileHeader& known,
+                          const postgres::TimelineHistory& history, int compression_level) const;
   void remove_archived(PartialSegment& partial) const;
   bool has_successor(const postgres::WalSegment& segment) const;
   void require_same(const PartialSegment& partial, SegmentFileReader& archived) const;

@@ -316,30 +316,43 @@ std::optional<Event> event_in(const SegmentFileHeader& segment) {
                WalRange{segment.segment.timeline, begun->begin, end}};
 }
 
+std::size_t segment_header_bytes(const SegmentFileHeader& header) {
+  return encode(header).size();
+}
+
+SegmentFileWriter::SegmentFileWriter(const std::filesystem::path& path, std::size_t header_bytes,
+                                     int compression_level)
+    : file_(path), header_bytes_(header_bytes), compressed_(file_, compression_level), path_(path) {
+  file_.write(io::ByteVector(header_bytes));
+}
+
+void SegmentFileWriter::write(io::ByteView plain) {
+  crc_ = io::crc32c(plain, crc_);
+  bytes_ += plain.size();
+  compressed_.write(plain);
+}
+
+std::optional<SegmentFileHeader> SegmentFileWriter::commit(SegmentFileHeader header) {
+  if (bytes_ != header.size.bytes()) {
+    throw Error(fmt::format("{}: {} bytes came where the segment has {}; it was not stored", path_.native(),
+                            bytes_, header.size.bytes()));
+  }
+  header.crc32c = crc_;
+  const auto head = encode(header);
+  if (head.size() != header_bytes_) return std::nullopt;
+  compressed_.finish();
+  file_.file().write_at(head, 0);
+  file_.commit();
+  return header;
+}
+
 SegmentFileHeader write_segment_file(const std::filesystem::path& path, SegmentFileHeader header,
                                      const io::File& plain, int compression_level) {
-  io::AtomicFile file(path);
-  // The header's place comes first; its content, which the CRC of the plain bytes belongs to, at the end.
-  file.write(io::ByteVector(encode(header).size()));
-  io::CompressingSink compressed(file, compression_level);
+  SegmentFileWriter file(path, segment_header_bytes(header), compression_level);
   io::FileSource source(plain);
   io::ByteVector buffer(kCopyBytes);
-  std::uint64_t bytes = 0;
-  header.crc32c = 0;
-  while (const auto n = source.read(buffer)) {
-    const auto piece = io::ByteView(buffer).first(n);
-    header.crc32c = io::crc32c(piece, header.crc32c);
-    compressed.write(piece);
-    bytes += n;
-  }
-  if (bytes != header.size.bytes()) {
-    throw Error(fmt::format("{}: has {} bytes where the segment has {}; it was not archived",
-                            plain.path().native(), bytes, header.size.bytes()));
-  }
-  compressed.finish();
-  file.file().write_at(encode(header), 0);
-  file.commit();
-  return header;
+  while (const auto n = source.read(buffer)) file.write(io::ByteView(buffer).first(n));
+  return file.commit(std::move(header)).value();
 }
 
 SegmentFileReader::SegmentFileReader(const std::filesystem::path& path)

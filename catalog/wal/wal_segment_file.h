@@ -56,6 +56,31 @@ std::optional<Event> event_in(const SegmentFileHeader& segment);
 // At most kMostItemBytes of them are kept; when there were more, notes.complete is not set.
 inline constexpr std::size_t kMostItemBytes = 64u << 10;
 
+/// How many bytes the header takes in the file.
+std::size_t segment_header_bytes(const SegmentFileHeader& header);
+
+/// Writes a segment file while it is not known yet what its header will say. Nothing has the name `path`
+/// before commit(). One thread.
+class SegmentFileWriter {
+ public:
+  /// `header_bytes`: what is left free for the header.
+  SegmentFileWriter(const std::filesystem::path& path, std::size_t header_bytes, int compression_level);
+  /// The plain segment in order, in pieces of any size.
+  void write(io::ByteView plain);
+  /// Whole and durable when it returns the header as it was written, with the CRC of the plain bytes. Nothing
+  /// when `header` takes another room than was left for it: then there is no file. Throws Error when another
+  /// length than the segment's was written.
+  std::optional<SegmentFileHeader> commit(SegmentFileHeader header);
+
+ private:
+  io::AtomicFile file_;
+  std::size_t header_bytes_;
+  io::CompressingSink compressed_;
+  std::filesystem::path path_;
+  std::uint64_t bytes_ = 0;
+  std::uint32_t crc_ = 0;
+};
+
 /// Writes the file whole and durable under `path`. `plain` must hold exactly the segment's size; its CRC is
 /// computed on the way into the header, which is returned as it was written. Throws Error when the plain file
 /// is shorter or longer.

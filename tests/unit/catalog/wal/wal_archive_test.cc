@@ -82,6 +82,39 @@ TEST_F(WalArchiveTest, MovesAWholeSegmentIntoTheArchive) {
   EXPECT_EQ(content(five), test::sample_wal(five));
 }
 
+/// Its header comes first in the file, and most of what that says is known only at the segment's end.
+TEST_F(WalArchiveTest, AFileHasJustTheRoomThatItsHeaderNeeds) {
+  const WalSegment five{kOne, 5};
+  const auto before_the_end = [&](std::uint64_t bytes) { return Lsn(five.end(size_).value() - bytes); };
+  const auto settings = [] {
+    io::ByteVector rest(2 + 24);
+    rest[0] = std::byte{255};
+    rest[1] = std::byte{24};
+    return rest;
+  }();
+  for (const std::uint64_t cut : {8, 24, 504, 2000, 3 * 8192 - 64, 0}) {
+    for (const bool with_settings : {false, true}) {
+      test::WalBuilder wal(five.begin(size_));
+      if (with_settings) wal.add(0, 0x60, settings);
+      if (cut > 0) {
+        wal.fill_to(before_the_end(cut));
+        wal.other(5 * 8192);
+      }
+      wal.switch_wal();
+      received(five, wal.segment(0), kMiB);
+      const auto partial = io::File::open_to_read(layout_.partial(five, size_));
+      const auto header = archive_.check_segment(partial, five, TimelineHistory(kOne));
+      const auto expected = directory_ / (five.name(size_) + ".zst");
+      write_segment_file(expected, header, partial, 1);
+      store(five);
+      const auto archived = layout_.archived(five, size_);
+      EXPECT_EQ(io::read_whole_file(archived, kMiB), io::read_whole_file(expected, kMiB)) << cut;
+      EXPECT_EQ(header.notes.parameters.size(), with_settings ? 1u : 0u);
+      std::filesystem::remove(archived);
+    }
+  }
+}
+
 TEST_F(WalArchiveTest, KeepsOutASegmentWithABadPage) {
   const WalSegment five{kOne, 5};
   auto wal = test::sample_wal(five);
