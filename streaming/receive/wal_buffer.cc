@@ -1,5 +1,6 @@
 #include "streaming/receive/wal_buffer.h"
 
+#include <algorithm>
 #include <cassert>
 #include <new>
 
@@ -19,14 +20,29 @@ std::byte* map(std::size_t bytes) {
 }  // namespace
 
 void WalBuffer::Unmap::operator()(std::byte* memory) const noexcept {
-  ::munmap(memory, bytes);
+  ::munmap(memory, kMostBytes);
 }
 
-WalBuffer::WalBuffer(std::size_t bytes, std::size_t most)
-    : first_capacity_(bytes), most_(most), capacity_(bytes), memory_(map(most), Unmap{most}) {}
+WalBuffer::WalBuffer(WalMemory& shared) : shared_(&shared), memory_(map(kMostBytes)) {}
+
+WalBuffer::~WalBuffer() {
+  shrink();
+}
+
+/// Not while the bytes go round the ring's end.
+void WalBuffer::grow() noexcept {
+  if (capacity_ < kMostBytes && begin_ + size_ <= capacity_ && shared_->take(kMostBytes - kOwnBytes))
+    capacity_ = kMostBytes;
+}
+
+void WalBuffer::shrink() noexcept {
+  shared_->give_back(capacity_ - kOwnBytes);
+  capacity_ = kOwnBytes;
+}
 
 std::size_t WalBuffer::put(io::ByteView bytes) noexcept {
-  const auto taken = std::min(bytes.size(), room());
+  if (capacity_ - size_ < bytes.size()) grow();
+  const auto taken = std::min(bytes.size(), capacity_ - size_);
   const auto end = (begin_ + size_) % capacity_;
   const auto first = std::min(taken, capacity_ - end);
   std::copy_n(bytes.begin(), first, memory_.get() + end);
@@ -50,9 +66,9 @@ void WalBuffer::drop(std::size_t length) noexcept {
 
 void WalBuffer::release() noexcept {
   if (size_ != 0) return;
-  ::madvise(memory_.get(), most_, MADV_DONTNEED);
+  ::madvise(memory_.get(), kMostBytes, MADV_DONTNEED);
   touched_ = 0;
-  capacity_ = first_capacity_;
+  shrink();
 }
 
 }  // namespace pgkeep::streaming

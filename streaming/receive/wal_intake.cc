@@ -178,8 +178,8 @@ StreamEnd WalIntake::receive_copy(Connection& connection, const StreamStart& sta
                     .waiters = settings_.flush_at_once ? nullptr : settings_.waiters.get()},
                    [&](const WalStream::Progress& now) { tell(start, now); });
   const auto received_to = [&]() -> std::optional<postgres::Lsn> {
-    const auto written = stream.writer().written();
-    return written > start.position.lsn ? std::optional(written) : std::nullopt;
+    const auto end = stream.writer().received();
+    return end > start.position.lsn ? std::optional(end) : std::nullopt;
   };
   switch (stream.run(stop)) {
     case WalStream::End::by_stop:
@@ -195,11 +195,11 @@ StreamEnd WalIntake::receive_copy(Connection& connection, const StreamStart& sta
   }
   const auto next = read_end_of_wal_copy(connection);
   if (!next) throw ConnectionLost(fmt::format("{} ended the stream: it is shutting down", connection.peer()));
-  if (next->timeline <= timeline || next->lsn > stream.writer().written()) {
+  if (next->timeline <= timeline || next->lsn > stream.writer().received()) {
     throw ProtocolError(
         fmt::format("{}: says that timeline {} continues at {} of timeline {}, but it sent WAL up to {}",
                     connection.peer(), timeline.to_string(), next->lsn.to_string(),
-                    next->timeline.to_string(), stream.writer().written().to_string()));
+                    next->timeline.to_string(), stream.writer().received().to_string()));
   }
   finish_timeline(stream);
   return {StreamEnd::Why::timeline_ended, next, received_to()};
@@ -221,7 +221,7 @@ void WalIntake::finish_timeline(WalStream& stream) {
   archiver_.wait_until_idle();
   auto& writer = stream.writer();
   const auto begin = writer.segment().begin(archive_.identity().wal_segment_size);
-  if (writer.written() == begin && archive_.partial_end(writer.segment()) == begin) writer.remove_current();
+  if (writer.received() == begin && archive_.partial_end(writer.segment()) == begin) writer.remove_partial();
 }
 
 }  // namespace pgkeep::streaming

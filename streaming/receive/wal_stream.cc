@@ -21,8 +21,7 @@ WalStream::WalStream(WalWire& wire, const store::ServerLayout& layout, postgres:
       archiver_(&archiver),
       settings_(settings),
       progress_(std::move(progress)),
-      disk_(WalWriter(layout, size, start, workers.spares), line, archiver, workers.disk, workers.memory,
-            [this] { news_.ring(); }),
+      writer_(layout, size, start, line, archiver, workers, [this] { news_.ring(); }),
       status_sent_(Clock::now()),
       heard_(Clock::now()) {
   archiver_->on_change([this] { news_.ring(); });
@@ -49,7 +48,7 @@ WalStream::End WalStream::run_until(const std::stop_token& stop) {
     news_.silence();  // before what it tells is looked at
     const auto taken = take_messages();
     archiver_->check();
-    disk_.go_on(haste());
+    writer_.go_on(haste());
     if (taken == Taken::last) return End::by_server;
     report();
     if (settings_.stop_at && reported_ >= *settings_.stop_at) return End::reached;
@@ -64,13 +63,13 @@ WalStream::End WalStream::run_until(const std::stop_token& stop) {
 }
 
 /// A server that asks wants to hear of all that it has sent.
-WalDisk::Haste WalStream::haste() const {
+WalWriter::Haste WalStream::haste() const {
   const bool may_group = settings_.waiters != nullptr && !settings_.waiters->may_wait() && !reply_asked_;
-  return may_group ? WalDisk::Haste{settings_.group_within} : WalDisk::Haste{};
+  return may_group ? WalWriter::Haste{settings_.group_within} : WalWriter::Haste{};
 }
 
 bool WalStream::may_read() const {
-  return pending_.empty() && !(settings_.stop_at && disk_.received() >= *settings_.stop_at);
+  return pending_.empty() && !(settings_.stop_at && writer_.received() >= *settings_.stop_at);
 }
 
 WalStream::Taken WalStream::take_messages() {
@@ -112,10 +111,10 @@ void WalStream::take_request() {
 }
 
 void WalStream::take(const WalData& wal) {
-  if (wal.start != disk_.received()) {
+  if (wal.start != writer_.received()) {
     throw ProtocolError(
         fmt::format("the server sent WAL from {} on where {} was expected; none of it was kept",
-                    wal.start.to_string(), disk_.received().to_string()));
+                    wal.start.to_string(), writer_.received().to_string()));
   }
   at_.server_end = std::max(at_.server_end, wal.server_end);
   pending_ = wal.data;
@@ -127,12 +126,12 @@ void WalStream::take(const WalData& wal) {
 }
 
 void WalStream::take_pending() {
-  if (!pending_.empty()) pending_ = pending_.subspan(disk_.take(pending_, pending_sent_));
+  if (!pending_.empty()) pending_ = pending_.subspan(writer_.take(pending_, pending_sent_));
 }
 
 void WalStream::report() {
-  const auto disk = disk_.state();
-  const bool all_flushed = pending_.empty() && disk.flushed == disk_.received();
+  const auto disk = writer_.state();
+  const bool all_flushed = pending_.empty() && disk.flushed == writer_.received();
   const bool news = disk.flushed != reported_;
   if (news || all_flushed) {
     stuck_since_.reset();
@@ -144,11 +143,11 @@ void WalStream::report() {
   const bool due = until_next_status() <= milliseconds(0);
   // A server with nothing to send says nothing: the first message asks whether the stream stands.
   if (news || due || (reply_asked_ && all_flushed)) send_status(disk, !established_);
-  if (due && !news && all_flushed) disk_.release_memory();
+  if (due && !news && all_flushed) writer_.release_memory();
   tell_progress(disk);
 }
 
-void WalStream::send_status(const WalDisk::State& disk, bool reply_now) {
+void WalStream::send_status(const WalWriter::State& disk, bool reply_now) {
   const auto reportable = disk.flushed >= settings_.report_from ? disk.flushed : postgres::Lsn();
   wire_->send(status_message(disk.written, reportable, io::now(), reply_now));
   reported_ = disk.flushed;
@@ -158,9 +157,9 @@ void WalStream::send_status(const WalDisk::State& disk, bool reply_now) {
   if (reply_now && !asked_) asked_ = status_sent_;
 }
 
-void WalStream::tell_progress(const WalDisk::State& disk) {
+void WalStream::tell_progress(const WalWriter::State& disk) {
   if (!established_) return;
-  at_.received = disk_.received();
+  at_.received = writer_.received();
   at_.flushed = disk.flushed;
   at_.disk_busy_since = disk.busy_since;
   if (at_ == told_) return;
@@ -172,9 +171,9 @@ void WalStream::finish() {
   while (true) {
     news_.silence();
     archiver_->check();
-    disk_.go_on({});
-    const auto disk = disk_.state();
-    if (disk.flushed == disk_.received()) return tell_progress(disk);
+    writer_.go_on({});
+    const auto disk = writer_.state();
+    if (disk.flushed == writer_.received()) return tell_progress(disk);
     news_.wait(settings_.status_interval);
   }
 }
@@ -193,7 +192,7 @@ void WalStream::watch_silence() {
         fmt::format("the server has sent nothing for {}, not even an answer",
                     io::format_duration(std::chrono::duration_cast<milliseconds>(now - heard_))));
   }
-  if (!asked_ && now - heard_ >= 2 * settings_.status_interval) send_status(disk_.state(), true);
+  if (!asked_ && now - heard_ >= 2 * settings_.status_interval) send_status(writer_.state(), true);
 }
 
 void WalStream::watch_shutdown() {
@@ -209,7 +208,7 @@ void WalStream::watch_shutdown() {
 
 milliseconds WalStream::until_next_step() const {
   const auto status = until_next_status();
-  const auto due = disk_.sync_due();
+  const auto due = writer_.sync_due();
   if (!due) return status;
   const auto sync = std::chrono::ceil<milliseconds>(*due - Clock::now());
   return std::clamp(sync, milliseconds(0), status);

@@ -7,8 +7,8 @@
 
 #include "catalog/io/doorbell.h"
 #include "streaming/receive/commit_waiters.h"
-#include "streaming/receive/wal_disk.h"
 #include "streaming/receive/wal_workers.h"
+#include "streaming/receive/wal_writer.h"
 #include "streaming/wire/connection.h"
 #include "streaming/wire/wal_message.h"
 
@@ -47,7 +47,7 @@ struct WalStreamSettings {
 };
 
 /// Receives one stream: WAL into memory on the caller's thread, which touches no disk; from there into
-/// partial segments, to stable storage and to the archiver by WalDisk's jobs.
+/// partial segments, to stable storage and to the archiver by WalWriter's jobs.
 ///
 /// All that can be read is taken together, and all that comes while a sync goes on is covered by the next
 /// one, so that a commit waits for the sync that runs and its own, and many commits share one. While no
@@ -99,7 +99,7 @@ class WalStream {
   /// alone to shut down, and what its parts throw.
   End run(const std::stop_token& stop);
   /// After run() has returned.
-  WalWriter& writer() noexcept { return disk_.writer(); }
+  WalWriter& writer() noexcept { return writer_; }
   /// Waits until all is flushed, then sends a status message if there is news.
   void flush_and_report();
 
@@ -115,12 +115,12 @@ class WalStream {
   void take_pending();
   bool may_read() const;
   void report();
-  void send_status(const WalDisk::State& disk, bool reply_now);
-  void tell_progress(const WalDisk::State& disk);
+  void send_status(const WalWriter::State& disk, bool reply_now);
+  void tell_progress(const WalWriter::State& disk);
   void finish();
   void watch_silence();
   void watch_shutdown();
-  WalDisk::Haste haste() const;
+  WalWriter::Haste haste() const;
   std::chrono::milliseconds until_next_step() const;
   std::chrono::milliseconds until_next_status() const;
 
@@ -129,7 +129,7 @@ class WalStream {
   WalStreamSettings settings_;
   std::function<void(const Progress&)> progress_;
   io::Doorbell news_;  // of the disk, the archiver, and who asks to stop
-  WalDisk disk_;
+  WalWriter writer_;
   io::ByteView pending_;  // of the last message, for which there was no room; in the wire's memory
   io::TimePoint pending_sent_;
   postgres::Lsn reported_;                        // or would have been, were it not below report_from

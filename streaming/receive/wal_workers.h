@@ -1,7 +1,7 @@
 #pragma once
 
 #include "catalog/io/worker_pool.h"
-#include "streaming/receive/wal_memory.h"
+#include "streaming/receive/wal_buffer.h"
 
 namespace pgkeep::streaming {
 

@@ -68,7 +68,7 @@ class WalStreamFixture : public testing::Test {
                                 [this](const auto& progress) { progress_.push_back(progress); });
     const auto end = stream.run(stop);
     archiver.wait_until_idle();
-    written_ = stream.writer().written();
+    written_ = stream.writer().received();
     return end;
   }
   bool partial_is_there(const postgres::WalSegment& segment) const {

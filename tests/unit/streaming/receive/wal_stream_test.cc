@@ -160,7 +160,7 @@ TEST_F(GroupedSyncsTest, AreDoneWithTheEndOfASegment) {
 }
 
 TEST_F(GroupedSyncsTest, LeaveMemoryFreeForMore) {
-  const auto more_than_half = WalDisk::kBufferBytes / 2 + 1000;
+  const auto more_than_half = WalBuffer::kMostBytes / 2 + 1000;
   server_sends(kStart, kStart + more_than_half);
   wire_.waits_until([&] { return archive_.partial_end(kFive) == kStart + more_than_half; });
   wire_.then([&] { EXPECT_THAT(wire_.flushes(), ElementsAre(kStart)); });

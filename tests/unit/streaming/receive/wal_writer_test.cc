@@ -1,4 +1,4 @@
-#include "streaming/receive/wal_disk.h"
+#include "streaming/receive/wal_writer.h"
 
 #include "catalog/io/error.h"
 #include "tests/unit/streaming/receive/wal_stream_fixture.h"
@@ -15,16 +15,16 @@ using testing::HasSubstr;
 using testing::SizeIs;
 using testing::ThrowsMessage;
 
-using WalDiskTest = test::WalStreamFixture;
+using WalWriterTest = test::WalStreamFixture;
 
-TEST_F(WalDiskTest, MakesNoFileBeforeTheFirstByte) {
+TEST_F(WalWriterTest, MakesNoFileBeforeTheFirstByte) {
   wire_.sends(test::keepalive(true));
   run();
   EXPECT_FALSE(partial_is_there(kFive));
   EXPECT_EQ(written_, kStart);
 }
 
-TEST_F(WalDiskTest, ArchivesASegmentThatAMessageCrosses) {
+TEST_F(WalWriterTest, ArchivesASegmentThatAMessageCrosses) {
   server_sends(kStart, kStart + kMiB + 1000);
   run();
   EXPECT_THAT(archived_, ElementsAre(kFive));
@@ -33,13 +33,13 @@ TEST_F(WalDiskTest, ArchivesASegmentThatAMessageCrosses) {
   EXPECT_EQ(written_, kStart + kMiB + 1000);
 }
 
-TEST_F(WalDiskTest, ArchivesMoreSegmentsThanMayBeUnderWay) {
+TEST_F(WalWriterTest, ArchivesMoreSegmentsThanMayBeUnderWay) {
   server_sends(kStart, kStart + 6 * kMiB);
   run();
   EXPECT_THAT(archived_, SizeIs(6));
 }
 
-TEST_F(WalDiskTest, HasTheNextSegmentsFileBeforeItReportsTheEndOfOne) {
+TEST_F(WalWriterTest, HasTheNextSegmentsFileBeforeItReportsTheEndOfOne) {
   wire_.on_status([&](const Status& status) {
     if (status.flushed < kFive.end(size_)) return;
     EXPECT_TRUE(partial_is_there(kFive.next()));
@@ -49,7 +49,7 @@ TEST_F(WalDiskTest, HasTheNextSegmentsFileBeforeItReportsTheEndOfOne) {
   run();
 }
 
-TEST_F(WalDiskTest, FindsAfterAKillWhatItReported) {
+TEST_F(WalWriterTest, FindsAfterAKillWhatItReported) {
   server_sends(kStart, kStart + 1000);
   wire_.waits_until_flushed(kStart + 1000);
   run();
@@ -60,7 +60,7 @@ TEST_F(WalDiskTest, FindsAfterAKillWhatItReported) {
   EXPECT_EQ(archive_.partial_end(kFive), kStart + 2000);
 }
 
-TEST_F(WalDiskTest, KeepsWhenASegmentsFirstAndLastBytesWereSent) {
+TEST_F(WalWriterTest, KeepsWhenASegmentsFirstAndLastBytesWereSent) {
   const auto wal = test::sample_wal(kFive);
   const auto send = [&](std::size_t from, std::size_t to, std::int64_t time) {
     auto message = test::wal_message(kStart + from, io::ByteView(wal).subspan(from, to - from));
@@ -76,7 +76,7 @@ TEST_F(WalDiskTest, KeepsWhenASegmentsFirstAndLastBytesWereSent) {
   EXPECT_EQ(header.last_time, io::from_postgres_time(3'000'000));
 }
 
-TEST_F(WalDiskTest, FailsWithWhatArchivingFailsWith) {
+TEST_F(WalWriterTest, FailsWithWhatArchivingFailsWith) {
   bad_ = kFive;
   server_sends(kStart, kStart + kMiB);
   wire_.waits_until([] { return false; });
@@ -85,7 +85,7 @@ TEST_F(WalDiskTest, FailsWithWhatArchivingFailsWith) {
   EXPECT_TRUE(partial_is_there(kFive));
 }
 
-TEST_F(WalDiskTest, ALackOfMemoryEndsTheStreamAndMayPass) {
+TEST_F(WalWriterTest, ALackOfMemoryEndsTheStreamAndMayPass) {
   out_of_memory_ = true;
   server_sends(kStart, kStart + kMiB);
   wire_.waits_until([] { return false; });
@@ -98,7 +98,7 @@ TEST_F(WalDiskTest, ALackOfMemoryEndsTheStreamAndMayPass) {
   }
 }
 
-TEST_F(WalDiskTest, MakesTheNextSegmentsFileAheadWhileWalFlows) {
+TEST_F(WalWriterTest, MakesTheNextSegmentsFileAheadWhileWalFlows) {
   server_sends(kStart, kStart + kMiB / 2);
   wire_.waits_until([&] { return std::filesystem::exists(layout_.spare_segment()); });
   server_sends(kStart + kMiB / 2, kStart + kMiB + 1000);
@@ -107,7 +107,7 @@ TEST_F(WalDiskTest, MakesTheNextSegmentsFileAheadWhileWalFlows) {
   EXPECT_EQ(archive_.partial_end(kFive.next()), kStart + kMiB + 1000);
 }
 
-TEST_F(WalDiskTest, LeavesNoSpareBehindAndRemovesThatOfACrash) {
+TEST_F(WalWriterTest, LeavesNoSpareBehindAndRemovesThatOfACrash) {
   io::write_file_durably(layout_.spare_segment(), io::as_bytes("left"));
   server_sends(kStart, kStart + 1000);
   wire_.waits_until([&] { return !std::filesystem::exists(layout_.spare_segment()); });
@@ -117,7 +117,7 @@ TEST_F(WalDiskTest, LeavesNoSpareBehindAndRemovesThatOfACrash) {
   EXPECT_FALSE(std::filesystem::exists(layout_.spare_segment()));
 }
 
-TEST_F(WalDiskTest, WorksWithItsOwnMemoryWhenOthersHaveTheRest) {
+TEST_F(WalWriterTest, WorksWithItsOwnMemoryWhenOthersHaveTheRest) {
   while (workers_.memory.take(1)) continue;
   server_sends(kStart, kStart + 2 * kMiB + 1000);
   run();
@@ -125,8 +125,8 @@ TEST_F(WalDiskTest, WorksWithItsOwnMemoryWhenOthersHaveTheRest) {
   EXPECT_FALSE(workers_.memory.take(1)) << "gave back what it had not taken";
 }
 
-TEST_F(WalDiskTest, GivesTheSharedMemoryBack) {
-  constexpr auto kMore = WalDisk::kBufferBytes - WalDisk::kOwnBytes;
+TEST_F(WalWriterTest, GivesTheSharedMemoryBack) {
+  constexpr auto kMore = WalBuffer::kMostBytes - WalBuffer::kOwnBytes;
   while (workers_.memory.take(1)) continue;
   workers_.memory.give_back(kMore);
   server_sends(kStart, kStart + 2 * kMiB);
