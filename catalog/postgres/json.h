@@ -1,6 +1,7 @@
 #pragma once
 
 #include "catalog/io/json.h"
+#include "catalog/postgres/endpoint.h"
 #include "catalog/postgres/timeline.h"
 
 // PostgreSQL's values in JSON: an LSN and the identifier of a system are text, since many readers of JSON
@@ -12,6 +13,17 @@ struct nlohmann::adl_serializer<pgkeep::postgres::Lsn> : pgkeep::io::TextInJson<
 template <>
 struct nlohmann::adl_serializer<pgkeep::postgres::SystemIdentifier>
     : pgkeep::io::TextInJson<pgkeep::postgres::SystemIdentifier> {};
+
+template <>
+struct nlohmann::adl_serializer<pgkeep::postgres::Endpoint> {
+  template <typename Json>
+  static void to_json(Json& json, const pgkeep::postgres::Endpoint& endpoint) {
+    json = endpoint.to_string();
+  }
+  static pgkeep::postgres::Endpoint from_json(const nlohmann::json& json) {
+    return pgkeep::postgres::Endpoint::from_text(json.get<std::string>());
+  }
+};
 
 template <>
 struct nlohmann::adl_serializer<pgkeep::postgres::TimelineId> {

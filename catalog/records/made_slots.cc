@@ -35,7 +35,7 @@ std::vector<MadeSlots::Slot> parse(std::string_view text) {
   for (const auto& item : file.at("slots")) {
     slots.push_back(
         {item.at("name").get<std::string>(), item.at("system_identifier").get<postgres::SystemIdentifier>(),
-         item.value("host", std::string()), parse_state(item), item.at("created").get<io::TimePoint>()});
+         item.value("host", postgres::Endpoint()), parse_state(item), item.at("created").get<io::TimePoint>()});
   }
   return slots;
 }
@@ -56,7 +56,7 @@ auto is(const std::string& name, postgres::SystemIdentifier system) {
   return [&name, system](const MadeSlots::Slot& slot) { return slot.name == name && slot.system == system; };
 }
 
-auto is(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
+auto is(const std::string& name, postgres::SystemIdentifier system, const postgres::Endpoint& host) {
   return [is_named = is(name, system), &host](const MadeSlots::Slot& slot) {
     return is_named(slot) && slot.host == host;
   };
@@ -89,7 +89,7 @@ bool MadeSlots::has(const std::string& name, postgres::SystemIdentifier system) 
 }
 
 bool MadeSlots::has(const std::string& name, postgres::SystemIdentifier system,
-                    const std::string& host) const {
+                    const postgres::Endpoint& host) const {
   const auto slots = read();
   return std::ranges::any_of(slots,
                              [&](const Slot& slot) { return slot.made && is(name, system, host)(slot); });
@@ -111,7 +111,8 @@ void MadeSlots::keep_as_it_is() const {
   if (std::filesystem::exists(layout_.made_slots())) io::sync_directory(layout_.root());
 }
 
-void MadeSlots::intend(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
+void MadeSlots::intend(const std::string& name, postgres::SystemIdentifier system,
+                       const postgres::Endpoint& host) {
   change([&](auto& slots) {
     if (std::ranges::none_of(slots, is(name, system, host)))
       slots.push_back({name, system, host, false, io::now()});
@@ -119,24 +120,26 @@ void MadeSlots::intend(const std::string& name, postgres::SystemIdentifier syste
 }
 
 void MadeSlots::take_back(const std::string& name, postgres::SystemIdentifier system,
-                          const std::string& host) {
+                          const postgres::Endpoint& host) {
   change([&](auto& slots) {
     std::erase_if(slots, [&](const Slot& slot) { return !slot.made && is(name, system, host)(slot); });
   });
 }
 
-void MadeSlots::add(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
+void MadeSlots::add(const std::string& name, postgres::SystemIdentifier system,
+                    const postgres::Endpoint& host) {
   change([&](auto& slots) {
     std::erase_if(slots, is(name, system, host));
     slots.push_back({name, system, host, true, io::now()});
   });
 }
 
-void MadeSlots::remove(const std::string& name, postgres::SystemIdentifier system, const std::string& host) {
+void MadeSlots::remove(const std::string& name, postgres::SystemIdentifier system,
+                       const postgres::Endpoint& host) {
   if (std::ranges::none_of(read(), is(name, system))) return keep_as_it_is();
   change([&](auto& slots) {
     std::erase_if(slots, is(name, system, host));
-    std::erase_if(slots, is(name, system, std::string()));  // wherever it was, it is known now
+    std::erase_if(slots, is(name, system, postgres::Endpoint()));  // wherever it was, it is known now
   });
 }
 

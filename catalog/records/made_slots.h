@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "catalog/io/units.h"
+#include "catalog/postgres/endpoint.h"
 #include "catalog/postgres/timeline.h"
 #include "catalog/store/layout.h"
 
@@ -24,7 +25,7 @@ class MadeSlots {
   struct Slot {
     std::string name;
     postgres::SystemIdentifier system;
-    std::string host;   // as Connection::peer() has it; empty: not known
+    postgres::Endpoint host;
     bool made = false;  // not only intended
     io::TimePoint created;
   };
@@ -32,15 +33,15 @@ class MadeSlots {
   explicit MadeSlots(store::ServerLayout layout) : layout_(std::move(layout)) {}
   /// Whether one was made, on whatever host of the cluster.
   bool has(const std::string& name, postgres::SystemIdentifier system) const;
-  bool has(const std::string& name, postgres::SystemIdentifier system, const std::string& host) const;
+  bool has(const std::string& name, postgres::SystemIdentifier system, const postgres::Endpoint& host) const;
   /// Nothing happens when it is known to be made there.
-  void intend(const std::string& name, postgres::SystemIdentifier system, const std::string& host);
+  void intend(const std::string& name, postgres::SystemIdentifier system, const postgres::Endpoint& host);
   /// It was not made: only what was intended is forgotten.
-  void take_back(const std::string& name, postgres::SystemIdentifier system, const std::string& host);
+  void take_back(const std::string& name, postgres::SystemIdentifier system, const postgres::Endpoint& host);
   /// It was made. Again for one that is known: with the time of now.
-  void add(const std::string& name, postgres::SystemIdentifier system, const std::string& host);
+  void add(const std::string& name, postgres::SystemIdentifier system, const postgres::Endpoint& host);
   /// It was dropped on that host. Nothing is changed when it is not known. Durable when it returns.
-  void remove(const std::string& name, postgres::SystemIdentifier system, const std::string& host);
+  void remove(const std::string& name, postgres::SystemIdentifier system, const postgres::Endpoint& host);
   /// On every host.
   void remove(const std::string& name, postgres::SystemIdentifier system);
   std::vector<Slot> read() const;

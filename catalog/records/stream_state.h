@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "catalog/io/units.h"
+#include "catalog/postgres/endpoint.h"
 #include "catalog/postgres/timeline.h"
 #include "catalog/store/layout.h"
 
@@ -32,7 +33,7 @@ struct StreamState {
   std::uint64_t reconnects = 0;  // since `started`
   std::string last_error;        // stays when the stream is up again
   std::optional<io::TimePoint> last_error_at;
-  std::string peer;  // "host:port" that is or was streamed from
+  postgres::Endpoint peer;  // that is or was streamed from
   bool from_standby = false;
   std::optional<postgres::WalPosition> received;
   std::optional<postgres::WalPosition> flushed;

@@ -55,7 +55,7 @@ void PushedWal::refuse_beside_live_stream(const std::string& name,
   if (!received) return;
   const auto left = history.end_of(received->timeline);
   if (!left || *left >= received->lsn) return;
-  const auto peer = stream->peer.empty() ? std::string("the stream") : stream->peer;
+  const auto peer = stream->peer.is_known() ? stream->peer.to_string() : "the stream";
   // Always the same words, so that a file that is pushed again and again is one event.
   const auto cause =
       fmt::format("{} was pushed, which leaves timeline {} at {}, while {} continues on that timeline", name,

@@ -26,7 +26,7 @@ streaming::Connection open_known_server(const Config& config, const ServerConfig
 
 /// So that drop-slot knows it for pgkeep's own, and a receiver may make it anew when it is lost.
 void remember(const Config& config, const ServerConfig& server, postgres::SystemIdentifier system,
-              const std::string& host) {
+              const postgres::Endpoint& host) {
   const auto repository = open_repository_if_there(config);
   if (!repository) return;
   catalog::MadeSlots(repository->server(server.name)).add(server.slot, system, host);

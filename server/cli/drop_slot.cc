@@ -99,7 +99,7 @@ Exit run_drop_slot(const DropSlotArguments& arguments, const Invocation& invocat
       const auto peer = node.connection.peer();
       invocation.out.report(dropped ? fmt::format("slot {} dropped on {}", target.slot, peer)
                                     : fmt::format("there was no slot {} on {}", target.slot, peer));
-      report.push_back({{"host", peer}, {"dropped", dropped}});
+      report.push_back({{"host", peer.to_string()}, {"dropped", dropped}});
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {

@@ -32,7 +32,7 @@ bool drop_unused_slot(streaming::Connection& connection, const std::string& slot
   }
 }
 
-bool keeps_too_much(const ServerConfig& server, const std::string& peer, const std::stop_token& stop) {
+bool keeps_too_much(const ServerConfig& server, const postgres::Endpoint& peer, const std::stop_token& stop) {
   auto sql = open_streamed_node(server, peer, streaming::ConnectionKind::sql, stop);
   const auto answer = ask_slot(sql, server);
   return answer.there && answer.report.retained_bytes.value_or(0) >= server.retain_at_most;
@@ -41,14 +41,14 @@ bool keeps_too_much(const ServerConfig& server, const std::string& peer, const s
 }  // namespace
 
 bool made_here(const ServerConfig& server, const store::ServerLayout& layout,
-               postgres::SystemIdentifier system, const std::string& peer) {
+               postgres::SystemIdentifier system, const postgres::Endpoint& peer) {
   const catalog::MadeSlots made(layout);
   if (made.has(server.slot, system, peer)) return true;
   return streaming::split_hosts(server.conninfo).size() == 1 && made.has(server.slot, system);
 }
 
-bool give_up_slot(const ServerConfig& server, const std::string& peer, const store::ServerLayout& layout,
-                  const std::string& cause, const std::stop_token& stop) {
+bool give_up_slot(const ServerConfig& server, const postgres::Endpoint& peer,
+                  const store::ServerLayout& layout, const std::string& cause, const std::stop_token& stop) {
   if (!keeps_too_much(server, peer, stop)) return false;
   auto connection = open_streamed_node(server, peer, streaming::ConnectionKind::physical, stop);
   const auto system = streaming::identify_system(connection);

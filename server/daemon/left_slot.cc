@@ -33,9 +33,9 @@ std::string slot_left_behind(const ServerConfig& before, const ServerConfig& aft
         "the slot is {} from now on, and {} still makes the server keep WAL; when nobody needs it: {}",
         after.slot, before.slot, drop_command(before.conninfo, before.slot));
   }
-  std::vector<std::string> peers;
+  std::vector<postgres::Endpoint> peers;
   for (const auto& host : streaming::split_hosts(after.conninfo)) peers.push_back(expected_peer(host));
-  std::vector<std::string> left;
+  std::vector<postgres::Endpoint> left;
   std::vector<std::string> commands;
   for (const auto& host : streaming::split_hosts(before.conninfo)) {
     const auto peer = expected_peer(host);

@@ -13,9 +13,9 @@ namespace pgkeep::server {
 /// What a server says of our slot, and of what may become of it.
 struct SlotAnswer {
   SlotReport report;
-  std::string peer;       // who was asked, as Connection::peer() names it
-  bool there = false;     // a physical slot of that name; a logical one is an application's
-  bool made_here = true;  // by pgkeep, for this repository: see SlotWatch
+  postgres::Endpoint peer;  // who was asked
+  bool there = false;       // a physical slot of that name; a logical one is an application's
+  bool made_here = true;    // by pgkeep, for this repository: see SlotWatch
   bool from_standby = false;
   std::string invalidation;                          // why it is lost, as far as the server says: 17 and up
   std::optional<std::chrono::seconds> idle_timeout;  // 18 and up, when it is set

@@ -204,14 +204,14 @@ void SlotWatch::act_on_loss(const Supervised& server, const SlotAnswer& answer) 
 }
 
 /// Only on the host that was looked at: after a failover the slot of that name is another one.
-void SlotWatch::give_up(const Supervised& server, const std::string& peer, const std::string& cause) {
+void SlotWatch::give_up(const Supervised& server, const postgres::Endpoint& peer, const std::string& cause) {
   const auto& log = server.stream->log();
   log->error("{}; giving up the slot", cause);
   auto* stream = server.stream.get();  // it owns the job
   auto work = [stream, config = server.config, peer, cause,
                dropped = given_up(server.config.name)](const std::stop_token& stop) {
     const auto now = stream->state().peer;
-    if (!now.empty() && now != peer) {
+    if (now.is_known() && now != peer) {
       throw Refused(
           fmt::format("the slot that kept too much is on {}, and WAL comes from {} by now", peer, now));
     }

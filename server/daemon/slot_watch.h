@@ -58,7 +58,7 @@ class SlotWatch {
   SlotAnswer ask(const Supervised& server, const std::stop_token& stop) const;
   void note(const Supervised& server, const SlotAnswer& answer, bool given_up);
   void act_on_loss(const Supervised& server, const SlotAnswer& answer);
-  void give_up(const Supervised& server, const std::string& peer, const std::string& cause);
+  void give_up(const Supervised& server, const postgres::Endpoint& peer, const std::string& cause);
   std::shared_ptr<std::atomic<bool>> given_up(const std::string& name) const;
   void tell_change();
   void note_silence(const std::string& name, const std::string& why);

@@ -25,7 +25,7 @@ std::string connection_hint(const Error& error) {
 }
 
 Check check_physical(const ServerConfig& server, const std::optional<LiveFacts>& live,
-                     const std::string& peer, const std::stop_token& stop) {
+                     const postgres::Endpoint& peer, const std::stop_token& stop) {
   Check check{.name = "replication_connection", .label = "replication connection"};
   try {
     auto connection = open_physical(server, stop, peer);
@@ -248,7 +248,7 @@ std::optional<LiveFacts> check_live_server(const ServerConfig& server,
     if (layout) stream = read_stream_facts(server.name, *layout, daemon);
     return std::nullopt;
   });
-  const auto peer = stream ? streamed_peer(*stream) : std::string();
+  const auto peer = stream ? streamed_peer(*stream) : postgres::Endpoint();
   bool reached = true;
   Check sql{.name = "sql_connection", .label = "SQL connection"};
   try {

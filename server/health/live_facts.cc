@@ -63,14 +63,14 @@ std::optional<SenderFacts> ask_sender(streaming::Connection& sql, const std::str
 }  // namespace
 
 streaming::Connection open_sql(const ServerConfig& server, const std::stop_token& stop,
-                               const std::string& peer) {
+                               const postgres::Endpoint& peer) {
   auto sql = open_streamed_node(server, peer, streaming::ConnectionKind::sql, stop);
   sql.query("SELECT pg_catalog.set_config('search_path', '', false)");
   return sql;
 }
 
 streaming::Connection open_physical(const ServerConfig& server, const std::stop_token& stop,
-                                    const std::string& peer) {
+                                    const postgres::Endpoint& peer) {
   return open_streamed_node(server, peer, streaming::ConnectionKind::physical, stop);
 }
 

@@ -43,7 +43,7 @@ struct SenderFacts {
 struct LiveFacts {
   std::string version;  // "18.6"
   int major_version = 0;
-  std::string peer;
+  postgres::Endpoint peer;
   postgres::SystemIdentifier system;
   postgres::TimelineId timeline;
   bool in_recovery = false;
@@ -63,10 +63,10 @@ struct LiveFacts {
 /// An SQL session for questions, with search_path emptied.
 /// `peer`, when it is known, is the host that WAL comes from: of several in the conninfo that one is asked.
 streaming::Connection open_sql(const ServerConfig& server, const std::stop_token& stop,
-                               const std::string& peer = {});
+                               const postgres::Endpoint& peer = {});
 /// A physical replication connection for single commands.
 streaming::Connection open_physical(const ServerConfig& server, const std::stop_token& stop,
-                                    const std::string& peer = {});
+                                    const postgres::Endpoint& peer = {});
 
 /// Throws ConnectionLost, ServerError, ProtocolError for an answer that cannot be.
 LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server);

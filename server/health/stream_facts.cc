@@ -104,8 +104,9 @@ StreamFacts read_stream_facts(const std::string& server, const store::ServerLayo
   return facts;
 }
 
-std::string streamed_peer(const StreamFacts& stream) {
-  return stream.state && stream.source != StreamFacts::Source::past ? stream.state->peer : "";
+postgres::Endpoint streamed_peer(const StreamFacts& stream) {
+  return stream.state && stream.source != StreamFacts::Source::past ? stream.state->peer
+                                                                    : postgres::Endpoint();
 }
 
 std::string describe_stream(const StreamFacts& stream, io::TimePoint now) {
@@ -146,7 +147,7 @@ Json stream_json(const StreamFacts& stream) {
   json["reconnects"] = state.reconnects;
   json["last_error"] = state.last_error;
   json["last_error_at"] = json_time(state.last_error_at);
-  json["peer"] = state.peer;
+  json["peer"] = state.peer.to_string();
   json["from_standby"] = state.from_standby;
   json["timeline"] = state.received ? Json(state.received->timeline.value()) : Json();
   json["received_lsn"] = lsn_json(state.received);

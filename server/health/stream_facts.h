@@ -32,8 +32,8 @@ std::optional<DaemonReport> find_daemon(const std::optional<store::Repository>& 
 StreamFacts read_stream_facts(const std::string& server, const store::ServerLayout& layout,
                               const std::optional<DaemonReport>& daemon);
 
-/// The host that WAL comes from, as Connection::peer() named it; empty when it is not known.
-std::string streamed_peer(const StreamFacts& stream);
+/// The host that WAL comes from, if it is known.
+postgres::Endpoint streamed_peer(const StreamFacts& stream);
 
 /// "streaming from 10.0.0.5:5432 for 3 h", "waiting: connection refused; next try in 20 s".
 std::string describe_stream(const StreamFacts& stream, io::TimePoint now);

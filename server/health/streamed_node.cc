@@ -33,7 +33,7 @@ streaming::Connection open_best_node(const streaming::ConnectionSettings& settin
 
 }  // namespace
 
-std::string expected_peer(const std::string& conninfo) {
+postgres::Endpoint expected_peer(const std::string& conninfo) {
   std::string host;
   std::string address;
   std::string port = kUsualPort;
@@ -42,22 +42,22 @@ std::string expected_peer(const std::string& conninfo) {
     if (keyword == "hostaddr") address = value;
     if (keyword == "port") port = value;
   }
-  return streaming::peer_name(host.empty() ? address : host, port);
+  return {host.empty() ? address : host, port};
 }
 
 std::vector<streaming::ConnectionSettings> nodes_of_peer(
-    const std::vector<streaming::ConnectionSettings>& nodes, const std::string& peer) {
+    const std::vector<streaming::ConnectionSettings>& nodes, const postgres::Endpoint& peer) {
   auto known = nodes;
   std::erase_if(known, [&](const auto& node) { return expected_peer(node.conninfo) != peer; });
   return known.empty() ? nodes : known;
 }
 
-streaming::Connection open_streamed_node(const ServerConfig& server, const std::string& peer,
+streaming::Connection open_streamed_node(const ServerConfig& server, const postgres::Endpoint& peer,
                                          streaming::ConnectionKind kind, const std::stop_token& stop) {
   const auto settings = query_connection(server);
   const auto nodes = streaming::settings_of_nodes(settings);
   if (nodes.size() < 2) return streaming::Connection::open(settings, kind, stop);
-  if (peer.empty()) return open_best_node(settings, kind, stop);
+  if (!peer.is_known()) return open_best_node(settings, kind, stop);
   std::string why = fmt::format("none of the hosts is {}, which WAL comes from", peer);
   for (const auto& node : nodes_of_peer(nodes, peer)) {
     try {

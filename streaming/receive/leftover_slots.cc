@@ -23,10 +23,10 @@ LeftoverSlots::LeftoverSlots(const store::ServerLayout& layout, const WalReceive
   thread_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
 }
 
-std::vector<std::string> LeftoverSlots::hosts_with_slot() const {
-  std::vector<std::string> hosts;
+std::vector<postgres::Endpoint> LeftoverSlots::hosts_with_slot() const {
+  std::vector<postgres::Endpoint> hosts;
   for (const auto& slot : made_.read()) {
-    if (slot.made && slot.name == settings_.slot && slot.system == system_ && !slot.host.empty() &&
+    if (slot.made && slot.name == settings_.slot && slot.system == system_ && slot.host.is_known() &&
         slot.host != streamed_host_)
       hosts.push_back(slot.host);
   }

@@ -25,14 +25,14 @@ class LeftoverSlots {
                 EventReporter& events);
 
  private:
-  std::vector<std::string> hosts_with_slot() const;
+  std::vector<postgres::Endpoint> hosts_with_slot() const;
   void watch(const std::stop_token& stop);
   void look_at(ConnectionSettings host, const std::stop_token& stop);
 
   catalog::MadeSlots made_;
   WalReceiverSettings settings_;
   std::string streamed_conninfo_;
-  std::string streamed_host_;
+  postgres::Endpoint streamed_host_;
   postgres::SystemIdentifier system_;
   EventReporter* events_;
   std::jthread thread_;  // last: it uses the others

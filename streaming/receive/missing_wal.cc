@@ -213,8 +213,8 @@ std::string MissingWal::what_waits(postgres::Lsn begin, postgres::Lsn end) const
   return "; WAL of it was pushed, and is taken in if it joins what is archived before and after the gap";
 }
 
-void MissingWal::mark(const std::string& peer, const postgres::TimelineHistory& line, postgres::Lsn begin,
-                      postgres::Lsn end, const std::string& why) {
+void MissingWal::mark(const postgres::Endpoint& peer, const postgres::TimelineHistory& line,
+                      postgres::Lsn begin, postgres::Lsn end, const std::string& why) {
   for (const auto& piece : pieces_of_line(line, begin, end)) {
     events_->report(
         catalog::EventKind::gap,

@@ -65,7 +65,7 @@ class MissingWal {
   void fetch_from(ConnectionSettings settings, const Node& node, const postgres::TimelineHistory& line,
                   postgres::Lsn begin, postgres::Lsn end, const std::stop_token& stop);
   std::string what_waits(postgres::Lsn begin, postgres::Lsn end) const;
-  void mark(const std::string& peer, const postgres::TimelineHistory& line, postgres::Lsn begin,
+  void mark(const postgres::Endpoint& peer, const postgres::TimelineHistory& line, postgres::Lsn begin,
             postgres::Lsn end, const std::string& why);
 
   WalIntake* intake_;

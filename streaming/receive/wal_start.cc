@@ -50,7 +50,7 @@ std::optional<catalog::WalRange> part_left(const postgres::TimelineHistory& ours
   return catalog::WalRange{timeline, begin, end};
 }
 
-void report_left(const std::string& peer, const postgres::TimelineHistory& line,
+void report_left(const postgres::Endpoint& peer, const postgres::TimelineHistory& line,
                  const catalog::WalRange& left, EventReporter& events) {
   const auto timeline = left.timeline.to_string();
   const auto next = line.next_after(left.timeline);
@@ -122,7 +122,8 @@ ServerLine ask_line(Connection& connection, const SystemInfo& system) {
   return {std::move(history), std::move(content)};
 }
 
-void require_on_line(const std::string& peer, const ServerLine& line, const catalog::WalArchive& archive) {
+void require_on_line(const postgres::Endpoint& peer, const ServerLine& line,
+                     const catalog::WalArchive& archive) {
   const auto timeline = line.history.timeline();
   const auto wal = archive.inventory();
   const auto newest = wal.newest_timeline();
@@ -145,7 +146,7 @@ void require_on_line(const std::string& peer, const ServerLine& line, const cata
   }
 }
 
-void adopt_history(const std::string& peer, postgres::TimelineId timeline, const std::string& content,
+void adopt_history(const postgres::Endpoint& peer, postgres::TimelineId timeline, const std::string& content,
                    WalIntake& intake, EventReporter& events) {
   const auto& archive = intake.archive();
   const auto known = archive.sound_history(timeline);
@@ -187,7 +188,7 @@ void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& 
   for (const auto& [timeline, content] : missing) adopt_history(peer, timeline, content, intake, events);
 }
 
-void report_branches_left(const std::string& peer, const postgres::TimelineHistory& line,
+void report_branches_left(const postgres::Endpoint& peer, const postgres::TimelineHistory& line,
                           const catalog::WalArchive& archive, EventReporter& events) {
   const auto held = catalog::HeldWal::read(archive);
   const auto newest = held.names().newest_timeline();
@@ -216,7 +217,7 @@ void require_decided(const store::ServerLayout& layout) {
   if (open != nullptr) throw RolledBack(open->cause);
 }
 
-void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
+void require_not_rolled_back(const postgres::Endpoint& peer, const SystemInfo& primary,
                              const catalog::WalArchive& archive, std::span<const catalog::Event> events) {
   const auto last = catalog::HeldWal::read(archive).last_of(primary.timeline);
   const auto held = last ? std::optional(last->end) : std::nullopt;
@@ -237,7 +238,7 @@ void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
       catalog::WalRange{primary.timeline, primary.position, *end});
 }
 
-StreamStart choose_start(const std::string& peer, const SystemInfo& system,
+StreamStart choose_start(const postgres::Endpoint& peer, const SystemInfo& system,
                          const postgres::TimelineHistory& line, const SlotPosition& slot,
                          std::optional<postgres::Lsn> begin_at, const catalog::WalArchive& archive,
                          std::span<const catalog::Event> events) {

@@ -51,7 +51,8 @@ ServerLine ask_line(Connection& connection, const SystemInfo& system);
 /// here contradicts the server's line, unless it is one that nothing has borne out
 /// (WalInventory::is_borne_out()). A server on a higher timeline is followed wherever it left the line that
 /// is held: it says so itself. The message says nothing that changes from one attempt to the next.
-void require_on_line(const std::string& peer, const ServerLine& line, const catalog::WalArchive& archive);
+void require_on_line(const postgres::Endpoint& peer, const ServerLine& line,
+                     const catalog::WalArchive& archive);
 
 /// Stores the history of the server's timeline and those of its ancestors that the archive lacks, durably.
 /// One that contradicts the server's and was borne out by nothing is kept aside as a conflict, and gives way.
@@ -60,12 +61,12 @@ void adopt_histories(Connection& connection, const ServerLine& line, WalIntake& 
                      EventReporter& events);
 
 /// Stores the history of a timeline as a server tells it; see adopt_histories().
-void adopt_history(const std::string& peer, postgres::TimelineId timeline, const std::string& content,
+void adopt_history(const postgres::Endpoint& peer, postgres::TimelineId timeline, const std::string& content,
                    WalIntake& intake, EventReporter& events);
 
 /// Where the server's line left the one that is held, before the end of what is held of it, and whole records
 /// lie after that: an event for each such timeline. What lies there stays.
-void report_branches_left(const std::string& peer, const postgres::TimelineHistory& line,
+void report_branches_left(const postgres::Endpoint& peer, const postgres::TimelineHistory& line,
                           const catalog::WalArchive& archive, EventReporter& events);
 
 /// Where to go on along `line` when its server ended a timeline and it goes on at `next`: at the first byte
@@ -82,14 +83,14 @@ void require_decided(const store::ServerLayout& layout);
 /// before the last segment of a gap that was found in it (`events`). A primary sends nothing that it has not
 /// flushed, so it never comes to be there by itself. `primary` must have been asked for after all of that was
 /// received.
-void require_not_rolled_back(const std::string& peer, const SystemInfo& primary,
+void require_not_rolled_back(const postgres::Endpoint& peer, const SystemInfo& primary,
                              const catalog::WalArchive& archive, std::span<const catalog::Event> events);
 
 /// Where to go on: after what is on disk (HeldLine::resume_point()); when nothing of the line is, at
 /// `begin_at`, else where the slot holds WAL back, else at the server's position, rounded down to a segment.
 /// Throws ServerBehind when the server, a standby, has not come that far; Corruption when the last archived
 /// segment before it cannot be read or is another cluster's.
-StreamStart choose_start(const std::string& peer, const SystemInfo& system,
+StreamStart choose_start(const postgres::Endpoint& peer, const SystemInfo& system,
                          const postgres::TimelineHistory& line, const SlotPosition& slot,
                          std::optional<postgres::Lsn> begin_at, const catalog::WalArchive& archive,
                          std::span<const catalog::Event> events);

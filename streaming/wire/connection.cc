@@ -79,7 +79,7 @@ std::string Connection::version_text() const {
   return fmt::format("{}.{}", major_version(), server_version_number() % 10000);
 }
 
-std::string Connection::peer() const {
+postgres::Endpoint Connection::peer() const {
   return state_->peer;
 }
 

@@ -12,6 +12,7 @@
 
 #include "catalog/io/bytes.h"
 #include "catalog/io/handle.h"
+#include "catalog/postgres/endpoint.h"
 
 struct pg_conn;
 struct pg_result;
@@ -65,7 +66,7 @@ class Connection {
   int server_version_number() const;  // 180006
   int major_version() const;          // 18
   std::string version_text() const;   // "18.6"
-  std::string peer() const;           // "host:port" for messages
+  postgres::Endpoint peer() const;    // where it leads to
 
   /// Warnings and notices of the server from now on; called from inside other calls of this connection.
   void on_notice(std::function<void(std::string_view severity, std::string_view message)> handler);
@@ -109,9 +110,6 @@ class Connection {
   explicit Connection(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
-
-/// What Connection::peer() says of a host or the folder of a socket.
-std::string peer_name(std::string_view host, std::string_view port);
 
 /// Removes from the environment of this process every variable that libpq reads, but for PGPASSFILE: a backup
 /// must not go elsewhere because of who started it. For main(), before there are threads; open() calls it

@@ -38,9 +38,9 @@ int poll_timeout(Clock::time_point deadline) {
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
 }
 
-std::string name_peer(const PGconn* conn) {
+postgres::Endpoint name_peer(const PGconn* conn) {
   const auto text = [](const char* value) { return std::string_view(value == nullptr ? "" : value); };
-  return peer_name(text(PQhost(conn)), text(PQport(conn)));
+  return postgres::Endpoint(text(PQhost(conn)), text(PQport(conn)));
 }
 
 std::string_view field(const PGresult* result, int code) {
@@ -60,12 +60,6 @@ std::string words_of(const PGresult* result) {
 }
 
 }  // namespace
-
-std::string peer_name(std::string_view host, std::string_view port) {
-  if (host.starts_with('/')) return fmt::format("{}/.s.PGSQL.{}", host, port);
-  if (host.find(':') != std::string_view::npos) return fmt::format("[{}]:{}", host, port);
-  return fmt::format("{}:{}", host, port);
-}
 
 void WakeUp::operator()() const noexcept {
   ::eventfd_write(fd, 1);
@@ -98,7 +92,8 @@ void Connection::State::connect(const Keywords& keywords, std::optional<std::chr
   auto wants = PQstatus(conn.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (wants != PGRES_POLLING_OK) {
     if (wants == PGRES_POLLING_FAILED) {
-      throw_connect_failure(peer, PQerrorMessage(conn.get()), PQconnectionNeedsPassword(conn.get()) != 0);
+      throw_connect_failure(peer.to_string(), PQerrorMessage(conn.get()),
+                            PQconnectionNeedsPassword(conn.get()) != 0);
     }
     const bool ready = wait(wants == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
     // A server that never ends to speak is ready each time.

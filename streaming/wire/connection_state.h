@@ -75,7 +75,7 @@ struct Connection::State {
   std::stop_callback<WakeUp> on_stop;
   ConnPtr conn;
   CopyBufferPtr copy_buffer;
-  std::string peer = "the server";
+  postgres::Endpoint peer;
   std::string command = "connecting";  // what is under way, for messages
   std::function<void(std::string_view, std::string_view)> notice_handler;
   std::exception_ptr notice_failure;  // thrown by the handler, on its way around libpq

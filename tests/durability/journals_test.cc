@@ -119,7 +119,7 @@ TEST_F(JournalsPowerCut, HasEveryRunThatBeganAndHowItEnded) {
 constexpr const char* kIntended = "slot intended";
 constexpr const char* kMade = "slot made";
 constexpr const char* kRemoved = "slot removed";
-constexpr const char* kHost = "host:5432";
+const postgres::Endpoint kHost("host", "5432");
 
 void make_and_drop_slots(const fs::path& root) {
   MadeSlots slots(layout(root));

@@ -136,9 +136,10 @@ class SlotFile final : public RecordFile {
     put(layout().made_slots(), text);
     catalog::MadeSlots slots(layout());
     const auto before = slots.read();
-    slots.add("another", postgres::SystemIdentifier(1), "pg2:5432");
+    slots.add("another", postgres::SystemIdentifier(1), postgres::Endpoint("pg2", "5432"));
     const auto after = slots.read();
-    require(slots.has("another", postgres::SystemIdentifier(1), "pg2:5432"), "a slot is forgotten");
+    require(slots.has("another", postgres::SystemIdentifier(1), postgres::Endpoint("pg2", "5432")),
+            "a slot is forgotten");
     for (const auto& slot : before) {
       require(std::ranges::any_of(after,
                                   [&](const auto& kept) {

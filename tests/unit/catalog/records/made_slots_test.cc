@@ -15,8 +15,8 @@ using testing::SizeIs;
 
 constexpr postgres::SystemIdentifier kCluster{7710112584741425143};
 constexpr postgres::SystemIdentifier kAnother{7710112584741425144};
-const std::string kHost = "db1:5432";
-const std::string kOtherHost = "db2:5432";
+const postgres::Endpoint kHost("db1", "5432");
+const postgres::Endpoint kOtherHost("db2", "5432");
 
 class MadeSlotsTest : public testing::Test {
  protected:
@@ -95,7 +95,7 @@ TEST_F(MadeSlotsTest, DoesNotWaitForEverForWhoeverHoldsIt) {
   io::make_directories(layout_.made_slots_lock().parent_path());
   const auto holder = io::File::open_or_create(layout_.made_slots_lock());
   io::lock_alone(holder);
-  EXPECT_THROW(MadeSlots(layout_).intend("pgkeep", postgres::SystemIdentifier(1), "db1:5432"), Busy);
+  EXPECT_THROW(MadeSlots(layout_).intend("pgkeep", postgres::SystemIdentifier(1), kHost), Busy);
 }
 
 TEST_F(MadeSlotsTest, RefusesWhatCannotBeUnderstood) {

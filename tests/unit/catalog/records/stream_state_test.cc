@@ -25,7 +25,7 @@ StreamState full_state() {
   state.reconnects = 7;
   state.last_error = "gone";
   state.last_error_at = at(3);
-  state.peer = "pg1:5432";
+  state.peer = postgres::Endpoint("pg1", "5432");
   state.from_standby = true;
   state.received = postgres::WalPosition{postgres::TimelineId(2), postgres::Lsn(0x5000100)};
   state.flushed = postgres::WalPosition{postgres::TimelineId(2), postgres::Lsn(0x5000000)};

@@ -292,7 +292,7 @@ TEST_F(PushedWalTest, RefusesATimelineThatLeavesTheLiveStream) {
   StreamState stream;
   stream.phase = StreamPhase::streaming;
   stream.flushed = {kOne, five_.end(size_)};
-  stream.peer = "db1:5432";
+  stream.peer = postgres::Endpoint("db1", "5432");
   write_stream_state(layout_, stream);
   {
     const auto receiving = io::FileLock::acquire(layout_.receiver_lock(), "receive-wal");
@@ -315,7 +315,7 @@ TEST_F(PushedWalTest, RefusesATimelineThatLeavesAStreamThatWasBrokenOffAShortWhi
   const auto push_history = [&] { push_text("00000002.history", kHistoryTwo); };
   StreamState stream;
   stream.flushed = {kOne, five_.end(size_)};
-  stream.peer = "db1:5432";
+  stream.peer = postgres::Endpoint("db1", "5432");
   stream.last_message = io::now();
   for (const auto phase : {StreamPhase::connecting, StreamPhase::waiting, StreamPhase::blocked}) {
     stream.phase = phase;

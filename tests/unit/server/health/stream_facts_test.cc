@@ -23,7 +23,7 @@ StreamState in_phase(StreamPhase phase, std::chrono::seconds ago) {
   StreamState state;
   state.phase = phase;
   state.since = kNow - ago;
-  state.peer = "10.0.0.5:5432";
+  state.peer = postgres::Endpoint("10.0.0.5", "5432");
   return state;
 }
 

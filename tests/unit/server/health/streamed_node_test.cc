@@ -13,7 +13,8 @@ namespace {
 using ::testing::SizeIs;
 
 std::vector<streaming::ConnectionSettings> chosen(const std::string& conninfo, const std::string& peer) {
-  return nodes_of_peer(streaming::settings_of_nodes({.conninfo = conninfo}), peer);
+  return nodes_of_peer(streaming::settings_of_nodes({.conninfo = conninfo}),
+                       postgres::Endpoint::from_text(peer));
 }
 
 TEST(NodesOfPeer, TakesAHostByItsWholeNameAndPort) {
@@ -53,15 +54,15 @@ auto host(bool standby) {
 
 class StreamedNodeTest : public ::testing::Test {
  protected:
-  std::string asked(streaming::ConnectionKind kind, const std::string& peer = {}) const {
+  postgres::Endpoint asked(streaming::ConnectionKind kind, const postgres::Endpoint& peer = {}) const {
     auto server = default_server_config();
     server.conninfo =
         fmt::format("host=127.0.0.1,127.0.0.1 port={},{} user=pgkeep sslmode=disable gssencmode=disable",
                     standby_.port(), primary_.port());
     return open_streamed_node(server, peer, kind, {}).peer();
   }
-  static std::string name_of(const test::FakeServer& server) {
-    return fmt::format("127.0.0.1:{}", server.port());
+  static postgres::Endpoint name_of(const test::FakeServer& server) {
+    return {"127.0.0.1", std::to_string(server.port())};
   }
   test::FakeServer standby_{host(true)};
   test::FakeServer primary_{host(false)};

@@ -26,7 +26,7 @@ constexpr TimelineId kOne{1};
 constexpr TimelineId kTwo{2};
 constexpr TimelineId kThree{3};
 constexpr auto kMiB = test::kSampleSegmentBytes;
-constexpr const char* kPeer = "db1:5432";
+const postgres::Endpoint kPeer("db1", "5432");
 constexpr const char* kHistoryTwo = "1\t0/580000\tpromoted\n";  // in the middle of segment 5
 
 class DeafObserver final : public WalReceiverObserver {

@@ -63,7 +63,7 @@ TEST(ConnectionTest, KnowsVersionAndPeer) {
   EXPECT_EQ(connection.server_version_number(), 130016);
   EXPECT_EQ(connection.major_version(), 13);
   EXPECT_EQ(connection.version_text(), "13.16");
-  EXPECT_EQ(connection.peer(), fmt::format("127.0.0.1:{}", server.port()));
+  EXPECT_EQ(connection.peer().to_string(), fmt::format("127.0.0.1:{}", server.port()));
 }
 
 TEST(ConnectionTest, RefusesVersionsItDoesNotKnow) {
@@ -214,7 +214,7 @@ TEST(ConnectionTest, TriesTheNextHost) {
   const auto conninfo = fmt::format("host=127.0.0.1,127.0.0.1,127.0.0.1 port=1,{},{} user=x sslmode=disable",
                                     starting.port(), up.port());
   const auto connection = Connection::open({conninfo}, ConnectionKind::physical, {});
-  EXPECT_EQ(connection.peer(), fmt::format("127.0.0.1:{}", up.port()));
+  EXPECT_EQ(connection.peer().to_string(), fmt::format("127.0.0.1:{}", up.port()));
 }
 
 TEST(ConnectionTest, TriesNoFurtherHostAfterARefusedLogin) {
