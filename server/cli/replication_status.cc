@@ -7,7 +7,6 @@
 #include "server/fleet/fleet.h"
 #include "server/health/live_facts.h"
 #include "server/health/replication_facts.h"
-#include "server/health/sql_answers.h"
 #include "server/terminal/table_printer.h"
 
 namespace pgkeep::server {

@@ -36,8 +36,9 @@ class FleetTable {
     return line.size() <= kLongestProblem ? line : line.substr(0, kLongestProblem - 3) + "...";
   }
   static std::string kept(const ServerStatus& status) {
-    const auto& slot = status.stream.slot;
-    return slot && slot->retained_bytes ? io::format_bytes(*slot->retained_bytes) : "-";
+    const auto& report = status.stream.slot;
+    const auto bytes = report && report->facts.slot ? report->facts.slot->retained_bytes : std::nullopt;
+    return bytes ? io::format_bytes(*bytes) : "-";
   }
   std::string ago(io::TimePoint time) const {
     const auto age = std::chrono::floor<std::chrono::seconds>(now_ - time);

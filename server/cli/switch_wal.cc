@@ -7,7 +7,7 @@
 #include "server/fleet/fleet.h"
 #include "server/fleet/server_settings.h"
 #include "server/health/live_facts.h"
-#include "server/health/sql_answers.h"
+#include "streaming/wire/sql_answers.h"
 
 namespace pgkeep::server {
 namespace {
@@ -29,14 +29,14 @@ auto with_remedy(const std::string& server, std::string_view remedy, Step&& step
 
 postgres::Lsn switch_wal(streaming::Connection& sql, const std::string& server) {
   return with_remedy(server, "GRANT EXECUTE ON FUNCTION pg_catalog.pg_switch_wal() to the role",
-                     [&] { return ask_lsn(sql, "SELECT pg_catalog.pg_switch_wal()"); });
+                     [&] { return streaming::ask_lsn(sql, "SELECT pg_catalog.pg_switch_wal()"); });
 }
 
 /// Before anything is done to it.
 void require_same_cluster(streaming::Connection& sql, const ServerConfig& server,
                           const catalog::ServerIdentity& known) {
   const auto answer =
-      ask_value(sql, "SELECT system_identifier FROM pg_catalog.pg_control_system()").value_or("");
+      streaming::ask_value(sql, "SELECT system_identifier FROM pg_catalog.pg_control_system()").value_or("");
   if (postgres::SystemIdentifier::parse(answer) == known.system) return;
   throw Refused(
       fmt::format("{}: {} is cluster {}, but here is kept cluster {}; nothing was done to it. "
@@ -51,7 +51,7 @@ struct Closed {
 
 Closed close_segment(streaming::Connection& sql, const ServerConfig& server, bool force,
                      postgres::WalSegmentSize size) {
-  if (ask_value(sql, "SELECT pg_catalog.pg_is_in_recovery()") == "t")
+  if (streaming::ask_value(sql, "SELECT pg_catalog.pg_is_in_recovery()") == "t")
     throw Refused(fmt::format("{}: a standby cannot close WAL segments; ask its primary", server.name));
   if (force)
     with_remedy(server.name, "GRANT pg_checkpoint to the role (PostgreSQL 15 and up)", [&] {
@@ -62,7 +62,7 @@ Closed close_segment(streaming::Connection& sql, const ServerConfig& server, boo
   const auto end = switch_wal(sql, server.name);
   // It lies in the closed segment, or at the start of the next when there was nothing to close; the position
   // afterwards is in the new segment in both cases.
-  const auto position = ask_lsn(sql, "SELECT pg_catalog.pg_current_wal_insert_lsn()");
+  const auto position = streaming::ask_lsn(sql, "SELECT pg_catalog.pg_current_wal_insert_lsn()");
   const auto current = postgres::WalSegment::holding({ask_timeline(sql), position}, size);
   return {{current.timeline, current.number - 1}, end.value() % size.bytes() != 0};
 }

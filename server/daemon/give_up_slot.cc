@@ -7,10 +7,10 @@
 #include "catalog/records/event_journal.h"
 #include "catalog/records/identity.h"
 #include "catalog/records/made_slots.h"
-#include "server/daemon/slot_question.h"
 #include "server/health/streamed_node.h"
 #include "streaming/wire/conninfo.h"
 #include "streaming/wire/replication.h"
+#include "streaming/wire/slot_view.h"
 
 namespace pgkeep::server {
 namespace {
@@ -34,8 +34,8 @@ bool drop_unused_slot(streaming::Connection& connection, const std::string& slot
 
 bool keeps_too_much(const ServerConfig& server, const postgres::Endpoint& peer, const std::stop_token& stop) {
   auto sql = open_streamed_node(server, peer, streaming::ConnectionKind::sql, stop);
-  const auto answer = ask_slot(sql, server);
-  return answer.there && answer.report.retained_bytes.value_or(0) >= server.retain_at_most;
+  const auto slot = streaming::ask_slot(sql, server.slot);
+  return slot && slot->physical && slot->retained_bytes.value_or(0) >= server.retain_at_most;
 }
 
 }  // namespace

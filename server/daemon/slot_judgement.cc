@@ -10,10 +10,12 @@
 namespace pgkeep::server {
 namespace {
 
+using streaming::WalStatus;
+
 constexpr std::chrono::hours kShortIdleTimeout{1};
 
 /// Each function looks at one thing. `verdict.warning` is of the gravest: the last that sets it wins.
-void judge_idle_timeout(const SlotAnswer& now, SlotMemory& memory, SlotVerdict& verdict) {
+void judge_idle_timeout(const SlotFacts& now, SlotMemory& memory, SlotVerdict& verdict) {
   const bool is_short = now.idle_timeout && *now.idle_timeout < kShortIdleTimeout;
   if (is_short) {
     const auto text = fmt::format(
@@ -26,32 +28,32 @@ void judge_idle_timeout(const SlotAnswer& now, SlotMemory& memory, SlotVerdict& 
   memory.said_idle_timeout = is_short;
 }
 
-void judge_status(const SlotAnswer& now, SlotMemory& memory, SlotVerdict& verdict) {
-  const auto& status = now.report.wal_status;
-  const auto retained = now.report.retained_bytes.value_or(0);
-  if (status != memory.wal_status) memory.loss_to_act_on = status == "lost";
+void judge_status(const SlotFacts& now, SlotMemory& memory, SlotVerdict& verdict) {
+  const auto& slot = *now.slot;
+  const auto retained = slot.retained_bytes.value_or(0);
+  if (slot.wal_status != memory.wal_status) memory.loss_to_act_on = slot.is(WalStatus::lost);
   verdict.lost = memory.loss_to_act_on;
-  if (status == "unreserved") {
+  if (slot.is(WalStatus::unreserved)) {
     verdict.warning = fmt::format(
         "the server will remove WAL at its next checkpoint that is not stored here yet ({} are not): "
         "max_slot_wal_keep_size is passed",
         io::format_bytes(retained));
     if (!memory.said_unreserved) verdict.lines.push_back({true, verdict.warning});
   }
-  memory.said_unreserved = status == "unreserved";
-  const bool growing = status == "extended" && memory.wal_status == "extended" &&
+  memory.said_unreserved = slot.is(WalStatus::unreserved);
+  const bool growing = slot.is(WalStatus::extended) && memory.wal_status == WalStatus::extended &&
                        retained > memory.retained_bytes && retained > 0;
   if (growing) {
     verdict.warning = fmt::format(
         "the server keeps {} of WAL for the slot, more than max_wal_size, and it grows{}",
         io::format_bytes(retained),
-        now.report.safe_wal_bytes
-            ? fmt::format("; {} more and the slot is lost", io::format_bytes(*now.report.safe_wal_bytes))
+        slot.safe_wal_bytes
+            ? fmt::format("; {} more and the slot is lost", io::format_bytes(*slot.safe_wal_bytes))
             : "; nothing limits it (max_slot_wal_keep_size)");
     if (!memory.said_growing) verdict.lines.push_back({false, verdict.warning});
     memory.said_growing = true;
   }
-  if (status == "reserved") memory.said_growing = false;
+  if (slot.is(WalStatus::reserved)) memory.said_growing = false;
 }
 
 /// It may be anybody's: only who made it may drop it.
@@ -70,10 +72,10 @@ void judge_limit_of_others(std::uint64_t retained, std::uint64_t limit, SlotMemo
   memory.said_not_ours = passed;
 }
 
-void judge_limit(const SlotAnswer& now, std::uint64_t retain_at_most, SlotMemory& memory,
+void judge_limit(const SlotFacts& now, std::uint64_t retain_at_most, SlotMemory& memory,
                  SlotVerdict& verdict) {
-  if (retain_at_most == 0 || !now.report.retained_bytes) return;
-  const auto retained = *now.report.retained_bytes;
+  if (retain_at_most == 0 || !now.slot->retained_bytes) return;
+  const auto retained = *now.slot->retained_bytes;
   if (std::exchange(memory.given_up, false)) memory.limit_after_giving_up = retained + retain_at_most;
   if (retained < retain_at_most / 2) memory.limit_after_giving_up.reset();
   const auto limit = std::max(retain_at_most, memory.limit_after_giving_up.value_or(0));
@@ -97,9 +99,9 @@ void judge_limit(const SlotAnswer& now, std::uint64_t retain_at_most, SlotMemory
 
 }  // namespace
 
-SlotVerdict judge_slot(const SlotAnswer& now, std::uint64_t retain_at_most, SlotMemory& memory) {
+SlotVerdict judge_slot(const SlotFacts& now, std::uint64_t retain_at_most, SlotMemory& memory) {
   SlotVerdict verdict;
-  if (!now.there) {
+  if (!now.slot) {
     SlotMemory kept;
     kept.said_idle_timeout = memory.said_idle_timeout;
     kept.given_up = memory.given_up;
@@ -110,8 +112,8 @@ SlotVerdict judge_slot(const SlotAnswer& now, std::uint64_t retain_at_most, Slot
   judge_idle_timeout(now, memory, verdict);
   judge_status(now, memory, verdict);
   judge_limit(now, retain_at_most, memory, verdict);
-  memory.wal_status = now.report.wal_status;
-  memory.retained_bytes = now.report.retained_bytes.value_or(0);
+  memory.wal_status = now.slot->wal_status;
+  memory.retained_bytes = now.slot->retained_bytes.value_or(0);
   return verdict;
 }
 

@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "server/daemon/slot_question.h"
+#include "server/health/slot_facts.h"
 
 namespace pgkeep::server {
 
 /// What is known of a slot from earlier looks, so that each thing is said once.
 struct SlotMemory {
-  std::string wal_status;
+  std::optional<streaming::WalStatus> wal_status;
   std::uint64_t retained_bytes = 0;
   bool said_growing = false;
   bool said_unreserved = false;
@@ -38,6 +38,6 @@ struct SlotVerdict {
 };
 
 /// `retain_at_most`: protect_primary's limit in bytes, 0: none.
-SlotVerdict judge_slot(const SlotAnswer& now, std::uint64_t retain_at_most, SlotMemory& memory);
+SlotVerdict judge_slot(const SlotFacts& now, std::uint64_t retain_at_most, SlotMemory& memory);
 
 }  // namespace pgkeep::server

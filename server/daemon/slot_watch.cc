@@ -150,23 +150,26 @@ std::shared_ptr<std::atomic<bool>> SlotWatch::given_up(const std::string& name) 
   return found == watched_.end() ? nullptr : found->second.given_up;
 }
 
-SlotAnswer SlotWatch::ask(const Supervised& server, const std::stop_token& stop) const {
+SlotWatch::Look SlotWatch::ask(const Supervised& server, const std::stop_token& stop) const {
   const auto& config = server.config;
   const auto peer = server.stream->state().peer;
   auto sql = open_streamed_node(config, peer, streaming::ConnectionKind::sql, stop);
-  auto answer = ask_slot(sql, config);
+  Look seen{ask_slot_facts(sql, config), sql.peer()};
+  auto& slot = seen.facts.slot;
+  if (slot && !slot->physical) slot.reset();  // it is an application's, and ours is not there
   // Only then, so that a disk that hangs does not hold up the looks.
   const bool may_be_given_up =
-      config.retain_at_most > 0 && answer.report.retained_bytes.value_or(0) >= config.retain_at_most / 2;
+      config.retain_at_most > 0 && slot && slot->retained_bytes.value_or(0) >= config.retain_at_most / 2;
   if (may_be_given_up) {
     const auto& layout = server.stream->layout();
     const auto identity = catalog::read_identity(layout);
-    answer.made_here = identity && made_here(config, layout, identity->system, answer.peer);
+    seen.facts.made_here = identity && made_here(config, layout, identity->system, seen.peer);
   }
-  return answer;
+  return seen;
 }
 
-void SlotWatch::note(const Supervised& server, const SlotAnswer& answer, bool given_up) {
+void SlotWatch::note(const Supervised& server, const Look& seen, bool given_up) {
+  const auto& facts = seen.facts;
   SlotVerdict verdict;
   {
     const std::scoped_lock lock(mutex_);
@@ -175,22 +178,22 @@ void SlotWatch::note(const Supervised& server, const SlotAnswer& answer, bool gi
     auto& watched = found->second;
     watched.silent = false;
     watched.memory.given_up = watched.memory.given_up || given_up;
-    verdict = judge_slot(answer, watched.server.config.retain_at_most, watched.memory);
-    watched.report = answer.report;
-    watched.report->warning = verdict.warning;
+    verdict = judge_slot(facts, watched.server.config.retain_at_most, watched.memory);
+    watched.report = {.facts = facts, .warning = verdict.warning, .seen = io::now(), .problem = {}};
   }
   const auto& stream = server.stream;
-  stream->from_standby(answer.from_standby);
-  stream->no_commit_waits(answer.report.sync_state == "async");
+  stream->from_standby(facts.is_standby);
+  const auto* user = facts.user();
+  stream->no_commit_waits(user != nullptr && user->sync_state == "async");
   for (const auto& line : verdict.lines)
     stream->log()->log(line.grave ? spdlog::level::err : spdlog::level::warn, "{}", line.text);
-  if (verdict.lost) act_on_loss(server, answer);
-  if (verdict.give_up) give_up(server, answer.peer, *verdict.give_up);
+  if (verdict.lost) act_on_loss(server, facts);
+  if (verdict.give_up) give_up(server, seen.peer, *verdict.give_up);
 }
 
 /// Without a stream the receiver will see for itself; but it may have looked just before the loss, and 16 and
 /// 17 let it stream with a lost slot. So the loss is kept in mind until it streams, or there is another slot.
-void SlotWatch::act_on_loss(const Supervised& server, const SlotAnswer& answer) {
+void SlotWatch::act_on_loss(const Supervised& server, const SlotFacts& facts) {
   if (server.stream->state().phase != catalog::StreamPhase::streaming) return;
   {
     const std::scoped_lock lock(mutex_);
@@ -199,7 +202,7 @@ void SlotWatch::act_on_loss(const Supervised& server, const SlotAnswer& answer) 
   }
   server.stream->log()->error(
       "the server has invalidated the slot{}: it keeps no WAL for pgkeep; beginning anew with another",
-      answer.invalidation.empty() ? "" : fmt::format(" ({})", answer.invalidation));
+      facts.slot->invalidation.empty() ? "" : fmt::format(" ({})", facts.slot->invalidation));
   server.stream->reconnect();
 }
 

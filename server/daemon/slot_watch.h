@@ -55,9 +55,14 @@ class SlotWatch {
   void work(Lane lane, const std::stop_token& stop);
   Watched* next_due(Lane lane, Clock::time_point& wake);
   void look(const Supervised& server, const std::stop_token& stop);
-  SlotAnswer ask(const Supervised& server, const std::stop_token& stop) const;
-  void note(const Supervised& server, const SlotAnswer& answer, bool given_up);
-  void act_on_loss(const Supervised& server, const SlotAnswer& answer);
+  /// What a server says, and who it was.
+  struct Look {
+    SlotFacts facts;
+    postgres::Endpoint peer;
+  };
+  Look ask(const Supervised& server, const std::stop_token& stop) const;
+  void note(const Supervised& server, const Look& seen, bool given_up);
+  void act_on_loss(const Supervised& server, const SlotFacts& facts);
   void give_up(const Supervised& server, const postgres::Endpoint& peer, const std::string& cause);
   std::shared_ptr<std::atomic<bool>> given_up(const std::string& name) const;
   void tell_change();

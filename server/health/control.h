@@ -8,18 +8,13 @@
 
 #include "catalog/records/stream_state.h"
 #include "catalog/store/repository.h"
+#include "server/health/slot_facts.h"
 
 namespace pgkeep::server {
 
 /// The replication slot as the daemon's watch saw it last.
 struct SlotReport {
-  std::string wal_status;  // reserved, extended, unreserved, lost; empty: keeps nothing
-  bool active = false;
-  std::optional<postgres::Lsn> restart_lsn;
-  std::optional<std::uint64_t> retained_bytes;  // of WAL that the server keeps for us
-  std::optional<std::uint64_t> safe_wal_bytes;  // until it invalidates the slot; nothing without a limit
-  std::string sync_state;                       // async, sync, quorum, potential; empty: no stream
-  bool commits_wait = false;                    // our name is in synchronous_standby_names
+  SlotFacts facts;
   std::string warning;  // what deserves a look, as that it nears protect_primary's limit; empty: nothing
   io::TimePoint seen;
   std::string problem;  // why the watch has no newer answer; empty: it has

@@ -27,22 +27,24 @@ std::optional<std::uint64_t> read_number(const Json& json) {
   return json.is_null() ? std::nullopt : std::optional(json.get<std::uint64_t>());
 }
 
-Json slot_json(const SlotReport& slot) {
-  return {{"wal_status", slot.wal_status},
+Json slot_json(const SlotReport& report) {
+  const auto slot = report.facts.slot.value_or(streaming::SlotView{});
+  return {{"wal_status", to_string(slot.wal_status.value_or(streaming::WalStatus::none))},
           {"active", slot.active},
           {"restart_lsn", slot.restart_lsn ? Json(slot.restart_lsn->to_string()) : Json()},
           {"retained_bytes", optional_json(slot.retained_bytes)},
           {"safe_wal_bytes", optional_json(slot.safe_wal_bytes)},
-          {"sync_state", slot.sync_state},
-          {"commits_wait", slot.commits_wait},
-          {"warning", slot.warning},
-          {"seen", io::format_rfc3339(slot.seen)},
-          {"problem", slot.problem}};
+          {"sync_state", slot.user ? slot.user->sync_state : ""},
+          {"commits_wait", report.facts.commits_wait},
+          {"warning", report.warning},
+          {"seen", io::format_rfc3339(report.seen)},
+          {"problem", report.problem}};
 }
 
 SlotReport slot_from(const Json& json) {
-  SlotReport slot;
-  slot.wal_status = json.at("wal_status").get<std::string>();
+  SlotReport report;
+  auto& slot = report.facts.slot.emplace();
+  slot.wal_status = streaming::parse_wal_status(json.at("wal_status").get_ref<const std::string&>());
   slot.active = json.at("active").get<bool>();
   if (const auto& lsn = json.at("restart_lsn"); !lsn.is_null()) {
     slot.restart_lsn = postgres::Lsn::parse(lsn.get_ref<const std::string&>());
@@ -50,12 +52,13 @@ SlotReport slot_from(const Json& json) {
   }
   slot.retained_bytes = read_number(json.at("retained_bytes"));
   slot.safe_wal_bytes = read_number(json.at("safe_wal_bytes"));
-  slot.sync_state = json.at("sync_state").get<std::string>();
-  slot.commits_wait = json.at("commits_wait").get<bool>();
-  slot.warning = json.at("warning").get<std::string>();
-  slot.seen = read_time(json.at("seen"));
-  slot.problem = json.at("problem").get<std::string>();
-  return slot;
+  if (auto state = json.at("sync_state").get<std::string>(); !state.empty())
+    slot.user.emplace().sync_state = std::move(state);
+  report.facts.commits_wait = json.at("commits_wait").get<bool>();
+  report.warning = json.at("warning").get<std::string>();
+  report.seen = read_time(json.at("seen"));
+  report.problem = json.at("problem").get<std::string>();
+  return report;
 }
 
 Json server_json(const ServerReport& server) {

@@ -98,7 +98,7 @@ Check check_wal_senders(const LiveFacts& live) {
   Check check{.name = "max_wal_senders",
               .label = "max_wal_senders",
               .finding = fmt::format("{} of {} in use", live.wal_senders_used, live.max_wal_senders)};
-  const bool ours = live.sender.has_value();
+  const bool ours = live.ours.user() != nullptr;
   if (live.max_wal_senders < live.wal_senders_used + kPlacesNeeded - (ours ? 1 : 0)) {
     check.result = Result::failed;
     check.hint = "raise max_wal_senders: the WAL receiver and a backup take one place each";
@@ -109,7 +109,7 @@ Check check_wal_senders(const LiveFacts& live) {
 /// Whether another client has our slot in use: it is active, and our receiver, if there is one, gets nothing.
 /// One that has just begun is given the time to say. `stream`: nothing where it cannot be told, or where
 /// there is no repository, and so no receiver.
-bool is_used_by_another(const SlotFacts& slot, bool has_repository,
+bool is_used_by_another(const streaming::SlotView& slot, bool has_repository,
                         const std::optional<StreamFacts>& stream) {
   if (!slot.active) return false;
   if (!has_repository) return true;
@@ -120,47 +120,49 @@ bool is_used_by_another(const SlotFacts& slot, bool has_repository,
   return stream->state->phase == StreamPhase::waiting || stream->state->phase == StreamPhase::blocked;
 }
 
-std::string describe_user(const SlotFacts& slot, const std::optional<SenderFacts>& sender) {
+std::string describe_user(const streaming::SlotView& slot) {
   auto text = fmt::format("in use by another client: process {} of the server", slot.active_pid);
-  if (!sender || sender->application.empty()) return text;
-  return text + fmt::format(" ({}{}{})", sender->application, sender->address.empty() ? "" : " from ",
-                            sender->address);
+  const auto& user = slot.user;
+  if (!user || user->application.empty()) return text;
+  return text +
+         fmt::format(" ({}{}{})", user->application, user->address.empty() ? "" : " from ", user->address);
 }
 
 Check check_slot(const ServerConfig& server, const LiveFacts& live, bool has_repository,
                  const std::optional<StreamFacts>& stream) {
   Check check{.name = "slot", .label = "replication slot"};
-  if (!live.slot) {
+  if (!live.ours.slot) {
     check.result = Result::failed;
     check.finding = fmt::format("slot {} does not exist", server.slot);
     check.hint = server.create_slot ? "the receiver makes it when it connects: start `pgkeep serve`"
                                     : fmt::format("make it by `pgkeep create-slot {}`", server.name);
     return check;
   }
-  const auto& slot = *live.slot;
-  check.finding =
-      fmt::format("{} {}, {}", server.slot, slot.wal_status.empty() ? "reserves nothing" : slot.wal_status,
-                  slot.active ? "active" : "not active");
-  if (const auto kept = slot.retained_bytes(live.current_lsn))
-    check.finding += fmt::format(", the server keeps {} for it", io::format_bytes(*kept));
+  using streaming::WalStatus;
+  const auto& slot = *live.ours.slot;
+  check.finding = fmt::format("{} {}, {}", server.slot,
+                              slot.is(WalStatus::none) ? "reserves nothing" : to_string(*slot.wal_status),
+                              slot.active ? "active" : "not active");
+  if (slot.retained_bytes)
+    check.finding += fmt::format(", the server keeps {} for it", io::format_bytes(*slot.retained_bytes));
   if (slot.safe_wal_bytes)
     check.finding += fmt::format(", {} until WAL is lost", io::format_bytes(*slot.safe_wal_bytes));
   const bool taken = is_used_by_another(slot, has_repository, stream);
-  if (taken) check.finding += "; " + describe_user(slot, live.sender);
+  if (taken) check.finding += "; " + describe_user(slot);
   if (!slot.physical) {
     check.result = Result::failed;
     check.hint = fmt::format("{} is a logical slot; choose another name for `slot`", server.slot);
-  } else if (slot.wal_status == "lost") {
+  } else if (slot.is(WalStatus::lost)) {
     check.result = Result::failed;
     check.hint =
         "the server has invalidated it; the receiver makes it anew when it connects, "
         "and a gap in the WAL calls for a new backup, which `pgkeep serve` takes by itself";
-  } else if (slot.wal_status == "unreserved") {
+  } else if (slot.is(WalStatus::unreserved)) {
     check.result = Result::failed;
     check.hint =
         "the server removes WAL at its next checkpoint that was not received yet: "
         "start the receiver, or see what holds it up";
-  } else if (slot.wal_status.empty()) {
+  } else if (slot.is(WalStatus::none)) {
     check.result = Result::failed;
     check.hint = "the slot keeps no WAL; drop it and let the receiver make it";
   } else if (taken) {
@@ -168,11 +170,11 @@ Check check_slot(const ServerConfig& server, const LiveFacts& live, bool has_rep
     check.hint =
         "pgkeep receives nothing before that one ends: stop it, or give it a slot of its own. "
         "A connection of pgkeep that broke off is ended by the server after wal_sender_timeout";
-  } else if (live.idle_slot_timeout) {
+  } else if (live.ours.idle_timeout) {
     check.result = Result::advice;
     check.hint =
         fmt::format("idle_replication_slot_timeout is {}: a receiver that is away that long loses the slot",
-                    *live.idle_slot_timeout);
+                    io::format_duration(*live.ours.idle_timeout));
   }
   return check;
 }
@@ -194,7 +196,7 @@ Check check_receiver(const StreamFacts& stream, const LiveFacts& live) {
   } else if (stream_word(stream) != "streaming") {
     check.result = Result::failed;
     check.hint = stream.source == StreamFacts::Source::past ? stream.way_out : "";
-  } else if (!live.sender) {
+  } else if (!live.ours.user()) {
     check.result = Result::failed;
     check.finding += ", but the server knows no stream for the slot";
     check.hint = "does conninfo lead to the same server for SQL and for replication?";
@@ -205,8 +207,8 @@ Check check_receiver(const StreamFacts& stream, const LiveFacts& live) {
 /// Only for a server whose commits may wait for us.
 Check check_synchronous(const LiveFacts& live) {
   Check check{.name = "synchronous", .label = "synchronous commits"};
-  if (live.sender) {
-    check.finding = fmt::format("we are {}", live.sender->sync_state);
+  if (const auto* sender = live.ours.user()) {
+    check.finding = fmt::format("we are {}", sender->sync_state);
     return check;
   }
   check.result = Result::failed;
@@ -273,7 +275,7 @@ std::optional<LiveFacts> check_live_server(const ServerConfig& server,
   checks.push_back(check_wal_senders(*live));
   checks.push_back(check_slot(server, *live, layout.has_value(), stream));
   if (stream) checks.push_back(check_receiver(*stream, *live));
-  if (live->commits_wait) checks.push_back(check_synchronous(*live));
+  if (live->ours.commits_wait) checks.push_back(check_synchronous(*live));
   checks.push_back(check_configuration(*live));
   if (live->summarize_wal == false) {
     checks.push_back({.name = "summarize_wal",

@@ -1,7 +1,7 @@
 #include "server/health/replication_facts.h"
 
 #include "catalog/io/error.h"
-#include "server/health/sql_answers.h"
+#include "streaming/wire/sql_answers.h"
 
 namespace pgkeep::server {
 namespace {
@@ -25,9 +25,9 @@ ReplicationClient::Kind kind_of(const ReplicationClient& client) {
 
 std::vector<ReplicationClient> ask_replication_clients(streaming::Connection& sql) {
   std::vector<ReplicationClient> clients;
-  for (const auto& row : ask_rows(sql, kQuery, 13)) {
+  for (const auto& row : streaming::ask_rows(sql, kQuery, 13)) {
     ReplicationClient client;
-    client.pid = cell_number(row[0], "pid");
+    client.pid = streaming::cell_number(row[0], "pid");
     client.application_name = row[1].value_or("");
     client.user = row[2].value_or("");
     client.address = row[3].value_or("");
@@ -35,11 +35,11 @@ std::vector<ReplicationClient> ask_replication_clients(streaming::Connection& sq
     client.state = row[5].value_or("");
     client.sync_state = row[6].value_or("");
     client.slot = row[7].value_or("");
-    client.sent = cell_lsn(row[8], "sent_lsn");
-    client.written = cell_lsn(row[9], "write_lsn");
-    client.flushed = cell_lsn(row[10], "flush_lsn");
-    client.replayed = cell_lsn(row[11], "replay_lsn");
-    client.flush_lag_seconds = cell_seconds(row[12]);
+    client.sent = streaming::cell_lsn(row[8], "sent_lsn");
+    client.written = streaming::cell_lsn(row[9], "write_lsn");
+    client.flushed = streaming::cell_lsn(row[10], "flush_lsn");
+    client.replayed = streaming::cell_lsn(row[11], "replay_lsn");
+    client.flush_lag_seconds = streaming::cell_seconds(row[12]);
     client.kind = kind_of(client);
     clients.push_back(std::move(client));
   }

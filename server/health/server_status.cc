@@ -95,7 +95,7 @@ std::optional<std::uint64_t> lag_of(const ServerStatus& status) {
   const auto current = status.live->current_lsn;
   // What was reported as flushed is exact; the file's own end is only known to its last byte that is not
   // zero.
-  const auto& sender = status.live->sender;
+  const auto* sender = status.live->ours.user();
   const bool receives = status.stream.receiver.has_value();
   if (receives && sender && sender->flush_lsn && *sender->flush_lsn >= current) return 0;
   return status.wal ? wal_lag(*status.wal, current) : std::nullopt;

@@ -11,29 +11,28 @@ Json live_json(const LiveFacts& live) {
             {"formats_known", postgres::formats_known(live.major_version)},
             {"system_identifier", live.system.to_string()},
             {"timeline", live.timeline.value()},
-            {"commits_wait", live.commits_wait},
-            {"in_recovery", live.in_recovery},
+            {"commits_wait", live.ours.commits_wait},
+            {"in_recovery", live.ours.is_standby},
             {"current_lsn", live.current_lsn.to_string()},
             {"slot", nullptr},
             {"stream", nullptr}};
   const auto lsn = [](const std::optional<postgres::Lsn>& value) {
     return value ? Json(value->to_string()) : Json();
   };
-  if (live.slot) {
-    json["slot"] = {
-        {"active", live.slot->active},
-        {"wal_status", live.slot->wal_status},
-        {"restart_lsn", lsn(live.slot->restart_lsn)},
-        {"invalidation", live.slot->invalidation},
-        {"safe_wal_bytes", live.slot->safe_wal_bytes ? Json(*live.slot->safe_wal_bytes) : Json()}};
+  if (const auto& slot = live.ours.slot) {
+    json["slot"] = {{"active", slot->active},
+                    {"wal_status", to_string(slot->wal_status.value_or(streaming::WalStatus::none))},
+                    {"restart_lsn", lsn(slot->restart_lsn)},
+                    {"invalidation", slot->invalidation},
+                    {"safe_wal_bytes", slot->safe_wal_bytes ? Json(*slot->safe_wal_bytes) : Json()}};
   }
-  if (live.sender) {
-    json["stream"] = {{"state", live.sender->state},
-                      {"sync_state", live.sender->sync_state},
-                      {"sent_lsn", lsn(live.sender->sent_lsn)},
-                      {"flush_lsn", lsn(live.sender->flush_lsn)},
-                      {"flush_lag_seconds",
-                       live.sender->flush_lag_seconds ? Json(*live.sender->flush_lag_seconds) : Json()}};
+  if (const auto* sender = live.ours.user()) {
+    json["stream"] = {
+        {"state", sender->state},
+        {"sync_state", sender->sync_state},
+        {"sent_lsn", lsn(sender->sent_lsn)},
+        {"flush_lsn", lsn(sender->flush_lsn)},
+        {"flush_lag_seconds", sender->flush_lag_seconds ? Json(*sender->flush_lag_seconds) : Json()}};
   }
   return json;
 }

@@ -17,23 +17,24 @@ void add_live(const ServerStatus& status, FactPrinter& facts) {
   }
   const auto& live = *status.live;
   facts.add("server", fmt::format("PostgreSQL {} at {}, {}", live.version, live.peer,
-                                  live.in_recovery ? "a standby" : "a primary"));
+                                  live.ours.is_standby ? "a standby" : "a primary"));
   if (!postgres::formats_known(live.major_version))
     facts.add("UNCHECKED",
               postgres::why_not_known(live.major_version) + ": WAL and backups are stored as they come");
   facts.add("cluster", live.system.to_string());
   facts.add("position",
             fmt::format("{} on timeline {}", live.current_lsn.to_string(), live.timeline.to_string()));
-  if (!live.slot) {
+  if (!live.ours.slot) {
     facts.add("slot", status.config.slot + " does not exist");
     return;
   }
-  const auto& slot = *live.slot;
-  auto shown = fmt::format("{}, {}, {}", status.config.slot, slot.active ? "active" : "not active",
-                           slot.wal_status.empty() ? "reserves nothing" : slot.wal_status);
+  const auto& slot = *live.ours.slot;
+  auto shown =
+      fmt::format("{}, {}, {}", status.config.slot, slot.active ? "active" : "not active",
+                  slot.is(streaming::WalStatus::none) ? "reserves nothing" : to_string(*slot.wal_status));
   if (!slot.invalidation.empty()) shown += fmt::format(" ({})", slot.invalidation);
-  if (const auto kept = slot.retained_bytes(live.current_lsn))
-    shown += fmt::format(", the server keeps {} for it from {} on", io::format_bytes(*kept),
+  if (slot.retained_bytes && slot.restart_lsn)
+    shown += fmt::format(", the server keeps {} for it from {} on", io::format_bytes(*slot.retained_bytes),
                          slot.restart_lsn->to_string());
   if (slot.safe_wal_bytes)
     shown += fmt::format(", {} more until it gives up", io::format_bytes(*slot.safe_wal_bytes));
@@ -50,8 +51,8 @@ void add_stream(const ServerStatus& status, io::TimePoint now, FactPrinter& fact
     text += fmt::format(", {} since {}", counted(stream.state->reconnects, "reconnect"),
                         io::format_time(stream.state->started));
   facts.add("stream", text);
-  if (status.live && status.live->commits_wait) {
-    const auto& sender = status.live->sender;
+  if (status.live && status.live->ours.commits_wait) {
+    const auto* sender = status.live->ours.user();
     facts.add("synchronous", sender ? fmt::format("commits may wait for us ({})", sender->sync_state)
                                     : "COMMITS MAY WAIT: we are in synchronous_standby_names and not there");
   }
@@ -150,7 +151,7 @@ std::vector<std::string> problems(const ServerStatus& status, io::TimePoint now)
   std::vector<std::string> found;
   const auto& stream = status.stream;
   if (const auto disk = disk_trouble(stream, now)) found.push_back(*disk);
-  if (status.live && status.live->commits_wait && !status.live->sender)
+  if (status.live && status.live->ours.commits_wait && !status.live->ours.user())
     found.push_back("commits may wait for us, and there is no stream");
   if (status.config.active && stream_word(stream) != "streaming")
     found.push_back("stream: " + describe_stream(stream, now));

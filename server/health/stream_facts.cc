@@ -45,18 +45,19 @@ Json lsn_json(const std::optional<postgres::WalPosition>& position) {
   return position ? Json(position->lsn.to_string()) : Json();
 }
 
-Json slot_json(const SlotReport& slot) {
+Json slot_json(const SlotReport& report) {
   const auto number = [](const std::optional<std::uint64_t>& value) { return value ? Json(*value) : Json(); };
-  return {{"wal_status", slot.wal_status},
+  const auto slot = report.facts.slot.value_or(streaming::SlotView{});
+  return {{"wal_status", to_string(slot.wal_status.value_or(streaming::WalStatus::none))},
           {"active", slot.active},
           {"restart_lsn", slot.restart_lsn ? Json(slot.restart_lsn->to_string()) : Json()},
           {"retained_bytes", number(slot.retained_bytes)},
           {"safe_wal_bytes", number(slot.safe_wal_bytes)},
-          {"sync_state", slot.sync_state},
-          {"commits_wait", slot.commits_wait},
-          {"seen", slot.seen == io::TimePoint() ? Json() : json_time(slot.seen)},
-          {"warning", slot.warning},
-          {"problem", slot.problem}};
+          {"sync_state", slot.user ? slot.user->sync_state : ""},
+          {"commits_wait", report.facts.commits_wait},
+          {"seen", report.seen == io::TimePoint() ? Json() : json_time(report.seen)},
+          {"warning", report.warning},
+          {"problem", report.problem}};
 }
 
 std::string_view to_string(StreamFacts::Source source) {

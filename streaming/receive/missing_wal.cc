@@ -97,7 +97,7 @@ std::vector<catalog::WalRange> pieces_of_line(const postgres::TimelineHistory& l
 }
 
 postgres::Lsn MissingWal::settle(Node& node, const postgres::TimelineHistory& line, const StreamStart& start,
-                                 const SlotPosition& slot, const ServerError& error,
+                                 const SlotView& slot, const ServerError& error,
                                  const std::stop_token& stop) {
   const auto& archive = intake_->archive();
   const auto size = archive.identity().wal_segment_size;

@@ -50,7 +50,7 @@ class MissingWal {
   /// Where to go on when nothing of the line is held. Throws `error` when nothing can be said of what is
   /// lost, ConnectionLost when a host that may have it does not answer, StorageError when it cannot be kept.
   postgres::Lsn settle(Node& node, const postgres::TimelineHistory& line, const StreamStart& start,
-                       const SlotPosition& slot, const ServerError& error, const std::stop_token& stop);
+                       const SlotView& slot, const ServerError& error, const std::stop_token& stop);
 
  private:
   std::vector<postgres::WalSegment> list_wal(const Node& node, const std::stop_token& stop) const;

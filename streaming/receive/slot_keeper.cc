@@ -9,12 +9,6 @@
 #include "catalog/postgres/versions.h"
 
 namespace pgkeep::streaming {
-namespace {
-
-constexpr std::string_view kLost = "lost";
-
-}  // namespace
-
 SlotKeeper::SlotKeeper(const store::ServerLayout& layout, const WalReceiverSettings& settings,
                        EventReporter& events)
     : layout_(layout), slot_(settings.slot), create_(settings.create_slot), events_(&events), made_(layout) {}
@@ -23,19 +17,16 @@ bool SlotKeeper::is_ours(const Node& node) const {
   return made_.has(slot_, node.system.system);
 }
 
-SlotKeeper::Look SlotKeeper::look(Node& node, const std::stop_token& stop) const {
+std::optional<SlotView> SlotKeeper::look(Node& node, const std::stop_token& stop) const {
   const auto version = node.connection.major_version();
-  Look seen;
+  const bool may_hide_loss =
+      version >= postgres::since::kInvalidSlotMovesOn && version <= postgres::until::kInvalidSlotMovesOn;
+  std::optional<SlotView> seen;
   try {
-    seen.slot = read_slot(node.connection, slot_, node.settings, stop);
-    seen.known = true;
-    // A slot that holds nothing back was never made to, or is lost; pgkeep's own always were.
-    seen.lost = seen.slot && !seen.slot->restart_lsn && is_ours(node);
-    const bool may_hide =
-        version < postgres::since::kReadReplicationSlot ||
-        (version >= postgres::since::kInvalidSlotMovesOn && version <= postgres::until::kInvalidSlotMovesOn);
-    if (seen.slot && !seen.lost && may_hide) {
-      seen.lost = ask_slot_status(slot_, node.settings, stop) == kLost;
+    seen = read_slot(node.connection, slot_, node.settings, stop);
+    if (seen && may_hide_loss && !is_lost(*seen, node)) {
+      auto session = Connection::open(node.settings, ConnectionKind::sql, stop);
+      if (const auto shown = ask_slot(session, slot_)) seen->wal_status = shown->wal_status;
     }
   } catch (const ServerError&) {
     // No SQL for this role: what the replication protocol tells has to do.
@@ -45,18 +36,22 @@ SlotKeeper::Look SlotKeeper::look(Node& node, const std::stop_token& stop) const
   return seen;
 }
 
-SlotPosition SlotKeeper::prepare(Node& node, postgres::WalSegmentSize size, const std::stop_token& stop) {
-  auto seen = look(node, stop);
-  const bool may_be_missing = !seen.slot;
-  if (seen.lost) {
+/// A slot that holds nothing back was never made to, or is lost; pgkeep's own always were.
+bool SlotKeeper::is_lost(const SlotView& slot, const Node& node) const {
+  return slot.is(WalStatus::lost) || (!slot.restart_lsn && is_ours(node));
+}
+
+SlotView SlotKeeper::prepare(Node& node, postgres::WalSegmentSize size, const std::stop_token& stop) {
+  const auto seen = look(node, stop);
+  if (seen && is_lost(*seen, node)) {
     if (!renew(node, size, fmt::format("{} has invalidated slot {}", node.connection.peer(), slot_)))
-      return *seen.slot;
-  } else if (may_be_missing && create_) {
+      return *seen;
+  } else if (!seen && create_) {
     make(node, size);
   } else {
-    return seen.slot.value_or(SlotPosition{});
+    return seen.value_or(SlotView{});
   }
-  return look(node, stop).slot.value_or(SlotPosition{});
+  return look(node, stop).value_or(SlotView{});
 }
 
 bool SlotKeeper::renew_refused(Node& node, postgres::WalSegmentSize size, const ServerError& error) {

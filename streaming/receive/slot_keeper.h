@@ -23,17 +23,14 @@ class SlotKeeper {
   /// Before streaming. Where the slot stands, as far as it is known. Throws StorageError (out of space) while
   /// the repository has no room for two segments and the slot would have to be made: what it held back would
   /// only fill the server's disk.
-  SlotPosition prepare(Node& node, postgres::WalSegmentSize size, const std::stop_token& stop);
+  SlotView prepare(Node& node, postgres::WalSegmentSize size, const std::stop_token& stop);
   /// The server refused to stream with the slot, in the words of `error` (55000). True when it is there anew.
   bool renew_refused(Node& node, postgres::WalSegmentSize size, const ServerError& error);
 
  private:
-  struct Look {
-    bool known = false;  // whether the server could be asked
-    std::optional<SlotPosition> slot;
-    bool lost = false;
-  };
-  Look look(Node& node, const std::stop_token& stop) const;
+  /// Nothing when there is none, or when the server does not say.
+  std::optional<SlotView> look(Node& node, const std::stop_token& stop) const;
+  bool is_lost(const SlotView& slot, const Node& node) const;
   bool is_ours(const Node& node) const;
   void require_room(postgres::WalSegmentSize size) const;
   template <typename Deed>

@@ -50,7 +50,7 @@ class WalSession {
   WalIntake intake_;
   MissingWal missing_;
   std::optional<postgres::TimelineHistory> line_;  // the server's
-  SlotPosition slot_;
+  SlotView slot_;
   std::optional<postgres::Lsn> begin_at_;  // when nothing of the line is held
   bool slot_renewed_ = false;
   // Since WAL was received last:

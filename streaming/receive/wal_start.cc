@@ -239,7 +239,7 @@ void require_not_rolled_back(const postgres::Endpoint& peer, const SystemInfo& p
 }
 
 StreamStart choose_start(const postgres::Endpoint& peer, const SystemInfo& system,
-                         const postgres::TimelineHistory& line, const SlotPosition& slot,
+                         const postgres::TimelineHistory& line, const SlotView& slot,
                          std::optional<postgres::Lsn> begin_at, const catalog::WalArchive& archive,
                          std::span<const catalog::Event> events) {
   const auto size = archive.identity().wal_segment_size;

@@ -91,7 +91,7 @@ void require_not_rolled_back(const postgres::Endpoint& peer, const SystemInfo& p
 /// Throws ServerBehind when the server, a standby, has not come that far; Corruption when the last archived
 /// segment before it cannot be read or is another cluster's.
 StreamStart choose_start(const postgres::Endpoint& peer, const SystemInfo& system,
-                         const postgres::TimelineHistory& line, const SlotPosition& slot,
+                         const postgres::TimelineHistory& line, const SlotView& slot,
                          std::optional<postgres::Lsn> begin_at, const catalog::WalArchive& archive,
                          std::span<const catalog::Event> events);
 

@@ -55,43 +55,29 @@ auto parse_value(const Connection& connection, std::string_view command,
       connection.peer(), slot));
 }
 
-SlotPosition slot_position(const Connection& connection, std::string_view command,
-                           const std::optional<std::string>& lsn,
-                           const std::optional<std::string>& timeline) {
-  SlotPosition position;
-  if (lsn) position.restart_lsn = parse_value(connection, command, lsn, "restart_lsn", postgres::Lsn::parse);
+SlotView slot_at(const Connection& connection, std::string_view command,
+                 const std::optional<std::string>& lsn, const std::optional<std::string>& timeline) {
+  SlotView slot;
+  if (lsn) slot.restart_lsn = parse_value(connection, command, lsn, "restart_lsn", postgres::Lsn::parse);
   if (timeline) {
-    position.timeline =
+    slot.timeline =
         parse_value(connection, command, timeline, "restart_tli", postgres::TimelineId::parse_decimal);
   }
-  return position;
+  return slot;
 }
 
 /// 15 and up. Nothing when there is no such slot.
-std::optional<SlotPosition> read_slot_by_command(Connection& connection, const std::string& slot) {
+std::optional<SlotView> read_slot_by_command(Connection& connection, const std::string& slot) {
   const auto command = "READ_REPLICATION_SLOT " + quote_identifier(slot);
   try {
     const auto row = ask_row(connection, command, 3);
     if (!row[0]) return std::nullopt;
     if (*row[0] != "physical") refuse_logical(connection, slot);
-    return slot_position(connection, command, row[1], row[2]);
+    return slot_at(connection, command, row[1], row[2]);
   } catch (const ServerError& error) {
     if (error.sqlstate() == "0A000") refuse_logical(connection, slot);  // feature_not_supported
     throw;
   }
-}
-
-/// 13 and 14, whose replication protocol cannot read a slot.
-std::optional<SlotPosition> read_slot_by_sql(Connection& session, const std::string& slot) {
-  const auto answer = session.query(
-      fmt::format("SELECT slot_type, restart_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = {}",
-                  quote_literal(slot)));
-  if (answer.rows.empty()) return std::nullopt;
-  const auto& row = answer.rows.front();
-  if (row.size() != 2)
-    refuse_answer(session, "SELECT", "pg_replication_slots gave other columns than asked for");
-  if (row[0] != "physical") refuse_logical(session, slot);
-  return slot_position(session, "SELECT", row[1], std::nullopt);
 }
 
 std::string quote(std::string_view text, char mark) {
@@ -177,23 +163,16 @@ bool drop_slot(Connection& connection, const std::string& slot) {
   }
 }
 
-std::optional<SlotPosition> read_slot(Connection& connection, const std::string& slot,
-                                      const ConnectionSettings& settings, const std::stop_token& stop) {
+std::optional<SlotView> read_slot(Connection& connection, const std::string& slot,
+                                  const ConnectionSettings& settings, const std::stop_token& stop) {
   check_slot_name(slot);
   if (connection.major_version() >= postgres::since::kReadReplicationSlot)
     return read_slot_by_command(connection, slot);
+  // The replication protocol of 13 and 14 cannot read a slot.
   auto session = Connection::open(settings, ConnectionKind::sql, stop);
-  return read_slot_by_sql(session, slot);
-}
-
-std::optional<std::string> ask_slot_status(const std::string& slot, const ConnectionSettings& settings,
-                                           const std::stop_token& stop) {
-  check_slot_name(slot);
-  auto session = Connection::open(settings, ConnectionKind::sql, stop);
-  const auto answer = session.query(fmt::format(
-      "SELECT wal_status FROM pg_catalog.pg_replication_slots WHERE slot_name = {}", quote_literal(slot)));
-  if (answer.rows.empty()) return std::nullopt;
-  return answer.rows.front().at(0).value_or("");
+  auto view = ask_slot(session, slot);
+  if (view && !view->physical) refuse_logical(session, slot);
+  return view;
 }
 
 std::vector<std::string> list_server_wal(const ConnectionSettings& settings, const std::stop_token& stop) {

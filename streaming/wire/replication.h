@@ -6,6 +6,7 @@
 
 #include "catalog/records/identity.h"
 #include "streaming/wire/connection.h"
+#include "streaming/wire/slot_view.h"
 
 namespace pgkeep::streaming {
 
@@ -41,19 +42,11 @@ bool create_slot(Connection& connection, const std::string& slot);
 /// False when there was none.
 bool drop_slot(Connection& connection, const std::string& slot);
 
-struct SlotPosition {
-  std::optional<postgres::Lsn> restart_lsn;      // nothing: it holds nothing back, or no more
-  std::optional<postgres::TimelineId> timeline;  // 15 and up
-};
 /// Nothing when there is no such slot. READ_REPLICATION_SLOT on 15 and up; on 13 and 14 by SQL over
-/// `settings`.
-std::optional<SlotPosition> read_slot(Connection& connection, const std::string& slot,
-                                      const ConnectionSettings& settings, const std::stop_token& stop);
+/// `settings`, see ask_slot(). Refuses a logical one.
+std::optional<SlotView> read_slot(Connection& connection, const std::string& slot,
+                                  const ConnectionSettings& settings, const std::stop_token& stop);
 
-/// wal_status of pg_replication_slots ("lost" for one that was invalidated), by SQL over `settings`. Nothing
-/// when there is no such slot; empty for one that holds nothing back.
-std::optional<std::string> ask_slot_status(const std::string& slot, const ConnectionSettings& settings,
-                                           const std::stop_token& stop);
 /// The names of the files in pg_wal, by SQL over `settings`: needs pg_monitor. ServerError 42501 without.
 std::vector<std::string> list_server_wal(const ConnectionSettings& settings, const std::stop_token& stop);
 

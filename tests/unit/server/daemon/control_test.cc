@@ -33,12 +33,13 @@ DaemonReport some_report() {
   server.stream.cause = "not \xff UTF-8";
   server.backup = "being taken";
   server.slot.emplace();
-  server.slot->wal_status = "extended";
-  server.slot->active = true;
-  server.slot->restart_lsn = postgres::Lsn(0x3000000);
-  server.slot->retained_bytes = 12345;
-  server.slot->sync_state = "sync";
-  server.slot->commits_wait = true;
+  auto& slot = server.slot->facts.slot.emplace();
+  slot.wal_status = streaming::WalStatus::extended;
+  slot.active = true;
+  slot.restart_lsn = postgres::Lsn(0x3000000);
+  slot.retained_bytes = 12345;
+  slot.user.emplace().sync_state = "sync";
+  server.slot->facts.commits_wait = true;
   server.slot->warning = "near the limit";
   server.slot->problem = "no answer";
   report.servers.push_back(server);
@@ -84,10 +85,14 @@ TEST_F(ControlTest, TellsTheReportAsItIs) {
   EXPECT_EQ(server.stream.phase, catalog::StreamPhase::waiting);
   EXPECT_EQ(server.backup, "being taken");
   ASSERT_TRUE(server.slot);
-  EXPECT_EQ(server.slot->restart_lsn, postgres::Lsn(0x3000000));
-  EXPECT_EQ(server.slot->retained_bytes, 12345u);
-  EXPECT_EQ(server.slot->safe_wal_bytes, std::nullopt);
-  EXPECT_TRUE(server.slot->commits_wait);
+  const auto& slot = server.slot->facts.slot;
+  ASSERT_TRUE(slot);
+  EXPECT_TRUE(slot->is(streaming::WalStatus::extended));
+  EXPECT_EQ(slot->restart_lsn, postgres::Lsn(0x3000000));
+  EXPECT_EQ(slot->retained_bytes, 12345u);
+  EXPECT_EQ(slot->safe_wal_bytes, std::nullopt);
+  EXPECT_EQ(slot->user->sync_state, "sync");
+  EXPECT_TRUE(server.slot->facts.commits_wait);
   EXPECT_EQ(server.slot->warning, "near the limit");
   EXPECT_FALSE(report->servers[1].slot);
 }

@@ -40,6 +40,13 @@ class DeafObserver final : public WalReceiverObserver {
   void warning(const std::string& /*what*/) override {}
 };
 
+SlotView slot_at(Lsn restart_lsn, std::optional<TimelineId> timeline) {
+  SlotView slot;
+  slot.restart_lsn = restart_lsn;
+  slot.timeline = timeline;
+  return slot;
+}
+
 class WalStartTest : public testing::Test {
  protected:
   WalStartTest() { layout_.make(); }
@@ -60,7 +67,7 @@ class WalStartTest : public testing::Test {
     io::MemorySource source(wal);
     catalog::PushedWal(archive_).take(segment.name(size_), source, std::nullopt);
   }
-  StreamStart start(const TimelineHistory& line, Lsn server_position, const SlotPosition& slot = {},
+  StreamStart start(const TimelineHistory& line, Lsn server_position, const SlotView& slot = {},
                     std::optional<Lsn> begin_at = {}) {
     return choose_start(kPeer, {test::kSampleSystem, line.timeline(), server_position}, line, slot, begin_at,
                         archive_, events_.all());
@@ -97,13 +104,13 @@ TEST_F(WalStartTest, FillsAHoleAndReportsNothingBeforeTheEndOfWhatIsHeld) {
 
 TEST_F(WalStartTest, NeverReportsWhatWouldMoveTheSlotBack) {
   archived({kOne, 5});
-  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB), {Lsn(8 * kMiB + 5), kOne});
+  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB), slot_at(Lsn(8 * kMiB + 5), kOne));
   EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(6 * kMiB)}));
   EXPECT_EQ(found.report_from, Lsn(8 * kMiB + 5));
 }
 
 TEST_F(WalStartTest, WithoutWalBeginsWhereTheSlotHoldsItBack) {
-  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB), {Lsn(4 * kMiB + 5), std::nullopt});
+  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB), slot_at(Lsn(4 * kMiB + 5), std::nullopt));
   EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(4 * kMiB)}));
   EXPECT_EQ(found.report_from, Lsn(4 * kMiB + 5));
 }
@@ -113,22 +120,22 @@ TEST_F(WalStartTest, WithoutWalAndSlotBeginsWhereTheServerIs) {
 }
 
 TEST_F(WalStartTest, WithoutWalBeginsWhereTheServerIsThatHasLostWhatItsSlotHasSeen) {
-  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB + 7), {Lsn(11 * kMiB), kOne});
+  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB + 7), slot_at(Lsn(11 * kMiB), kOne));
   EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(9 * kMiB)}));
   EXPECT_EQ(found.report_from, Lsn(9 * kMiB + 7));
 }
 
 TEST_F(WalStartTest, WithoutWalPassesATimelineThatTheLineLeavesBeforeTheServerSaysSo) {
   const auto line = TimelineHistory::parse(kThree, "1\t0/980000\tx\n2\t0/790000\tx\n");
-  EXPECT_EQ(start(line, Lsn(9 * kMiB), {Lsn(7 * kMiB + 5), kOne}).position,
+  EXPECT_EQ(start(line, Lsn(9 * kMiB), slot_at(Lsn(7 * kMiB + 5), kOne)).position,
             (WalPosition{kThree, Lsn(7 * kMiB)}));
-  const auto found = start(line, Lsn(9 * kMiB), {Lsn(5 * kMiB + 5), kOne});
+  const auto found = start(line, Lsn(9 * kMiB), slot_at(Lsn(5 * kMiB + 5), kOne));
   EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(5 * kMiB)}));
   EXPECT_EQ(found.stop_at, Lsn(7 * kMiB));
 }
 
 TEST_F(WalStartTest, WithoutWalBeginsWhereItWasToldThatTheServersBegins) {
-  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB), {Lsn(4 * kMiB), kOne}, Lsn(7 * kMiB));
+  const auto found = start(TimelineHistory(kOne), Lsn(9 * kMiB), slot_at(Lsn(4 * kMiB), kOne), Lsn(7 * kMiB));
   EXPECT_EQ(found.position, (WalPosition{kOne, Lsn(7 * kMiB)}));
 }
 
@@ -255,7 +262,7 @@ TEST_F(WalStartTest, AfterASwitchATimelineIsReceivedOnlyUpToWhereTheLineLeavesIt
 
 TEST_F(WalStartTest, ASlotThatStandsAfterTheServerHoldsNothingBack) {
   archived({kOne, 5});
-  EXPECT_EQ(start(TimelineHistory(kOne), Lsn(6 * kMiB + 9), {Lsn(8 * kMiB), kOne}).report_from,
+  EXPECT_EQ(start(TimelineHistory(kOne), Lsn(6 * kMiB + 9), slot_at(Lsn(8 * kMiB), kOne)).report_from,
             Lsn(6 * kMiB + 9));
 }
 

@@ -122,9 +122,6 @@ TEST_F(ReplicationTest, RefusesAHistoryFileOfAnotherName) {
 
 const std::string kCreate = R"(CREATE_REPLICATION_SLOT "pgkeep" PHYSICAL RESERVE_WAL)";
 const std::string kRead = R"(READ_REPLICATION_SLOT "pgkeep")";
-const std::string kReadBySql =
-    "SELECT slot_type, restart_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = 'pgkeep'";
-
 TEST_F(ReplicationTest, CreatesASlotThatReservesWal) {
   server_answers(kCreate, {"pgkeep", "0/0", std::nullopt, std::nullopt});
   EXPECT_TRUE(create_slot(connection(), "pgkeep"));
@@ -175,14 +172,20 @@ TEST_F(ReplicationTest, FindsNoSlot) {
   EXPECT_FALSE(read_slot(connection(), "pgkeep", settings(), {}));
 }
 
-TEST(ReplicationBefore15Test, ReadsASlotBySql) {
-  FakeServer sql([](FakeSession& session) {
+/// A role's physical connection to 14, and the SQL session that tells of its slot.
+std::optional<SlotView> read_on_14(const std::string& slot_type) {
+  FakeServer sql([&](FakeSession& session) {
     EXPECT_EQ(session.read_startup().at("replication"), "false");
     session.welcome("14.12");
     session.read_query();
     session.answer({"set_config"}, {{""}});
-    EXPECT_EQ(session.read_query(), kReadBySql);
-    session.answer({"slot_type", "restart_lsn"}, {{"physical", "0/3000000"}});
+    EXPECT_THAT(session.read_query(), HasSubstr("pg_replication_slots"));
+    std::vector<FakeSession::Cell> row(16);
+    row[0] = slot_type;
+    row[1] = "0/3000000";
+    row[2] = "extended";
+    row[3] = "f";
+    session.answer(std::vector<std::string>(row.size(), "column"), {row});
     session.wait_for_hangup();
   });
   FakeServer physical([](FakeSession& session) {
@@ -191,9 +194,18 @@ TEST(ReplicationBefore15Test, ReadsASlotBySql) {
     session.wait_for_hangup();
   });
   auto connection = Connection::open({physical.conninfo()}, ConnectionKind::physical, {});
-  const auto slot = read_slot(connection, "pgkeep", {sql.conninfo()}, {});
+  return read_slot(connection, "pgkeep", {sql.conninfo()}, {});
+}
+
+TEST(ReplicationBefore15Test, ReadsASlotBySql) {
+  const auto slot = read_on_14("physical");
   EXPECT_EQ(slot->restart_lsn, Lsn(0x300'0000));
   EXPECT_EQ(slot->timeline, std::nullopt);
+  EXPECT_TRUE(slot->is(WalStatus::extended));
+}
+
+TEST(ReplicationBefore15Test, RefusesALogicalSlot) {
+  EXPECT_THROW(read_on_14("logical"), Refused);
 }
 
 TEST(SlotNameTest, IsLowerCaseAndShort) {

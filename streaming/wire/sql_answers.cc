@@ -1,4 +1,4 @@
-#include "server/health/sql_answers.h"
+#include "streaming/wire/sql_answers.h"
 
 #include <charconv>
 
@@ -8,15 +8,12 @@
 #include "streaming/wire/replication.h"
 #include "streaming/wire/server_text.h"
 
-namespace pgkeep::server {
-namespace {
+namespace pgkeep::streaming {
 
-[[noreturn]] void not_possible(std::string_view what, const SqlCell& cell) {
+void not_possible(std::string_view what, const SqlCell& cell) {
   throw ProtocolError(
-      fmt::format("the server answered '{}' for {}", streaming::in_one_line(cell.value_or("NULL")), what));
+      fmt::format("the server answered '{}' for {}", in_one_line(cell.value_or("NULL")), what));
 }
-
-}  // namespace
 
 std::string cell_text(const SqlCell& cell, std::string_view what) {
   if (!cell) not_possible(what, cell);
@@ -46,7 +43,7 @@ std::optional<double> cell_seconds(const SqlCell& cell) {
   return value;
 }
 
-std::vector<SqlRow> ask_rows(streaming::Connection& sql, const std::string& query, std::size_t columns) {
+std::vector<SqlRow> ask_rows(Connection& sql, const std::string& query, std::size_t columns) {
   auto answer = sql.query(query);
   for (const auto& row : answer.rows) {
     if (row.size() != columns)
@@ -55,7 +52,7 @@ std::vector<SqlRow> ask_rows(streaming::Connection& sql, const std::string& quer
   return std::move(answer.rows);
 }
 
-std::optional<SqlRow> ask_row(streaming::Connection& sql, const std::string& query, std::size_t columns) {
+std::optional<SqlRow> ask_row(Connection& sql, const std::string& query, std::size_t columns) {
   auto rows = ask_rows(sql, query, columns);
   if (rows.empty()) return std::nullopt;
   if (rows.size() != 1)
@@ -63,21 +60,21 @@ std::optional<SqlRow> ask_row(streaming::Connection& sql, const std::string& que
   return std::move(rows.front());
 }
 
-SqlCell ask_value(streaming::Connection& sql, const std::string& query) {
+SqlCell ask_value(Connection& sql, const std::string& query) {
   auto row = ask_row(sql, query, 1);
   if (!row) throw ProtocolError(fmt::format("the server answered no row to: {}", query));
   return std::move(row->front());
 }
 
-postgres::Lsn ask_lsn(streaming::Connection& sql, const std::string& query) {
+postgres::Lsn ask_lsn(Connection& sql, const std::string& query) {
   const auto answer = ask_value(sql, query);
   const auto lsn = cell_lsn(answer, "a WAL position");
   if (!lsn) not_possible("a WAL position", answer);
   return *lsn;
 }
 
-SqlCell ask_setting(streaming::Connection& sql, std::string_view name) {
-  return ask_value(sql, fmt::format("SELECT pg_catalog.current_setting({})", streaming::quote_literal(name)));
+SqlCell ask_setting(Connection& sql, std::string_view name) {
+  return ask_value(sql, fmt::format("SELECT pg_catalog.current_setting({})", quote_literal(name)));
 }
 
-}  // namespace pgkeep::server
+}  // namespace pgkeep::streaming
