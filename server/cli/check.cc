@@ -6,7 +6,7 @@
 
 #include "catalog/io/worker_pool.h"
 #include "server/fleet/fleet.h"
-#include "server/health/checks.h"
+#include "server/health/findings.h"
 #include "server/health/stream_facts.h"
 
 namespace pgkeep::server {
@@ -14,22 +14,22 @@ namespace {
 
 constexpr std::size_t kAtOnce = 16;
 
-Json json_of(const std::vector<Check>& checks) {
+Json json_of(const std::vector<Finding>& findings) {
   auto list = Json::array();
-  for (const auto& check : checks) {
-    list.push_back({{"name", check.name},
-                    {"result", to_string(check.result)},
-                    {"finding", check.finding},
-                    {"hint", check.hint}});
+  for (const auto& finding : findings) {
+    list.push_back({{"name", finding.key},
+                    {"result", to_string(finding.severity)},
+                    {"finding", finding.what},
+                    {"hint", finding.hint}});
   }
   return list;
 }
 
-void print(const ServerConfig& server, const std::vector<Check>& checks, Output& out) {
+void print(const ServerConfig& server, const std::vector<Finding>& findings, Output& out) {
   out.fact(fmt::format("Server {}:", server.name));
-  for (const auto& check : checks) {
-    out.fact(fmt::format("  {:<7} {}: {}", to_string(check.result), check.label, check.finding));
-    if (!check.hint.empty()) out.fact(fmt::format("          {}", check.hint));
+  for (const auto& finding : findings) {
+    out.fact(fmt::format("  {:<7} {}", to_string(finding.severity), describe(finding)));
+    if (!finding.hint.empty()) out.fact(fmt::format("          {}", finding.hint));
   }
 }
 
@@ -45,22 +45,19 @@ std::optional<DaemonReport> daemon_of(const Config& config, Output& out) {
 }
 
 /// Several at once, since one that is away may take long to tell; in the order of the servers.
-std::vector<std::vector<Check>> check_all(const Config& config,
-                                          const std::vector<const ServerConfig*>& servers,
-                                          const std::optional<DaemonReport>& daemon,
-                                          const std::stop_token& stop) {
-  std::vector<std::vector<Check>> found(servers.size());
+std::vector<std::vector<Finding>> check_all(const Config& config,
+                                            const std::vector<const ServerConfig*>& servers,
+                                            const std::optional<DaemonReport>& daemon,
+                                            const std::stop_token& stop) {
+  std::vector<std::vector<Finding>> found(servers.size());
   {
     io::WorkerPool pool(static_cast<unsigned>(std::min(servers.size(), kAtOnce)));
     for (std::size_t i = 0; i < servers.size(); ++i) {
       pool.submit([&, i] {
         try {
-          found[i] = check_server(config, *servers[i], daemon, stop);
+          found[i] = examine(gather_facts(config, *servers[i], daemon, stop), io::now());
         } catch (const std::exception& failure) {
-          found[i] = {{.name = "check",
-                       .label = "the check itself",
-                       .result = Check::Result::failed,
-                       .finding = failure.what()}};
+          found[i] = {{.key = "check", .severity = Severity::failed, .what = failure.what()}};
         }
       });
     }
@@ -79,11 +76,10 @@ Exit run_check(const AnyServers& arguments, const Invocation& invocation) {
   auto data = Json::array();
   bool all_good = true;
   for (std::size_t i = 0; i < servers.size(); ++i) {
-    const auto& checks = found[i];
-    const auto failed = std::ranges::count(checks, Check::Result::failed, &Check::result);
+    const auto failed = std::ranges::count(found[i], Severity::failed, &Finding::severity);
     all_good = all_good && failed == 0;
-    print(*servers[i], checks, invocation.out);
-    data.push_back({{"server", servers[i]->name}, {"ok", failed == 0}, {"checks", json_of(checks)}});
+    print(*servers[i], found[i], invocation.out);
+    data.push_back({{"server", servers[i]->name}, {"ok", failed == 0}, {"checks", json_of(found[i])}});
   }
   invocation.out.data(std::move(data));
   return all_good ? Exit::ok : Exit::failed;

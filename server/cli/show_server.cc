@@ -6,6 +6,7 @@
 #include "catalog/postgres/json.h"
 #include "server/config/settings.h"
 #include "server/fleet/fleet.h"
+#include "server/health/server_status.h"
 #include "server/health/stream_facts.h"
 #include "server/terminal/table_printer.h"
 #include "streaming/wire/connection.h"
@@ -48,10 +49,12 @@ Json show_stream(const ServerConfig& server, const store::ServerLayout& layout,
     facts.add("reconnects", std::to_string(state->reconnects));
     if (!state->last_error.empty()) facts.add("last error", state->last_error);
   }
-  if (stream.slot && stream.slot->retained_bytes)
-    facts.add("slot keeps", io::format_bytes(*stream.slot->retained_bytes));
-  if (stream.slot && !stream.slot->sync_state.empty()) facts.add("sync state", stream.slot->sync_state);
-  return stream_json(stream);
+  if (stream.slot && stream.slot->facts.slot) {
+    const auto& slot = *stream.slot->facts.slot;
+    if (slot.retained_bytes) facts.add("slot keeps", io::format_bytes(*slot.retained_bytes));
+    if (slot.user && !slot.user->sync_state.empty()) facts.add("sync state", slot.user->sync_state);
+  }
+  return stream_json(stream, server);
 }
 
 Json show(const Config& config, const ServerConfig& server, const std::optional<DaemonReport>& daemon,

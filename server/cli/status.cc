@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "server/fleet/fleet.h"
+#include "server/health/findings.h"
 #include "server/health/server_status.h"
 #include "server/terminal/table_printer.h"
 
@@ -18,11 +19,12 @@ class FleetTable {
   explicit FleetTable(io::TimePoint now) : now_(now) {}
 
   void add(const ServerStatus& status) {
-    const auto lag = lag_of(status);
-    const auto wrong = problems(status, now_);
-    table_.add({status.config.name, status.config.active ? stream_word(status.stream) : "inactive",
+    const auto& facts = status.facts;
+    const auto lag = facts.lag();
+    const auto wrong = problems(examine(facts, now_));
+    table_.add({facts.config.name, facts.config.active ? stream_word(facts.stream) : "inactive",
                 lag ? io::format_bytes(*lag) : "-", kept(status), latest_backup(status), until(status),
-                wrong.empty() ? "" : shortened(wrong.front())});
+                wrong.empty() ? "" : shortened(describe(wrong.front()))});
   }
   void print(Output& out) const { table_.print(out); }
 
@@ -36,7 +38,7 @@ class FleetTable {
     return line.size() <= kLongestProblem ? line : line.substr(0, kLongestProblem - 3) + "...";
   }
   static std::string kept(const ServerStatus& status) {
-    const auto& report = status.stream.slot;
+    const auto& report = status.facts.stream.slot;
     const auto bytes = report && report->facts.slot ? report->facts.slot->retained_bytes : std::nullopt;
     return bytes ? io::format_bytes(*bytes) : "-";
   }
@@ -45,8 +47,9 @@ class FleetTable {
     return io::format_duration(std::max(age, std::chrono::seconds(0))) + " ago";
   }
   std::string latest_backup(const ServerStatus& status) const {
-    if (!status.unread_backups.empty()) return "unreadable";
-    return status.backups.empty() ? "none" : ago(status.backups.back().ended);
+    const auto& stored = status.facts.stored;
+    if (stored && !stored->unread_backups.empty()) return "unreadable";
+    return !stored || stored->backups.empty() ? "none" : ago(stored->backups.back().ended);
   }
   std::string until(const ServerStatus& status) const {
     return status.recoverable_until ? ago(*status.recoverable_until) : "-";
@@ -92,7 +95,7 @@ Exit run_status(const AnyServers& arguments, const Invocation& invocation) {
     if (fleet) {
       table.add(status);
     } else {
-      ask_live_status(status, invocation.stop);
+      ask_server(status.facts, invocation.stop);
       out.fact(fmt::format("Server {}:", server.name));
       for (const auto& line : describe(status, now)) out.fact("  " + line);
     }

@@ -6,9 +6,9 @@
 #include <spdlog/spdlog.h>
 
 #include "catalog/io/error.h"
-#include "server/daemon/backup_need.h"
 #include "server/fleet/backup_facts.h"
 #include "server/fleet/server_settings.h"
+#include "server/health/findings.h"
 #include "streaming/backup/take_backup.h"
 
 namespace pgkeep::server {
@@ -178,7 +178,7 @@ void AutoBackup::examine(const Supervised& server, Server& state, const std::sto
   const auto layout = server.stream->layout();
   const auto signature = signature_of(layout);
   if (state.decided == signature) return;
-  const auto why = why_backup_is_needed(layout);
+  const auto why = why_backup_is_needed(read_backups_and_wal(server.config, layout));
   if (!why) {
     state.decided = signature;
     say(name, "");

@@ -8,6 +8,7 @@
 #include "catalog/io/error.h"
 #include "catalog/records/identity.h"
 #include "server/daemon/give_up_slot.h"
+#include "server/health/findings.h"
 #include "server/health/streamed_node.h"
 
 namespace pgkeep::server {
@@ -155,11 +156,10 @@ SlotWatch::Look SlotWatch::ask(const Supervised& server, const std::stop_token& 
   const auto peer = server.stream->state().peer;
   auto sql = open_streamed_node(config, peer, streaming::ConnectionKind::sql, stop);
   Look seen{ask_slot_facts(sql, config), sql.peer()};
-  auto& slot = seen.facts.slot;
-  if (slot && !slot->physical) slot.reset();  // it is an application's, and ours is not there
+  const auto& slot = seen.facts.slot;
   // Only then, so that a disk that hangs does not hold up the looks.
   const bool may_be_given_up =
-      config.retain_at_most > 0 && slot && slot->retained_bytes.value_or(0) >= config.retain_at_most / 2;
+      config.retain_at_most > 0 && slot && slot->physical && slot->retained_bytes.value_or(0) >= config.retain_at_most / 2;
   if (may_be_given_up) {
     const auto& layout = server.stream->layout();
     const auto identity = catalog::read_identity(layout);
@@ -168,48 +168,69 @@ SlotWatch::Look SlotWatch::ask(const Supervised& server, const std::stop_token& 
   return seen;
 }
 
-void SlotWatch::note(const Supervised& server, const Look& seen, bool given_up) {
-  const auto& facts = seen.facts;
-  SlotVerdict verdict;
+void SlotWatch::note(const Supervised& server, Look seen, bool given_up) {
+  auto& facts = seen.facts;
+  bool lost = false;
+  std::vector<Finding> changed;
   {
     const std::scoped_lock lock(mutex_);
     const auto found = watched_.find(server.config.name);
     if (found == watched_.end()) return;
     auto& watched = found->second;
     watched.silent = false;
-    watched.memory.given_up = watched.memory.given_up || given_up;
-    verdict = judge_slot(facts, watched.server.config.retain_at_most, watched.memory);
-    watched.report = {.facts = facts, .warning = verdict.warning, .seen = io::now(), .problem = {}};
+    auto& memory = watched.memory;
+    memory.given_up = memory.given_up || given_up;
+    memory.see(facts, watched.server.config.retain_at_most);
+    lost = memory.loss_to_act_on;
+    watched.report = {.facts = facts, .seen = io::now(), .problem = {}};
+    if (facts.slot) {  // one that is not there is the receiver's to make, which says so
+      auto findings = examine_slot(watched.server.config, facts);
+      changed = changes(memory.findings, findings);
+      memory.findings = std::move(findings);
+    }
   }
   const auto& stream = server.stream;
   stream->from_standby(facts.is_standby);
   const auto* user = facts.user();
   stream->no_commit_waits(user != nullptr && user->sync_state == "async");
-  for (const auto& line : verdict.lines)
-    stream->log()->log(line.grave ? spdlog::level::err : spdlog::level::warn, "{}", line.text);
-  if (verdict.lost) act_on_loss(server, facts);
-  if (verdict.give_up) give_up(server, seen.peer, *verdict.give_up);
+  log_changes(server, changed);
+  if (lost) act_on_loss(server);
+  if (is_to_be_dropped(facts)) give_up(server, seen.peer, why_to_be_dropped(facts));
+}
+
+void SlotWatch::log_changes(const Supervised& server, const std::vector<Finding>& changed) {
+  const auto& log = server.stream->log();
+  for (const auto& finding : changed) {
+    const auto text =
+        finding.hint.empty() ? describe(finding) : fmt::format("{}; {}", describe(finding), finding.hint);
+    if (finding.severity == Severity::failed) {
+      log->error("{}", text);
+    } else if (finding.severity == Severity::ok) {
+      log->info("{}", text);
+    } else {
+      log->warn("{}", text);
+    }
+  }
 }
 
 /// Without a stream the receiver will see for itself; but it may have looked just before the loss, and 16 and
 /// 17 let it stream with a lost slot. So the loss is kept in mind until it streams, or there is another slot.
-void SlotWatch::act_on_loss(const Supervised& server, const SlotFacts& facts) {
+void SlotWatch::act_on_loss(const Supervised& server) {
   if (server.stream->state().phase != catalog::StreamPhase::streaming) return;
   {
     const std::scoped_lock lock(mutex_);
     const auto found = watched_.find(server.config.name);
     if (found != watched_.end()) found->second.memory.loss_to_act_on = false;
   }
-  server.stream->log()->error(
-      "the server has invalidated the slot{}: it keeps no WAL for pgkeep; beginning anew with another",
-      facts.slot->invalidation.empty() ? "" : fmt::format(" ({})", facts.slot->invalidation));
+  server.stream->log()->warn(
+      "the slot that the server has invalidated is left; beginning again with another");
   server.stream->reconnect();
 }
 
 /// Only on the host that was looked at: after a failover the slot of that name is another one.
 void SlotWatch::give_up(const Supervised& server, const postgres::Endpoint& peer, const std::string& cause) {
   const auto& log = server.stream->log();
-  log->error("{}; giving up the slot", cause);
+  log->warn("giving up the slot to protect the server");
   auto* stream = server.stream.get();  // it owns the job
   auto work = [stream, config = server.config, peer, cause,
                dropped = given_up(server.config.name)](const std::stop_token& stop) {

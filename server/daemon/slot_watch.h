@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "server/daemon/slot_judgement.h"
+#include "server/daemon/slot_memory.h"
 #include "server/daemon/supervisor.h"
 
 namespace pgkeep::server {
@@ -61,8 +61,9 @@ class SlotWatch {
     postgres::Endpoint peer;
   };
   Look ask(const Supervised& server, const std::stop_token& stop) const;
-  void note(const Supervised& server, const Look& seen, bool given_up);
-  void act_on_loss(const Supervised& server, const SlotFacts& facts);
+  void note(const Supervised& server, Look seen, bool given_up);
+  static void log_changes(const Supervised& server, const std::vector<Finding>& changed);
+  void act_on_loss(const Supervised& server);
   void give_up(const Supervised& server, const postgres::Endpoint& peer, const std::string& cause);
   std::shared_ptr<std::atomic<bool>> given_up(const std::string& name) const;
   void tell_change();

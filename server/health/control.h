@@ -15,7 +15,6 @@ namespace pgkeep::server {
 /// The replication slot as the daemon's watch saw it last.
 struct SlotReport {
   SlotFacts facts;
-  std::string warning;  // what deserves a look, as that it nears protect_primary's limit; empty: nothing
   io::TimePoint seen;
   std::string problem;  // why the watch has no newer answer; empty: it has
 };

@@ -6,6 +6,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/hashing.h"
+#include "catalog/io/json.h"
 
 namespace pgkeep::server {
 namespace {
@@ -28,23 +29,31 @@ std::optional<std::uint64_t> read_number(const Json& json) {
 }
 
 Json slot_json(const SlotReport& report) {
-  const auto slot = report.facts.slot.value_or(streaming::SlotView{});
-  return {{"wal_status", to_string(slot.wal_status.value_or(streaming::WalStatus::none))},
+  const auto& facts = report.facts;
+  const auto slot = facts.slot.value_or(streaming::SlotView{});
+  return {{"exists", facts.slot.has_value()},
+          {"physical", slot.physical},
+          {"wal_status", to_string(slot.wal_status.value_or(streaming::WalStatus::none))},
           {"active", slot.active},
           {"restart_lsn", slot.restart_lsn ? Json(slot.restart_lsn->to_string()) : Json()},
           {"retained_bytes", optional_json(slot.retained_bytes)},
           {"safe_wal_bytes", optional_json(slot.safe_wal_bytes)},
           {"sync_state", slot.user ? slot.user->sync_state : ""},
-          {"commits_wait", report.facts.commits_wait},
-          {"warning", report.warning},
+          {"invalidation", slot.invalidation},
+          {"commits_wait", facts.commits_wait},
+          {"idle_timeout_seconds", facts.idle_timeout ? Json(facts.idle_timeout->count()) : Json()},
+          {"grows", facts.grows},
+          {"made_here", facts.made_here},
+          {"limit", facts.limit},
           {"seen", io::format_rfc3339(report.seen)},
           {"problem", report.problem}};
 }
 
-SlotReport slot_from(const Json& json) {
-  SlotReport report;
-  auto& slot = report.facts.slot.emplace();
+streaming::SlotView slot_view_from(const Json& json) {
+  streaming::SlotView slot;
   slot.wal_status = streaming::parse_wal_status(json.at("wal_status").get_ref<const std::string&>());
+  if (!slot.wal_status) throw Corruption("a slot's state in the daemon's answer cannot be understood");
+  slot.physical = json.at("physical").get<bool>();
   slot.active = json.at("active").get<bool>();
   if (const auto& lsn = json.at("restart_lsn"); !lsn.is_null()) {
     slot.restart_lsn = postgres::Lsn::parse(lsn.get_ref<const std::string&>());
@@ -52,10 +61,22 @@ SlotReport slot_from(const Json& json) {
   }
   slot.retained_bytes = read_number(json.at("retained_bytes"));
   slot.safe_wal_bytes = read_number(json.at("safe_wal_bytes"));
+  slot.invalidation = json.at("invalidation").get<std::string>();
   if (auto state = json.at("sync_state").get<std::string>(); !state.empty())
     slot.user.emplace().sync_state = std::move(state);
-  report.facts.commits_wait = json.at("commits_wait").get<bool>();
-  report.warning = json.at("warning").get<std::string>();
+  return slot;
+}
+
+SlotReport slot_from(const Json& json) {
+  SlotReport report;
+  auto& facts = report.facts;
+  if (json.at("exists").get<bool>()) facts.slot = slot_view_from(json);
+  facts.commits_wait = json.at("commits_wait").get<bool>();
+  if (const auto& timeout = json.at("idle_timeout_seconds"); !timeout.is_null())
+    facts.idle_timeout = std::chrono::seconds(io::whole_number<std::int64_t>(timeout));
+  facts.grows = json.at("grows").get<bool>();
+  facts.made_here = json.at("made_here").get<bool>();
+  facts.limit = io::whole_number<std::uint64_t>(json.at("limit"));
   report.seen = read_time(json.at("seen"));
   report.problem = json.at("problem").get<std::string>();
   return report;

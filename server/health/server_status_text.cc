@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "catalog/postgres/versions.h"
@@ -11,11 +9,11 @@ namespace pgkeep::server {
 namespace {
 
 void add_live(const ServerStatus& status, FactPrinter& facts) {
-  if (!status.live) {
-    facts.add("server", "not reached: " + status.unreachable);
+  if (!status.facts.live) {
+    facts.add("server", "not reached: " + status.why_not_reached());
     return;
   }
-  const auto& live = *status.live;
+  const auto& live = *status.facts.live;
   facts.add("server", fmt::format("PostgreSQL {} at {}, {}", live.version, live.peer,
                                   live.ours.is_standby ? "a standby" : "a primary"));
   if (!postgres::formats_known(live.major_version))
@@ -25,12 +23,12 @@ void add_live(const ServerStatus& status, FactPrinter& facts) {
   facts.add("position",
             fmt::format("{} on timeline {}", live.current_lsn.to_string(), live.timeline.to_string()));
   if (!live.ours.slot) {
-    facts.add("slot", status.config.slot + " does not exist");
+    facts.add("slot", status.facts.config.slot + " does not exist");
     return;
   }
   const auto& slot = *live.ours.slot;
   auto shown =
-      fmt::format("{}, {}, {}", status.config.slot, slot.active ? "active" : "not active",
+      fmt::format("{}, {}, {}", status.facts.config.slot, slot.active ? "active" : "not active",
                   slot.is(streaming::WalStatus::none) ? "reserves nothing" : to_string(*slot.wal_status));
   if (!slot.invalidation.empty()) shown += fmt::format(" ({})", slot.invalidation);
   if (slot.retained_bytes && slot.restart_lsn)
@@ -42,7 +40,7 @@ void add_live(const ServerStatus& status, FactPrinter& facts) {
 }
 
 void add_stream(const ServerStatus& status, io::TimePoint now, FactPrinter& facts) {
-  const auto& stream = status.stream;
+  const auto& stream = status.facts.stream;
   auto text = describe_stream(stream, now);
   const auto& receiver = stream.receiver;
   if (receiver && receiver->pid != 0)
@@ -51,24 +49,24 @@ void add_stream(const ServerStatus& status, io::TimePoint now, FactPrinter& fact
     text += fmt::format(", {} since {}", counted(stream.state->reconnects, "reconnect"),
                         io::format_time(stream.state->started));
   facts.add("stream", text);
-  if (status.live && status.live->ours.commits_wait) {
-    const auto* sender = status.live->ours.user();
+  if (status.facts.live && status.facts.live->ours.commits_wait) {
+    const auto* sender = status.facts.live->ours.user();
     facts.add("synchronous", sender ? fmt::format("commits may wait for us ({})", sender->sync_state)
                                     : "COMMITS MAY WAIT: we are in synchronous_standby_names and not there");
   }
 }
 
 void add_received(const ServerStatus& status, io::TimePoint now, FactPrinter& facts) {
-  if (!status.wal->received) {
+  if (!status.wal()->received) {
     facts.add("received", "nothing");
     return;
   }
-  auto received = fmt::format("up to {} on timeline {}", status.wal->received->lsn.to_string(),
-                              status.wal->received->timeline.to_string());
-  const auto lag = lag_of(status);
+  auto received = fmt::format("up to {} on timeline {}", status.wal()->received->lsn.to_string(),
+                              status.wal()->received->timeline.to_string());
+  const auto lag = status.facts.lag();
   if (lag) received += *lag == 0 ? ", all that there is" : fmt::format(", {} behind", io::format_bytes(*lag));
   facts.add("received", received);
-  const auto& stream = status.stream;
+  const auto& stream = status.facts.stream;
   if (stream.state && stream.state->last_message)
     facts.add("last heard",
               fmt::format("{} ago", io::format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -82,11 +80,12 @@ void add_received(const ServerStatus& status, io::TimePoint now, FactPrinter& fa
 }
 
 void add_wal(const ServerStatus& status, FactPrinter& facts) {
-  const auto& wal = *status.wal;
+  const auto& wal = *status.wal();
   auto stored =
       fmt::format("{}, {}", counted(wal.segments, "segment"), io::format_bytes(status.wal_stored_bytes));
   if (wal.newest_segment)
-    stored += fmt::format(", last {}", wal.newest_segment->name(status.wal_segment_size));
+    stored +=
+        fmt::format(", last {}", wal.newest_segment->name(status.facts.stored->identity->wal_segment_size));
   facts.add("WAL", stored);
   std::string ranges;
   for (const auto& range : wal.ranges) {
@@ -101,16 +100,16 @@ void add_wal(const ServerStatus& status, FactPrinter& facts) {
   }
 }
 
-void add_backups(const ServerStatus& status, FactPrinter& facts) {
-  if (status.backups.empty()) {
-    const auto unread = status.unread_backups.size();
+void add_backups(const ServerStatus& status, io::TimePoint now, FactPrinter& facts) {
+  const auto& backups = status.facts.stored->backups;
+  if (backups.empty()) {
+    const auto unread = status.facts.stored->unread_backups.size();
     facts.add("backups", unread == 0 ? "none" : fmt::format("none that can be read, {} that cannot", unread));
     return;
   }
-  const auto& latest = status.backups.back();
-  facts.add("backups",
-            fmt::format("{}, oldest {}", status.backups.size(), status.backups.front().id.to_string()));
-  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(io::now() - latest.ended);
+  const auto& latest = backups.back();
+  facts.add("backups", fmt::format("{}, oldest {}", backups.size(), backups.front().id.to_string()));
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - latest.ended);
   facts.add("latest",
             fmt::format("{}, {} ago, {}, {} stored", latest.id.to_string(), io::format_duration(age),
                         io::format_bytes(latest.data_bytes), io::format_bytes(stored_bytes(latest))));
@@ -124,13 +123,13 @@ void add_failure(const ServerStatus& status, FactPrinter& facts) {
                         run.error.empty() ? to_string(run.outcome) : run.error));
 }
 
-void add_alarms(const ServerStatus& status, FactPrinter& facts) {
+void add_alarms(const ServerStatus& status, io::TimePoint now, FactPrinter& facts) {
   std::string alarms;
-  for (const auto& event : status.alarms)
+  for (const auto& event : status.alarms(now))
     alarms += fmt::format("{}{}  {}: {}", alarms.empty() ? "" : "\n", io::format_time(event.at),
                           to_string(event.kind), event.cause);
   if (!alarms.empty()) facts.add("happened", alarms);
-  const auto& state = status.stream.state;
+  const auto& state = status.facts.stream.state;
   if (state && !state->last_error.empty() && state->last_error_at)
     facts.add("last trouble",
               fmt::format("{}: {}", io::format_time(*state->last_error_at), state->last_error));
@@ -138,56 +137,20 @@ void add_alarms(const ServerStatus& status, FactPrinter& facts) {
 
 }  // namespace
 
-const catalog::Event* newest_branch_event(const std::vector<catalog::Event>& newest_first) {
-  const auto found = std::ranges::find_if(newest_first, [](const catalog::Event& event) {
-    using Kind = catalog::EventKind;
-    return event.kind == Kind::split_brain || event.kind == Kind::branch_left ||
-           event.kind == Kind::rolled_back;
-  });
-  return found == newest_first.end() ? nullptr : &*found;
-}
-
-std::vector<std::string> problems(const ServerStatus& status, io::TimePoint now) {
-  std::vector<std::string> found;
-  const auto& stream = status.stream;
-  if (const auto disk = disk_trouble(stream, now)) found.push_back(*disk);
-  if (status.live && status.live->ours.commits_wait && !status.live->ours.user())
-    found.push_back("commits may wait for us, and there is no stream");
-  if (status.config.active && stream_word(stream) != "streaming")
-    found.push_back("stream: " + describe_stream(stream, now));
-  if (stream.slot && !stream.slot->problem.empty()) found.push_back(stream.slot->problem);
-  if (stream.slot && !stream.slot->warning.empty()) found.push_back(stream.slot->warning);
-  if (!stream.own_backup.empty()) found.push_back(stream.own_backup);
-  if (status.wal) {
-    for (const auto& gap : status.wal->gaps)
-      found.push_back(fmt::format("WAL is missing from {} to {}", gap.range.begin.to_string(),
-                                  gap.range.end.to_string()));
-  }
-  if (const auto* alarm = newest_branch_event(status.alarms))
-    found.push_back(fmt::format("{}: {}", to_string(alarm->kind), alarm->cause));
-  if (status.wal_conflicts > 0)
-    found.push_back(fmt::format("{} pushed WAL that differs from what is stored: `pgkeep wal-conflicts {}`",
-                                counted(status.wal_conflicts, "file"), status.config.name));
-  for (const auto& backup : status.unread_backups) found.push_back(describe(backup));
-  if (status.config.active && status.backups.empty() && status.unread_backups.empty())
-    found.push_back("there is no backup");
-  return found;
-}
-
 std::vector<std::string> describe(const ServerStatus& status, io::TimePoint now) {
   FactPrinter facts;
-  if (!status.config.description.empty()) facts.add("description", status.config.description);
+  if (!status.facts.config.description.empty()) facts.add("description", status.facts.config.description);
   add_live(status, facts);
   add_stream(status, now, facts);
-  if (status.wal) {
+  if (status.wal() != nullptr) {
     add_received(status, now, facts);
     add_wal(status, facts);
-    add_backups(status, facts);
+    add_backups(status, now, facts);
     add_failure(status, facts);
   } else {
     facts.add("stored", "nothing yet");
   }
-  add_alarms(status, facts);
+  add_alarms(status, now, facts);
   return facts.lines();
 }
 

@@ -22,7 +22,7 @@ struct SlotFacts {
 
   /// The server's side of our stream; null when there is none. It is ours as long as nobody else uses the
   /// slot.
-  const streaming::SlotUser* user() const { return slot && slot->user ? &*slot->user : nullptr; }
+  const streaming::SlotUser* user() const { return slot && slot->physical && slot->user ? &*slot->user : nullptr; }
 };
 
 /// Two questions over an SQL session. Throws ConnectionLost, ServerError, ProtocolError.

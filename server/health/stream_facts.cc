@@ -41,37 +41,6 @@ std::string describe_phase(const catalog::StreamState& state, io::TimePoint now)
   return fmt::format("stopped {} ago", for_how_long);
 }
 
-Json lsn_json(const std::optional<postgres::WalPosition>& position) {
-  return position ? Json(position->lsn.to_string()) : Json();
-}
-
-Json slot_json(const SlotReport& report) {
-  const auto number = [](const std::optional<std::uint64_t>& value) { return value ? Json(*value) : Json(); };
-  const auto slot = report.facts.slot.value_or(streaming::SlotView{});
-  return {{"wal_status", to_string(slot.wal_status.value_or(streaming::WalStatus::none))},
-          {"active", slot.active},
-          {"restart_lsn", slot.restart_lsn ? Json(slot.restart_lsn->to_string()) : Json()},
-          {"retained_bytes", number(slot.retained_bytes)},
-          {"safe_wal_bytes", number(slot.safe_wal_bytes)},
-          {"sync_state", slot.user ? slot.user->sync_state : ""},
-          {"commits_wait", report.facts.commits_wait},
-          {"seen", report.seen == io::TimePoint() ? Json() : json_time(report.seen)},
-          {"warning", report.warning},
-          {"problem", report.problem}};
-}
-
-std::string_view to_string(StreamFacts::Source source) {
-  switch (source) {
-    case StreamFacts::Source::daemon:
-      return "daemon";
-    case StreamFacts::Source::file:
-      return "file";
-    case StreamFacts::Source::past:
-      break;
-  }
-  return "past";
-}
-
 }  // namespace
 
 std::optional<DaemonReport> find_daemon(const std::optional<store::Repository>& repository, Output& out) {
@@ -133,34 +102,6 @@ std::optional<std::string> disk_trouble(const StreamFacts& stream, io::TimePoint
   const auto busy = between(*stream.state->disk_busy_since, now);
   if (busy < kSlowDisk) return std::nullopt;
   return fmt::format("the repository's disk has not answered for {}", io::format_duration(busy));
-}
-
-Json stream_json(const StreamFacts& stream) {
-  Json json{{"source", to_string(stream.source)}, {"phase", stream_word(stream)}};
-  json["slot"] = stream.slot ? slot_json(*stream.slot) : Json();
-  json["own_backup"] = stream.own_backup;
-  // Every key always: nothing is known where nobody ever received.
-  const auto state = stream.state.value_or(catalog::StreamState{});
-  const auto time = [&](io::TimePoint at) { return stream.state ? json_time(at) : Json(); };
-  json["since"] = time(state.since);
-  json["cause"] = state.cause;
-  json["next_try"] = json_time(state.next_try);
-  json["reconnects"] = state.reconnects;
-  json["last_error"] = state.last_error;
-  json["last_error_at"] = json_time(state.last_error_at);
-  json["peer"] = state.peer.to_string();
-  json["from_standby"] = state.from_standby;
-  json["timeline"] = state.received ? Json(state.received->timeline.value()) : Json();
-  json["received_lsn"] = lsn_json(state.received);
-  json["flushed_lsn"] = lsn_json(state.flushed);
-  json["server_lsn"] = state.server_end ? Json(state.server_end->to_string()) : Json();
-  const auto lag = state.lag_bytes();
-  json["lag_bytes"] = lag ? Json(*lag) : Json();
-  json["last_message"] = json_time(state.last_message);
-  json["disk_busy_since"] = json_time(state.disk_busy_since);
-  json["started"] = time(state.started);
-  json["as_of"] = time(state.written);
-  return json;
 }
 
 }  // namespace pgkeep::server

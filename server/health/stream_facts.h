@@ -41,6 +41,5 @@ std::string describe_stream(const StreamFacts& stream, io::TimePoint now);
 std::string stream_word(const StreamFacts& stream);
 /// Nothing while the disk answers within what is to be expected of one.
 std::optional<std::string> disk_trouble(const StreamFacts& stream, io::TimePoint now);
-Json stream_json(const StreamFacts& stream);
 
 }  // namespace pgkeep::server

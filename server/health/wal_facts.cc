@@ -6,6 +6,18 @@
 #include "catalog/wal/waiting_wal.h"
 
 namespace pgkeep::server {
+namespace {
+
+constexpr std::chrono::days kLate{7};
+constexpr std::size_t kMostAlarms = 10;
+
+std::string why_unknown(postgres::TimelineId timeline, const catalog::WalInventory& names) {
+  if (timeline == postgres::TimelineId(1) || names.histories.contains(timeline)) return {};
+  const auto damaged = names.damaged_histories.find(timeline);
+  return damaged == names.damaged_histories.end() ? timeline.history_file() + " is missing" : damaged->second;
+}
+
+}  // namespace
 
 WalFacts wal_facts(const catalog::HeldWal& held, std::vector<catalog::Event> events) {
   const auto& names = held.names();
@@ -16,7 +28,9 @@ WalFacts wal_facts(const catalog::HeldWal& held, std::vector<catalog::Event> eve
   if (!names.segments.empty()) facts.newest_segment = names.segments.back();
   if (!names.partials.empty()) facts.partial = names.partials.back();
   facts.newest = held.along_newest();
+  for (const auto& [timeline, why] : names.damaged_histories) facts.damaged_histories.push_back(why);
   if (facts.newest) {
+    facts.unknown_history = why_unknown(facts.newest->line().timeline(), names);
     facts.gaps = facts.newest->gaps(events);
     facts.received = facts.newest->end();
   }
@@ -39,6 +53,16 @@ WaitingFacts read_waiting_facts(catalog::WalArchive& archive) {
     facts.oldest = facts.oldest ? std::min(*facts.oldest, file->since) : file->since;
   }
   return facts;
+}
+
+std::vector<catalog::Event> late_alarms(std::vector<catalog::Event> events, io::TimePoint now) {
+  using Kind = catalog::EventKind;
+  std::erase_if(events, [&](const catalog::Event& event) {
+    return event.at < now - kLate || event.kind == Kind::slot_created || event.kind == Kind::slot_dropped;
+  });
+  std::ranges::reverse(events);
+  if (events.size() > kMostAlarms) events.resize(kMostAlarms);
+  return events;
 }
 
 std::optional<postgres::Lsn> hole_behind(const WalFacts& wal, const store::BackupRecord& backup) {

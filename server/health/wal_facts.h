@@ -30,11 +30,16 @@ struct WalFacts {
   std::optional<postgres::WalSegment> partial;         // being received, or left when the receiver stopped
   std::optional<postgres::WalPosition> received;       // the end of what is stored along that line
   std::optional<catalog::HeldLine> newest;             // that line; nothing without WAL
+  std::string unknown_history;                         // why that of this line is not known; empty: it is
+  std::vector<std::string> damaged_histories;          // each with what to do
   std::vector<catalog::Event> events;                  // oldest first
 };
 WalFacts wal_facts(const catalog::HeldWal& held, std::vector<catalog::Event> events);
 WalFacts read_wal_facts(const catalog::WalArchive& archive);
 WaitingFacts read_waiting_facts(catalog::WalArchive& archive);
+
+/// Of the recorded events (oldest first) those of the last week that somebody has to know, newest first.
+std::vector<catalog::Event> late_alarms(std::vector<catalog::Event> events, io::TimePoint now);
 
 /// A hole that keeps a recovery from a backup from coming to the end of what is stored: its first byte.
 /// Nothing when there is none, or when the backup is not on the line of the newest timeline.

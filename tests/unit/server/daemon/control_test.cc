@@ -40,7 +40,10 @@ DaemonReport some_report() {
   slot.retained_bytes = 12345;
   slot.user.emplace().sync_state = "sync";
   server.slot->facts.commits_wait = true;
-  server.slot->warning = "near the limit";
+  server.slot->facts.grows = true;
+  server.slot->facts.made_here = false;
+  server.slot->facts.limit = 54321;
+  server.slot->facts.idle_timeout = std::chrono::minutes(30);
   server.slot->problem = "no answer";
   report.servers.push_back(server);
   report.servers.emplace_back().name = "other";
@@ -93,7 +96,10 @@ TEST_F(ControlTest, TellsTheReportAsItIs) {
   EXPECT_EQ(slot->safe_wal_bytes, std::nullopt);
   EXPECT_EQ(slot->user->sync_state, "sync");
   EXPECT_TRUE(server.slot->facts.commits_wait);
-  EXPECT_EQ(server.slot->warning, "near the limit");
+  EXPECT_TRUE(server.slot->facts.grows);
+  EXPECT_FALSE(server.slot->facts.made_here);
+  EXPECT_EQ(server.slot->facts.limit, 54321u);
+  EXPECT_EQ(server.slot->facts.idle_timeout, std::chrono::minutes(30));
   EXPECT_FALSE(report->servers[1].slot);
 }
 

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server/health/server_status.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::server {
@@ -13,9 +12,7 @@ using namespace std::chrono_literals;
 using catalog::StreamPhase;
 using catalog::StreamState;
 using testing::AllOf;
-using testing::Contains;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 constexpr io::TimePoint kNow{1'800'000'000s};
 
@@ -88,32 +85,6 @@ TEST(StreamFactsTest, SpeaksOfADiskOnlyOnceItIsSilentForLong) {
   EXPECT_EQ(disk_trouble(told_by_the_daemon(state), kNow), std::nullopt);
   state.disk_busy_since = kNow - 12s;
   EXPECT_THAT(disk_trouble(told_by_the_daemon(state), kNow).value_or(""), HasSubstr("12 s"));
-}
-
-TEST(ProblemsTest, AreNoneWhereAllIsWell) {
-  ServerStatus status;
-  status.config.active = true;
-  status.stream = told_by_the_daemon(in_phase(StreamPhase::streaming, 60s));
-  status.backups.emplace_back(store::BackupId(kNow));
-  EXPECT_THAT(problems(status, kNow), IsEmpty());
-}
-
-TEST(ProblemsTest, NameAGapAndAMissingStream) {
-  ServerStatus status;
-  status.config.active = true;
-  status.backups.emplace_back(store::BackupId(kNow));
-  status.wal.emplace();
-  status.wal->gaps.push_back(
-      {.range = {postgres::TimelineId(1), postgres::Lsn(0x1000000), postgres::Lsn(0x3000000)}, .event = {}});
-  const auto found = problems(status, kNow);
-  EXPECT_THAT(found, Contains(HasSubstr("nobody receives")));
-  EXPECT_THAT(found, Contains("WAL is missing from 0/1000000 to 0/3000000"));
-}
-
-TEST(ProblemsTest, LeaveAServerOutOfServiceAlone) {
-  ServerStatus status;
-  status.config.active = false;
-  EXPECT_THAT(problems(status, kNow), IsEmpty());
 }
 
 }  // namespace

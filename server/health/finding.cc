@@ -1,0 +1,93 @@
+#include "server/health/finding.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <iterator>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace pgkeep::server {
+namespace {
+
+/// All the keys there are, in the order in which they are shown.
+constexpr auto kLabels = std::to_array<std::pair<std::string_view, std::string_view>>({
+    {"configuration", "configuration"},
+    {"repository", "repository"},
+    {"free_space", "free space"},
+    {"repository_files", "owner of files"},
+    {"sql_connection", "SQL connection"},
+    {"replication_connection", "replication connection"},
+    {"version", "version"},
+    {"identity", "identity"},
+    {"wal_level", "wal_level"},
+    {"max_wal_senders", "max_wal_senders"},
+    {"slot", "replication slot"},
+    {"slot_limit", "protect_primary"},
+    {"slot_idle_timeout", "idle_replication_slot_timeout"},
+    {"receiver", "WAL receiver"},
+    {"synchronous", "synchronous commits"},
+    {"configuration_files", "configuration files"},
+    {"summarize_wal", "summarize_wal"},
+    {"data_checksums", "data checksums"},
+    {"backups", "backups"},
+    {"own_backup", "backup by the daemon"},
+    {"stored", "what is stored"},
+    {"wal_continuous", "WAL without holes"},
+    {"branches", "one history"},
+    {"histories", "timeline histories"},
+    {"lines", "lines that were set aside"},
+    {"wal_conflicts", "pushed WAL"},
+    {"wal_lag", "WAL received"},
+    {"check", "the check itself"},
+});
+
+const Finding* find(const std::vector<Finding>& findings, std::string_view key) {
+  const auto found = std::ranges::find(findings, key, &Finding::key);
+  return found == findings.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::string_view to_string(Severity severity) {
+  if (severity == Severity::failed) return "FAILED";
+  return severity == Severity::ok ? "OK" : "ADVICE";
+}
+
+std::size_t place_of(std::string_view key) {
+  const auto* const found = std::ranges::find(kLabels, key, &decltype(kLabels)::value_type::first);
+  return static_cast<std::size_t>(found - kLabels.begin());
+}
+
+std::string_view label_of(std::string_view key) {
+  const auto place = place_of(key);
+  return place == kLabels.size() ? key : kLabels.at(place).second;
+}
+
+std::string describe(const Finding& finding) {
+  return fmt::format("{}: {}", label_of(finding.key), finding.what);
+}
+
+std::vector<Finding> problems(const std::vector<Finding>& findings) {
+  std::vector<Finding> found;
+  std::ranges::copy_if(findings, std::back_inserter(found), &Finding::is_problem);
+  std::ranges::stable_sort(found, std::ranges::greater(), &Finding::severity);
+  return found;
+}
+
+std::vector<Finding> changes(const std::vector<Finding>& before, const std::vector<Finding>& now) {
+  std::vector<Finding> found;
+  for (const auto& finding : now) {
+    const auto* earlier = find(before, finding.key);
+    const auto was = earlier == nullptr ? Severity::ok : earlier->severity;
+    if (finding.severity != was) found.push_back(finding);
+  }
+  for (const auto& finding : before) {
+    if (finding.severity != Severity::ok && find(now, finding.key) == nullptr)
+      found.push_back({.key = finding.key, .what = "nothing to say any more", .server = finding.server});
+  }
+  return found;
+}
+
+}  // namespace pgkeep::server

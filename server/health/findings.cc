@@ -1,0 +1,87 @@
+#include "server/health/findings.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "server/health/findings_parts.h"
+
+namespace pgkeep::server {
+namespace {
+
+// Below this the next backup or a day of WAL is in danger on any server worth keeping.
+constexpr std::uint64_t kLittleSpace = std::uint64_t{1} << 30;
+
+Finding examine_configuration(const RepositoryFacts& seen) {
+  if (seen.config_problem.empty()) return {.key = "configuration", .what = seen.config_file.native()};
+  return {.key = "configuration",
+          .severity = Severity::failed,
+          .what = fmt::format("the daemon continues with the one of {}: {}", io::format_time(seen.configured),
+                              seen.config_problem),
+          .hint = "correct it, then `pgkeep reload`"};
+}
+
+Finding examine_root(const RepositoryFacts& seen) {
+  Finding finding{.key = "repository", .severity = Severity::failed, .what = {}};
+  if (!seen.is_there) {
+    finding.what = fmt::format("{} holds no repository", seen.root.native());
+    finding.hint = "is the file system mounted? The first `pgkeep serve` or `pgkeep backup` makes one";
+  } else if (!seen.is_writable) {
+    finding.what = fmt::format("{} cannot be written by this user", seen.root.native());
+    finding.hint = "run pgkeep as the user who owns the repository";
+  } else {
+    finding.severity = Severity::ok;
+    finding.what = fmt::format("{} can be written", seen.root.native());
+  }
+  return finding;
+}
+
+Finding examine_space(const RepositoryFacts& seen) {
+  Finding finding{
+      .key = "free_space",
+      .what = fmt::format("{} free in {}", io::format_bytes(*seen.free_bytes), seen.root.native())};
+  if (*seen.free_bytes >= kLittleSpace) return finding;
+  finding.severity = Severity::failed;
+  finding.hint = "make room: WAL that cannot be stored piles up on the server";
+  return finding;
+}
+
+Finding examine_files(const RepositoryFacts& seen) {
+  Finding finding{.key = "repository_files", .what = "everything belongs to the owner of the repository"};
+  const auto& unusable = seen.unusable_files;
+  if (unusable.empty()) return finding;
+  finding.severity = Severity::failed;
+  finding.what = unusable.front();
+  if (unusable.size() > 1) finding.what += fmt::format(", and {} more", unusable.size() - 1);
+  finding.hint = fmt::format(
+      "as root: `chown -R --no-dereference {0} {1}` and `chmod -R go-w {1}`; "
+      "put what a symbolic link points to in its place",
+      seen.owner, seen.root.native());
+  return finding;
+}
+
+}  // namespace
+
+void examine_repository(const ServerFacts& facts, std::vector<Finding>& findings) {
+  if (!facts.repository) return;
+  const auto& seen = *facts.repository;
+  findings.push_back(examine_configuration(seen));
+  if (facts.has_seen("repository")) findings.push_back(examine_root(seen));
+  if (seen.free_bytes) findings.push_back(examine_space(seen));
+  if (seen.is_there && facts.has_seen("repository_files")) findings.push_back(examine_files(seen));
+}
+
+std::vector<Finding> examine(const ServerFacts& facts, io::TimePoint now) {
+  std::vector<Finding> findings;
+  for (const auto& [key, why] : facts.unseen)
+    findings.push_back({.key = key, .severity = Severity::failed, .what = why});
+  examine_repository(facts, findings);
+  examine_live(facts, findings);
+  examine_stream(facts, now, findings);
+  examine_stored(facts, now, findings);
+  for (auto& finding : findings) finding.server = facts.config.name;
+  std::ranges::stable_sort(findings, {}, [](const Finding& finding) { return place_of(finding.key); });
+  return findings;
+}
+
+}  // namespace pgkeep::server

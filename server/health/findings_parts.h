@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "server/health/findings.h"
+
+namespace pgkeep::server {
+
+// The parts of examine(), each about one side of a server. They append to `findings`.
+
+void examine_repository(const ServerFacts& facts, std::vector<Finding>& findings);
+void examine_stored(const ServerFacts& facts, io::TimePoint now, std::vector<Finding>& findings);
+void examine_stream(const ServerFacts& facts, io::TimePoint now, std::vector<Finding>& findings);
+void examine_live(const ServerFacts& facts, std::vector<Finding>& findings);
+
+}  // namespace pgkeep::server

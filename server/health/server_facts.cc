@@ -1,0 +1,167 @@
+#include "server/health/server_facts.h"
+
+#include <algorithm>
+#include <functional>
+#include <initializer_list>
+#include <unistd.h>
+
+#include <sys/stat.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/io/user.h"
+#include "catalog/wal/set_aside_line.h"
+#include "catalog/wal/wal_conflicts.h"
+#include "server/fleet/fleet.h"
+#include "server/health/repository_files.h"
+#include "streaming/wire/replication.h"
+
+namespace pgkeep::server {
+namespace {
+
+using Keys = std::initializer_list<const char*>;
+
+/// Where `see` throws, that is a fact about what it would have told. Only Interrupted passes.
+void look(ServerFacts& facts, Keys keys, const std::function<void()>& see) {
+  try {
+    see();
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    for (const auto* key : keys) facts.unseen.push_back({key, error.what()});
+  }
+}
+
+std::string owner_of(const std::filesystem::path& path) {
+  struct ::stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? io::user_name(status.st_uid) : "OWNER";
+}
+
+std::optional<store::Repository> look_at_repository(const Config& config,
+                                                    const std::optional<DaemonReport>& daemon,
+                                                    ServerFacts& facts) {
+  auto& seen = facts.repository.emplace();
+  seen.config_file = config.file;
+  seen.root = config.repository;
+  if (daemon) {
+    seen.config_problem = daemon->config_problem;
+    seen.configured = daemon->configured;
+  }
+  std::optional<store::Repository> repository;
+  look(facts, {"repository"}, [&] { repository = open_repository_if_there(config); });
+  if (!repository) return repository;
+  seen.is_there = true;
+  seen.is_writable = ::access(seen.root.c_str(), R_OK | W_OK | X_OK) == 0;
+  seen.owner = owner_of(seen.root);
+  look(facts, {"free_space"}, [&] { seen.free_bytes = io::free_space(seen.root); });
+  look(facts, {"repository_files"}, [&] {
+    seen.unusable_files = find_unusable_files(*repository, repository->server(facts.config.name));
+  });
+  return repository;
+}
+
+ConnectionFacts attempt(const std::function<void(ConnectionFacts&)>& connect) {
+  ConnectionFacts facts;
+  try {
+    connect(facts);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    facts.error = error.what();
+    facts.lost = dynamic_cast<const ConnectionLost*>(&error) != nullptr;
+  }
+  return facts;
+}
+
+void ask_for_replication(ServerFacts& facts, const std::stop_token& stop) {
+  facts.replication = attempt([&](ConnectionFacts& seen) {
+    auto connection = open_physical(facts.config, stop, streamed_peer(facts.stream));
+    seen.system = streaming::identify_system(connection).system;
+    seen.peer = connection.peer();
+  });
+}
+
+void look_at_stored(const store::ServerLayout& layout, ServerFacts& facts) {
+  auto& stored = facts.stored.emplace();
+  look(facts, {"backups"}, [&] { read_backups(layout, stored); });
+  look(facts, {"identity"}, [&] { stored.identity = catalog::read_identity(layout); });
+  if (!stored.identity) return;
+  std::optional<catalog::WalArchive> archive;
+  look(facts, {"stored"}, [&] { archive.emplace(open_archive(facts.config, layout)); });
+  if (!archive) return;
+  look(facts, {"wal_continuous", "branches"}, [&] { stored.wal = read_wal_facts(*archive); });
+  look(facts, {"lines"}, [&] { read_lines(layout, stored); });
+  look(facts, {"wal_conflicts"}, [&] { read_pushed(*archive, stored); });
+}
+
+}  // namespace
+
+bool ServerFacts::has_seen(std::string_view key) const {
+  return std::ranges::find(unseen, key, &Unseen::key) == unseen.end();
+}
+
+std::optional<std::uint64_t> ServerFacts::lag() const {
+  if (!live) return stream.state ? stream.state->lag_bytes() : std::nullopt;
+  const auto current = live->current_lsn;
+  // What was reported as flushed is exact; the file's own end is only known to its last byte that is not
+  // zero.
+  const auto* sender = live->ours.user();
+  if (stream.receiver && sender != nullptr && sender->flush_lsn && *sender->flush_lsn >= current) return 0;
+  return stored && stored->wal ? wal_lag(*stored->wal, current) : std::nullopt;
+}
+
+StoredFacts read_backups_and_wal(const ServerConfig& server, const store::ServerLayout& layout) {
+  StoredFacts stored;
+  stored.identity = catalog::read_identity(layout);
+  if (!stored.identity) return stored;
+  read_backups(layout, stored);
+  stored.wal = read_wal_facts(open_archive(server, layout));
+  return stored;
+}
+
+void read_backups(const store::ServerLayout& layout, StoredFacts& stored) {
+  auto listing = store::list_backup_records(layout);
+  const auto all = listing.backups.size();
+  catalog::keep_only_own(layout, listing.backups);
+  stored.has_backups_aside = listing.backups.size() < all;
+  stored.backups = std::move(listing.backups);
+  stored.unread_backups = std::move(listing.unread);
+}
+
+void read_pushed(catalog::WalArchive& archive, StoredFacts& stored) {
+  stored.wal_conflicts = catalog::WalConflicts(archive).count_open();
+  stored.waiting = read_waiting_facts(archive);
+}
+
+void read_lines(const store::ServerLayout& layout, StoredFacts& stored) {
+  for (const auto& line : catalog::read_set_aside_lines(layout))
+    if (!line.damage.empty()) stored.damaged_lines.push_back(line.damage);
+}
+
+void ask_server(ServerFacts& facts, const std::stop_token& stop) {
+  if (!facts.config.active) return;
+  facts.sql = attempt([&](ConnectionFacts& seen) {
+    auto sql = open_sql(facts.config, stop, streamed_peer(facts.stream));
+    facts.live = ask_live_facts(sql, facts.config);
+    seen.peer = facts.live->peer;
+    seen.system = facts.live->system;
+  });
+}
+
+ServerFacts gather_facts(const Config& config, const ServerConfig& server,
+                         const std::optional<DaemonReport>& daemon, const std::stop_token& stop) {
+  ServerFacts facts;
+  facts.config = server;
+  const auto repository = look_at_repository(config, daemon, facts);
+  if (repository) {
+    const auto layout = repository->server(server.name);
+    look(facts, {"receiver"}, [&] { facts.stream = read_stream_facts(server.name, layout, daemon); });
+    look_at_stored(layout, facts);
+  }
+  ask_server(facts, stop);
+  // Who is not there for one is not there for the other, and may take long to tell.
+  if (facts.sql && !facts.sql->lost) ask_for_replication(facts, stop);
+  return facts;
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "catalog/records/identity.h"
+#include "catalog/store/repository.h"
+#include "server/config/config.h"
+#include "server/health/control.h"
+#include "server/health/live_facts.h"
+#include "server/health/stream_facts.h"
+#include "server/health/wal_facts.h"
+#include "server/terminal/output.h"
+
+namespace pgkeep::server {
+
+/// The place where everything is kept.
+struct RepositoryFacts {
+  std::filesystem::path config_file;
+  std::string config_problem;  // why the daemon did not take the current one; empty: it did, or none runs
+  io::TimePoint configured;    // when it read the one in force
+  std::filesystem::path root;
+  bool is_there = false;
+  bool is_writable = false;
+  std::optional<std::uint64_t> free_bytes;
+  std::vector<std::string> unusable_files;  // see find_unusable_files()
+  std::string owner;                        // of the root
+};
+
+/// What is stored for a server, on its current line.
+struct StoredFacts {
+  std::vector<store::BackupRecord> backups;  // oldest first
+  std::vector<store::UnreadBackup> unread_backups;
+  bool has_backups_aside = false;                   // of lines that were set aside
+  std::optional<catalog::ServerIdentity> identity;  // nothing: there was no contact yet
+  std::optional<WalFacts> wal;                      // nothing without an identity
+  std::vector<std::string> damaged_lines;           // set aside; each with what to do
+  std::size_t wal_conflicts = 0;                    // that nobody has settled
+  WaitingFacts waiting;
+};
+
+/// An attempt to connect.
+struct ConnectionFacts {
+  std::string error;  // empty: it succeeded
+  bool lost = false;  // the server did not answer at all
+  postgres::Endpoint peer;
+  postgres::SystemIdentifier system;
+};
+
+/// What could not be looked at.
+struct Unseen {
+  std::string key;  // of the finding that it would have been
+  std::string why;
+};
+
+/// All that was gathered about one server: what examine() judges, and `status` shows. Without what nobody
+/// asked for.
+struct ServerFacts {
+  ServerConfig config;
+  std::optional<RepositoryFacts> repository;
+  std::optional<StoredFacts> stored;  // nothing without a repository
+  StreamFacts stream;
+  std::optional<ConnectionFacts> sql;
+  std::optional<ConnectionFacts> replication;
+  std::optional<LiveFacts> live;
+  std::vector<Unseen> unseen;
+
+  bool has_seen(std::string_view key) const;
+  /// Bytes that the server has and we have not; nothing when one side is not known.
+  std::optional<std::uint64_t> lag() const;
+};
+
+/// Everything that backups, WAL and recovery of a server depend on: the repository, what is stored, the live
+/// server by SQL and by replication. One thing that cannot be looked at keeps nobody from the next. Only
+/// Interrupted is thrown.
+ServerFacts gather_facts(const Config& config, const ServerConfig& server,
+                         const std::optional<DaemonReport>& daemon, const std::stop_token& stop);
+
+/// Backups and WAL alone, from the files. Throws StorageError, Corruption.
+StoredFacts read_backups_and_wal(const ServerConfig& server, const store::ServerLayout& layout);
+/// Those that are stored, from the files, and those that cannot be read. Throws StorageError, Corruption.
+void read_backups(const store::ServerLayout& layout, StoredFacts& stored);
+/// What is waiting, in conflict or set aside; throws as well.
+void read_pushed(catalog::WalArchive& archive, StoredFacts& stored);
+void read_lines(const store::ServerLayout& layout, StoredFacts& stored);
+
+/// Asks the server, unless it is out of service. One that cannot be reached is a fact, no error.
+void ask_server(ServerFacts& facts, const std::stop_token& stop);
+
+}  // namespace pgkeep::server

@@ -1,0 +1,226 @@
+#include <algorithm>
+#include <ranges>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "server/health/findings_parts.h"
+#include "server/terminal/output.h"
+
+namespace pgkeep::server {
+namespace {
+
+/// What a stream that runs has not brought by then, it will not bring soon.
+constexpr std::chrono::hours kStreamBringsItIn{1};
+
+std::chrono::milliseconds age_of(io::TimePoint at, io::TimePoint now) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now - at);
+}
+
+/// Only what is damaged is lost; what may not be opened is as it was once it is given back.
+std::string hint_for_unread(const std::string& server, const std::vector<store::UnreadBackup>& unread) {
+  const auto damaged = std::ranges::find(unread, false, &store::UnreadBackup::denied);
+  if (damaged == unread.end()) {
+    return "the backup is kept, and can be used again when its files belong to the owner of the repository; "
+           "delete nothing for that";
+  }
+  return fmt::format(
+      "the damaged backup cannot be used: bring its backup.json back from another copy of the repository, "
+      "or give it up: `pgkeep delete {} {}`",
+      server, damaged->id.to_string());
+}
+
+Finding examine_backups(const std::string& server, const StoredFacts& stored, io::TimePoint now) {
+  Finding finding{.key = "backups", .severity = Severity::failed, .what = {}};
+  if (const auto& unread = stored.unread_backups; !unread.empty()) {
+    std::vector<std::string> lines;
+    for (const auto& backup : unread) lines.push_back(describe(backup));
+    finding.what = fmt::format("{}", fmt::join(lines, "; "));
+    finding.hint = hint_for_unread(server, unread);
+    return finding;
+  }
+  if (stored.backups.empty()) {
+    finding.what = "none";
+    finding.hint = fmt::format("take one: `pgkeep backup {}`", server);
+    return finding;
+  }
+  const auto& latest = stored.backups.back();
+  finding.what = fmt::format("{}; the latest, {}, is {} old", stored.backups.size(), latest.id.to_string(),
+                             io::format_duration(age_of(latest.ended, now)));
+  if (latest.checksum_failures == 0) {
+    finding.severity = Severity::ok;
+    return finding;
+  }
+  finding.since = latest.ended;
+  finding.what += fmt::format(", with {} checksum failures", latest.checksum_failures);
+  finding.hint =
+      fmt::format("the server has damaged pages: `pgkeep show-backup {} latest` names them", server);
+  return finding;
+}
+
+std::string describe(const catalog::WalGap& gap) {
+  return fmt::format("{} to {} of timeline {}{}", gap.range.begin.to_string(), gap.range.end.to_string(),
+                     gap.range.timeline.to_string(), gap.event ? ": " + gap.event->cause : "");
+}
+
+/// Of a server with gaps, or backups from which no recovery comes to the end.
+Finding examine_gaps(const std::string& server, const WalFacts& wal,
+                     const std::vector<store::BackupRecord>& backups) {
+  Finding finding{.key = "wal_continuous", .severity = Severity::warning, .what = {}};
+  for (const auto& gap : wal.gaps) {
+    finding.what += fmt::format("{}missing: {}", finding.what.empty() ? "" : "; ", describe(gap));
+    if (gap.event) finding.since = gap.event->at;
+  }
+  if (finding.what.empty()) finding.what = "the WAL after a backup does not lead to the newest timeline";
+  std::vector<std::string> cut_off;
+  for (const auto& backup : backups)
+    if (hole_behind(wal, backup)) cut_off.push_back(backup.id.to_string());
+  finding.hint = fmt::format("backups that reach no further than that: {}",
+                             cut_off.empty() ? "none" : fmt::format("{}", fmt::join(cut_off, ", ")));
+  if (backups.empty() || !hole_behind(wal, backups.back())) return finding;
+  finding.severity = Severity::failed;
+  finding.hint = fmt::format(
+      "no backup reaches the current WAL: take one by `pgkeep backup {}`, unless the daemon is at it",
+      server);
+  return finding;
+}
+
+/// What a recovery to the end needs is there for the newest backup, or nothing protects the server; that
+/// older ones end at a gap is only to be known.
+Finding examine_wal(const std::string& server, const WalFacts& wal,
+                    const std::vector<store::BackupRecord>& backups) {
+  Finding finding{.key = "wal_continuous", .severity = Severity::failed, .what = {}};
+  if (!wal.received) {
+    finding.what = "no WAL is stored";
+    finding.hint = "start `pgkeep serve`";
+    return finding;
+  }
+  if (!wal.unknown_history.empty()) {
+    finding.what = wal.unknown_history;
+    finding.hint = "the receiver fetches the history of its timeline when it starts again";
+    return finding;
+  }
+  const bool whole = wal.gaps.empty() && std::ranges::none_of(backups, [&](const auto& backup) {
+                       return hole_behind(wal, backup).has_value();
+                     });
+  if (!whole) return examine_gaps(server, wal, backups);
+  const auto begin = backups.empty() ? wal.ranges.front().begin : backups.front().start.lsn;
+  finding.severity = Severity::ok;
+  finding.what = fmt::format("from {} to {}", begin.to_string(), wal.received->lsn.to_string());
+  return finding;
+}
+
+Finding examine_branches(const std::vector<catalog::Event>& events, io::TimePoint now) {
+  if (const auto* open = catalog::undecided_rollback(events)) {
+    return {.key = "branches",
+            .severity = Severity::failed,
+            .what = fmt::format("{}: {}", io::format_time(open->at), open->cause),
+            .hint = "no WAL is received until you decide: see the runbook \"A server was put back\"",
+            .since = open->at};
+  }
+  const auto alarms = late_alarms(events, now);
+  const auto branch = std::ranges::find_if(alarms, [](const catalog::Event& event) {
+    using Kind = catalog::EventKind;
+    return event.kind == Kind::split_brain || event.kind == Kind::branch_left ||
+           event.kind == Kind::rolled_back;
+  });
+  if (branch == alarms.end()) return {.key = "branches", .what = "no other branch in the last week"};
+  const bool split = branch->kind == catalog::EventKind::split_brain;
+  return {.key = "branches",
+          .severity = split ? Severity::failed : Severity::warning,
+          .what = fmt::format("{}: {}", io::format_time(branch->at), branch->cause),
+          .hint = split ? "see the runbook \"Two servers claim to be the primary\"; said for a week" : "",
+          .since = branch->at};
+}
+
+Finding examine_pushed(const std::string& server, const StoredFacts& stored, io::TimePoint now) {
+  if (stored.wal_conflicts > 0) {
+    return {.key = "wal_conflicts",
+            .severity = Severity::failed,
+            .what = fmt::format("{} differ from what is stored under the same name",
+                                counted(stored.wal_conflicts, "file")),
+            .hint = fmt::format("`pgkeep wal-conflicts {}` shows and settles them", server)};
+  }
+  const auto& waiting = stored.waiting;
+  if (!waiting.oldest || now - *waiting.oldest < kStreamBringsItIn)
+    return {.key = "wal_conflicts", .what = "nothing that differs"};
+  return {.key = "wal_conflicts",
+          .severity = Severity::warning,
+          .what = fmt::format("{} that the stream has not brought, the oldest since {}, {} to {}",
+                              counted(waiting.files, "segment"), io::format_time(*waiting.oldest),
+                              waiting.first, waiting.last),
+          .hint = fmt::format("no recovery takes them before `pgkeep adopt-wal {}` does; "
+                              "`pgkeep pushed-wal {}` lists them",
+                              server, server),
+          .since = waiting.oldest};
+}
+
+/// Only where there is some.
+void add_damage(const char* key, const std::vector<std::string>& damage, const char* hint,
+                std::vector<Finding>& findings) {
+  if (damage.empty()) return;
+  findings.push_back({.key = key,
+                      .severity = Severity::failed,
+                      .what = fmt::format("{}", fmt::join(damage, "; ")),
+                      .hint = hint});
+}
+
+Finding examine_lag(const std::optional<std::uint64_t>& lag, postgres::WalSegmentSize size) {
+  Finding finding{.key = "wal_lag",
+                  .what = lag ? fmt::format("{} behind the server", io::format_bytes(*lag)) : "none"};
+  // More than two segments: the stream is not keeping up, or there is none.
+  if (lag && *lag <= std::uint64_t{2} * size.bytes()) return finding;
+  finding.severity = Severity::failed;
+  finding.hint = "what the server has written since would be lost with it; see the WAL receiver";
+  return finding;
+}
+
+/// The lost WAL that keeps a recovery from a backup from coming to the end of what is held: the newest such
+/// gap. Only what is known to be lost counts; what is missing otherwise may still come.
+const catalog::WalGap* lost_after(const WalFacts& wal, const postgres::WalPosition& start) {
+  for (const auto& gap : std::views::reverse(wal.gaps))
+    if (gap.event && gap.range.end > start.lsn && gap.range.timeline >= start.timeline) return &gap;
+  return nullptr;
+}
+
+}  // namespace
+
+void examine_stored(const ServerFacts& facts, io::TimePoint now, std::vector<Finding>& findings) {
+  if (!facts.stored) return;
+  const auto& stored = *facts.stored;
+  const auto& server = facts.config.name;
+  const bool has_backups = !stored.backups.empty() || !stored.unread_backups.empty();
+  if (facts.has_seen("backups") && (facts.config.active || has_backups))
+    findings.push_back(examine_backups(server, stored, now));
+  if (!facts.stream.own_backup.empty())
+    findings.push_back({.key = "own_backup", .severity = Severity::warning, .what = facts.stream.own_backup});
+  if (!stored.identity || !facts.has_seen("stored")) return;
+  if (stored.wal)
+    add_damage("histories", stored.wal->damaged_histories,
+               "no recovery can follow that timeline until then; all others can", findings);
+  add_damage("lines", stored.damaged_lines,
+             "recoveries from the backups of all other lines are not concerned", findings);
+  if (facts.has_seen("wal_conflicts")) findings.push_back(examine_pushed(server, stored, now));
+  if (!stored.wal) return;
+  findings.push_back(examine_wal(server, *stored.wal, stored.backups));
+  findings.push_back(examine_branches(stored.wal->events, now));
+  if (facts.live && stored.wal->received)
+    findings.push_back(examine_lag(facts.lag(), stored.identity->wal_segment_size));
+}
+
+std::optional<std::string> why_backup_is_needed(const StoredFacts& stored) {
+  if (!stored.identity) return std::nullopt;
+  if (stored.backups.empty() && stored.has_backups_aside)
+    return "the WAL that the backups need was set aside as a line of its own, and the new line has no backup";
+  const auto newest = std::ranges::find(stored.backups | std::views::reverse, stored.identity->system,
+                                        &store::BackupRecord::system);
+  if (newest == stored.backups.rend() || !stored.wal) return std::nullopt;
+  const auto* gap = lost_after(*stored.wal, newest->start);
+  if (gap == nullptr) return std::nullopt;
+  return fmt::format(
+      "WAL from {} to {} of timeline {} is lost, so that no recovery from the newest backup ({}) passes it",
+      gap->range.begin.to_string(), gap->range.end.to_string(), gap->range.timeline.to_string(),
+      newest->id.to_string());
+}
+
+}  // namespace pgkeep::server
