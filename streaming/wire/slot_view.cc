@@ -1,8 +1,5 @@
 #include "streaming/wire/slot_view.h"
 
-#include <algorithm>
-#include <array>
-
 #include <fmt/format.h>
 
 #include "catalog/postgres/versions.h"
@@ -12,8 +9,6 @@
 
 namespace pgkeep::streaming {
 namespace {
-
-constexpr std::array<std::string_view, 5> kStatuses{"", "reserved", "extended", "unreserved", "lost"};
 
 constexpr const char* kQuestion =
     "SELECT s.slot_type, s.restart_lsn, s.wal_status, s.active, s.active_pid, s.safe_wal_size, {}, {}, "
@@ -72,16 +67,6 @@ std::optional<SlotUser> read_user(const SqlRow& cells) {
 }
 
 }  // namespace
-
-std::string_view to_string(WalStatus status) {
-  return kStatuses.at(static_cast<std::size_t>(status));
-}
-
-std::optional<WalStatus> parse_wal_status(std::string_view text) {
-  const auto* const found = std::ranges::find(kStatuses, text);
-  if (found == kStatuses.end()) return std::nullopt;
-  return static_cast<WalStatus>(found - kStatuses.begin());
-}
 
 std::optional<SlotView> ask_slot(Connection& sql, std::string_view slot) {
   const auto* reason =

@@ -43,7 +43,7 @@ server::DaemonReport report() {
   if (long_report) report.config_problem.assign(std::size_t{300} << 10, 'x');
   auto& main = report.servers.emplace_back();
   main.name = "main";
-  main.slot.emplace().restart_lsn = postgres::Lsn(0x3000000);
+  main.slot.emplace().facts.slot.emplace().restart_lsn = postgres::Lsn(0x3000000);
   return report;
 }
 
