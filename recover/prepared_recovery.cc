@@ -136,7 +136,7 @@ void PreparedRecovery::prepare_settings() {
   made_.push_back(made_text(plan_->request.standby ? "standby.signal" : "recovery.signal", ""));
 }
 
-/// The map and the symbolic links must agree: PostgreSQL makes the links anew from the map when it starts.
+/// The map and the symbolic links must agree: PostgreSQL makes the links again from the map when it starts.
 void PreparedRecovery::prepare_tablespace_map() {
   auto text = small_text_file("tablespace_map", kMapLimit);
   if (!text) return;

@@ -43,7 +43,7 @@ inline constexpr Command kAdoptWal{
         "if it answers again and has other WAL there, the stream stops, mostly with the event `rolled_back`, "
         "until `pgkeep new-line` decides. That is seen where the two can be compared, "
         "which is from the last commit that is held on; "
-        "where the server has removed that WAL, it goes on, and the event is `unproved`.\n\n"
+        "where the server has removed that WAL, it continues, and the event is `unproved`.\n\n"
         "Nothing is taken while the stream runs, which brings that WAL itself, "
         "nor where several different copies of a segment would do: "
         "`pgkeep pushed-wal` lists them, and deletes the wrong ones. "

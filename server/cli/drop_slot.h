@@ -34,7 +34,7 @@ inline constexpr Command kDropSlot{
         "without a receiver the slot makes the server keep WAL for ever. "
         "A slot in use is not dropped, nor, without --force, one that pgkeep did not make. "
         "It is dropped on every host of the conninfo that has it. "
-        "WAL that has not been received when the slot goes may be lost, and no recovery can cross the hole.",
+        "WAL that has not been received when the slot goes may be lost, and no recovery can cross the gap.",
     .examples = kDropSlotExamples,
     .call = call_of<run_drop_slot>,
 };

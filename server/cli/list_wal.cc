@@ -65,7 +65,7 @@ std::string describe(const WaitingFacts& waiting, const std::string& server) {
 }
 
 std::string describe(const WalJoint& joint) {
-  return fmt::format("timeline {} goes on on timeline {} at {}", joint.from.to_string(), joint.to.to_string(),
+  return fmt::format("timeline {} continues on timeline {} at {}", joint.from.to_string(), joint.to.to_string(),
                      joint.at.to_string());
 }
 

@@ -20,7 +20,7 @@ Exit run_list_wal(const ListWalArguments& arguments, const Invocation& invocatio
 
 inline constexpr std::array<std::string_view, 1> kListWalAliases{"list-wals"};
 inline constexpr std::array kListWalExamples{
-    Example{"list-wal main", "which stretches of WAL are held without a hole, and what is missing, and why"},
+    Example{"list-wal main", "which stretches of WAL are held without a gap, and what is missing, and why"},
     Example{"list-wal main --segments", "each file"},
 };
 inline constexpr Command kListWal{
@@ -28,8 +28,8 @@ inline constexpr Command kListWal{
     .aliases = kListWalAliases,
     .summary = "Show which WAL is held, and what is missing",
     .details =
-        "The WAL of a server as stretches without a hole, by timeline, "
-        "with the places where one timeline goes on on the next. "
+        "The WAL of a server as stretches without a gap, by timeline, "
+        "with the places where one timeline continues on the next. "
         "MISSING is a gap that no recovery can cross, with its cause when it is known to be lost; "
         "without a cause it may still come, by the stream or by put-wal. Reads the files, not the server.",
     .examples = kListWalExamples,

@@ -25,7 +25,7 @@ struct NewLineArguments : OneServer {
 Exit run_new_line(const NewLineArguments& arguments, const Invocation& invocation);
 
 inline constexpr std::array kNewLineExamples{
-    Example{"new-line main", "the server was put back to a snapshot, and goes on from there"},
+    Example{"new-line main", "the server was put back to a snapshot, and continues from there"},
     Example{"new-line main --keep", "the conninfo led to a copy, and was corrected"},
     Example{"new-line main --new-cluster", "the server was upgraded to another major version"},
 };
@@ -44,7 +44,7 @@ inline constexpr Command kNewLine{
         "Then WAL is received into a new line, which begins with a base backup.\n\n"
         "The server must answer and be the same cluster, or with --new-cluster another one; "
         "else nothing is changed. The daemon need not be stopped: "
-        "while a server needs attention it leaves its WAL to this command, and goes on by itself.",
+        "while a server needs attention it leaves its WAL to this command, and continues by itself.",
     .examples = kNewLineExamples,
     .call = call_of<run_new_line>,
 };

@@ -22,7 +22,7 @@ Exit run_rebuild_catalog(const SomeServers& arguments, const Invocation& invocat
     const auto backups = index.backups().size();
     const auto segments = index.segment_count();
     const auto runs = index.runs(std::numeric_limits<std::size_t>::max() / 2).size();
-    invocation.out.report(fmt::format("index of {} made anew: {}, {}, {}", server.name,
+    invocation.out.report(fmt::format("index of {} made again: {}, {}, {}", server.name,
                                       counted(backups, "backup"), counted(segments, "WAL segment"),
                                       counted(runs, "run")));
     data.push_back(

@@ -14,7 +14,7 @@ inline constexpr Command kRebuildCatalog{
     .summary = "Make the index of a server again from the files",
     .details =
         "The files of the repository are the truth, the index (catalog.db) answers questions quickly. "
-        "A missing or damaged index is made anew by itself; this command is for making sure.",
+        "A missing or damaged index is made again by itself; this command is for making sure.",
     .examples = kRebuildCatalogExamples,
     .call = call_of<run_rebuild_catalog>,
 };

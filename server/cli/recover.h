@@ -19,7 +19,7 @@ inline constexpr Command kRecover{
     .summary = "Recover a server into a new data directory",
     .details =
         "The plan is made and checked before anything is written: "
-        "that the WAL reaches the target without a hole, that DEST is empty, "
+        "that the WAL reaches the target without a gap, that DEST is empty, "
         "holds no running server and has the room. "
         "Settings that would harm (archive_command, synchronous_standby_names, old recovery settings …) "
         "are neutralised and listed, with what must be looked at and the commands that start the server.\n\n"

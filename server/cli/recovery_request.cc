@@ -144,7 +144,7 @@ void RecoverArguments::declare(Syntax& syntax) {
                  {"promote", TargetAction::promote},
                  {"shutdown", TargetAction::shutdown}});
   syntax.flag("--exclusive", "stop just before the target, not just after it", exclusive);
-  syntax.flag("--standby-mode", "make a standby, which goes on waiting for WAL", standby_mode);
+  syntax.flag("--standby-mode", "make a standby, which continues to wait for WAL", standby_mode);
   syntax.repeatable("--tablespace", "NAME:PATH",
                     "put a tablespace (by name, OID or original location) there; may be repeated; "
                     "root has to name the place of each, also where it stays the same",

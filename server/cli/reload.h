@@ -14,8 +14,8 @@ inline constexpr Command kReload{
     .summary = "Make the daemon read its configuration again",
     .details =
         "Servers that were added are received from, those that were removed are not any more, "
-        "changed ones are connected to anew, and all others go on undisturbed. "
-        "A configuration with a mistake is refused as a whole, and the one of before stays in force. "
+        "changed ones are connected to again, and all others continue undisturbed. "
+        "A configuration with a mistake is refused as a whole, and the one before it stays in force. "
         "SIGHUP does the same without an answer.",
     .examples = kReloadExamples,
     .call = call_of<run_reload>,

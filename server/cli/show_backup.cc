@@ -155,8 +155,8 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
   add_cost(facts, backup);
   add_wal(facts, backup, complete, wal_bytes);
   if (hole)
-    facts.add("WAL behind it",
-              fmt::format("ends at {} (hole): no recovery comes farther", hole->to_string()));
+    facts.add("WAL after it",
+              fmt::format("ends at {} (gap): no recovery comes farther", hole->to_string()));
   add_lists(facts, backup);
   facts.print(invocation.out);
 

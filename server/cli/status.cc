@@ -73,7 +73,7 @@ void describe_daemon(const std::optional<DaemonReport>& daemon, Output& out) {
   out.fact(fmt::format("pgkeep serve: process {} since {}, {}", daemon->pid, io::format_time(daemon->started),
                        counted(daemon->servers.size(), "server")));
   if (!daemon->config_problem.empty())
-    out.warning(fmt::format("the daemon goes on with the configuration of {}; it refused the one of now: {}",
+    out.warning(fmt::format("the daemon continues with the configuration of {}; it refused the current file: {}",
                             io::format_time(daemon->configured), daemon->config_problem));
 }
 

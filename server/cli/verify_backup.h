@@ -31,7 +31,7 @@ inline constexpr Command kVerifyBackup{
         "Checks the record, the file table, every stored piece, each file against PostgreSQL's own manifest, "
         "and the WAL that the backup needs to become consistent; `verify-wal` reads the rest. "
         "All that is wrong is listed; exit code 1 when something is. "
-        "Damaged pieces are remembered, and the next backup stores them anew.",
+        "Damaged pieces are remembered, and the next backup stores them again.",
     .examples = kVerifyBackupExamples,
     .call = call_of<run_verify_backup>,
 };

@@ -23,7 +23,7 @@ inline constexpr Command kVerifyWal{
     .summary = "Read all stored WAL back and check every record",
     .details =
         "`verify-backup` reads the WAL that a backup needs to become consistent. "
-        "This one reads all there is, behind the newest backup too: "
+        "This one reads all there is, after the newest backup too: "
         "every archived segment, what was received of those that are not whole yet, "
         "and the WAL of lines that were set aside. "
         "Every page and record is checked, and that each segment continues the one before it. "

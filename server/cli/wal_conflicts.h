@@ -12,7 +12,7 @@ struct WalConflictsArguments : OneServer {
 
   void declare(Syntax& syntax) {
     OneServer::declare(syntax);
-    syntax.positional("NAME", "only this WAL file; with the digits behind it (NAME.DIGITS) one of several",
+    syntax.positional("NAME", "only this WAL file; with the digits after it (NAME.DIGITS) one of several",
                       name);
     syntax.choice("--keep", "WHICH",
                   "`stored`: what is stored is right; the pushed copy is freed, "
@@ -37,7 +37,7 @@ inline constexpr Command kWalConflicts{
         "Usually two clusters push as one server, "
         "as an old primary does that was started again after a failover: "
         "correct its archive_command first, then keep what is stored.\n\n"
-        "Until it is settled, whoever pushes that file is refused, and PostgreSQL keeps it and tries again. "
+        "Until it is settled, a push of that file is refused, and PostgreSQL keeps it and tries again. "
         "--keep pushed changes what backups are recovered with that need that WAL: verify them afterwards. "
         "It is refused where the WAL being received says otherwise. "
         "Settling is recorded among the server's runs.",

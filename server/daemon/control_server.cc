@@ -98,7 +98,7 @@ bool ControlServer::listen() {
     if (!std::exchange(taken_, true)) {
       log_->error(
           "{}. Nobody can ask this daemon until it can (does another one serve a copy of the repository, "
-          "under the same id?); it goes on receiving, and tries again",
+          "under the same id?); it continues to receive, and tries again",
           failure.what());
     }
     return false;

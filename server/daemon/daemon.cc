@@ -165,7 +165,7 @@ ReloadReport Daemon::reload() {
   try {
     config = read_changed_config();
   } catch (const std::exception& failure) {
-    log_->error("the changed configuration is not taken, the one of before stays: {}", failure.what());
+    log_->error("the changed configuration is not taken, the one before it stays: {}", failure.what());
     in_force_.with([&](auto& in_force) { in_force.problem = failure.what(); });
     notifier_.ready();
     throw;

@@ -85,7 +85,7 @@ void Supervisor::change(Kept& kept, const ServerConfig& to, ReloadReport& report
   config = to;
   lines.push_back(
       {log, spdlog::level::info,
-       fmt::format("the configuration changed; the stream {}", again ? "begins again" : "goes on")});
+       fmt::format("the configuration changed; the stream {}", again ? "begins again" : "continues")});
 }
 
 bool Supervisor::start(const ServerConfig& config, Lines& lines) {

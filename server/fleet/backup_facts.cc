@@ -50,7 +50,7 @@ std::string remarks(const store::BackupRecord& backup, const std::optional<postg
   if (line) add(fmt::format("of line {}, set aside", *line));
   if (backup.checksum_failures > 0) add(fmt::format("checksum failures: {}", backup.checksum_failures));
   if (!postgres::formats_known(backup.major_version)) add("unchecked: version not known");
-  if (hole) add(fmt::format("WAL ends at {} (hole)", hole->to_string()));
+  if (hole) add(fmt::format("WAL ends at {} (gap)", hole->to_string()));
   if (backup.from_standby) add("from standby");
   if (!backup.label.empty() && backup.label != "pgkeep") add(backup.label);
   return text;

@@ -23,7 +23,7 @@ std::chrono::milliseconds duration(const store::BackupRecord& backup);
 std::string first_wal(const store::BackupRecord& backup);
 std::string last_wal(const store::BackupRecord& backup);
 
-/// "checksum failures: 3", "from standby", "WAL ends at 0/5000000 (hole)": what deserves a look, empty when
+/// "checksum failures: 3", "from standby", "WAL ends at 0/5000000 (gap)": what deserves a look, empty when
 /// nothing does. `hole`: see hole_behind(); `line`: it belongs to one that was set aside.
 std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& hole = {},
                     std::optional<unsigned> line = {});

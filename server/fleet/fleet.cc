@@ -134,7 +134,7 @@ catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::Ser
   if (!is_known(layout)) nothing_stored(server, layout);
   auto index = catalog::ServerCatalog::open(layout);
   if (const auto& why = index.opened_anew())
-    out.warning(fmt::format("{}: the index was made anew from the files: {}", server.name, *why));
+    out.warning(fmt::format("{}: the index was made again from the files: {}", server.name, *why));
   for (const auto& problem : index.unreadable()) out.warning(problem);
   return index;
 }

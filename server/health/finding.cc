@@ -34,7 +34,7 @@ constexpr auto kLabels = std::to_array<std::pair<std::string_view, std::string_v
     {"backups", "backups"},
     {"own_backup", "backup by the daemon"},
     {"stored", "what is stored"},
-    {"wal_continuous", "WAL without holes"},
+    {"wal_continuous", "WAL without gaps"},
     {"branches", "one history"},
     {"histories", "timeline histories"},
     {"lines", "lines that were set aside"},

@@ -32,11 +32,11 @@ struct Finding {
   bool is_problem() const { return severity >= Severity::warning; }
 };
 
-/// The same in words, as "WAL without holes": what the key of a finding stands for on a screen.
+/// The same in words, as "WAL without gaps": what the key of a finding stands for on a screen.
 std::string_view label_of(std::string_view key);
 /// Where a finding stands among others.
 std::size_t place_of(std::string_view key);
-/// "WAL without holes: missing: 0/1000000 to 0/3000000 of timeline 1".
+/// "WAL without gaps: missing: 0/1000000 to 0/3000000 of timeline 1".
 std::string describe(const Finding& finding);
 
 /// Of findings those that are problems, the worst first.

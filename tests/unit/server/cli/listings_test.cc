@@ -63,7 +63,7 @@ TEST_F(ListingsTest, ListBackupsTellsWhatEachIsAndWhereItsWalEnds) {
     "notices": [], "status": "DONE", "wal_bytes_to_next": 0, "wal_hole_lsn": "0/700000", "line": null})");
   expected["wal_bytes_to_next"] = stored_bytes(5) + stored_bytes(6) + stored_bytes(8);
   EXPECT_EQ(list[0].dump(2), expected.dump(2));
-  EXPECT_THAT(run(run_list_backups, {}).results, HasSubstr("WAL ends at 0/700000 (hole); weekly"));
+  EXPECT_THAT(run(run_list_backups, {}).results, HasSubstr("WAL ends at 0/700000 (gap); weekly"));
   ListBackupsArguments minimal;
   minimal.minimal = true;
   EXPECT_EQ(run(run_list_backups, minimal).results, "20261120T020000Z\n");
@@ -76,7 +76,7 @@ TEST_F(ListingsTest, ShowBackupIsChosenByTheBeginningOfItsId) {
   EXPECT_EQ(json.at("line"), nullptr);
   EXPECT_THAT(run(run_show_backup, backup("latest")).results,
               AllOf(HasSubstr("config_file is /etc/postgresql.conf"), HasSubstr("16400 fast at /srv/fast"),
-                    HasSubstr("all stored"), HasSubstr("ends at 0/700000 (hole)")));
+                    HasSubstr("all stored"), HasSubstr("ends at 0/700000 (gap)")));
   EXPECT_THROW(run(run_show_backup, backup("2025")), NotFound);
 }
 
