@@ -33,9 +33,10 @@ std::vector<MadeSlots::Slot> parse(std::string_view text) {
   std::vector<MadeSlots::Slot> slots;
   const auto file = io::parse_json(text);
   for (const auto& item : file.at("slots")) {
-    slots.push_back(
-        {item.at("name").get<std::string>(), item.at("system_identifier").get<postgres::SystemIdentifier>(),
-         item.value("host", postgres::Endpoint()), parse_state(item), item.at("created").get<io::TimePoint>()});
+    slots.push_back({item.at("name").get<std::string>(),
+                     item.at("system_identifier").get<postgres::SystemIdentifier>(),
+                     item.value("host", postgres::Endpoint()), parse_state(item),
+                     item.at("created").get<io::TimePoint>()});
   }
   return slots;
 }

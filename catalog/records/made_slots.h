@@ -25,8 +25,8 @@ class MadeSlots {
   struct Slot {
     std::string name;
     postgres::SystemIdentifier system;
-    postgres::Endpoint host;
-    bool made = false;  // not only intended
+    postgres::Endpoint host;  // not known in an old file
+    bool made = false;        // not only intended
     io::TimePoint created;
   };
 

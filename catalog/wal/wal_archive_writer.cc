@@ -53,6 +53,47 @@ std::size_t likely_header_bytes(const io::File& plain, const SegmentFileHeader& 
   return segment_header_bytes(header);
 }
 
+void sync_name_of(const WalArchive& archive, const postgres::WalSegment& segment) {
+  const auto log = archive.layout().archived(segment, archive.identity().wal_segment_size).parent_path();
+  io::sync_directory(log);
+  io::sync_directory(log.parent_path());
+  io::sync_directory(archive.layout().wal());
+}
+
+/// That the archived file can be seen does not say that its name is on disk: who renamed it may have ended
+/// before the folders were synced, and the partial is the only other copy.
+void remove_archived(const WalArchive& archive, PartialSegment& partial) {
+  sync_name_of(archive, partial.segment());
+  partial.remove();
+}
+
+void require_same(const WalArchive& archive, const PartialSegment& partial, SegmentFileReader& archived) {
+  io::ByteVector stored(kReadBytes);
+  io::ByteVector received(kReadBytes);
+  std::uint64_t offset = 0;
+  while (const auto n = archived.read(stored)) {
+    const auto piece = io::ByteSpan(received).first(n);
+    partial.file().read_exactly_at(piece, offset);
+    if (const auto conflict = first_conflict(piece, io::ByteView(stored).first(n))) {
+      const auto& segment = partial.segment();
+      throw Corruption(fmt::format(
+          "{}: differs at {} from the same segment in the archive ({}): "
+          "two branches of the cluster have written timeline {}. Both files are kept. "
+          "If the server is right, `pgkeep new-line` sets aside what is held and begins with a new backup",
+          partial.file().path().native(),
+          (segment.begin(archive.identity().wal_segment_size) + offset + *conflict).to_string(),
+          archive.layout().archived(segment, archive.identity().wal_segment_size).native(),
+          segment.timeline.to_string()));
+    }
+    offset += n;
+  }
+}
+
+bool has_successor(const WalArchive& archive, const postgres::WalSegment& segment) {
+  return io::is_there(archive.layout().partial(segment.next(), archive.identity().wal_segment_size)) ||
+         archive.has(segment.next());
+}
+
 }  // namespace
 
 WalArchiveWriter::WalArchiveWriter(const WalArchive& archive)
@@ -66,7 +107,10 @@ SegmentFileHeader WalArchiveWriter::write(const io::File& plain, const SegmentFi
   const auto path = archive_->layout().archived(known.segment, known.size);
   io::make_directories(path.parent_path());
   io::ByteVector buffer(kReadBytes);
-  for (auto header_bytes = likely_header_bytes(plain, known);;) {
+  // Of unknown formats nothing is noted.
+  auto header_bytes =
+      archive_->identity().formats_known() ? likely_header_bytes(plain, known) : segment_header_bytes(known);
+  while (true) {
     SegmentCheck check(*archive_, known.segment, history);
     SegmentFileWriter file(path, header_bytes, compression_level);
     io::FileSource source(plain);
@@ -106,10 +150,10 @@ SegmentFileHeader WalArchiveWriter::store_segment(PartialSegment& partial,
         partial.file().path().native(), error.what(), archive_->layout().root().filename().native()));
   }
   if (archived) {
-    require_same(partial, *archived);
+    require_same(*archive_, partial, *archived);
     header = archived->header();
   }
-  remove_archived(partial);
+  remove_archived(*archive_, partial);
   return header;
 }
 
@@ -153,68 +197,7 @@ SegmentFileHeader WalArchiveWriter::replace_segment(const io::File& plain,
 }
 
 void WalArchiveWriter::sync_name(const postgres::WalSegment& segment) const {
-  const auto log = archive_->layout().archived(segment, archive_->identity().wal_segment_size).parent_path();
-  io::sync_directory(log);
-  io::sync_directory(log.parent_path());
-  io::sync_directory(archive_->layout().wal());
-}
-
-/// That the archived file can be seen does not say that its name is on disk: who renamed it may have ended
-/// before the folders were synced, and the partial is the only other copy.
-void WalArchiveWriter::remove_archived(PartialSegment& partial) const {
-  sync_name(partial.segment());
-  partial.remove();
-}
-
-void WalArchiveWriter::require_same(const PartialSegment& partial, SegmentFileReader& archived) const {
-  io::ByteVector stored(kReadBytes);
-  io::ByteVector received(kReadBytes);
-  std::uint64_t offset = 0;
-  while (const auto n = archived.read(stored)) {
-    const auto piece = io::ByteSpan(received).first(n);
-    partial.file().read_exactly_at(piece, offset);
-    if (const auto conflict = first_conflict(piece, io::ByteView(stored).first(n))) {
-      const auto& segment = partial.segment();
-      throw Corruption(fmt::format(
-          "{}: differs at {} from the same segment in the archive ({}): "
-          "two branches of the cluster have written timeline {}. Both files are kept. "
-          "If the server is right, `pgkeep new-line` sets aside what is held and begins with a new backup",
-          partial.file().path().native(),
-          (segment.begin(archive_->identity().wal_segment_size) + offset + *conflict).to_string(),
-          archive_->layout().archived(segment, archive_->identity().wal_segment_size).native(),
-          segment.timeline.to_string()));
-    }
-    offset += n;
-  }
-}
-
-bool WalArchiveWriter::has_successor(const postgres::WalSegment& segment) const {
-  return io::is_there(archive_->layout().partial(segment.next(), archive_->identity().wal_segment_size)) ||
-         archive_->has(segment.next());
-}
-
-std::vector<SegmentFileHeader> WalArchiveWriter::finish_interrupted(int compression_level) {
-  std::vector<SegmentFileHeader> stored;
-  for (const auto& segment : archive_->inventory().partials) {
-    const auto came = archive_->received(segment);
-    if (auto archived = archive_->open_segment(segment)) {
-      auto partial = PartialSegment::open(archive_->layout(), segment, archive_->identity().wal_segment_size);
-      require_same(partial, *archived);
-      remove_archived(partial);
-    } else if (has_successor(segment) && came && came->whole) {
-      const auto line = archive_->history(segment.timeline);
-      if (!line) {
-        throw Corruption(fmt::format(
-            "{} is missing, but WAL of that timeline was received; "
-            "store it again with `pgkeep put-wal {} {}` from the server's pg_wal or another copy of the archive",
-            archive_->layout().history(segment.timeline).native(),
-            archive_->layout().root().filename().native(), segment.timeline.history_file()));
-      }
-      auto partial = PartialSegment::open(archive_->layout(), segment, archive_->identity().wal_segment_size);
-      stored.push_back(store_segment(partial, *line, compression_level));
-    }
-  }
-  return stored;
+  sync_name_of(*archive_, segment);
 }
 
 void WalArchiveWriter::store_history(postgres::TimelineId timeline, std::string_view content) {
@@ -237,6 +220,30 @@ void WalArchiveWriter::store_history(postgres::TimelineId timeline, std::string_
 void WalArchiveWriter::replace_history(postgres::TimelineId timeline, std::string_view content) {
   check_history(timeline, content);
   io::write_file_durably(archive_->layout().history(timeline), io::as_bytes(content));
+}
+
+std::vector<SegmentFileHeader> finish_interrupted(const WalArchive& archive, int compression_level) {
+  std::vector<SegmentFileHeader> stored;
+  for (const auto& segment : archive.inventory().partials) {
+    const auto came = archive.received(segment);
+    if (auto archived = archive.open_segment(segment)) {
+      auto partial = PartialSegment::open(archive.layout(), segment, archive.identity().wal_segment_size);
+      require_same(archive, partial, *archived);
+      remove_archived(archive, partial);
+    } else if (has_successor(archive, segment) && came && came->whole) {
+      const auto line = archive.history(segment.timeline);
+      if (!line) {
+        throw Corruption(fmt::format(
+            "{} is missing, but WAL of that timeline was received; "
+            "store it again with `pgkeep put-wal {} {}` from the server's pg_wal or another copy of the archive",
+            archive.layout().history(segment.timeline).native(), archive.layout().root().filename().native(),
+            segment.timeline.history_file()));
+      }
+      auto partial = PartialSegment::open(archive.layout(), segment, archive.identity().wal_segment_size);
+      stored.push_back(WalArchiveWriter(archive).store_segment(partial, *line, compression_level));
+    }
+  }
+  return stored;
 }
 
 }  // namespace pgkeep::catalog

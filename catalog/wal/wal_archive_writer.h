@@ -42,12 +42,6 @@ class WalArchiveWriter {
   /// Puts another content in the place of the archived one, checked like it.
   SegmentFileHeader replace_segment(const io::File& plain, const postgres::WalSegment& segment,
                                     const postgres::TimelineHistory& history, int compression_level);
-  /// What a crash left to do, before anything is received: removes partials whose segment is archived, and
-  /// archives those that are whole (see PartialSegment), which the server may have dropped since they were
-  /// reported to it. One that is not whole stays, to be received again: its successor may have been pushed,
-  /// or lie after a gap. Returns the segments archived. Throws Corruption like store_segment().
-  std::vector<SegmentFileHeader> finish_interrupted(int compression_level);
-
   /// Durable before it returns. Refuses (Corruption) to replace a history by different bytes, unless those
   /// that are stored are none any more, and what is none or larger than read_history() takes; so does
   /// replace_history().
@@ -55,19 +49,23 @@ class WalArchiveWriter {
   /// Puts another content in the place of what is stored; durable before it returns.
   void replace_history(postgres::TimelineId timeline, std::string_view content);
 
-  /// Makes the name of an archived segment durable, with the folders above it: whoever gave it that name may
-  /// have ended before.
+  /// Makes the name of an archived segment durable, with the folders above it: the process that gave it
+  /// that name may have ended before.
   void sync_name(const postgres::WalSegment& segment) const;
 
  private:
   SegmentFileHeader write(const io::File& plain, const SegmentFileHeader& known,
                           const postgres::TimelineHistory& history, int compression_level) const;
-  void remove_archived(PartialSegment& partial) const;
-  bool has_successor(const postgres::WalSegment& segment) const;
-  void require_same(const PartialSegment& partial, SegmentFileReader& archived) const;
 
   const WalArchive* archive_;
   io::File lock_;
 };
+
+/// What a crash left to do, before anything is received: removes partials whose segment is archived, and
+/// archives those that are whole (see PartialSegment), which the server may have dropped since they were
+/// reported to it. One that is not whole stays, to be received again: its successor may have been pushed, or
+/// lie after a gap. Returns the segments archived. Throws like WalArchiveWriter::store_segment(), and as that
+/// adds to the archive only while it does so: a stream can begin though another process is adding.
+std::vector<SegmentFileHeader> finish_interrupted(const WalArchive& archive, int compression_level);
 
 }  // namespace pgkeep::catalog

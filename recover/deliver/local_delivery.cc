@@ -164,6 +164,7 @@ void LocalDelivery::examine(const DeliveryRoot& root, bool first) {
 void LocalDelivery::require_room(const std::vector<DeliveryRoot>& roots) const {
   struct FileSystem {
     fs::path place;
+    const DeliveryRoot* root = nullptr;  // the last one there, which may go elsewhere more easily
     std::uint64_t needed = 0;
   };
   std::map<dev_t, FileSystem> file_systems;
@@ -171,14 +172,15 @@ void LocalDelivery::require_room(const std::vector<DeliveryRoot>& roots) const {
     const auto place = existing_place(roots_[i].real);
     auto& file_system = file_systems[status_of(place)->st_dev];
     file_system.place = place;
+    if (file_system.root == nullptr || roots[i].bytes_needed > 0) file_system.root = &roots[i];
     file_system.needed += roots[i].bytes_needed;
   }
   for (const auto& [device, file_system] : file_systems) {
     const auto free = io::free_space(file_system.place);
     if (free < file_system.needed) {
-      throw Refused(fmt::format("{}: {} are needed on this file system, and {} are free",
-                                file_system.place.native(), io::format_bytes(file_system.needed),
-                                io::format_bytes(free)));
+      refuse(*file_system.root,
+             fmt::format("{}: {} are needed on this file system, and {} are free", file_system.place.native(),
+                         io::format_bytes(file_system.needed), io::format_bytes(free)));
     }
   }
 }

@@ -264,6 +264,7 @@ void SshDelivery::weigh(const std::vector<Fact>& facts) {
   struct FileSystem {
     std::uint64_t free = 0;
     std::uint64_t needed = 0;
+    const DeliveryRoot* root = nullptr;  // the last one there, which may go elsewhere more easily
   };
   std::map<std::string, FileSystem> file_systems;  // by where it is mounted
   auto root = roots_.begin();
@@ -284,6 +285,7 @@ void SshDelivery::weigh(const std::vector<Fact>& facts) {
       auto& file_system = file_systems[std::string(rest)];
       file_system.free = free;
       file_system.needed += root->bytes_needed;
+      if (file_system.root == nullptr || root->bytes_needed > 0) file_system.root = &*root;
       ++root;
     } else if (kind == "owner" && !owner_known) {  // that of the first root
       owner_ = {.uid = static_cast<uid_t>(take_number(rest)), .gid = static_cast<gid_t>(take_number(rest))};
@@ -301,9 +303,9 @@ void SshDelivery::weigh(const std::vector<Fact>& facts) {
         fmt::format("{}: no answer to what was asked about the destination", ssh_command_.back()));
   for (const auto& [mounted, file_system] : file_systems) {
     if (file_system.free < file_system.needed) {
-      throw Refused(fmt::format("{}: {}: {} are needed on this file system, and {} are free",
-                                ssh_command_.back(), mounted, io::format_bytes(file_system.needed),
-                                io::format_bytes(file_system.free)));
+      refuse(*file_system.root,
+             fmt::format("{}: {}: {} are needed on this file system, and {} are free", ssh_command_.back(),
+                         mounted, io::format_bytes(file_system.needed), io::format_bytes(file_system.free)));
     }
   }
 }

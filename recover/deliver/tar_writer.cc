@@ -1,9 +1,9 @@
 #include "recover/deliver/tar_writer.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <archive.h>
 #include <archive_entry.h>
+#include <cerrno>
 #include <new>
 #include <utility>
 
@@ -42,8 +42,10 @@ std::ptrdiff_t TarWriter::pass_on(archive* tar, void* self, const void* bytes, s
 
 void TarWriter::require(bool done) {
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
-  if (!done)
-    throw Error(fmt::format("{}: cannot be put into a tar: {}", path_, ::archive_error_string(tar_)));
+  if (done) return;
+  const char* const why = ::archive_error_string(tar_);
+  throw Error(fmt::format("{}: cannot be put into a tar: {}", path_,
+                          why != nullptr ? why : "libarchive does not say why"));
 }
 
 void TarWriter::EntryDeleter::operator()(archive_entry* entry) const {

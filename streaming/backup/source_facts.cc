@@ -19,6 +19,7 @@ SourceFacts::SourceFacts(const ConnectionSettings& settings, io::ProgressObserve
     throw;
   } catch (const Error& e) {
     session_.reset();
+    tablespaces_.clear();
     observer.warning(fmt::format("no SQL session, so tablespaces are known by number only: {}", e.what()));
   }
 }

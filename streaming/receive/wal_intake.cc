@@ -125,7 +125,7 @@ void WalIntake::take_in_pushed(const std::optional<postgres::WalSegment>& archiv
 }
 
 void WalIntake::finish_interrupted() {
-  const auto stored = catalog::WalArchiveWriter(archive_).finish_interrupted(settings_.compression_level);
+  const auto stored = catalog::finish_interrupted(archive_, settings_.compression_level);
   for (const auto& segment : stored) archived(segment);
   // What a crash between the archiving of a segment and what belongs to it has left out.
   const auto held = archive_.inventory().segments;

@@ -48,7 +48,7 @@ class WalIntake {
   const WalProgress& progress() const noexcept { return at_; }
   /// Throws what archiving has failed with.
   void wait_until_archived() const { archiver_.wait_until_idle(); }
-  /// What a crash left to do: see WalArchiveWriter::finish_interrupted().
+  /// What a crash left to do: see catalog::finish_interrupted().
   void finish_interrupted();
   /// Durable before it returns.
   void store_history(postgres::TimelineId timeline, const std::string& content);

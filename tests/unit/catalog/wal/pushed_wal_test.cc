@@ -159,7 +159,7 @@ TEST_F(PushedWalTest, DoesNotArchiveAHalfReceivedSegmentForAPushedSuccessor) {
   std::fill(begun.end() - 4096, begun.end(), std::byte{0});
   received(five_, begun);
   push(five_.next());
-  EXPECT_THAT(WalArchiveWriter(archive_).finish_interrupted(1), IsEmpty());
+  EXPECT_THAT(finish_interrupted(archive_, 1), IsEmpty());
   EXPECT_FALSE(archive_.has(five_));
   EXPECT_TRUE(std::filesystem::exists(layout_.partial(five_, size_)));
 }

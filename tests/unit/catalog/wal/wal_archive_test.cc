@@ -260,7 +260,7 @@ TEST_F(WalArchiveTest, ArchivesAWholePartialThatHasASuccessor) {
   const WalSegment five{kOne, 5};
   received(five, kMiB);
   received(five.next(), 100);
-  EXPECT_THAT(WalArchiveWriter(archive_).finish_interrupted(1), testing::SizeIs(1));
+  EXPECT_THAT(finish_interrupted(archive_, 1), testing::SizeIs(1));
   EXPECT_TRUE(archive_.has(five));
   EXPECT_FALSE(partial_is_there(five));
   EXPECT_TRUE(partial_is_there(five.next()));
@@ -268,8 +268,17 @@ TEST_F(WalArchiveTest, ArchivesAWholePartialThatHasASuccessor) {
 
 TEST_F(WalArchiveTest, LeavesThePartialThatIsBeingReceived) {
   received({kOne, 5}, 50'000);
-  EXPECT_THAT(WalArchiveWriter(archive_).finish_interrupted(1), IsEmpty());
+  EXPECT_THAT(finish_interrupted(archive_, 1), IsEmpty());
   EXPECT_TRUE(partial_is_there({kOne, 5}));
+}
+
+TEST_F(WalArchiveTest, AStreamCanBeginWhileAnotherAddsToTheArchive) {
+  archived({kOne, 4});
+  received({kOne, 4}, kMiB);
+  received({kOne, 5}, 50'000);
+  const WalArchiveWriter another(archive_);
+  EXPECT_THAT(finish_interrupted(archive_, 1), IsEmpty());  // else Busy, after a minute
+  EXPECT_FALSE(partial_is_there({kOne, 4}));
 }
 
 TEST_F(WalArchiveTest, LeavesTheLastPartialOfAnOldTimeline) {
@@ -277,7 +286,7 @@ TEST_F(WalArchiveTest, LeavesTheLastPartialOfAnOldTimeline) {
   received({kOne, 5}, 500'000);
   received({kTwo, 5}, kMiB);
   received({kTwo, 6}, 0);
-  WalArchiveWriter(archive_).finish_interrupted(1);
+  finish_interrupted(archive_, 1);
   EXPECT_TRUE(partial_is_there({kOne, 5}));
   EXPECT_TRUE(archive_.has({kTwo, 5}));
 }
@@ -286,7 +295,7 @@ TEST_F(WalArchiveTest, RemovesThePartialOfAnArchivedSegment) {
   const WalSegment five{kOne, 5};
   archived(five);
   received(five, kMiB);
-  WalArchiveWriter(archive_).finish_interrupted(1);
+  finish_interrupted(archive_, 1);
   EXPECT_FALSE(partial_is_there(five));
 }
 
@@ -294,7 +303,7 @@ TEST_F(WalArchiveTest, KeepsALeftoverPartialThatDiffersFromTheArchive) {
   const WalSegment five{kOne, 5};
   archived(five);
   received(five, test::sample_wal(five, 1), kMiB);
-  EXPECT_THROW(WalArchiveWriter(archive_).finish_interrupted(1), Corruption);
+  EXPECT_THROW(finish_interrupted(archive_, 1), Corruption);
   EXPECT_TRUE(partial_is_there(five));
 }
 

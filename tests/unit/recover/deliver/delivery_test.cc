@@ -18,6 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::AllOf;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
@@ -146,6 +147,13 @@ TEST_P(DeliveryTest, AddsUpWhatRootsOnOneFileSystemNeed) {
   const auto free = io::free_space(folder_.path());
   const auto part = free / 3 * 2;
   const auto delivery = make();
+  EXPECT_THAT(
+      [&] {
+        delivery->check({{.directory = folder_ / "a", .bytes_needed = part},
+                         {.directory = folder_ / "b", .way_out = "put b elsewhere", .bytes_needed = part},
+                         {.directory = folder_ / "c", .way_out = "nothing lies there"}});
+      },
+      ThrowsMessage<Refused>(EndsWith("are free; put b elsewhere")));
   EXPECT_THROW(delivery->check({{.directory = folder_ / "a", .bytes_needed = part},
                                 {.directory = folder_ / "b", .bytes_needed = part}}),
                Refused);
