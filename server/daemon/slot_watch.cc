@@ -158,8 +158,8 @@ SlotWatch::Look SlotWatch::ask(const Supervised& server, const std::stop_token& 
   Look seen{ask_slot_facts(sql, config), sql.peer()};
   const auto& slot = seen.facts.slot;
   // Only then, so that a disk that hangs does not hold up the looks.
-  const bool may_be_given_up =
-      config.retain_at_most > 0 && slot && slot->physical && slot->retained_bytes.value_or(0) >= config.retain_at_most / 2;
+  const bool may_be_given_up = config.retain_at_most > 0 && slot && slot->physical &&
+                               slot->retained_bytes.value_or(0) >= config.retain_at_most / 2;
   if (may_be_given_up) {
     const auto& layout = server.stream->layout();
     const auto identity = catalog::read_identity(layout);
@@ -195,7 +195,7 @@ void SlotWatch::note(const Supervised& server, Look seen, bool given_up) {
   stream->no_commit_waits(user != nullptr && user->sync_state == "async");
   log_changes(server, changed);
   if (lost) act_on_loss(server);
-  if (is_to_be_dropped(facts)) give_up(server, seen.peer, why_to_be_dropped(facts));
+  if (is_to_be_dropped(facts)) give_up(server, seen.peer, why_to_be_dropped(server.config, facts));
 }
 
 void SlotWatch::log_changes(const Supervised& server, const std::vector<Finding>& changed) {
@@ -205,7 +205,7 @@ void SlotWatch::log_changes(const Supervised& server, const std::vector<Finding>
         finding.hint.empty() ? describe(finding) : fmt::format("{}; {}", describe(finding), finding.hint);
     if (finding.severity == Severity::failed) {
       log->error("{}", text);
-    } else if (finding.severity == Severity::ok) {
+    } else if (!finding.is_problem()) {
       log->info("{}", text);
     } else {
       log->warn("{}", text);

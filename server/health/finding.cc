@@ -26,6 +26,7 @@ constexpr auto kLabels = std::to_array<std::pair<std::string_view, std::string_v
     {"slot", "replication slot"},
     {"slot_limit", "protect_primary"},
     {"slot_idle_timeout", "idle_replication_slot_timeout"},
+    {"slot_watch", "daemon's look at the slot"},
     {"receiver", "WAL receiver"},
     {"synchronous", "synchronous commits"},
     {"configuration_files", "configuration files"},

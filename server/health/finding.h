@@ -27,7 +27,7 @@ struct Finding {
   std::string what;                         // was found
   std::string hint = {};                    // what to do about it; empty: nothing
   std::optional<io::TimePoint> since = {};  // as far as it is known
-  std::string server = {};
+  std::string server = {};                  // its name: findings of a fleet stand in one list
 
   bool is_problem() const { return severity >= Severity::warning; }
 };

@@ -18,7 +18,7 @@ std::vector<Finding> examine(const ServerFacts& facts, io::TimePoint now);
 std::vector<Finding> examine_slot(const ServerConfig& server, const SlotFacts& facts);
 /// It keeps more than protect_primary allows, and pgkeep made it.
 bool is_to_be_dropped(const SlotFacts& facts);
-std::string why_to_be_dropped(const SlotFacts& facts);
+std::string why_to_be_dropped(const ServerConfig& server, const SlotFacts& facts);
 
 /// Why the server has to have a new base backup: lost WAL has cut its newest one off from the end of what is
 /// held, or all were set aside. Nothing when it has none to begin with, or the newest reaches the end.

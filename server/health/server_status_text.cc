@@ -52,7 +52,7 @@ void add_stream(const ServerStatus& status, io::TimePoint now, FactPrinter& fact
   if (status.facts.live && status.facts.live->ours.commits_wait) {
     const auto* sender = status.facts.live->ours.user();
     facts.add("synchronous", sender ? fmt::format("commits may wait for us ({})", sender->sync_state)
-                                    : "COMMITS MAY WAIT: we are in synchronous_standby_names and not there");
+                                    : "we are in synchronous_standby_names, and there is no stream");
   }
 }
 

@@ -1,5 +1,7 @@
 #include "server/health/slot_facts.h"
 
+#include <limits>
+
 #include "catalog/io/error.h"
 #include "server/health/sync_standbys.h"
 #include "streaming/wire/sql_answers.h"
@@ -26,6 +28,8 @@ SlotFacts ask_slot_facts(streaming::Connection& sql, const ServerConfig& server)
       !facts.is_standby && names_standby(cells[standby_names].value_or(""), server.application_name);
   if (cells[idle_timeout]) {
     const auto seconds = streaming::cell_number(cells[idle_timeout], "idle_replication_slot_timeout");
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();  // of any setting
+    if (seconds > kMost * 60) streaming::not_possible("idle_replication_slot_timeout", cells[idle_timeout]);
     if (seconds > 0) facts.idle_timeout = std::chrono::seconds(static_cast<std::int64_t>(seconds));
   }
   facts.slot = streaming::ask_slot(sql, server.slot);

@@ -11,7 +11,8 @@ using streaming::WalStatus;
 constexpr std::chrono::hours kShortIdleTimeout{1};
 
 bool passes_limit(const SlotFacts& facts) {
-  return facts.limit > 0 && facts.slot && facts.slot->physical && facts.slot->retained_bytes.value_or(0) >= facts.limit;
+  return facts.limit > 0 && facts.slot && facts.slot->physical &&
+         facts.slot->retained_bytes.value_or(0) >= facts.limit;
 }
 
 std::string describe(const std::string& name, const SlotView& slot) {
@@ -64,9 +65,9 @@ Finding examine_view(const ServerConfig& server, const SlotFacts& facts) {
   finding.hint = hint_for(server.slot, slot);
   if (!finding.hint.empty()) return finding;
   finding.severity = Severity::ok;
-  if (!facts.grows) return finding;
+  if (!facts.grows || !slot.is(WalStatus::extended)) return finding;
   finding.severity = Severity::warning;
-  finding.what += "; that is more than max_wal_size, and it grows";
+  finding.what += "; that is more than max_wal_size, and it has grown";
   finding.hint = slot.safe_wal_bytes
                      ? "see what holds the receiver up"
                      : "see what holds the receiver up; nothing limits it (max_slot_wal_keep_size)";
@@ -74,11 +75,12 @@ Finding examine_view(const ServerConfig& server, const SlotFacts& facts) {
 }
 
 /// `facts.limit` is set, and what the slot keeps is known.
-Finding examine_limit(const SlotFacts& facts) {
+Finding examine_limit(const ServerConfig& server, const SlotFacts& facts) {
   const auto retained = *facts.slot->retained_bytes;
   const auto limit = io::format_bytes(facts.limit);
   Finding finding{.key = "slot_limit", .what = fmt::format("{} of {}", io::format_bytes(retained), limit)};
   if (retained < facts.limit / 5 * 4) return finding;
+  if (!facts.made_here && !passes_limit(facts)) return finding;
   finding.severity = Severity::warning;
   if (!passes_limit(facts)) {
     finding.what = fmt::format("{}; at {} the slot is dropped to protect the server, and WAL is lost",
@@ -86,7 +88,7 @@ Finding examine_limit(const SlotFacts& facts) {
     finding.hint = "see what holds the receiver up";
     return finding;
   }
-  finding.what = why_to_be_dropped(facts);
+  finding.what = why_to_be_dropped(server, facts);
   if (is_to_be_dropped(facts)) {
     finding.severity = Severity::failed;
     finding.hint = "the daemon drops the slot, and takes a new backup of what is lost";
@@ -100,11 +102,12 @@ Finding examine_limit(const SlotFacts& facts) {
 }
 
 Finding examine_idle_timeout(std::chrono::seconds timeout) {
-  return {
-      .key = "slot_idle_timeout",
-      .severity = timeout < kShortIdleTimeout ? Severity::warning : Severity::advice,
-      .what = fmt::format("{} on the server", io::format_duration(timeout)),
-      .hint = "a receiver that is away that long loses the slot, and with it WAL; set it to 0 or to days"};
+  const bool is_short = timeout < kShortIdleTimeout;
+  return {.key = "slot_idle_timeout",
+          .severity = is_short ? Severity::warning : Severity::advice,
+          .what = fmt::format("{} on the server", io::format_duration(timeout)),
+          .hint = fmt::format("a receiver that is away that long loses the slot, and with it WAL{}",
+                              is_short ? "; set it to 0 or to days" : "")};
 }
 
 }  // namespace
@@ -113,15 +116,16 @@ bool is_to_be_dropped(const SlotFacts& facts) {
   return passes_limit(facts) && facts.made_here;
 }
 
-std::string why_to_be_dropped(const SlotFacts& facts) {
+std::string why_to_be_dropped(const ServerConfig& server, const SlotFacts& facts) {
   return fmt::format("{}, and protect_primary allows {}", describe_kept(facts),
-                     io::format_bytes(facts.limit));
+                     io::format_bytes(server.retain_at_most));
 }
 
 std::vector<Finding> examine_slot(const ServerConfig& server, const SlotFacts& facts) {
   std::vector<Finding> findings;
   findings.push_back(examine_view(server, facts));
-  if (facts.limit > 0 && facts.slot && facts.slot->retained_bytes) findings.push_back(examine_limit(facts));
+  if (facts.limit > 0 && facts.slot && facts.slot->retained_bytes)
+    findings.push_back(examine_limit(server, facts));
   if (facts.idle_timeout) findings.push_back(examine_idle_timeout(*facts.idle_timeout));
   return findings;
 }

@@ -46,7 +46,7 @@ std::optional<SlotFacts> slot_facts(const ServerFacts& facts) {
 void add_slot(const ServerFacts& facts, const SlotFacts& ours, std::vector<Finding>& findings) {
   auto about_slot = examine_slot(facts.config, ours);
   auto& slot = about_slot.front();
-  if (ours.slot && is_used_by_another(facts, *ours.slot)) {
+  if (facts.live && ours.slot && is_used_by_another(facts, *ours.slot)) {
     slot.what += "; " + describe_user(*ours.slot);
     if (slot.severity < Severity::failed) {
       slot.severity = Severity::failed;
@@ -101,14 +101,16 @@ void examine_stream(const ServerFacts& facts, io::TimePoint now, std::vector<Fin
   if (!facts.config.active) return;
   if (facts.has_seen("receiver")) findings.push_back(examine_receiver(facts, now));
   const auto ours = slot_facts(facts);
-  if (ours) {
-    add_slot(facts, *ours, findings);
-    if (ours->commits_wait) findings.push_back(examine_synchronous(*ours));
-  } else if (const auto& report = facts.stream.slot) {
-    findings.push_back({.key = "slot",
-                        .severity = Severity::warning,
-                        .what = fmt::format("cannot be looked at: {}", report->problem)});
-  }
+  // What the daemon saw is older than the stream: it may have looked before the receiver made the slot, or
+  // had it in use. Only a look of now tells the two together.
+  if (ours && (facts.live || ours->slot)) add_slot(facts, *ours, findings);
+  if (facts.live && ours->commits_wait) findings.push_back(examine_synchronous(*ours));
+  const auto& report = facts.stream.slot;
+  if (!report || report->problem.empty()) return;
+  findings.push_back({.key = "slot_watch",
+                      .severity = Severity::warning,
+                      .what = fmt::format("the slot cannot be looked at: {}", report->problem),
+                      .hint = "a lost slot is noticed late, and protect_primary protects nothing meanwhile"});
 }
 
 }  // namespace pgkeep::server

@@ -205,8 +205,11 @@ INSTANTIATE_TEST_SUITE_P(
                            [](auto& f) { f.live->ours.slot->wal_status = WalStatus::none; }},
                       Harm{"slot", kFailed, "in use by another client: process 4711 of the server (pgkeep)",
                            [](auto& f) { f.stream.receiver.reset(); }},
-                      Harm{"slot", Severity::warning, "it grows",
-                           [](auto& f) { f.stream.slot.emplace().facts.grows = true; }},
+                      Harm{"slot", Severity::warning, "it has grown",
+                           [](auto& f) {
+                             f.stream.slot.emplace().facts.grows = true;
+                             f.live->ours.slot->wal_status = WalStatus::extended;
+                           }},
                       Harm{"slot_idle_timeout", Severity::warning, "30 min",
                            [](auto& f) { f.live->ours.idle_timeout = 30min; }},
                       Harm{"slot_idle_timeout", Severity::advice, "loses the slot",
@@ -214,7 +217,10 @@ INSTANTIATE_TEST_SUITE_P(
                       Harm{"slot_limit", Severity::warning, "at 1.2 MiB the slot is dropped",
                            [](auto& f) { f.stream.slot.emplace().facts.limit = kMiB / 4 * 5 - 1; }},
                       Harm{"slot_limit", kFailed, "protect_primary allows 1 MiB",
-                           [](auto& f) { f.stream.slot.emplace().facts.limit = kMiB; }},
+                           [](auto& f) {
+                             f.config.retain_at_most = kMiB;
+                             f.stream.slot.emplace().facts.limit = kMiB;
+                           }},
                       Harm{"slot_limit", Severity::warning, "has not made the slot", [](auto& f) {
                              auto& facts = f.stream.slot.emplace().facts;
                              facts.limit = kMiB;
@@ -337,9 +343,62 @@ TEST(ExamineTest, TakesTheWordOfTheDaemonForASlotThatNobodyElseLookedAt) {
   report.facts.slot->wal_status = WalStatus::unreserved;
   EXPECT_EQ(find(examine(facts, kNow), "slot").severity, Severity::failed);
   report.problem = "connection refused";
-  const auto found = find(examine(facts, kNow), "slot");
-  EXPECT_EQ(found.severity, Severity::warning) << "what was seen is old";
-  EXPECT_THAT(found.what, HasSubstr("connection refused"));
+  const auto findings = examine(facts, kNow);
+  EXPECT_EQ(find(findings, "slot").key, "none of that key") << "what was seen is old";
+  EXPECT_EQ(find(findings, "slot_watch").severity, Severity::warning);
+  EXPECT_THAT(find(findings, "slot_watch").what, HasSubstr("connection refused"));
+}
+
+TEST(ExamineTest, SaysThatTheDaemonCannotLookThoughTheCommandCan) {
+  auto facts = well();
+  facts.stream.slot.emplace().problem = "connection refused";
+  const auto findings = examine(facts, kNow);
+  EXPECT_EQ(find(findings, "slot").severity, Severity::ok);
+  EXPECT_THAT(find(findings, "slot_watch").what, HasSubstr("connection refused"));
+}
+
+/// The daemon's look may be as old as its watch_interval, and the state of the stream is of now.
+TEST(ExamineTest, ConcludesNothingFromAnOldLookAndANewStateOfTheStream) {
+  auto facts = well();
+  facts.live.reset();
+  auto& seen = facts.stream.slot.emplace().facts;
+  seen.slot = used_slot();
+  seen.commits_wait = true;
+  seen.slot->user.reset();  // or the role may not see it
+  facts.stream.state->phase = StreamPhase::waiting;
+  auto findings = examine(facts, kNow);
+  EXPECT_EQ(find(findings, "slot").severity, Severity::ok);
+  EXPECT_EQ(find(findings, "synchronous").key, "none of that key");
+  seen.slot.reset();  // before the receiver made it
+  findings = examine(facts, kNow);
+  EXPECT_EQ(find(findings, "slot").key, "none of that key");
+}
+
+TEST(ExamineTest, DoesNotThreatenASlotThatItMayNotDrop) {
+  auto facts = well();
+  auto& ours = facts.live->ours;
+  ours.slot->retained_bytes = kMiB - 1;
+  facts.config.retain_at_most = ours.limit = kMiB;
+  ours.made_here = false;
+  EXPECT_EQ(find(examine(facts, kNow), "slot_limit").severity, Severity::ok);
+  ours.made_here = true;
+  EXPECT_THAT(find(examine(facts, kNow), "slot_limit").what, HasSubstr("is dropped to protect the server"));
+}
+
+TEST(ExamineTest, TellsTheLimitThatIsConfiguredOfASlotThatIsAllowedMore) {
+  auto facts = well();
+  facts.config.retain_at_most = kMiB;
+  facts.live->ours.limit = 3 * kMiB;
+  facts.live->ours.slot->retained_bytes = 3 * kMiB;
+  EXPECT_THAT(find(examine(facts, kNow), "slot_limit").what, HasSubstr("protect_primary allows 1 MiB"));
+}
+
+TEST(ExamineTest, SaysOnlyOfAnExtendedSlotThatItHasGrown) {
+  auto facts = well();
+  facts.live->ours.grows = true;
+  EXPECT_EQ(find(examine(facts, kNow), "slot").severity, Severity::ok);
+  facts.live->ours.slot->wal_status = WalStatus::extended;
+  EXPECT_THAT(find(examine(facts, kNow), "slot").what, HasSubstr("and it has grown"));
 }
 
 TEST(ExamineTest, SaysSinceWhen) {
