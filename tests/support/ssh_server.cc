@@ -41,7 +41,9 @@ SshServer::SshServer() {
       fmt::format(
           "ListenAddress 127.0.0.1\nPort {0}\nHostKey {1}/host_key\nAuthorizedKeysFile {1}/authorized_keys\n"
           "StrictModes no\nUsePAM no\nPidFile none\nPasswordAuthentication no\n"
-          "PermitRootLogin prohibit-password\n",
+          "PermitRootLogin prohibit-password\n"
+          // From a second level on, bash does not read the user's ~/.bashrc, which may take seconds.
+          "SetEnv SHLVL=1\n",
           port_.number(), directory));
   write(
       files_ / "ssh_config",
