@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "catalog/index/server_catalog.h"
 #include "catalog/io/guarded.h"
@@ -10,8 +11,8 @@
 namespace pgkeep::catalog {
 
 /// Tells the index what was added to the archive, by the stream or by a push. The files are the truth, and
-/// the index is made again from them, so nobody waits for it: when another process holds it, the row is left
-/// for the next reader of the index, without a word. Another failure is a warning, never an error.
+/// the index is made again from them, so nobody waits for it: when another process holds it, the rows are
+/// written with the next ones, or by the next catch_up(). Another failure is a warning, never an error.
 /// Thread-safe; borrows nothing.
 class IndexUpdater {
  public:
@@ -19,15 +20,20 @@ class IndexUpdater {
   IndexUpdater(store::ServerLayout layout, Warn warn) : layout_(std::move(layout)), warn_(std::move(warn)) {}
 
   void segment_archived(const SegmentFileHeader& segment);
-  void history_stored(postgres::TimelineId timeline, const std::string& content);
+  /// Adds all that the index lacks: backups, runs, and the segments in the archive, as `names` has them.
+  void catch_up(const WalArchive& archive, const WalInventory& names);
 
  private:
+  struct State {
+    std::optional<ServerCatalog> index;     // opened with the first row that finds it free
+    std::vector<SegmentFileHeader> missed;  // while another process held it
+  };
   template <typename Write>
-  void write(Write&& write);
+  void write(State& state, Write&& write);
 
   store::ServerLayout layout_;
   Warn warn_;
-  io::Guarded<std::optional<ServerCatalog>> index_;  // opened with the first row that finds it free
+  io::Guarded<State> state_;
 };
 
 }  // namespace pgkeep::catalog

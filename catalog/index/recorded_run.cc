@@ -64,7 +64,7 @@ void RecordedRun::end(RunOutcome outcome, const std::string& error, const Json& 
         *run_, outcome, error,
         details.is_null() ? std::string() : details.dump(-1, ' ', false, Json::error_handler_t::replace));
     if (!may_write_index(layout_)) return;
-    const auto trouble = note_in_index(layout_, [&](ServerCatalog& index) { index.put_run(*run_); });
+    const auto trouble = note_in_index(layout_, [](ServerCatalog& index) { index.add_runs(); });
     if (trouble) (*warn_)(fmt::format("the index could not be written: {}", *trouble));
   } catch (const Error& failure) {
     (*warn_)(fmt::format("the end of {} could not be recorded: {}", run_ ? run_->id : "this " + kind_,

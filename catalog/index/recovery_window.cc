@@ -64,16 +64,18 @@ std::optional<RecoveryWindow> examine_recovery_window(std::span<const store::Bac
   return window;
 }
 
-std::optional<RecoveryWindow> read_recovery_window(ServerCatalog& index, const WalArchive& archive,
-                                                   const HeldWal& wal, std::span<const Event> events) {
+std::optional<RecoveryWindow> read_recovery_window(std::span<const store::BackupRecord> backups,
+                                                   std::span<const SegmentRow> segments,
+                                                   const WalArchive& archive, const HeldWal& wal,
+                                                   std::span<const Event> events) {
   Commits commits;
-  for (const auto& row : index.segments()) commits.emplace(row.segment, row.commits);
+  for (const auto& row : segments) commits.emplace(row.segment, row.commits);
   for (const auto& [segment, received] : wal.received())
     if (const auto contents = read_wal_contents(archive, segment, received.end))
       commits.insert_or_assign(segment, contents->commits);
-  auto backups = index.backups();
-  keep_only_own(archive.layout(), backups);
-  return examine_recovery_window(backups, wal, commits, events);
+  std::vector<store::BackupRecord> own(backups.begin(), backups.end());
+  keep_only_own(archive.layout(), own);
+  return examine_recovery_window(own, wal, commits, events);
 }
 
 }  // namespace pgkeep::catalog

@@ -41,9 +41,11 @@ std::optional<RecoveryWindow> examine_recovery_window(
     std::span<const store::BackupRecord> backups, const HeldWal& wal,
     const std::map<postgres::WalSegment, CommitTimes>& commits, std::span<const Event> events);
 
-/// The same with the backups and commits of the index, and the commits in the partials, which are read as far
-/// as they were received: 10 ms for 16 MiB. No segment is opened.
-std::optional<RecoveryWindow> read_recovery_window(ServerCatalog& index, const WalArchive& archive,
-                                                   const HeldWal& wal, std::span<const Event> events);
+/// The same with the commits of the archived segments as the index has them, and those in the partials, which
+/// are read as far as they were received: 10 ms for 16 MiB. No segment is opened.
+std::optional<RecoveryWindow> read_recovery_window(std::span<const store::BackupRecord> backups,
+                                                   std::span<const SegmentRow> segments,
+                                                   const WalArchive& archive, const HeldWal& wal,
+                                                   std::span<const Event> events);
 
 }  // namespace pgkeep::catalog

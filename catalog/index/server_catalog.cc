@@ -79,24 +79,13 @@ void remove_segment(io::Database& database, const postgres::WalSegment& segment)
       .run();
 }
 
-void put_history(io::Database& database, postgres::TimelineId timeline, std::string_view content) {
-  database.prepare("INSERT OR REPLACE INTO histories (timeline, content) VALUES (?, ?)")
-      .bind(1, std::int64_t{timeline.value()})
-      .bind_blob(2, io::as_bytes(content))
-      .run();
-}
-
-void remove_history(io::Database& database, postgres::TimelineId timeline) {
-  database.prepare("DELETE FROM histories WHERE timeline = ?").bind(1, std::int64_t{timeline.value()}).run();
-}
-
 void put_run(io::Database& database, const RunRecord& run) {
   // A run that has ended stays so: another process may read the line of its beginning only now.
   database
       .prepare(
           "INSERT INTO runs (id, kind, subject, started, ended, outcome, error, details, process)"
           " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-          " ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, outcome = excluded.outcome,"
+          " ON CONFLICT (id) DO UPDATE SET subject = excluded.subject, ended = excluded.ended, outcome = excluded.outcome,"
           " error = excluded.error, details = excluded.details WHERE runs.outcome = 'running'")
       .bind(1, run.id)
       .bind(2, run.kind)
@@ -114,16 +103,11 @@ void put_run(io::Database& database, const RunRecord& run) {
 
 namespace {
 
-constexpr std::string_view kSegmentColumns =
-    "timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time,"
-    " commits_known, earliest_commit, latest_commit";
-
 std::optional<io::TimePoint> time_of(const std::optional<std::int64_t>& microseconds) {
   if (!microseconds) return std::nullopt;
   return io::TimePoint(std::chrono::microseconds(*microseconds));
 }
 
-/// The columns are kSegmentColumns.
 SegmentRow read_segment(const io::Statement& row) {
   const auto number = [&](int column) {
     if (row.integer(column) < 0) throw Corruption("a segment has a number below zero");
@@ -142,12 +126,6 @@ SegmentRow read_segment(const io::Statement& row) {
                       .latest = time_of(row.optional_integer(9))}};
 }
 
-std::uint64_t ask_number(io::Database& database, std::string_view sql) {
-  auto answer = database.prepare(sql);
-  answer.step();
-  return static_cast<std::uint64_t>(answer.integer(0));
-}
-
 }  // namespace
 
 SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFileHeader& header) {
@@ -158,24 +136,12 @@ SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFile
   return rows::segment_row(header, bytes);
 }
 
-void ServerCatalog::add_backup(const store::BackupRecord& record) {
-  rows::put_backup(current(), record);
-}
-
 void ServerCatalog::remove_backup(const store::BackupId& id) {
   rows::remove_backup(current(), id.to_string());
 }
 
 void ServerCatalog::add_segment(const SegmentRow& row) {
   rows::put_segment(current(), row);
-}
-
-void ServerCatalog::add_history(postgres::TimelineId timeline, std::string_view content) {
-  rows::put_history(current(), timeline, content);
-}
-
-void ServerCatalog::put_run(const RunRecord& run) {
-  rows::put_run(current(), run);
 }
 
 std::vector<store::BackupRecord> ServerCatalog::backups() {
@@ -215,41 +181,17 @@ std::vector<RunRecord> ServerCatalog::runs(std::size_t newest) {
 
 std::vector<SegmentRow> ServerCatalog::segments() {
   std::vector<SegmentRow> segments;
-  auto row =
-      current().prepare(fmt::format("SELECT {} FROM segments ORDER BY timeline, number", kSegmentColumns));
+  auto row = current().prepare(
+      "SELECT timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time,"
+      " commits_known, earliest_commit, latest_commit FROM segments ORDER BY timeline, number");
   while (row.step()) segments.push_back(read_segment(row));
   return segments;
 }
 
-std::optional<SegmentRow> ServerCatalog::newest_segment() {
-  auto row = current().prepare(
-      fmt::format("SELECT {} FROM segments ORDER BY number DESC, timeline DESC LIMIT 1", kSegmentColumns));
-  if (!row.step()) return std::nullopt;
-  return read_segment(row);
-}
-
-std::uint64_t ServerCatalog::wal_stored_bytes() {
-  return ask_number(current(), "SELECT coalesce(sum(stored_bytes), 0) FROM segments");
-}
-
 std::uint64_t ServerCatalog::segment_count() {
-  return ask_number(current(), "SELECT count(*) FROM segments");
-}
-
-std::vector<WalRange> ServerCatalog::wal_ranges() {
-  std::vector<WalRange> ranges;
-  auto row =
-      current().prepare(fmt::format("SELECT {} FROM segments ORDER BY timeline, number", kSegmentColumns));
-  while (row.step()) {
-    const auto next = read_segment(row);
-    if (!ranges.empty() && ranges.back().timeline == next.segment.timeline &&
-        ranges.back().end == next.begin) {
-      ranges.back().end = next.end;
-    } else {
-      ranges.push_back({next.segment.timeline, next.begin, next.end});
-    }
-  }
-  return ranges;
+  auto answer = current().prepare("SELECT count(*) FROM segments");
+  answer.step();
+  return static_cast<std::uint64_t>(answer.integer(0));
 }
 
 std::string ServerCatalog::dump() {
@@ -263,7 +205,6 @@ std::string ServerCatalog::dump() {
       Table{"segments",
             {"timeline", "number", "begin_lsn", "end_lsn", "stored_bytes", "first_time", "last_time",
              "commits_known", "earliest_commit", "latest_commit"}},
-      Table{"histories", {"timeline", "content"}},
       Table{"runs", {"id", "kind", "subject", "started", "ended", "outcome", "error", "details", "process"}}};
   std::vector<std::string> lines;
   auto& database = current();

@@ -1,10 +1,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <iterator>
 #include <limits>
 #include <set>
-#include <system_error>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -23,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSchemaVersion = "schema_version";  // keys of meta
 constexpr std::string_view kJournalPosition = "journal_position";
-constexpr std::int64_t kVersion = 2;
+constexpr std::int64_t kVersion = 3;
 
 /// Word for word as SQLite keeps it, which is how an index of another layout is told whatever version it
 /// claims.
@@ -33,8 +31,6 @@ constexpr std::array kSchema{
     " end_lsn INTEGER NOT NULL, stored_bytes INTEGER NOT NULL, first_time INTEGER, last_time INTEGER,"
     " commits_known INTEGER NOT NULL, earliest_commit INTEGER, latest_commit INTEGER,"
     " PRIMARY KEY (timeline, number)) WITHOUT ROWID",
-    "CREATE INDEX segments_newest ON segments (number, timeline)",
-    "CREATE TABLE histories (timeline INTEGER PRIMARY KEY, content BLOB NOT NULL)",
     "CREATE TABLE runs (id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL,"
     " started INTEGER NOT NULL, ended INTEGER, outcome TEXT NOT NULL, error TEXT NOT NULL,"
     " details TEXT NOT NULL, process TEXT NOT NULL)",
@@ -82,30 +78,6 @@ void write_meta(io::Database& database, std::string_view key, std::int64_t value
       .run();
 }
 
-/// The committed backups, by their names.
-std::set<std::string> committed_backups(const store::ServerLayout& layout) {
-  std::set<std::string> ids;
-  std::error_code error;
-  for (fs::directory_iterator at(layout.backups(), error), end; !error && at != end; at.increment(error)) {
-    const auto id = store::BackupId::parse(at->path().filename().native());
-    std::error_code unused;  // what cannot be looked at counts as there: reading it will say why
-    if (id && fs::symlink_status(layout.record(*id), unused).type() != fs::file_type::not_found) {
-      ids.insert(id->to_string());
-    }
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    throw StorageError(error.value(), layout.backups(), "list");
-  }
-  return ids;
-}
-
-template <typename Set>
-std::vector<typename Set::value_type> without(const Set& all, const Set& known) {
-  std::vector<typename Set::value_type> rest;
-  std::ranges::set_difference(all, known, std::back_inserter(rest));
-  return rest;
-}
-
 std::vector<postgres::WalSegment> indexed_segments(io::Database& database) {
   std::vector<postgres::WalSegment> segments;
   auto row = database.prepare("SELECT timeline, number FROM segments ORDER BY timeline, number");
@@ -116,57 +88,11 @@ std::vector<postgres::WalSegment> indexed_segments(io::Database& database) {
   return segments;
 }
 
-std::set<postgres::TimelineId> indexed_histories(io::Database& database) {
-  std::set<postgres::TimelineId> timelines;
-  auto row = database.prepare("SELECT timeline FROM histories");
-  while (row.step()) timelines.insert(postgres::TimelineId(static_cast<std::uint32_t>(row.integer(0))));
-  return timelines;
-}
-
-struct ArchiveRows {
-  std::vector<SegmentRow> segments;
-  std::vector<std::pair<postgres::TimelineId, std::string>> histories;
-};
-
-/// One file that is damaged, or that this user may not open, keeps nobody from the others.
-void pass_over(const Error& error, std::vector<std::string>& unreadable) {
-  if (!is_denied(error) && dynamic_cast<const Corruption*>(&error) == nullptr) throw;
-  unreadable.emplace_back(error.what());
-}
-
-/// Opens the files that the index does not know.
-ArchiveRows read_archive(const WalArchive& archive, const std::vector<postgres::WalSegment>& segments,
-                         const std::vector<postgres::TimelineId>& histories,
-                         std::vector<std::string>& unreadable) {
-  ArchiveRows rows;
-  for (const auto& segment : segments) {
-    try {
-      const auto file = archive.open_segment(segment);
-      if (!file) continue;  // it has gone since
-      const auto row = rows::segment_row(file->header(), file->stored_bytes());
-      rows::stored(row.end.value());  // refuses now what could not be a row
-      rows.segments.push_back(row);
-    } catch (const Error& error) {
-      pass_over(error, unreadable);
-    }
-  }
-  for (const auto timeline : histories) {
-    try {
-      if (auto content = archive.read_history(timeline))
-        rows.histories.emplace_back(timeline, std::move(*content));
-    } catch (const Corruption& damage) {
-      unreadable.emplace_back(damage.what());
-    }
-  }
-  return rows;
-}
-
 }  // namespace
 
-ServerCatalog::ServerCatalog(const store::ServerLayout& layout, io::Database database,
-                             std::chrono::milliseconds patience)
-    : layout_(layout), patience_(patience), database_(std::move(database)) {
-  database_.wait_at_most(patience_);
+ServerCatalog::ServerCatalog(const store::ServerLayout& layout, io::Database database, Use use)
+    : layout_(layout), use_(use), database_(std::move(database)) {
+  database_.wait_at_most(use == Use::add ? std::chrono::milliseconds(0) : kPatience);
   struct stat status {};
   if (::stat(database_.path().c_str(), &status) != 0) {
     const int cause = errno;
@@ -176,33 +102,39 @@ ServerCatalog::ServerCatalog(const store::ServerLayout& layout, io::Database dat
   inode_ = status.st_ino;
 }
 
-/// The caller holds the lock. Throws Corruption when it is no index of this version.
-ServerCatalog ServerCatalog::open_as_it_is(const store::ServerLayout& layout,
-                                           std::chrono::milliseconds patience) {
-  ServerCatalog catalog(layout, io::Database(layout.index(), io::Database::Mode::read_write), patience);
+/// The index that is there. The caller holds the lock. Throws Corruption when it is no index of this version,
+/// or is found to be damaged by who keeps it.
+ServerCatalog ServerCatalog::open_for(Use use, const store::ServerLayout& layout) {
+  const auto mode = use == Use::ask ? io::Database::Mode::read_only : io::Database::Mode::read_write;
+  ServerCatalog catalog(layout, io::Database(layout.index(), mode), use);
   catalog.check_layout();
+  if (use == Use::ask) return catalog;
   catalog.database_.use_write_ahead_log();
   // What the last moments before a power cut added is read from the files again, so no commit waits for the
   // disk.
   catalog.database_.execute("PRAGMA synchronous = NORMAL");
-  return catalog;
-}
-
-/// The index that is there. The caller holds the lock. Throws Corruption when it is damaged.
-ServerCatalog ServerCatalog::open_sound(const store::ServerLayout& layout) {
-  auto catalog = open_as_it_is(layout, kPatience);
+  if (use == Use::add) return catalog;
   catalog.check_content();
   catalog.reconcile();
   return catalog;
 }
 
+std::optional<ServerCatalog> ServerCatalog::open_to_read(const store::ServerLayout& layout) {
+  if (!io::is_there(layout.index())) return std::nullopt;
+  const auto lock = lock_index(layout, kPatience);
+  if (!io::is_there(layout.index())) return std::nullopt;
+  try {
+    return open_for(Use::ask, layout);
+  } catch (const Corruption&) {
+    return std::nullopt;  // open() makes it again, and says why
+  }
+}
+
 std::optional<ServerCatalog> ServerCatalog::open_if_free(const store::ServerLayout& layout) {
   const auto lock = try_lock_index(layout, {});
-  if (!lock) return std::nullopt;
-  std::error_code error;
-  if (fs::symlink_status(layout.index(), error).type() == fs::file_type::not_found) return std::nullopt;
+  if (!lock || !io::is_there(layout.index())) return std::nullopt;
   try {
-    return open_as_it_is(layout, {});
+    return open_for(Use::add, layout);
   } catch (const Busy&) {
     return std::nullopt;
   } catch (const Corruption&) {
@@ -216,6 +148,9 @@ std::optional<std::string> note_in_index(const store::ServerLayout& layout,
     if (auto index = ServerCatalog::open_if_free(layout)) note(*index);
   } catch (const Busy&) {
     return std::nullopt;
+  } catch (const Corruption& damage) {
+    ServerCatalog::discard(layout);
+    return fmt::format("{}; the next command that reads it makes it again", damage.what());
   } catch (const std::exception& error) {
     return error.what();
   }
@@ -225,18 +160,21 @@ std::optional<std::string> note_in_index(const store::ServerLayout& layout,
 ServerCatalog ServerCatalog::open(const store::ServerLayout& layout) {
   io::make_directories(layout.root());
   const auto lock = lock_index(layout, kPatience);
-  std::error_code error;
   // Every server's first reader finds none, and one that was removed took nothing with it.
-  if (fs::symlink_status(layout.index(), error).type() == fs::file_type::not_found) return make_anew(layout);
+  if (!io::is_there(layout.index())) return make_anew(layout);
   std::string reason;
   try {
-    return open_sound(layout);
+    return open_for(Use::keep, layout);
   } catch (const Corruption& damage) {
     reason = damage.what();
   }
   auto catalog = make_anew(layout);
   catalog.opened_anew_ = std::move(reason);
   return catalog;
+}
+
+void ServerCatalog::discard(const store::ServerLayout& layout) {
+  if (const auto lock = try_lock_index(layout, {})) remove_database(layout.index());
 }
 
 ServerCatalog ServerCatalog::rebuild(const store::ServerLayout& layout) {
@@ -250,7 +188,7 @@ ServerCatalog ServerCatalog::make_anew(const store::ServerLayout& layout) {
   const auto fresh_path = beside(layout.index(), ".new");
   remove_database(fresh_path);
   {
-    ServerCatalog fresh(layout, io::Database(fresh_path, io::Database::Mode::create), kPatience);
+    ServerCatalog fresh(layout, io::Database(fresh_path, io::Database::Mode::create), Use::keep);
     // Nobody sees it before it is whole and on disk.
     fresh.database_.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
     fresh.create_schema();
@@ -261,16 +199,16 @@ ServerCatalog ServerCatalog::make_anew(const store::ServerLayout& layout) {
   file.close();
   remove_database(layout.index());
   io::rename_durably(fresh_path, layout.index());
-  return open_sound(layout);  // reads what cannot be understood once more, for unreadable()
+  return open_for(Use::keep, layout);  // reads what cannot be understood once more, for unreadable()
 }
 
 io::Database& ServerCatalog::current() {
   struct stat status {};
   const bool there = ::stat(layout_.index().c_str(), &status) == 0;
   if (there && (status.st_dev != device_ || status.st_ino != inode_)) {
-    const auto lock = lock_index(layout_, patience_);
+    const auto lock = lock_index(layout_, use_ == Use::add ? std::chrono::milliseconds(0) : kPatience);
     auto opened_anew = std::move(opened_anew_);
-    *this = patience_ == patience_.zero() ? open_as_it_is(layout_, patience_) : open_sound(layout_);
+    *this = open_for(use_, layout_);
     opened_anew_ = std::move(opened_anew);
   }
   return database_;
@@ -330,18 +268,9 @@ void ServerCatalog::reconcile_backups() {
   auto row = database_.prepare("SELECT id FROM backups");
   while (row.step()) known.insert(row.text(0));
   row.reset();
-  const auto there = committed_backups(layout_);
-  std::vector<store::BackupRecord> records;
-  for (const auto& id : without(there, known)) {
-    try {
-      if (auto record = read_backup_record(layout_, store::BackupId::parse(id).value())) {
-        records.push_back(std::move(*record));
-      }
-    } catch (const Error& error) {
-      pass_over(error, unreadable_);
-    }
-  }
-  const auto gone = without(known, there);
+  const auto there = rows::committed_backups(layout_);
+  const auto records = rows::read_backups(layout_, rows::without(there, known), unreadable_);
+  const auto gone = rows::without(known, there);
   if (records.empty() && gone.empty()) return;
   io::Transaction transaction(database_);
   for (const auto& record : records) rows::put_backup(database_, record);
@@ -350,36 +279,53 @@ void ServerCatalog::reconcile_backups() {
 }
 
 void ServerCatalog::reconcile_wal() {
-  const auto known_segments = indexed_segments(database_);
-  const auto known_histories = indexed_histories(database_);
-  WalInventory inventory;
-  std::set<postgres::TimelineId> histories;
-  ArchiveRows missing;
+  const auto known = indexed_segments(database_);
+  WalInventory names;
   try {
     if (const auto identity = read_identity(layout_)) {
       const WalArchive archive(layout_, *identity);
-      inventory = archive.inventory();
-      for (const auto& [timeline, history] : inventory.histories) histories.insert(timeline);
-      for (const auto& [timeline, damage] : inventory.damaged_histories) unreadable_.push_back(damage);
-      missing = read_archive(archive, without(inventory.segments, known_segments),
-                             without(histories, known_histories), unreadable_);
+      names = archive.inventory();
+      add_unknown(archive, names);
     }
   } catch (const Corruption& damage) {  // of the identity: then the names mean nothing
     unreadable_.emplace_back(damage.what());
     return;
   }
-  const auto gone_segments = without(known_segments, inventory.segments);
-  const auto gone_histories = without(known_histories, histories);
-  if (missing.segments.empty() && missing.histories.empty() && gone_segments.empty() &&
-      gone_histories.empty()) {
-    return;
-  }
+  const auto gone = rows::without(known, names.segments);
+  if (gone.empty()) return;
   io::Transaction transaction(database_);
-  for (const auto& row : missing.segments) rows::put_segment(database_, row);
-  for (const auto& [timeline, content] : missing.histories) rows::put_history(database_, timeline, content);
-  for (const auto& segment : gone_segments) rows::remove_segment(database_, segment);
-  for (const auto timeline : gone_histories) rows::remove_history(database_, timeline);
+  for (const auto& segment : gone) rows::remove_segment(database_, segment);
   transaction.commit();
+}
+
+void ServerCatalog::add_backups() {
+  current();
+  unreadable_.clear();
+  reconcile_backups();
+}
+
+void ServerCatalog::add_segments(const WalArchive& archive, const WalInventory& names) {
+  current();
+  unreadable_.clear();
+  add_unknown(archive, names);
+}
+
+void ServerCatalog::add_unknown(const WalArchive& archive, const WalInventory& names) {
+  const auto unknown = rows::without(names.segments, indexed_segments(database_));
+  const auto missing = rows::read_segments(archive, unknown, unreadable_);
+  if (missing.empty()) return;
+  io::Transaction transaction(database_);
+  for (const auto& row : missing) rows::put_segment(database_, row);
+  transaction.commit();
+}
+
+std::uint64_t ServerCatalog::journal_read_to() {
+  return static_cast<std::uint64_t>(read_meta(current(), kJournalPosition).value_or(0));
+}
+
+void ServerCatalog::add_runs() {
+  current();
+  reconcile_runs();
 }
 
 void ServerCatalog::reconcile_runs() {

@@ -1,13 +1,18 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "catalog/index/server_catalog.h"
 #include "catalog/io/sqlite.h"
 
-// How the rows of catalog.db are written: for server_catalog.cc and server_catalog_rebuild.cc alone.
+// How the rows of catalog.db are written, and made of the files: for the sources of this folder alone.
 namespace pgkeep::catalog::rows {
 
 /// SQLite's integers are signed. LSNs, numbers and sizes stay below 2^63 and are stored as they are, so that
@@ -22,8 +27,26 @@ void put_backup(io::Database& database, const store::BackupRecord& record);
 void remove_backup(io::Database& database, std::string_view id);
 void put_segment(io::Database& database, const SegmentRow& row);
 void remove_segment(io::Database& database, const postgres::WalSegment& segment);
-void put_history(io::Database& database, postgres::TimelineId timeline, std::string_view content);
-void remove_history(io::Database& database, postgres::TimelineId timeline);
 void put_run(io::Database& database, const RunRecord& run);
+
+/// The committed backups, by their names.
+std::set<std::string> committed_backups(const store::ServerLayout& layout);
+
+// One file that is damaged, or that this user may not open, keeps nobody from the others: it is in
+// `unreadable`. One that has gone is passed over.
+std::vector<store::BackupRecord> read_backups(const store::ServerLayout& layout,
+                                              const std::vector<std::string>& ids,
+                                              std::vector<std::string>& unreadable);
+std::vector<SegmentRow> read_segments(const WalArchive& archive,
+                                      const std::vector<postgres::WalSegment>& segments,
+                                      std::vector<std::string>& unreadable);
+
+/// What `all` has and `known` has not; both are sorted.
+template <typename All, typename Known>
+std::vector<typename All::value_type> without(const All& all, const Known& known) {
+  std::vector<typename All::value_type> rest;
+  std::ranges::set_difference(all, known, std::back_inserter(rest));
+  return rest;
+}
 
 }  // namespace pgkeep::catalog::rows

@@ -98,8 +98,7 @@ PushReceipt PushedWal::take_history(const std::string& name, const StagedFile& p
     refuse_beside_live_stream(name, history);
   }
   WalArchiveWriter(*archive_).store_history(timeline, content);
-  if (was_there) return {PushOutcome::had_it};
-  return {.outcome = PushOutcome::stored, .history = StoredHistory{timeline, content}};
+  return {was_there ? PushOutcome::had_it : PushOutcome::stored};
 }
 
 }  // namespace pgkeep::catalog

@@ -15,12 +15,6 @@
 
 namespace pgkeep::catalog {
 
-/// A history file that the archive keeps.
-struct StoredHistory {
-  postgres::TimelineId timeline;
-  std::string content;
-};
-
 enum class PushOutcome : std::uint8_t {
   stored,   // it is in the archive now: a small file, or a segment that fills a gap and is proved
   had_it,   // the same bytes were there, or wait
@@ -32,9 +26,9 @@ std::string_view to_string(PushOutcome outcome);
 struct PushReceipt {
   PushOutcome outcome = PushOutcome::stored;
   std::vector<std::string> warnings{};
-  // What the index is to be told of (IndexUpdater): it is durable in the archive.
-  std::vector<SegmentFileHeader> archived{};  // the segment, or others that waited for it
-  std::optional<StoredHistory> history{};     // one that was not there before
+  /// What the index is to be told of (IndexUpdater), durable in the archive: the segment, or others that
+  /// waited for it.
+  std::vector<SegmentFileHeader> archived{};
 };
 
 /// The second way in for WAL, beside the stream: files as PostgreSQL's archive_command pushes them. Segments

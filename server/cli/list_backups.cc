@@ -67,12 +67,14 @@ std::vector<store::BackupRecord> own_of(const store::ServerLayout& layout,
   return backups;
 }
 
-/// The backups of one line with what its WAL says of them. `segments`: of the line's archive.
-void add_backups(const ServerConfig& server, const store::ServerLayout& layout,
-                 const std::vector<store::BackupRecord>& backups,
-                 const std::vector<catalog::SegmentRow>& segments, Listing& listing, Output& out) {
-  const auto wal = wal_to_next(backups, segments);
-  const auto stored = read_wal_facts(open_archive(server, layout));
+/// The backups of one line with what its WAL says of them.
+void add_backups(const ServerConfig& server, const store::ServerLayout& layout, StoredRecords& records,
+                 const std::vector<store::BackupRecord>& backups, Listing& listing, Output& out) {
+  const auto archive = open_archive(server, layout);
+  const auto held = catalog::HeldWal::read(archive);
+  const auto wal = wal_to_next(backups, layout.line() ? segments_in_files(archive, held.names())
+                                                      : records.segments(archive, held.names()));
+  const auto stored = wal_facts(held, catalog::EventJournal(layout).read());
   for (std::size_t i = 0; i < backups.size(); ++i)
     listing.add(server, backups[i], wal[i], hole_behind(stored, backups[i]), layout.line(), out);
 }
@@ -101,10 +103,9 @@ Exit run_list_backups(const ListBackupsArguments& arguments, const Invocation& i
     add_unclear(server, lines, backups, listing, invocation.out);
     for (const auto& line : lines) {
       const auto aside = layout.of_line(line.number);
-      add_backups(server, aside, own_of(aside, backups), segments_in_files(open_archive(server, aside)),
-                  listing, invocation.out);
+      add_backups(server, aside, records, own_of(aside, backups), listing, invocation.out);
     }
-    add_backups(server, layout, own_of(layout, backups), records.segments(), listing, invocation.out);
+    add_backups(server, layout, records, own_of(layout, backups), listing, invocation.out);
     if (const auto unfinished = read_unfinished_backup(layout)) listing.add(server, *unfinished);
     return Exit::ok;
   });

@@ -164,9 +164,9 @@ Json list(const ServerConfig& server, const store::ServerLayout& layout, const L
           Output& out) {
   auto archive = open_archive(server, layout);
   const auto size = archive.identity().wal_segment_size;
-  const auto wal = read_wal_facts(archive);
-  StoredRecords records(server, layout, out);
-  const auto segments = records.segments();
+  const auto held = catalog::HeldWal::read(archive);
+  const auto wal = wal_facts(held, catalog::EventJournal(layout).read());
+  const auto segments = StoredRecords(server, layout, out).segments(archive, held.names());
   out.fact(fmt::format("Server {}: {}", server.name,
                        wal.received
                            ? fmt::format("WAL up to {} on timeline {}", wal.received->lsn.to_string(),

@@ -81,7 +81,6 @@ WalPush wanted(const PutWalArguments& arguments) {
 void update_index(const store::ServerLayout& layout, const catalog::PushReceipt& receipt, Output& out) {
   catalog::IndexUpdater index(layout, [&out](const std::string& what) { out.warning(what); });
   for (const auto& segment : receipt.archived) index.segment_archived(segment);
-  if (receipt.history) index.history_stored(receipt.history->timeline, receipt.history->content);
 }
 
 }  // namespace

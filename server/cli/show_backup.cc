@@ -143,9 +143,10 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
   const auto lines = catalog::read_set_aside_lines(layout);
   const auto own_layout = own_layout_of(layout, lines, backup.id, invocation.out);
   const auto archive = open_archive(server, own_layout);
-  const auto wal_bytes = wal_from(backup, backups, own_layout,
-                                  own_layout.line() ? segments_in_files(archive) : records.segments());
   const auto held = catalog::HeldWal::read(archive);
+  const auto wal_bytes = wal_from(
+      backup, backups, own_layout,
+      own_layout.line() ? segments_in_files(archive, held.names()) : records.segments(archive, held.names()));
   const bool complete = has_its_wal(archive, held, backup);
   const auto hole = hole_behind(wal_facts(held, catalog::EventJournal(own_layout).read()), backup);
 

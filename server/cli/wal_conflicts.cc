@@ -108,14 +108,11 @@ const WalConflict& choose(const std::vector<WalConflict>& conflicts, const std::
 
 /// What replaced a file under a name that the index knows is not found by names: so this waits for it, a
 /// bounded time, and a failure has to be said.
-void tell_index(const ServerConfig& server, const catalog::WalArchive& archive, const std::string& name,
+void tell_index(const ServerConfig& server, const store::ServerLayout& layout,
                 const std::optional<catalog::SegmentFileHeader>& segment, Output& out) {
+  if (!segment) return;
   try {
-    auto index = open_catalog(server, archive.layout(), out);
-    if (segment) index.add_segment(catalog::describe_segment(archive.layout(), *segment));
-    const auto timeline = postgres::parse_history_name(name);
-    if (!timeline) return;
-    if (const auto content = archive.read_history(*timeline)) index.add_history(*timeline, *content);
+    open_catalog(server, layout, out).add_segment(catalog::describe_segment(layout, *segment));
   } catch (const Error& error) {
     out.warning(fmt::format("the index was not updated; run `pgkeep rebuild-catalog {}`: {}", server.name,
                             error.what()));
@@ -128,7 +125,7 @@ void settle(const ServerConfig& server, const catalog::WalArchive& archive, cons
   const auto which = keep_pushed ? "pushed" : "stored";
   record_run(archive.layout(), "wal-conflicts", fmt::format("{}: keep {}", conflict.id(), which), out, [&] {
     if (keep_pushed) {
-      tell_index(server, archive, conflict.name,
+      tell_index(server, archive.layout(),
                  conflicts.keep_pushed(conflict, static_cast<int>(server.compression_level)), out);
     } else {
       conflicts.keep_stored(conflict);

@@ -129,9 +129,13 @@ bool is_known(const store::ServerLayout& layout) {
   return io::is_there(layout.identity());
 }
 
+void require_known(const ServerConfig& server, const store::ServerLayout& layout) {
+  if (!is_known(layout)) nothing_stored(server, layout);
+}
+
 catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::ServerLayout& layout,
                                     Output& out) {
-  if (!is_known(layout)) nothing_stored(server, layout);
+  require_known(server, layout);
   auto index = catalog::ServerCatalog::open(layout);
   if (const auto& why = index.opened_anew())
     out.warning(fmt::format("{}: the index was made again from the files: {}", server.name, *why));

@@ -61,6 +61,9 @@ Exit for_each_server(const std::vector<const ServerConfig*>& servers, Output& ou
 /// Whether pgkeep has ever been in contact with the server: it has a folder with an identity.
 bool is_known(const store::ServerLayout& layout);
 
+/// Throws NotFound when nothing was ever stored for the server.
+void require_known(const ServerConfig& server, const store::ServerLayout& layout);
+
 /// The index of a server. Throws NotFound when nothing was ever stored for it; warns when the index was
 /// damaged, and of files that could not be read. Who only reads takes StoredRecords instead.
 catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::ServerLayout& layout,

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/index/stored_rows.h"
 #include "catalog/wal/set_aside_line.h"
 #include "server/fleet/fleet.h"
 
@@ -18,10 +19,11 @@ bool only_not_writable(const StorageError& error) {
 
 }  // namespace
 
-std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& archive) {
+std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& archive,
+                                                   const catalog::WalInventory& names) {
   const auto size = archive.identity().wal_segment_size;
   std::vector<catalog::SegmentRow> rows;
-  for (const auto& segment : archive.inventory().segments) {
+  for (const auto& segment : names.segments) {
     const auto path = archive.layout().archived(segment, size);
     std::error_code error;
     const auto bytes = std::filesystem::file_size(path, error);
@@ -37,53 +39,101 @@ std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& ar
 }
 
 StoredRecords::StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Output& out)
-    : layout_(layout) {
-  const auto without_index = [&](const Error& error) {
-    out.warning(fmt::format("{}: the index cannot be opened; reading the files themselves: {}", server.name,
-                            error.what()));
+    : server_(&server), layout_(layout), out_(&out) {
+  require_known(server, layout);
+  if_possible([&] {
+    index_ = catalog::ServerCatalog::open_to_read(layout);
+    if (!index_) make_index();
+  });
+}
+
+void StoredRecords::make_index() {
+  index_ = open_catalog(*server_, layout_, *out_);
+  warned_.insert(index_->unreadable().begin(), index_->unreadable().end());
+}
+
+void StoredRecords::warn_once(const std::string& problem) {
+  if (warned_.insert(problem).second) out_->warning(problem);
+}
+
+/// Goes on without the index where it cannot be had.
+template <typename Step>
+void StoredRecords::if_possible(Step&& step) {
+  const auto go_on_without = [&](const Error& error) {
+    index_.reset();
+    out_->warning(fmt::format("{}: the index cannot be opened; reading the files themselves: {}",
+                              server_->name, error.what()));
   };
   try {
-    index_ = open_catalog(server, layout, out);
-    return;
+    step();
   } catch (const StorageError& error) {
     if (!only_not_writable(error)) throw;
-    without_index(error);
+    go_on_without(error);
   } catch (const Busy& error) {
-    without_index(error);
+    go_on_without(error);
   }
-  auto listing = store::list_backup_records(layout);
-  for (const auto& backup : listing.unread) out.warning(describe(backup));
-  backups_ = std::move(listing.backups);
-  segments_ = segments_in_files(open_archive(server, layout));
+}
+
+/// Asks the index, which is made again when that comes upon damage; or else the files.
+template <typename Question, typename FromFiles>
+auto StoredRecords::ask(Question&& question, FromFiles&& from_files) {
+  std::vector<std::string> unreadable;
+  std::optional<decltype(from_files())> answer;
+  if_possible([&] {
+    if (!index_) return;
+    try {
+      answer = question(*index_, unreadable);
+    } catch (const Corruption&) {
+      unreadable.clear();
+      make_index();
+      answer = question(*index_, unreadable);
+    }
+  });
+  for (const auto& problem : unreadable) warn_once(problem);
+  return answer ? *std::move(answer) : from_files();
 }
 
 std::vector<store::BackupRecord> StoredRecords::backups() {
-  auto backups = index_ ? index_->backups() : backups_;
+  auto backups =
+      ask([&](auto& index, auto& unreadable) { return catalog::stored_backups(index, layout_, unreadable); },
+          [&] {
+            auto listing = store::list_backup_records(layout_);
+            for (const auto& backup : listing.unread) warn_once(describe(backup));
+            return std::move(listing.backups);
+          });
   catalog::sort_by_line(catalog::read_set_aside_lines(layout_), backups);
   return backups;
 }
 
-std::vector<catalog::SegmentRow> StoredRecords::segments() {
-  return index_ ? index_->segments() : segments_;
+std::vector<catalog::RunRecord> StoredRecords::runs(std::size_t newest) {
+  return ask([&](auto& index, auto&) { return catalog::stored_runs(index, layout_, newest); },
+             [&] {
+               auto runs = catalog::RunJournal(layout_).read();
+               std::ranges::reverse(runs);
+               if (runs.size() > newest) runs.resize(newest);
+               return runs;
+             });
 }
 
-std::vector<catalog::RunRecord> StoredRecords::runs(std::size_t newest) {
-  if (index_) return index_->runs(newest);
-  auto runs = catalog::RunJournal(layout_).read();
-  std::ranges::reverse(runs);
-  if (runs.size() > newest) runs.resize(newest);
-  return runs;
+std::vector<catalog::SegmentRow> StoredRecords::segments(const catalog::WalArchive& archive,
+                                                         const catalog::WalInventory& names) {
+  for (const auto& [timeline, damage] : names.damaged_histories) warn_once(damage);
+  return ask([&](auto& index,
+                 auto& unreadable) { return catalog::stored_segments(index, archive, names, unreadable); },
+             [&] { return segments_in_files(archive, names); });
 }
 
 std::optional<catalog::RecoveryWindow> StoredRecords::recovery_window(
-    const catalog::WalArchive& archive, const catalog::HeldWal& wal, std::span<const catalog::Event> events) {
-  return index_ ? catalog::read_recovery_window(*index_, archive, wal, events) : std::nullopt;
+    std::span<const store::BackupRecord> backups, std::span<const catalog::SegmentRow> segments,
+    const catalog::WalArchive& archive, const catalog::HeldWal& wal,
+    std::span<const catalog::Event> events) const {
+  if (!index_) return std::nullopt;
+  return catalog::read_recovery_window(backups, segments, archive, wal, events);
 }
 
-std::uint64_t StoredRecords::wal_stored_bytes() {
-  if (index_) return index_->wal_stored_bytes();
+std::uint64_t stored_bytes(std::span<const catalog::SegmentRow> segments) {
   std::uint64_t bytes = 0;
-  for (const auto& row : segments_) bytes += row.stored_bytes;
+  for (const auto& segment : segments) bytes += segment.stored_bytes;
   return bytes;
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "catalog/index/recovery_window.h"
@@ -11,33 +13,47 @@
 
 namespace pgkeep::server {
 
-/// What is stored for a server, for commands that only read: out of the index, or out of the files themselves
-/// where the index cannot be opened for writing, as on a snapshot that is mounted read-only, or another
-/// process keeps it. One thread.
+/// What is stored for a server, for commands that only read: out of the index, with what it lacks out of the
+/// files; or everything from the files where the index cannot be had, as on a snapshot that is mounted
+/// read-only, or where another process keeps it. One that is missing or damaged is made again. Warns of files
+/// that cannot be read. One thread; borrows what it is given.
 class StoredRecords {
  public:
-  /// Throws NotFound when nothing was ever stored for the server; warns like open_catalog(), and when it goes
-  /// on without the index.
+  /// Throws NotFound when nothing was ever stored for the server; warns when it goes on without the index.
   StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Output& out);
 
   /// Oldest first, those of lines that were set aside before all others.
   std::vector<store::BackupRecord> backups();
-  std::vector<catalog::SegmentRow> segments();  // by timeline and number; without times from files
   std::vector<catalog::RunRecord> runs(std::size_t newest);  // newest first
-  std::uint64_t wal_stored_bytes();
-  /// Nothing without the index, too.
-  std::optional<catalog::RecoveryWindow> recovery_window(const catalog::WalArchive& archive,
+  /// Of the segments that `names` has, by timeline and number; without the index without times.
+  std::vector<catalog::SegmentRow> segments(const catalog::WalArchive& archive,
+                                            const catalog::WalInventory& names);
+  /// Of `backups` and `segments` as above. Nothing without the index, too.
+  std::optional<catalog::RecoveryWindow> recovery_window(std::span<const store::BackupRecord> backups,
+                                                         std::span<const catalog::SegmentRow> segments,
+                                                         const catalog::WalArchive& archive,
                                                          const catalog::HeldWal& wal,
-                                                         std::span<const catalog::Event> events);
+                                                         std::span<const catalog::Event> events) const;
 
  private:
+  void make_index();
+  void warn_once(const std::string& problem);
+  template <typename Step>
+  void if_possible(Step&& step);
+  template <typename Question, typename FromFiles>
+  auto ask(Question&& question, FromFiles&& from_files);
+
+  const ServerConfig* server_;
   store::ServerLayout layout_;
+  Output* out_;
   std::optional<catalog::ServerCatalog> index_;
-  std::vector<store::BackupRecord> backups_;  // without the index, like the next
-  std::vector<catalog::SegmentRow> segments_;
+  std::set<std::string> warned_;
 };
 
-/// The complete segments as the files tell, without times.
-std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& archive);
+/// The segments that `names` has as the files tell, without times.
+std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& archive,
+                                                   const catalog::WalInventory& names);
+
+std::uint64_t stored_bytes(std::span<const catalog::SegmentRow> segments);
 
 }  // namespace pgkeep::server

@@ -37,9 +37,10 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
   if (stored.backups.empty()) read_backups(layout, stored);  // the index has none that cannot be read
   read_lines(layout, stored);
   read_pushed(archive, stored);
-  status.wal_stored_bytes = records.wal_stored_bytes();
+  const auto segments = records.segments(archive, held.names());
+  status.wal_stored_bytes = stored_bytes(segments);
   status.last_failed = last_unmended_failure(records.runs(kRunsToLookAt));
-  const auto window = records.recovery_window(archive, held, stored.wal->events);
+  const auto window = records.recovery_window(stored.backups, segments, archive, held, stored.wal->events);
   if (!window) return;
   if (const auto* oldest = window->oldest_to_the_end()) status.recoverable_from = oldest->from;
   if (const auto* newest = window->newest()) status.recoverable_until = newest->until;

@@ -272,12 +272,10 @@ nlohmann::ordered_json details_of(const store::BackupRecord& record) {
           {"checksum_failures", record.checksum_failures}};
 }
 
-/// The index is a convenience: a backup whose record stands is a backup, and the next opening of the index
-/// puts it in.
-void index_backup(const store::ServerLayout& layout, const store::BackupRecord& record,
-                  io::ProgressObserver& observer) {
+/// The index is a convenience: a backup whose record stands is a backup, and the next one puts both in.
+void index_backup(const store::ServerLayout& layout, io::ProgressObserver& observer) {
   const auto trouble =
-      catalog::note_in_index(layout, [&](catalog::ServerCatalog& index) { index.add_backup(record); });
+      catalog::note_in_index(layout, [](catalog::ServerCatalog& index) { index.add_backups(); });
   if (trouble)
     observer.warning(fmt::format("the backup is kept, but the index could not be written: {}", *trouble));
 }
@@ -294,7 +292,7 @@ store::BackupRecord take_backup(const store::Repository& repository, const Backu
       layout, "backup", "", [&shared](const std::string& warning) { shared.warning(warning); },
       [&](std::string& subject) {
         record = BackupRun(repository, layout, job, shared, std::move(stop)).take();
-        index_backup(layout, *record, shared);
+        index_backup(layout, shared);
         subject = record->id.to_string();
         return details_of(*record);
       });

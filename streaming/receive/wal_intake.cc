@@ -128,7 +128,8 @@ void WalIntake::finish_interrupted() {
   const auto stored = catalog::finish_interrupted(archive_, settings_.compression_level);
   for (const auto& segment : stored) archived(segment);
   // What a crash between the archiving of a segment and what belongs to it has left out.
-  const auto held = archive_.inventory().segments;
+  const auto names = archive_.inventory();
+  const auto& held = names.segments;
   try {
     const auto newest = held.empty() ? std::nullopt : archive_.open_segment(held.back());
     if (const auto event = newest ? catalog::event_in(newest->header()) : std::nullopt) note(*event);
@@ -136,12 +137,12 @@ void WalIntake::finish_interrupted() {
     if (!is_damage(error)) throw;
     // Whoever needs that segment says so.
   }
+  index_.catch_up(archive_, names);
   take_in_pushed({});
 }
 
 void WalIntake::store_history(postgres::TimelineId timeline, const std::string& content) {
   catalog::WalArchiveWriter(archive_).store_history(timeline, content);
-  index_.history_stored(timeline, content);
 }
 
 StreamEnd WalIntake::receive(Connection& connection, const std::string* slot, const StreamStart& start,

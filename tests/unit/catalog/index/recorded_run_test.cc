@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "catalog/index/server_catalog.h"
 #include "catalog/io/error.h"
 #include "catalog/records/run_journal.h"
 #include "tests/support/temp_directory.h"
@@ -40,6 +41,16 @@ TEST_F(RecordedRunTest, KeepsTheFiguresAndWhatItWasAbout) {
   EXPECT_EQ(run.subject, "20261120T020000Z");
   EXPECT_EQ(run.details, R"({"bytes":5})");
   EXPECT_THAT(warnings_, IsEmpty());
+}
+
+TEST_F(RecordedRunTest, TellsTheIndexWhatItWasAbout) {
+  auto index = ServerCatalog::open(layout_);
+  record([](std::string& subject) {
+    subject = "20261120T020000Z";
+    return nlohmann::ordered_json{};
+  });
+  ASSERT_EQ(index.runs(2).size(), 1u);
+  EXPECT_EQ(index.runs(2).front().subject, "20261120T020000Z");
 }
 
 TEST_F(RecordedRunTest, KeepsWhyItFailedAndThrowsOn) {

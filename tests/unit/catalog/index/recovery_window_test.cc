@@ -174,10 +174,13 @@ TEST(ReadRecoveryWindowTest, ReadsTheIndexAndThePartial) {
   WalArchive archive(layout, {test::kSampleSystem, test::kSampleMajor, size, 8192});
   io::make_directories(layout.wal_streaming());
   auto index = ServerCatalog::open(layout);
-  const auto window = [&] { return read_recovery_window(index, archive, HeldWal::read(archive), {}); };
+  std::vector<store::BackupRecord> backups;
+  const auto window = [&] {
+    return read_recovery_window(backups, index.segments(), archive, HeldWal::read(archive), {});
+  };
   EXPECT_FALSE(window());
 
-  index.add_backup(backup(5, 5, 1));
+  backups.push_back(backup(5, 5, 1));
   test::WalBuilder wal(Lsn(5 * kMiB));
   wal.commit(at(5));
   wal.switch_wal();

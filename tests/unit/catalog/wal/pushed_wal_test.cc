@@ -252,14 +252,6 @@ TEST_F(PushedWalTest, KeepsAHistoryAsItIs) {
               ThrowsMessage<Refused>(HasSubstr("another history")));
 }
 
-TEST_F(PushedWalTest, SaysForTheIndexWhichHistoryIsNew) {
-  for (const bool is_new : {true, false}) {
-    io::MemorySource source(io::as_bytes(kHistoryTwo));
-    const auto receipt = PushedWal(archive_).take("00000002.history", source, std::nullopt);
-    EXPECT_EQ(receipt.history ? receipt.history->content : "none", is_new ? kHistoryTwo : "none");
-  }
-}
-
 TEST_F(PushedWalTest, PutsAHistoryInThePlaceOfADamagedOne) {
   push_text("00000002.history", kHistoryTwo);
   io::write_file_durably(layout_.history(kTwo), io::as_bytes("1\tQ/580000\n"));

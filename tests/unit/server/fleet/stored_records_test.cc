@@ -1,7 +1,9 @@
 #include "server/fleet/stored_records.h"
 
+#include <algorithm>
 #include <unistd.h>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -26,12 +28,15 @@ class StoredRecordsTest : public testing::Test {
                                            test::sample_segment_size(), 8192};
     layout_.make();
     catalog::confirm_identity(layout_, identity);
-    catalog::WalArchive archive(layout_, identity);
     auto partial = catalog::PartialSegment::open(layout_, kFive, test::sample_segment_size());
     partial.write(test::sample_wal(kFive), {});
     partial.flush();
-    catalog::WalArchiveWriter(archive).store_segment(partial, postgres::TimelineHistory(kFive.timeline), 1);
+    catalog::WalArchiveWriter(archive()).store_segment(partial, postgres::TimelineHistory(kFive.timeline), 1);
     server_.name = "main";
+  }
+  catalog::WalArchive archive() const { return {layout_, catalog::read_identity(layout_).value()}; }
+  std::vector<catalog::SegmentRow> segments(StoredRecords& records) const {
+    return records.segments(archive(), archive().inventory());
   }
   /// Takes the right to write from everybody, as a read-only file system does. Root keeps it, so it becomes
   /// somebody else.
@@ -65,13 +70,49 @@ TEST_F(StoredRecordsTest, AreTheSameWithoutTheIndex) {
   StoredRecords from_index(server_, layout_, out_);
   EXPECT_TRUE(fs::exists(layout_.root() / "catalog.db"));
 
-  ASSERT_EQ(from_files.segments().size(), 1u);
-  EXPECT_EQ(from_files.segments().front().segment, kFive);
-  ASSERT_EQ(from_index.segments().size(), 1u);
-  EXPECT_EQ(from_files.segments().front().segment, from_index.segments().front().segment);
-  EXPECT_EQ(from_files.segments().front().stored_bytes, from_index.segments().front().stored_bytes);
-  EXPECT_EQ(from_files.wal_stored_bytes(), from_index.wal_stored_bytes());
+  const auto of_files = segments(from_files);
+  const auto of_index = segments(from_index);
+  ASSERT_EQ(of_files.size(), 1u);
+  ASSERT_EQ(of_index.size(), 1u);
+  EXPECT_EQ(of_files.front().segment, kFive);
+  EXPECT_EQ(of_index.front().segment, kFive);
+  EXPECT_EQ(stored_bytes(of_files), stored_bytes(of_index));
   EXPECT_EQ(from_files.backups().size(), from_index.backups().size());
+}
+
+TEST_F(StoredRecordsTest, MakeAnIndexAgainThatTheyFindDamaged) {
+  StoredRecords(server_, layout_, out_);  // makes it
+  for (const auto* damage : {"UPDATE segments SET number = -number", "DROP TABLE segments"}) {
+    io::Database(layout_.root() / "catalog.db", io::Database::Mode::read_write).execute(damage);
+    StoredRecords records(server_, layout_, out_);
+    EXPECT_EQ(segments(records).size(), 1u) << damage;
+    EXPECT_EQ(catalog::ServerCatalog::open_to_read(layout_).value().segment_count(), 1u) << damage;
+  }
+}
+
+TEST_F(StoredRecordsTest, AreOfTheFilesWhereADamagedIndexCannotBeMadeAgain) {
+  StoredRecords(server_, layout_, out_);  // makes it
+  io::Database(layout_.root() / "catalog.db", io::Database::Mode::read_write)
+      .execute("UPDATE segments SET number = -number");
+  make_read_only();
+  StoredRecords records(server_, layout_, out_);
+  EXPECT_EQ(segments(records).size(), 1u);
+  EXPECT_EQ(segments(records).size(), 1u);
+}
+
+TEST_F(StoredRecordsTest, WarnOnceOfWhatCannotBeRead) {
+  io::write_file_durably(layout_.history(postgres::TimelineId(2)), io::as_bytes("no history"));
+  const auto id = store::BackupId::parse("20261120T020000Z").value();
+  io::make_directories(layout_.backup(id));
+  io::write_file_durably(layout_.record(id), io::as_bytes("no record"));
+  ::testing::internal::CaptureStderr();
+  StoredRecords records(server_, layout_, out_);
+  for (int i = 0; i < 2; ++i) {
+    records.backups();
+    segments(records);
+  }
+  const auto talk = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(talk, '\n'), 2) << talk;
 }
 
 TEST_F(StoredRecordsTest, AreOfAServerThatIsKnown) {
