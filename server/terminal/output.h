@@ -70,8 +70,6 @@ class Output {
 /// "1 backup", "2 backups".
 std::string counted(std::uint64_t number, std::string_view noun);
 
-/// null when there is none.
-Json json_time(const std::optional<io::TimePoint>& time);
 /// null for an empty one.
 Json text_or_null(const std::string& text);
 
