@@ -21,9 +21,9 @@ struct ManifestOwner {
   postgres::SystemIdentifier system;
 };
 
-/// Copies a manifest with these entries changed and the checksum made anew; a file that was not listed is not
-/// added. Throws Corruption when the manifest is damaged or another server's, postgres::UnknownManifest when
-/// it has a version that is not known.
+/// Copies a manifest with these entries changed and the checksum made again; a file that was not listed is
+/// not added. Throws Corruption when the manifest is damaged or another server's, postgres::UnknownManifest
+/// when it has a version that is not known.
 void rewrite_manifest(io::ByteSource& in, io::ByteSink& out, const ManifestOwner& owner,
                       const std::map<std::string, ChangedFile>& changed);
 

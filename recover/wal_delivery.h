@@ -14,11 +14,11 @@ enum class WalAnswer {
 };
 
 /// Writes a WAL file that PostgreSQL's recovery asks for into `out`: a segment, decompressed and checked; one
-/// that is not archived yet from its partial, as it is when WAL behind it was received, else padded with
-/// zeroes behind what was received (the first one of a timeline from its ancestor's file, up to the fork, as
+/// that is not archived yet from its partial, as it is when WAL after it was received, else padded with
+/// zeroes after what was received (the first one of a timeline from its ancestor's file, up to the fork, as
 /// long as that one reaches further); a history file; what else was pushed (a backup history file, the last
 /// segment of a timeline as NAME.partial). Any other name is not_there. Throws when it cannot tell
-/// (unreadable, damaged), and when a segment is missing or incomplete that has WAL behind it, since recovery
+/// (unreadable, damaged), and when a segment is missing or incomplete that has WAL after it, since recovery
 /// would end at it: then `out` must not be kept.
 WalAnswer deliver_wal(const catalog::WalArchive& archive, const std::string& name, io::ByteSink& out);
 

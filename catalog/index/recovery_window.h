@@ -10,11 +10,11 @@
 
 namespace pgkeep::catalog {
 
-/// How far a backup and the WAL behind it reach without a hole, and without WAL of wal_level = minimal.
+/// How far a backup and the WAL after it reach without a gap, and without WAL of wal_level = minimal.
 struct BackupReach {
   store::BackupId backup;
   io::TimePoint from;  // when it ended: no earlier time can be recovered from it
-  postgres::Lsn end;   // of the WAL behind it that is held without a hole
+  postgres::Lsn end;   // of the WAL after it that is held without a gap
   /// The newest commit up to there; nothing when there is none. Any target time before it can be reached, and
   /// recovery without a target brings it back too.
   std::optional<io::TimePoint> until;
@@ -27,7 +27,7 @@ struct RecoveryWindow {
   postgres::Lsn end;                 // of the newest WAL that is held of the line
   std::vector<BackupReach> backups;  // oldest first
 
-  /// From which all the rest is held without a hole up to `end`: what is recoverable starts at its `from`.
+  /// From which all the rest is held without a gap up to `end`: what is recoverable starts at its `from`.
   /// Null when there is none: then the newest WAL cannot be reached.
   const BackupReach* oldest_to_the_end() const;
   /// Null when there is no backup.

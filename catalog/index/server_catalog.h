@@ -34,7 +34,7 @@ SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFile
 /// catalog.db: the index of one server, for questions that would mean opening many files. The files are the
 /// truth: rows are added after their file is durable and removed before it goes, and rebuild() makes the
 /// whole index again. One thread a connection; several processes may write (WAL mode of SQLite). A connection
-/// that finds the index replaced by another process's rebuild() goes on with the new one.
+/// that finds the index replaced by another process's rebuild() continues with the new one.
 ///
 /// The index is a convenience, and nobody waits for it without end: a reader that cannot have it within
 /// kPatience gets Busy and reads the files, and one that only records something passes by at once
@@ -68,7 +68,7 @@ class ServerCatalog {
   static void discard(const store::ServerLayout& layout);
   /// Makes the index again from the files alone, beside the old one, and puts it in its place.
   static ServerCatalog rebuild(const store::ServerLayout& layout);
-  /// Why the index that was there had to be made anew, for a warning.
+  /// Why the index that was there had to be made again, for a warning.
   const std::optional<std::string>& opened_anew() const noexcept { return opened_anew_; }
   /// Files that are there but could not be understood, and are not in the index for that: a message each, for
   /// a warning.

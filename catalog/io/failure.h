@@ -6,7 +6,7 @@
 
 namespace pgkeep::io {
 
-/// One job could not have the memory that it needs. The others go on, and it may succeed later.
+/// One job could not have the memory that it needs. The others continue, and it may succeed later.
 class NotEnoughMemory : public Error {
  public:
   NotEnoughMemory();

@@ -89,7 +89,7 @@ class ManifestHandler {
   ManifestSummary take_summary() { return std::move(summary_); }
   const std::string& manifest_checksum() const { return manifest_checksum_; }
 
-  // The parser's interface: true means go on.
+  // The parser's interface: true means continue.
   bool null() { refuse_value(); }
   bool boolean(bool) { refuse_value(); }
   bool number_integer(std::int64_t) { refuse_value(); }

@@ -8,7 +8,7 @@ namespace pgkeep::postgres {
 // The header of a WAL record (PostgreSQL source, xlogrecord.h, XLogRecord; 13 to 19), little-endian: u32
 // length of the whole record, u32 transaction, u64 previous record, u8 info, u8 resource manager, 2 zero
 // bytes, u32 CRC-32C of what follows the header and then of the 20 bytes before it. Records begin at
-// multiples of 8, and go on behind the header of the next page.
+// multiples of 8, and continue after the header of the next page.
 inline constexpr std::uint32_t kWalRecordHeaderBytes = 24;
 inline constexpr std::size_t kWalRecordXidAt = 4;
 inline constexpr std::size_t kWalRecordPreviousAt = 8;

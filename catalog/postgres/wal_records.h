@@ -65,7 +65,7 @@ struct WalCheckpoint {
 struct WalCarry {
   Lsn at;           // the first byte that follows
   Lsn last_record;  // where the last whole record begins, which the next one names; 0/0: not known
-  // Of the record that has begun and goes on at `at`; length 0: there is none.
+  // Of the record that has begun and continues at `at`; length 0: there is none.
   Lsn record{};  // where it begins
   std::uint32_t length = 0;
   std::uint32_t taken = 0;  // bytes of it before `at`
@@ -79,9 +79,9 @@ struct WalCarry {
 /// note of, in the order of the WAL.
 ///
 /// Checked are the length, the CRC, and that each record names the one before it; and that each page's header
-/// agrees with what is left of the record that goes on there. With a WalCarry the first records have to
-/// continue it. Without one, what goes on from before the first page is passed over, and the first record is
-/// believed about the one before it. What is wrong is no error: the walk ends, and defect() says where and
+/// agrees with what is left of the record that continues there. With a WalCarry the first records have to
+/// continue it. Without one, what continues from before the first page is passed over, and the first record
+/// is believed about the one before it. What is wrong is no error: the walk ends, and defect() says where and
 /// why. A record that is sound but has a form that is not known is passed over. No input makes it grow, loop
 /// or throw (but what the handlers throw).
 class WalRecordWalker {

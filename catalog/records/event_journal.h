@@ -16,7 +16,7 @@ namespace pgkeep::catalog {
 /// What happened to a server's WAL that somebody has to know later: with its cause, when it was noticed.
 enum class EventKind : std::uint8_t {
   gap,            // WAL is missing and cannot be had any more: `range`
-  slot_created,   // by us, or anew after it was lost
+  slot_created,   // by us, or again after it was lost
   slot_dropped,   // by us
   slot_lost,      // the server invalidated it
   slot_given_up,  // protect_primary: it held back too much
@@ -26,7 +26,7 @@ enum class EventKind : std::uint8_t {
   conflict,       // WAL was pushed that differs from what is stored
   rolled_back,    // a server has another history of its timeline than was received: `range` is not on it. No
                   // WAL is received until somebody decides (see undecided_rollback())
-  unproved,       // a server went on where its history could not be compared with what is held
+  unproved,       // a server continued where its history could not be compared with what is held
   minimal_wal,    // the WAL of `range` was written with wal_level = minimal: no recovery passes it
   line_kept,      // decided: what is held is the right history, and the server was the wrong one
   line_begun,     // decided: what was held is set aside, and this journal is that of a new line

@@ -58,7 +58,7 @@ std::optional<RunRecord> parse_line(std::string_view text) {
   }
 }
 
-/// The line that is written, and the record that it is read as: what the caller goes on with is what the
+/// The line that is written, and the record that it is read as: what the caller continues with is what the
 /// journal has, whatever had to be replaced in the text.
 void append_record(io::JournalAppender& appender, RunRecord& run) {
   auto line = format_line(run);

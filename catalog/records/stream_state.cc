@@ -107,7 +107,7 @@ std::optional<StreamState> read_stream_state(const store::ServerLayout& layout) 
   } catch (const Corruption&) {
     // Of a crash of the machine, say: the rename was kept and the content was not.
   } catch (const StorageError&) {
-    // News, not truth: who asks goes on without.
+    // News, not truth: who asks continues without.
   }
   return std::nullopt;
 }

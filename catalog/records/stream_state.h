@@ -16,7 +16,7 @@ namespace pgkeep::catalog {
 
 enum class StreamPhase : std::uint8_t {
   stopped,     // nobody receives
-  connecting,  // looking for the server, or finding out where to go on
+  connecting,  // looking for the server, or finding out where to continue
   streaming,
   waiting,  // broken off; tried again at next_try
   blocked,  // the same, but somebody has to do something first: `cause` says what
@@ -58,7 +58,7 @@ std::string format_stream_state(const StreamState& state);
 /// Throws Corruption.
 StreamState parse_stream_state(std::string_view text);
 
-/// stream.json: the state as whoever receives said last, replaced by rename without fsync: it is news, not
+/// stream.json: the state as the receiver reported it last, replaced by rename without fsync: it is news, not
 /// truth. What is exact now, the daemon tells (server/health/control.h).
 void write_stream_state(const store::ServerLayout& layout, const StreamState& state);
 /// Nothing when there is none or it cannot be understood.

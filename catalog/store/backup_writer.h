@@ -62,7 +62,7 @@ class BackupWriter {
   std::uint64_t data_bytes() const noexcept;
   /// Bytes on their way or in packs so far, for progress.
   BackupCost cost() const noexcept;
-  /// Pieces whose previous object could not be read and that were therefore stored anew.
+  /// Pieces whose previous object could not be read and that were therefore stored again.
   std::uint64_t healed_pieces() const noexcept;
 
   /// Makes everything durable but the commit, after which there is only WAL to wait for; others see from the

@@ -48,7 +48,7 @@ void ObjectEncoder::encode(io::ByteView piece, const std::optional<PreviousPiece
     try {
       if (encode_against(piece, digests, *previous, into)) return;
     } catch (const Corruption&) {
-      into.healed = true;  // what cannot be read back is stored anew while the server still has it
+      into.healed = true;  // what cannot be read back is stored again while the server still has it
     }
   }
   encode_full(piece, digests, into);

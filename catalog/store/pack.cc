@@ -50,7 +50,7 @@ std::uint32_t stored_digests(const ObjectEntry& entry) {
   return 0;
 }
 
-/// A sector that the disk cannot read is damage like any other: it is to be marked, and stored anew.
+/// A sector that the disk cannot read is damage like any other: it is to be marked, and stored again.
 template <typename Read>
 void reading(const std::filesystem::path& path, Read&& read) {
   try {

@@ -42,7 +42,7 @@ class PackSet {
 };
 
 /// Marks objects as damaged (adds to suspects.json, durably), so that the next backup stores those pieces
-/// anew.
+/// again.
 void mark_suspects(const ServerLayout& layout, const std::set<ObjectRef>& damaged);
 std::set<ObjectRef> read_suspects(const ServerLayout& layout);
 

@@ -30,7 +30,7 @@ struct PieceSlot {
 /// Encodes pieces on several threads and consumes them in the order in which they came.
 ///
 /// A ring of slots: the producer fills the next one, workers encode whichever is due, and the worker that
-/// finishes the oldest one consumes it and all finished ones behind it. So there is no thread that only
+/// finishes the oldest one consumes it and all finished ones after it. So there is no thread that only
 /// passes things on, and memory is the ring. A producer that finds the ring full encodes a piece itself
 /// rather than sleep.
 ///

@@ -31,7 +31,7 @@ struct Search {
   std::optional<postgres::WalCheckpoint> checkpoint{};
 };
 
-/// A record that goes on in the next segment is told when that one is read.
+/// A record that continues in the next segment is told when that one is read.
 void look_into(const WalArchive& archive, const WalSegment& file, Lsn lsn, Search& search) {
   for (const auto& part : {file, file.next()}) {
     std::optional<WalContents> contents;

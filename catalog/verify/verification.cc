@@ -136,7 +136,7 @@ class Verification {
   }
   /// In a handler of `error`, which is thrown on when it is no finding.
   void add_unless_denied(std::string_view path, const Error& error);
-  /// Runs a part of the verification: what is wrong there is a finding, and the other parts go on.
+  /// Runs a part of the verification: what is wrong there is a finding, and the other parts continue.
   template <typename Part>
   void attempt(std::string_view path, Part&& part);
   void tick(std::string_view phase, std::uint64_t done, std::uint64_t total);

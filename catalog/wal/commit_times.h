@@ -86,7 +86,7 @@ class WalContentsReader {
   postgres::WalRecordWalker walker_;
 };
 
-/// What is in a segment, archived or still being received, up to `end`. A record that goes on from the
+/// What is in a segment, archived or still being received, up to `end`. A record that continues from the
 /// segment before counts when that one is archived. Costs reading it so far (some ms for 16 MiB, and
 /// unpacking it when it is archived). Nothing when it is not held. Of a version that is not known
 /// (ServerIdentity::formats_known()) neither its times are known nor its notes complete.

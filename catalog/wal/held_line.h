@@ -25,8 +25,8 @@ struct WalGap {
   std::optional<Event> event;
 };
 
-/// Where receiving has to go on; see HeldLine::resume_point(). `until`: the next held stretch begins there,
-/// so that only this much is missing.
+/// Where receiving has to continue; see HeldLine::resume_point(). `until`: the next held stretch begins
+/// there, so that only this much is missing.
 struct ResumePoint {
   postgres::WalPosition position;
   std::optional<postgres::Lsn> until;
@@ -77,7 +77,7 @@ class HeldLine {
   /// Between the stretches, and what is known to be lost after the last; with the WAL of
   /// wal_level = minimal. Sorted.
   std::vector<WalGap> gaps(std::span<const Event> events) const;
-  /// Where receiving has to go on along the line of a server: the first byte that is not held, after the
+  /// Where receiving has to continue along the line of a server: the first byte that is not held, after the
   /// oldest WAL of that line that is, and after every gap that is known to be lost (`events`). Always the
   /// first byte of a segment: that of a partial, whose bytes are received again. Nothing when nothing of the
   /// line is held.

@@ -15,8 +15,8 @@
 namespace pgkeep::catalog {
 namespace {
 
-/// Whether the stream goes on, or did a short while ago: one that is broken off is tried again, by this
-/// receiver or by the next, and mostly goes on where it was.
+/// Whether the stream runs, or did a short while ago: one that is broken off is tried again, by this
+/// receiver or by the next, and mostly continues where it was.
 bool is_live(const store::ServerLayout& layout, const StreamState& stream) {
   if (stream.phase == StreamPhase::stopped) return false;
   if (stream.phase == StreamPhase::streaming && io::FileLock::holder(layout.receiver_lock())) return true;
@@ -44,7 +44,7 @@ bool are_many(const EventJournal& journal) {
 }  // namespace
 
 /// A copy of the cluster that was promoted, with the archive_command of the original, would make the stream's
-/// own timeline one that was left. After a failover the stream soon goes on on the new timeline, or has
+/// own timeline one that was left. After a failover the stream soon continues on the new timeline, or has
 /// nothing to say any more; until then the file waits where it comes from.
 void PushedWal::refuse_beside_live_stream(const std::string& name,
                                           const postgres::TimelineHistory& history) const {

@@ -48,7 +48,7 @@ struct PushReceipt {
 /// One thread; several processes may push at once, the same file too, while another receives the stream.
 class PushedWal {
  public:
-  /// So long after its last message a stream that is broken off counts as one that goes on.
+  /// So long after its last message a stream that is broken off counts as one that runs.
   static constexpr std::chrono::minutes kLiveTime{10};
 
   /// So many histories may be pushed that no WAL has borne out (WalInventory::is_borne_out()), each of so

@@ -17,7 +17,7 @@ struct ReceivedRecords {
 
 /// Reads the partial of a segment up to `end` (of WalArchive::partial_end(), or the segment's end for one
 /// that came whole). A partial that is gone has no damage: it was archived, and was checked then. A record in
-/// the last page that goes on beyond `end` counts as cut, unless a later record names it as the one before.
+/// the last page that continues beyond `end` counts as cut, unless a later record names it as the one before.
 /// Of a version that is not known (ServerIdentity::formats_known()) all bytes count.
 ReceivedRecords check_received_records(const WalArchive& archive, const postgres::WalSegment& segment,
                                        postgres::Lsn end);

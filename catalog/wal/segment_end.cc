@@ -32,7 +32,7 @@ bool crc_is_right(io::ByteView record) {
 }
 
 /// Of the last bytes of a record of which the rest is not at hand, its CRC included; the resource manager's
-/// number lies behind the info.
+/// number lies after the info.
 bool looks_like_switch(io::ByteView last) {
   const auto info = last.size() - (postgres::kWalRecordHeaderBytes - postgres::kWalRecordInfoAt);
   return (last[info] & kInfoMask) == kSwitch && last[info + 1] == std::byte{0};
@@ -48,7 +48,8 @@ std::uint64_t aligned(std::uint64_t offset) {
          postgres::kWalRecordAlignment;
 }
 
-/// Where the first record begins that begins in this page; past its end when the page only goes on with one.
+/// Where the first record begins that begins in this page; past its end when the page only continues with
+/// one.
 std::uint64_t first_record(io::ByteView page, std::uint64_t header_bytes) {
   if ((io::load_le<std::uint16_t>(page.data() + 2) & kContinues) == 0) return header_bytes;
   return aligned(header_bytes + io::load_le<std::uint32_t>(page.data() + 16));
@@ -89,7 +90,7 @@ std::uint64_t received_bytes(const io::File& plain, std::uint64_t used) {
   const auto page = (used - 1) / postgres::kWalBlockBytes * postgres::kWalBlockBytes;
   std::array<std::byte, postgres::kWalBlockBytes> bytes{};  // of a file that was cut, the rest is zeroes
   plain.read_exactly_at(io::ByteSpan(bytes).first(std::min(bytes.size(), plain.size() - page)), page);
-  // A record that goes on from the page before is not looked at: its bytes alone count.
+  // A record that continues from the page before is not looked at: its bytes alone count.
   const auto first = first_record(bytes, page_header_bytes(page));
   const auto end = end_of_records(bytes, first);
   return end > first ? std::max(used, page + end) : used;
@@ -106,7 +107,7 @@ bool ends_with_switch(const io::File& plain, std::uint64_t used) {
     return is_switch(record);
   }
   if (in_page <= header) return false;
-  // The record goes on behind this page's header.
+  // The record continues after this page's header.
   const auto rest = in_page - header;
   if (page == 0) {  // it begins in the segment before
     io::ByteVector begin(in_page);

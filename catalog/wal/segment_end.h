@@ -15,8 +15,8 @@ std::uint64_t used_bytes(const io::File& plain);
 std::uint64_t received_bytes(const io::File& plain, std::uint64_t used);
 
 /// True when the last record before `used` (of used_bytes()) is a WAL switch: only after one may a complete
-/// segment go on in pages of zeroes. Of one that begins in the segment before, what is here must be all that
-/// was left of it and look like the end of one.
+/// segment continue in pages of zeroes. Of one that begins in the segment before, what is here must be all
+/// that was left of it and look like the end of one.
 bool ends_with_switch(const io::File& plain, std::uint64_t used);
 
 }  // namespace pgkeep::catalog

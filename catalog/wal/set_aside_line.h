@@ -12,8 +12,9 @@
 
 namespace pgkeep::catalog {
 
-/// One history of a server's WAL that was set aside because the server went on with another: its WAL is kept
-/// under ServerLayout::of_line(), and the backups that were taken on it are recovered with that WAL alone.
+/// One history of a server's WAL that was set aside because the server continued with another: its WAL is
+/// kept under ServerLayout::of_line(), and the backups that were taken on it are recovered with that WAL
+/// alone.
 ///
 ///     lines/<number>/line.json: {"format":1,"set_aside":RFC 3339,"why":…,"timeline":number or null,
 ///                                "end":LSN or null,"backups":[id, …]}

@@ -13,7 +13,7 @@ namespace pgkeep::catalog {
 /// disk that has no name any more, so that it goes with its process, however that ends. One thread.
 class StagedFile {
  public:
-  /// Reads `content` to its end. Throws Refused when it goes on past `limit` bytes; removes what a process
+  /// Reads `content` to its end. Throws Refused when it continues past `limit` bytes; removes what a process
   /// has left that was killed before its file had lost its name.
   static StagedFile receive(const store::ServerLayout& layout, io::ByteSource& content, std::uint64_t limit);
 

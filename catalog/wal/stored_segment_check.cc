@@ -45,7 +45,7 @@ bool StoredSegmentCheck::check_partial(const postgres::WalSegment& segment, post
   if (!file) return false;
   ++read_;
   auto pages = pages_of(segment);
-  // No further than the page that holds the end: behind it the file is being written.
+  // No further than the page that holds the end: after it the file is being written.
   const auto used = until - segment.begin(size);
   auto left = (used + postgres::kWalBlockBytes - 1) / postgres::kWalBlockBytes * postgres::kWalBlockBytes;
   io::ByteVector buffer(kReadBytes);

@@ -32,7 +32,7 @@ struct WaitingSegment {
 /// on both sides (WalAdoption). Several copies of a segment may wait that differ: a clone of the host may
 /// have pushed the first.
 ///
-/// Borrows the archive. Every call may go on in several threads and processes at once.
+/// Borrows the archive. Every call may run in several threads and processes at once.
 class WaitingWal {
  public:
   /// So many copies of one segment wait; one is right.

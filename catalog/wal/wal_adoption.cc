@@ -274,7 +274,7 @@ WalAdoption::Taken WalAdoption::take(const Offer& offer, const std::string& why,
   return adopt(offer.segments, why, record);
 }
 
-/// Why no more can be taken after this one; empty when it goes on. What has become of it is in `taken`.
+/// Why no more can be taken after this one; empty when it continues. What has become of it is in `taken`.
 std::string WalAdoption::take_one(const WaitingSegment& waiting, const WaitingWal::Record& record,
                                   Taken& taken) {
   const auto& segment = waiting.segment;

@@ -16,7 +16,7 @@ namespace pgkeep::catalog {
 /// - the archive itself, for a gap: the records of the waiting segments continue those of the archived
 ///   segment before them, each continues the one before it, and those of the segment after them, archived or
 ///   being received, continue the last. One that somebody made up can still do that, but not one of a copy of
-///   the host that went on by itself. For WAL before all that is held, which no backup here needs, there is
+///   the host that continued by itself. For WAL before all that is held, which no backup here needs, there is
 ///   only the right side.
 /// - an operator, for what lies after the end of the WAL, where there is nothing on the other side yet, or
 ///   for a gap that cannot be proved. The left side has to join all the same.

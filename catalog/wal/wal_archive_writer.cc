@@ -36,7 +36,7 @@ void check_history(postgres::TimelineId timeline, std::string_view content) {
 }
 
 /// How long the header of a segment's file becomes: its last page shows how much it has to keep of a record
-/// that goes on in the next segment. What else may be noted of a segment is rare.
+/// that continues in the next segment. What else may be noted of a segment is rare.
 std::size_t likely_header_bytes(const io::File& plain, const SegmentFileHeader& known) {
   auto header = known;
   io::ByteVector page(postgres::kWalBlockBytes);
@@ -47,7 +47,7 @@ std::size_t likely_header_bytes(const io::File& plain, const SegmentFileHeader& 
   header.carry = records.carry();
   if (!header.carry) {
     header.carry.emplace();
-    // No record ends in the page: none is there after a WAL switch, and else one that goes on all over it.
+    // No record ends in the page: none is there after a WAL switch, and else one that continues all over it.
     if (!io::all_zero(page)) header.carry->head.resize(postgres::WalCarry::kMostBytes);
   }
   return segment_header_bytes(header);

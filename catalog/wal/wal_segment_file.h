@@ -87,7 +87,7 @@ class SegmentFileWriter {
 SegmentFileHeader write_segment_file(const std::filesystem::path& path, SegmentFileHeader header,
                                      const io::File& plain, int compression_level);
 
-/// Reads one back. Its name begins with that of the segment: what was pushed and waits has one that goes on
+/// Reads one back. Its name begins with that of the segment: what was pushed and waits has one that continues
 /// (PushedCopy). Throws Corruption (bad header, name that does not fit, bad frame, wrong length or CRC: the
 /// last two with the read() that brings the last byte), StorageError when there is no such file. One thread.
 class SegmentFileReader final : public io::ByteSource {

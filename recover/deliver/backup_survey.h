@@ -52,7 +52,7 @@ struct BackupSurvey {
 /// set-user-ID or the like, and nothing that others than the owner could write.
 std::uint32_t delivered_mode(std::uint32_t stored);
 
-/// True for a file that is delivered as the backup has it; the others are left out or made anew.
+/// True for a file that is delivered as the backup has it; the others are left out or made again.
 bool is_delivered_as_it_is(std::string_view path);
 
 /// The files of a backup that are delivered as they are, in the order in which that is best done: large ones

@@ -167,7 +167,7 @@ std::vector<Fact> parse_facts(std::string_view output) {
   return facts;
 }
 
-/// Takes a number and the blank behind it; throws ConnectionLost: what answers there is not our script.
+/// Takes a number and the blank after it; throws ConnectionLost: what answers there is not our script.
 std::uint64_t take_number(std::string_view& text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

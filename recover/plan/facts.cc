@@ -85,7 +85,7 @@ std::optional<catalog::CommitTimes> commit_times(const catalog::WalArchive& arch
   return std::nullopt;
 }
 
-/// The header of a segment that was archived before the one in front of it leaves out a commit that goes on
+/// The header of a segment that was archived before the one in front of it leaves out a commit that continues
 /// from there. When that is the last commit there is, it decides whether a target time can be reached: so the
 /// segments after the last commit that is known are read.
 void add_last_commits(const catalog::WalArchive& archive, RecoveryFacts& facts) {

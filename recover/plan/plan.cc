@@ -21,7 +21,7 @@ using store::BackupRecord;
 
 constexpr auto kEverything = std::numeric_limits<std::uint64_t>::max();
 
-/// A record that starts at the target may go on behind its segment, and small segments hold less than one.
+/// A record that starts at the target may continue after its segment, and small segments hold less than one.
 constexpr std::uint64_t kBytesPastLsn = 16u << 20;
 
 /// The end of what was received is known but for zeroes at its end: a page at most in one record.
@@ -149,7 +149,7 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
                   backup.end.lsn.to_string()));
 }
 
-/// `last_commit`: before the hole, where a time is wanted.
+/// `last_commit`: before the gap, where a time is wanted.
 [[noreturn]] void refuse_hole(const RecoveryRequest& request, const BackupRecord& backup, const WalLine& wal,
                               const RecoveryFacts& facts, std::optional<io::TimePoint> last_commit = {}) {
   auto ways_out = last_commit ? fmt::format("a time before {}, when the last commit before the gap was, ",
@@ -178,7 +178,7 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
 /// time lies past all of it can be known beforehand.
 void require_sent_time(const RecoveryRequest& request, const WalLine& wal, const RecoveryFacts& facts,
                        io::TimePoint time) {
-  if (wal.missing) return;  // which side of the hole it lies on shows in replay
+  if (wal.missing) return;  // which side of the gap it lies on shows in replay
   const auto last = facts.last_times.find(wal.files.back().segment);
   if (last != facts.last_times.end() && time > last->second + kClockDifference)
     refuse_past_end(request, "came at " + io::format_time(last->second));
@@ -221,7 +221,7 @@ std::uint64_t last_needed(const RecoveryRequest& request, const BackupRecord& ba
   const auto consistent = WalSegment::ending(backup.end, size).number;
   if (target_as<Immediate>(request) != nullptr) return consistent;
   if (const auto* target = target_as<TargetLsn>(request)) {
-    // PostgreSQL stops at a record that begins at the target or behind it, so that one must be there.
+    // PostgreSQL stops at a record that begins at the target or after it, so that one must be there.
     if (wal.end.lsn <= target->lsn) {
       if (wal.barrier != nullptr) refuse_barrier(request, backup, wal, facts);
       if (wal.missing) refuse_hole(request, backup, wal, facts);
@@ -255,8 +255,8 @@ void add_backup_remarks(RecoveryPlan& plan, const RecoveryFacts& facts) {
   }
 }
 
-/// The last segment of a timeline that has WAL behind the point where it was left; nothing when none has.
-std::optional<WalSegment> last_behind(TimelineId timeline, postgres::Lsn left, const RecoveryFacts& facts) {
+/// The last segment of a timeline that has WAL after the point where it was left; nothing when none has.
+std::optional<WalSegment> last_after(TimelineId timeline, postgres::Lsn left, const RecoveryFacts& facts) {
   const auto size = facts.wal.segment_size();
   std::optional<WalSegment> last;
   for (const auto& range : facts.wal.ranges())
@@ -294,7 +294,7 @@ void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHisto
                                        what_is_missing(wal, facts)));
   }
   for (const auto& [ancestor, end, switch_point] : line.ancestors()) {
-    const auto behind = last_behind(ancestor, end, facts);
+    const auto behind = last_after(ancestor, end, facts);
     if (!behind) continue;
     plan.remarks.push_back(fmt::format(
         "timeline {} was left at {}; what it wrote after that, up to segment {}, is not in this recovery: "

@@ -55,7 +55,7 @@ struct PlannedWal {
   postgres::WalSegment segment;
   bool partial = false;
   /// Where the line leaves the segment's timeline, when no newer file of the segment is laid down: zeroes
-  /// from there on, since what that timeline wrote behind the fork is not of the line.
+  /// from there on, since what that timeline wrote after the fork is not of the line.
   std::optional<postgres::Lsn> fork{};
 };
 
@@ -103,7 +103,7 @@ struct RecoveryFacts {
 
 /// Chooses backup, timeline and WAL. Where no backup is named, the newest that reaches the target over the
 /// WAL that there is, with a remark for each newer one that is passed by. Throws Refused with the reason and,
-/// where there is one, what would work: a hole in the WAL before the consistency point or the target (naming
+/// where there is one, what would work: a gap in the WAL before the consistency point or the target (naming
 /// the first missing segment), a target before the backup's end, past the last WAL or the last commit in it,
 /// a backup not on the target's timeline. NotFound when there is no backup.
 RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& facts);
@@ -114,8 +114,8 @@ RecoveryPlan make_plan(const RecoveryRequest& request, const RecoveryFacts& fact
 RecoveryFacts gather_facts(const store::ServerLayout& layout);
 
 /// Adds what a plan with a target time needs: from the start of the backup that it may choose up to the
-/// segment behind which recovery certainly stops. Reads a header of 112 bytes for each complete segment, the
-/// partial whole, and the segments behind the last commit. Nothing for any other target, or when WAL will be
+/// segment after which recovery certainly stops. Reads a header of 112 bytes for each complete segment, the
+/// partial whole, and the segments after the last commit. Nothing for any other target, or when WAL will be
 /// fetched.
 void add_commit_times(const store::ServerLayout& layout, const RecoveryRequest& request,
                       RecoveryFacts& facts);

@@ -5,7 +5,7 @@
 namespace pgkeep::recover {
 namespace {
 
-/// Only the newest file of a segment is read, and behind a fork inside it its commits are not of the line.
+/// Only the newest file of a segment is read, and after a fork inside it its commits are not of the line.
 bool counts(const std::vector<PlannedWal>& files, std::size_t index) {
   const bool newest =
       index + 1 == files.size() || files[index + 1].segment.number != files[index].segment.number;

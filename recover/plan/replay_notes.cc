@@ -174,7 +174,7 @@ void settle_named_target(const ReplayNotes& notes, RecoveryPlan& plan) {
   }
   if (notes.stop) {
     const auto last =
-        notes.stop->value() / backup.wal_segment_size.bytes() + 1;  // the record may go on there
+        notes.stop->value() / backup.wal_segment_size.bytes() + 1;  // the record may continue there
     std::erase_if(plan.wal, [last](const PlannedWal& file) { return file.segment.number > last; });
     plan.wal_bytes = plan.wal.size() * std::uint64_t{backup.wal_segment_size.bytes()};
     return;

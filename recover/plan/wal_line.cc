@@ -69,8 +69,8 @@ WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn 
   found.end.timeline = line.timeline_at(found.end.lsn);
 
   const auto missing = WalSegment::holding(found.end, size);
-  const bool more_behind = !held.files().empty() && held.files().back().segment.number > missing.number;
-  if (more_behind || known_end(line, facts) > found.end.lsn + kUnknownTailBytes) found.missing = missing;
+  const bool more_after = !held.files().empty() && held.files().back().segment.number > missing.number;
+  if (more_after || known_end(line, facts) > found.end.lsn + kUnknownTailBytes) found.missing = missing;
   found.incomplete = !held.files(missing.number).empty();
   return found;
 }

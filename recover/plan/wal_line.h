@@ -14,7 +14,7 @@ struct WalLine {
   std::vector<PlannedWal> files;  // in order of replay, as PlannedWal says
   postgres::WalPosition end;      // the first byte that is not there
   std::optional<postgres::WalSegment>
-      missing;              // end is a hole: this segment is missing, and the line is known to go on after it
+      missing;  // end is a gap: this segment is missing, and the line is known to continue after it
   const WalBarrier* barrier = nullptr;  // end is there; in the facts
   bool incomplete = false;  // there is a file of the segment that holds `end`, but it is not whole
 

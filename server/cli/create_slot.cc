@@ -24,7 +24,7 @@ streaming::Connection open_known_server(const Config& config, const ServerConfig
   return connection;
 }
 
-/// So that drop-slot knows it for pgkeep's own, and a receiver may make it anew when it is lost.
+/// So that drop-slot knows it for pgkeep's own, and a receiver may make it again when it is lost.
 void remember(const Config& config, const ServerConfig& server, postgres::SystemIdentifier system,
               const postgres::Endpoint& host) {
   const auto repository = open_repository_if_there(config);

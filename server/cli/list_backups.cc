@@ -22,17 +22,17 @@ class Listing {
   explicit Listing(bool minimal) : minimal_(minimal) {}
 
   void add(const ServerConfig& server, const store::BackupRecord& backup, std::uint64_t wal_bytes,
-           const std::optional<postgres::Lsn>& hole, std::optional<unsigned> line, Output& out) {
+           const std::optional<postgres::Lsn>& gap, std::optional<unsigned> line, Output& out) {
     auto json = backup_json(backup);
     json["status"] = kDone;
     json["wal_bytes_to_next"] = wal_bytes;
-    json["wal_hole_lsn"] = hole;
+    json["wal_hole_lsn"] = gap;
     json["line"] = line;
     json_.push_back(std::move(json));
     if (minimal_) out.fact(backup.id.to_string());
     table_.add({server.name, backup.id.to_string(), io::format_time(backup.ended),
                 io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)),
-                io::format_bytes(wal_bytes), remarks(backup, hole, line)});
+                io::format_bytes(wal_bytes), remarks(backup, gap, line)});
   }
 
   void add(const ServerConfig& server, const UnfinishedBackup& backup) {
@@ -76,7 +76,7 @@ void add_backups(const ServerConfig& server, const store::ServerLayout& layout, 
                                                       : records.segments(archive, held.names()));
   const auto stored = wal_facts(held, catalog::EventJournal(layout).read());
   for (std::size_t i = 0; i < backups.size(); ++i)
-    listing.add(server, backups[i], wal[i], hole_behind(stored, backups[i]), layout.line(), out);
+    listing.add(server, backups[i], wal[i], gap_after(stored, backups[i]), layout.line(), out);
 }
 
 /// Those of which a damaged record of a line would tell: the WAL says nothing of them.

@@ -148,16 +148,15 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
       backup, backups, own_layout,
       own_layout.line() ? segments_in_files(archive, held.names()) : records.segments(archive, held.names()));
   const bool complete = has_its_wal(archive, held, backup);
-  const auto hole = hole_behind(wal_facts(held, catalog::EventJournal(own_layout).read()), backup);
+  const auto gap = gap_after(wal_facts(held, catalog::EventJournal(own_layout).read()), backup);
 
   FactPrinter facts;
   add_identity(facts, backup);
   if (own_layout.line()) add_line(facts, lines, *own_layout.line());
   add_cost(facts, backup);
   add_wal(facts, backup, complete, wal_bytes);
-  if (hole)
-    facts.add("WAL after it",
-              fmt::format("ends at {} (gap): no recovery comes farther", hole->to_string()));
+  if (gap)
+    facts.add("WAL after it", fmt::format("ends at {} (gap): no recovery comes farther", gap->to_string()));
   add_lists(facts, backup);
   facts.print(invocation.out);
 
@@ -166,7 +165,7 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
   json["wal_complete"] = complete;
   json["line"] = own_layout.line();
   json["wal_bytes_to_next"] = wal_bytes;
-  json["wal_hole_lsn"] = hole;
+  json["wal_hole_lsn"] = gap;
   invocation.out.data(std::move(json));
   return Exit::ok;
 }

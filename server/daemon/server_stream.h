@@ -28,7 +28,8 @@ class ServerStream {
   ServerStream& operator=(const ServerStream&) = delete;
   ~ServerStream();
 
-  /// Takes another configuration; the stream is started again when it matters to it (true), else it goes on.
+  /// Takes another configuration; the stream is started again when it matters to it (true), else it
+  /// continues.
   bool reconfigure(const ServerConfig& config);
   /// Ends the run of the receiver in order and begins another.
   void reconnect();

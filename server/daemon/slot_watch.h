@@ -21,7 +21,7 @@ namespace pgkeep::server {
 /// that did not answer last time have a thread of their own, so that waiting for the dead keeps nobody from
 /// being looked at.
 ///
-/// Does what a look calls for: makes the stream of a lost slot begin anew (the receiver makes another), and
+/// Does what a look calls for: makes the stream of a lost slot begin again (the receiver makes another), and
 /// gives up a slot that keeps more than protect_primary allows. Threads: any.
 class SlotWatch {
  public:

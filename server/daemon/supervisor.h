@@ -23,7 +23,7 @@ struct Supervised {
 };
 
 /// The set of servers that are streamed from: made equal to a configuration, and to another one when that
-/// changes, while what did not change goes on. Owns the threads that all streams share.
+/// changes, while what did not change continues. Owns the threads that all streams share.
 ///
 /// Threads: any; no call waits for the network or the disk, but wait_until_ended().
 class Supervisor {

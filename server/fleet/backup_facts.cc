@@ -41,7 +41,7 @@ std::string last_wal(const store::BackupRecord& backup) {
   return postgres::WalSegment::ending(backup.end, backup.wal_segment_size).name(backup.wal_segment_size);
 }
 
-std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& hole,
+std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& gap,
                     std::optional<unsigned> line) {
   std::string text;
   const auto add = [&](std::string_view remark) {
@@ -50,7 +50,7 @@ std::string remarks(const store::BackupRecord& backup, const std::optional<postg
   if (line) add(fmt::format("of line {}, set aside", *line));
   if (backup.checksum_failures > 0) add(fmt::format("checksum failures: {}", backup.checksum_failures));
   if (!postgres::formats_known(backup.major_version)) add("unchecked: version not known");
-  if (hole) add(fmt::format("WAL ends at {} (gap)", hole->to_string()));
+  if (gap) add(fmt::format("WAL ends at {} (gap)", gap->to_string()));
   if (backup.from_standby) add("from standby");
   if (!backup.label.empty() && backup.label != "pgkeep") add(backup.label);
   return text;

@@ -24,8 +24,8 @@ std::string first_wal(const store::BackupRecord& backup);
 std::string last_wal(const store::BackupRecord& backup);
 
 /// "checksum failures: 3", "from standby", "WAL ends at 0/5000000 (gap)": what deserves a look, empty when
-/// nothing does. `hole`: see hole_behind(); `line`: it belongs to one that was set aside.
-std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& hole = {},
+/// nothing does. `gap`: see gap_after(); `line`: it belongs to one that was set aside.
+std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& gap = {},
                     std::optional<unsigned> line = {});
 
 /// Stored bytes of the complete segments from the start of backups[i] to the start of the next one, or to the

@@ -53,8 +53,8 @@ std::vector<const ServerConfig*> choose_servers(const Config& config, const std:
                                                 bool active_only);
 
 /// Runs `work` for each server. For one, what it throws is the command's failure; for several, a failure is
-/// reported on `out` with the server's name and the others go on. Exit::partly when some failed, Exit::failed
-/// when all did.
+/// reported on `out` with the server's name and the others continue. Exit::partly when some failed,
+/// Exit::failed when all did.
 Exit for_each_server(const std::vector<const ServerConfig*>& servers, Output& out,
                      const std::function<Exit(const ServerConfig&)>& work);
 

@@ -19,7 +19,7 @@ namespace pgkeep::server {
 /// that cannot be read. One thread; borrows what it is given.
 class StoredRecords {
  public:
-  /// Throws NotFound when nothing was ever stored for the server; warns when it goes on without the index.
+  /// Throws NotFound when nothing was ever stored for the server; warns when it continues without the index.
   StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Output& out);
 
   /// Oldest first, those of lines that were set aside before all others.

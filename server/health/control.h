@@ -55,7 +55,7 @@ struct ReloadReport {
 std::optional<DaemonReport> ask_daemon(const store::Repository& repository);
 
 /// Makes the daemon read its configuration again. Throws NotFound when there is none, UsageError with its
-/// message when it refuses the configuration; what it does then goes on as before.
+/// message when it refuses the configuration; what it does then continues as before.
 ReloadReport reload_daemon(const store::Repository& repository);
 
 }  // namespace pgkeep::server

@@ -14,7 +14,7 @@ namespace pgkeep::server {
 /// Everything `status` shows of one server.
 struct ServerStatus {
   ServerFacts facts;
-  /// The times that can be recovered to: to the last one without a hole. Nothing when there is none.
+  /// The times that can be recovered to: to the last one without a gap. Nothing when there is none.
   std::optional<io::TimePoint> recoverable_from;
   std::optional<io::TimePoint> recoverable_until;
   std::uint64_t wal_stored_bytes = 0;

@@ -74,10 +74,10 @@ Finding examine_gaps(const std::string& server, const WalFacts& wal,
   if (finding.what.empty()) finding.what = "the WAL after a backup does not lead to the newest timeline";
   std::vector<std::string> cut_off;
   for (const auto& backup : backups)
-    if (hole_behind(wal, backup)) cut_off.push_back(backup.id.to_string());
+    if (gap_after(wal, backup)) cut_off.push_back(backup.id.to_string());
   finding.hint = fmt::format("backups that reach no further than that: {}",
                              cut_off.empty() ? "none" : fmt::format("{}", fmt::join(cut_off, ", ")));
-  if (backups.empty() || !hole_behind(wal, backups.back())) return finding;
+  if (backups.empty() || !gap_after(wal, backups.back())) return finding;
   finding.severity = Severity::failed;
   finding.hint = fmt::format(
       "no backup reaches the current WAL: take one by `pgkeep backup {}`, unless the daemon is at it",
@@ -101,7 +101,7 @@ Finding examine_wal(const std::string& server, const WalFacts& wal,
     return finding;
   }
   const bool whole = wal.gaps.empty() && std::ranges::none_of(backups, [&](const auto& backup) {
-                       return hole_behind(wal, backup).has_value();
+                       return gap_after(wal, backup).has_value();
                      });
   if (!whole) return examine_gaps(server, wal, backups);
   const auto begin = backups.empty() ? wal.ranges.front().begin : backups.front().start.lsn;

@@ -65,7 +65,7 @@ std::vector<catalog::Event> late_alarms(std::vector<catalog::Event> events, io::
   return events;
 }
 
-std::optional<postgres::Lsn> hole_behind(const WalFacts& wal, const store::BackupRecord& backup) {
+std::optional<postgres::Lsn> gap_after(const WalFacts& wal, const store::BackupRecord& backup) {
   return wal.newest ? wal.newest->replay_stops_after(backup.start, wal.events) : std::nullopt;
 }
 

@@ -41,9 +41,9 @@ WaitingFacts read_waiting_facts(catalog::WalArchive& archive);
 /// Of the recorded events (oldest first) those of the last week that somebody has to know, newest first.
 std::vector<catalog::Event> late_alarms(std::vector<catalog::Event> events, io::TimePoint now);
 
-/// A hole that keeps a recovery from a backup from coming to the end of what is stored: its first byte.
+/// A gap that keeps a recovery from a backup from coming to the end of what is stored: its first byte.
 /// Nothing when there is none, or when the backup is not on the line of the newest timeline.
-std::optional<postgres::Lsn> hole_behind(const WalFacts& wal, const store::BackupRecord& backup);
+std::optional<postgres::Lsn> gap_after(const WalFacts& wal, const store::BackupRecord& backup);
 
 /// Bytes between the end of what is stored and `current`, the end of what the server has; nothing when
 /// nothing is stored.

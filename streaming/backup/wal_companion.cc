@@ -225,7 +225,7 @@ void WalCompanion::refuse_what_is_lost(const Wanted& wanted, const postgres::Wal
       gap->range->timeline.to_string(), gap->cause));
 }
 
-/// Until the end, the backup is not consistent, and no server goes on from where this one left.
+/// Until the end, the backup is not consistent, and no server continues from where this one left.
 void WalCompanion::refuse_what_was_left(const Wanted& wanted, const postgres::WalSegment& missing) const {
   const auto left = wanted.line.end_of(wanted.end.timeline);
   if (!left || *left >= wanted.end.lsn) return;

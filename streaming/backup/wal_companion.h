@@ -43,7 +43,7 @@ class WalCompanion final : private WalReceiverObserver {
   /// longer than is borne.
   void wait_until_streaming();
   /// Returns once all WAL from start to end is kept: in whole archived segments, or, where the last one is
-  /// never ended (a standby cannot do it, and a server that was promoted goes on in the next timeline's),
+  /// never ended (a standby cannot do it, and a server that was promoted continues in the next timeline's),
   /// durably in a partial one. Throws Error when some of it never comes: it is known to be lost, the server
   /// went over to another timeline before the end, or nothing is received for longer than is borne.
   void wait_until_kept(const postgres::WalPosition& start, const postgres::WalPosition& end,

@@ -105,7 +105,7 @@ bool only_a_cut_record_follows(const catalog::WalArchive& archive, const postgre
   for (auto segment = postgres::WalSegment::holding(fork, size); segment <= last.segment;
        segment = segment.next()) {
     const auto more = feed(archive, segment, fork.lsn, scan);
-    if (!more && segment != last.segment) return false;  // a hole tells nothing
+    if (!more && segment != last.segment) return false;  // a gap tells nothing
     if (more == false) break;
   }
   // A record that ends before what was received does, and is not whole, is damage and no cut.

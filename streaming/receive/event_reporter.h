@@ -17,8 +17,8 @@ class EventReporter {
   EventReporter(const store::ServerLayout& layout, WalReceiverObserver& observer)
       : layout_(layout), journal_(layout), observer_(&observer) {}
 
-  /// For what has to be known before the stream goes on: durable before it returns. Throws Busy when another
-  /// process holds the journal for io::kLockPatience.
+  /// For what has to be known before the stream continues: durable before it returns. Throws Busy when
+  /// another process holds the journal for io::kLockPatience.
   void report(catalog::EventKind kind, std::string cause, std::optional<catalog::WalRange> range = {});
   /// For what is found again when it was not recorded: the same, but Busy at once, since commits may wait for
   /// this thread.

@@ -38,7 +38,7 @@ std::optional<HeldWitness> strong_witness(const catalog::WalArchive& archive,
     const auto contents = catalog::read_wal_contents(archive, segment, segment.end(size));
     if (!contents || !contents->last_moment) continue;
     const auto from = begin_of_page(*contents->last_moment);
-    // It may go on from a segment before, or from several.
+    // It may continue from a segment before, or from several.
     auto first = segment;
     while (first.begin(size) > from && archive.has({first.timeline, first.number - 1})) --first.number;
     if (first.begin(size) <= from) found->begin.lsn = from;

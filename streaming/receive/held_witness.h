@@ -12,9 +12,9 @@ struct HeldWitness {
   postgres::Lsn end;
 };
 
-/// What proves the history of a server that is to go on at `position`, the begin of a segment on `line`: what
-/// is held before it, from the last postgres::WalMoment on, or of all of the timeline when it has none. The
-/// records behind that do not suffice. A server that was put back gives the same work the same transaction
+/// What proves the history of a server that is to continue at `position`, the begin of a segment on `line`:
+/// what is held before it, from the last postgres::WalMoment on, or of all of the timeline when it has none.
+/// The records after that do not suffice. A server that was put back gives the same work the same transaction
 /// numbers, and writes the same bytes at the same positions again; only the times differ.
 ///
 /// Nothing when nothing is archived before `position`, and when it is more than `most_bytes` (at least a
@@ -39,7 +39,7 @@ bool partial_is_witness(const catalog::WalArchive& archive, const postgres::WalS
 class ArchivedBytes {
  public:
   ArchivedBytes(const catalog::WalArchive& archive, const postgres::WalPosition& from);
-  /// Fills `into`. Throws Corruption and StorageError where the archive does not go on.
+  /// Fills `into`. Throws Corruption and StorageError where the archive does not continue.
   void read(io::ByteSpan into);
 
  private:

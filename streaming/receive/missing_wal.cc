@@ -17,13 +17,13 @@ postgres::Lsn begin_of_segment(postgres::Lsn lsn, postgres::WalSegmentSize size)
   return postgres::Lsn(lsn.value() - lsn.value() % size.bytes());
 }
 
-/// Where the files of pg_wal begin that go on without a hole up to the server's position.
+/// Where the files of pg_wal begin that continue without a gap up to the server's position.
 std::optional<postgres::Lsn> begin_of_run(const WhatIsLeft& left, const postgres::TimelineHistory& line,
                                           postgres::WalSegmentSize size) {
   const auto is_there = [&](std::uint64_t number) {
     return std::ranges::find(left.in_wal, catalog::file_on(line, number, size)) != left.in_wal.end();
   };
-  const auto current = left.position.value() / size.bytes();  // behind it lie files for later use
+  const auto current = left.position.value() / size.bytes();  // after it lie files for later use
   auto number = current;
   while (number > 0 && is_there(number - 1)) --number;
   if (number == current && !is_there(current)) return std::nullopt;

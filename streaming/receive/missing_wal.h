@@ -11,14 +11,14 @@
 
 namespace pgkeep::streaming {
 
-/// What a server can still send behind WAL that it has removed: where its slot stands, what lies in pg_wal.
+/// What a server can still send after WAL that it has removed: where its slot stands, what lies in pg_wal.
 struct WhatIsLeft {
   std::optional<postgres::Lsn> held_from;    // WAL from there on is here already
   std::optional<postgres::Lsn> slot_from;    // the slot holds WAL back from there on
   std::vector<postgres::WalSegment> in_wal;  // files of pg_wal; may be empty when it cannot be listed
   postgres::Lsn position;                    // of the server
 };
-/// The first byte behind `missing`, the first byte of a segment, from which on WAL can be had without a hole:
+/// The first byte after `missing`, the first byte of a segment, from which on WAL can be had without a gap:
 /// always the first byte of a segment. Nothing when there is none.
 std::optional<postgres::Lsn> far_side(postgres::Lsn missing, const WhatIsLeft& left,
                                       const postgres::TimelineHistory& line, postgres::WalSegmentSize size);
@@ -33,7 +33,7 @@ std::vector<catalog::WalRange> pieces_of_line(const postgres::TimelineHistory& l
 /// Every step may be cut off: whole segments that were got are archived when settle() returns or throws, and
 /// the rest is looked for again at the next start. Only hosts on the same line are asked, and what they send
 /// is checked like all WAL: what fails is taken back. While a host does not answer, nothing is put down as
-/// lost: only after kSearches that ended so. The event of a gap is durable before anything behind it is asked
+/// lost: only after kSearches that ended so. The event of a gap is durable before anything after it is asked
 /// for. Borrows everything. Threads: one.
 class MissingWal {
  public:
@@ -47,7 +47,7 @@ class MissingWal {
       : intake_(&intake), settings_(&settings), events_(&events), searches_in_vain_(&searches_in_vain) {}
 
   /// `node`, on `line`, has no WAL at `start` any more, as `error` says; `slot` is where its slot stands.
-  /// Where to go on when nothing of the line is held. Throws `error` when nothing can be said of what is
+  /// Where to continue when nothing of the line is held. Throws `error` when nothing can be said of what is
   /// lost, ConnectionLost when a host that may have it does not answer, StorageError when it cannot be kept.
   postgres::Lsn settle(Node& node, const postgres::TimelineHistory& line, const StreamStart& start,
                        const SlotView& slot, const ServerError& error, const std::stop_token& stop);

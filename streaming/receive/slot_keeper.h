@@ -12,7 +12,7 @@
 namespace pgkeep::streaming {
 
 /// Sees to it that the replication slot is on the server, and holds WAL back: makes it when it is missing and
-/// may be made, and makes it anew when the server has invalidated it. Only a slot that pgkeep made is ever
+/// may be made, and makes it again when the server has invalidated it. Only a slot that pgkeep made is ever
 /// dropped. A slot that an operator keeps is left as it is, with an event that says what to do.
 ///
 /// Borrows the reporter. Threads: one.
@@ -24,7 +24,8 @@ class SlotKeeper {
   /// the repository has no room for two segments and the slot would have to be made: what it held back would
   /// only fill the server's disk.
   SlotView prepare(Node& node, postgres::WalSegmentSize size, const std::stop_token& stop);
-  /// The server refused to stream with the slot, in the words of `error` (55000). True when it is there anew.
+  /// The server refused to stream with the slot, in the words of `error` (55000). True when it is there
+  /// again.
   bool renew_refused(Node& node, postgres::WalSegmentSize size, const ServerError& error);
 
  private:
@@ -36,7 +37,7 @@ class SlotKeeper {
   template <typename Deed>
   void note(Deed&& deed);
   void make(Node& node, postgres::WalSegmentSize size);
-  /// True when it was made anew.
+  /// True when it was made again.
   bool renew(Node& node, postgres::WalSegmentSize size, const std::string& cause);
 
   store::ServerLayout layout_;

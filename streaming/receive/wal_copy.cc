@@ -8,7 +8,7 @@
 namespace pgkeep::streaming {
 namespace {
 
-/// The row that ends a timeline: where which one goes on.
+/// The row that ends a timeline: where which one continues.
 postgres::WalPosition parse_next_timeline(const Connection& connection, const Rows& answer) {
   if (answer.rows.size() == 1 && answer.rows[0].size() >= 2 && answer.rows[0][0] && answer.rows[0][1]) {
     const auto timeline = postgres::TimelineId::parse_decimal(*answer.rows[0][0]);

@@ -26,7 +26,7 @@ struct StreamStart {
 /// How a stream ended.
 struct StreamEnd {
   enum class Why { stop_asked, timeline_ended, reached } why;
-  std::optional<postgres::WalPosition> next;  // of timeline_ended: where which timeline goes on
+  std::optional<postgres::WalPosition> next;  // of timeline_ended: where which timeline continues
   std::optional<postgres::Lsn> received_to;   // all of it is flushed; nothing when the stream brought no WAL
 };
 

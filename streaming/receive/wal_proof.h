@@ -7,7 +7,7 @@
 
 namespace pgkeep::streaming {
 
-/// What is known of whether a server has the history that is held, where its stream goes on.
+/// What is known of whether a server has the history that is held, where its stream continues.
 enum class HistoryProof {
   same,           // it has what is held before that position, byte for byte, from a time on
   nothing_held,   // nothing is held before it that could be compared
@@ -15,10 +15,10 @@ enum class HistoryProof {
   damaged,        // what is held of it cannot be read
 };
 
-/// Asks a server again for what is held before `position`, the begin of a segment on `line`, and compares: the
-/// strong witness (held_witness.h), else the weak one, which still finds most servers that were put back to an
-/// earlier state and have come past `position` since. RolledBack is thrown when they differ. The server must
-/// have come to `position`.
+/// Asks a server again for what is held before `position`, the begin of a segment on `line`, and compares:
+/// the strong witness (held_witness.h), else the weak one, which still finds most servers that were put back
+/// to an earlier state and have come past `position` since. RolledBack is thrown when they differ. The server
+/// must have come to `position`.
 ///
 /// Costs a command or two, and mostly WAL of a few pages, since transactions end all the time; during a long
 /// one what it has written, 1 GiB at most. Throws ConnectionLost when the server sends none of it for

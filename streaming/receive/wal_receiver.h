@@ -51,8 +51,8 @@ class WalReceiverObserver {
   virtual void streaming_from(const postgres::WalPosition& position) = 0;
   virtual void segment_archived(const catalog::SegmentFileHeader& segment) = 0;
   virtual void timeline_switched(postgres::TimelineId from, postgres::TimelineId to, postgres::Lsn at) = 0;
-  /// The stream broke, or did not come about; it is tried again after `retry_in`. `needs_attention`: no retry
-  /// will mend it unless somebody does something.
+  /// The stream broke, or was not established; it is tried again after `retry_in`. `needs_attention`: no
+  /// retry will mend it unless somebody does something.
   virtual void disconnected(const std::string& why, std::chrono::milliseconds retry_in,
                             bool needs_attention) = 0;
   /// It is in the server's journal of events already.
@@ -73,11 +73,11 @@ class WalReceiverObserver {
 /// again, no flush position is reported: it must not go backwards.
 ///
 /// The line of a server that went over to a higher timeline is followed, also from before our last byte: what
-/// lies behind that fork stays, and an event says so. A server on another branch (a lower timeline, or one
+/// lies after that fork stays, and an event says so. A server on another branch (a lower timeline, or one
 /// that does not come from ours) is refused, and a primary that has less of our timeline than we have, or
 /// other WAL, until somebody decides (RolledBack). A standby that lags on the same timeline is asked again
 /// later. WAL that the server has removed is looked for on the other hosts of the conninfo; what is found
-/// nowhere is put down as a gap, and the stream goes on behind it.
+/// nowhere is recorded as a gap, and the stream continues after it.
 ///
 /// Borrows the observer and the workers. Holds the server's receiver lock while it runs, but not in a pause
 /// that somebody has to end. Threads: run() keeps the caller's; progress() and streaming() may be called from

@@ -148,7 +148,7 @@ void WalSession::take_line() {
   line_ = line.history;
 }
 
-/// The server goes on while we stream, and may have been promoted.
+/// The server runs on while we stream, and may have been promoted.
 void WalSession::refresh() {
   node_.system = identify_system(node_.connection);
   if (node_.system.timeline != line_->timeline()) take_line();

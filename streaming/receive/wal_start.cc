@@ -97,7 +97,7 @@ StreamStart start_of_segment(postgres::WalSegment segment, const postgres::Timel
   return {{segment.timeline, segment.begin(size)}, {}, stop_at};
 }
 
-/// Going on behind a file that is no segment would leave a hole that nobody fills.
+/// Continuing after a file that is no segment would leave a gap that nobody fills.
 void require_segment_before(const catalog::WalArchive& archive, const postgres::TimelineHistory& line,
                             const postgres::WalPosition& position) {
   const auto& identity = archive.identity();

@@ -69,10 +69,10 @@ void adopt_history(const postgres::Endpoint& peer, postgres::TimelineId timeline
 void report_branches_left(const postgres::Endpoint& peer, const postgres::TimelineHistory& line,
                           const catalog::WalArchive& archive, EventReporter& events);
 
-/// Where to go on along `line` when its server ended a timeline and it goes on at `next`: at the first byte
-/// of that segment. What was reported before on the old timeline may lie after the fork, where the new one
-/// has other WAL: nothing of that counts any more; but what is held of the new one does. A timeline that the
-/// line leaves before the server says so is asked for up to the segment where it does, or not at all.
+/// Where to continue along `line` when its server ended a timeline and it continues at `next`: at the first
+/// byte of that segment. What was reported before on the old timeline may lie after the fork, where the new
+/// one has other WAL: nothing of that counts any more; but what is held of the new one does. A timeline that
+/// the line leaves before the server says so is asked for up to the segment where it does, or not at all.
 StreamStart start_after_switch(const postgres::WalPosition& next, const postgres::TimelineHistory& line,
                                const catalog::WalArchive& archive);
 
@@ -86,7 +86,7 @@ void require_decided(const store::ServerLayout& layout);
 void require_not_rolled_back(const postgres::Endpoint& peer, const SystemInfo& primary,
                              const catalog::WalArchive& archive, std::span<const catalog::Event> events);
 
-/// Where to go on: after what is on disk (HeldLine::resume_point()); when nothing of the line is, at
+/// Where to continue: after what is on disk (HeldLine::resume_point()); when nothing of the line is, at
 /// `begin_at`, else where the slot holds WAL back, else at the server's position, rounded down to a segment.
 /// Throws ServerBehind when the server, a standby, has not come that far; Corruption when the last archived
 /// segment before it cannot be read or is another cluster's.

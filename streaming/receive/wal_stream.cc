@@ -217,7 +217,7 @@ milliseconds WalStream::until_next_step() const {
 milliseconds WalStream::until_next_status() const {
   auto due = status_sent_ + settings_.status_interval;
   if (reply_asked_) due = std::min(due, *reply_asked_ + settings_.answer_within);
-  // A request may lie behind what there is no room for.
+  // A request may lie after what there is no room for.
   if (!pending_.empty()) due = std::min(due, status_sent_ + settings_.answer_within);
   const auto left = due - Clock::now();
   return std::max(std::chrono::ceil<milliseconds>(left), milliseconds(0));

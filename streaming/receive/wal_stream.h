@@ -49,17 +49,17 @@ struct WalStreamSettings {
 /// Receives one stream: WAL into memory on the caller's thread, which touches no disk; from there into
 /// partial segments, to stable storage and to the archiver by WalWriter's jobs.
 ///
-/// All that can be read is taken together, and all that comes while a sync goes on is covered by the next
+/// All that can be read is taken together, and all that comes while a sync runs is covered by the next
 /// one, so that a commit waits for the sync that runs and its own, and many commits share one. While no
 /// commit waits, syncs are fewer (group_within). Each sync is reported at once. A request of the server is
 /// answered when all that came is flushed. While the disk does not come back, requests are answered after
-/// answer_within, and status messages go on that are due every interval, all with the last true position: the
-/// server sees a stalled disk as lag and takes us not for dead. A server that shuts down waits until all it
-/// has is flushed here, and asks again as soon as it is answered; so when it has done that for a while and
+/// answer_within, and status messages continue that are due every interval, all with the last true position:
+/// the server sees a stalled disk as lag and takes us not for dead. A server that shuts down waits until all
+/// it has is flushed here, and asks again as soon as it is answered; so when it has done that for a while and
 /// nothing was flushed in shutdown_waits, it is left alone: our answers would keep it up for ever. (Of one
-/// whose WAL fills our memory this cannot be seen, since it asks behind what it has sent.) When the disk
-/// fails, nothing is sent at all. When memory is full, or two segments wait for the archiver, nothing more is
-/// read. One thread; borrows what it is given.
+/// whose WAL fills our memory this cannot be seen, since its question comes after what it has sent.) When the
+/// disk fails, nothing is sent at all. When memory is full, or two segments wait for the archiver, nothing
+/// more is read. One thread; borrows what it is given.
 class WalStream {
  public:
   /// So much is read before the rest is looked after: stop, replies, the disk.
@@ -94,7 +94,7 @@ class WalStream {
   ~WalStream();
 
   /// Until the server ends the COPY, stop is asked, or stop_at is reached: flushed up to there, nothing
-  /// behind it taken. What was received is flushed then, and reported unless stop was asked; the COPY is
+  /// after it taken. What was received is flushed then, and reported unless stop was asked; the COPY is
   /// still open in the last two cases. Throws ConnectionLost when the server is silent for too long, or left
   /// alone to shut down, and what its parts throw.
   End run(const std::stop_token& stop);

@@ -6,7 +6,7 @@
 namespace pgkeep::streaming {
 namespace {
 
-// Syncs of several files go on beside each other in the kernel; more threads than this gain little on any
+// Syncs of several files run beside each other in the kernel; more threads than this gain little on any
 // disk.
 constexpr unsigned kDiskThreads = 16;
 

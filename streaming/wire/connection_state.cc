@@ -239,7 +239,7 @@ void Connection::State::drain() {
   } catch (const ConnectionLost&) {
     // What the server said before it hung up is worth more; the next command finds the connection gone.
   } catch (const ProtocolError&) {
-    // The same for one that goes on for ever.
+    // The same for one that continues for ever.
   }
 }
 

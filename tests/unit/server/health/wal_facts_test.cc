@@ -17,7 +17,7 @@ constexpr TimelineId kTwo(2);
 std::optional<postgres::Lsn> hole_from(const Held& held, TimelineId timeline, double start) {
   store::BackupRecord backup{store::BackupId(io::now())};
   backup.start = {timeline, at(start)};
-  return hole_behind(wal_facts(held.wal(), held.events), backup);
+  return gap_after(wal_facts(held.wal(), held.events), backup);
 }
 
 TEST(HoleBehindTest, IsNothingWhereAllIsStored) {
