@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -19,6 +18,7 @@
 #include "catalog/postgres/backup_manifest.h"
 #include "catalog/postgres/control_file.h"
 #include "catalog/postgres/versions.h"
+#include "catalog/verify/damage_finder.h"
 #include "catalog/verify/manifest_meaning.h"
 #include "catalog/verify/wal_verification.h"
 #include "catalog/wal/set_aside_line.h"
@@ -46,75 +46,6 @@ class CountingSink final : public io::ByteSink {
  private:
   std::atomic<std::uint64_t>* bytes_;
   std::stop_token stop_;
-};
-
-bool reads(store::ObjectReader& reader, store::ObjectRef ref, io::ByteSpan into) {
-  try {
-    reader.read(ref, into);
-    return true;
-  } catch (const Corruption&) {
-    return false;
-  }
-}
-
-/// The full object that a delta was made against; nothing for other objects, or when that cannot be told.
-std::optional<store::ObjectRef> base_of(store::PackSet& packs, store::ObjectRef ref) {
-  try {
-    const auto pack = packs.open(ref.pack);
-    const auto& entry = pack->entry(ref.object);
-    if (entry.kind == store::ObjectKind::delta) return entry.base;
-  } catch (const Corruption&) {
-  }
-  return std::nullopt;
-}
-
-/// Adds the objects of a file that cannot be read back, and the bases that are the reason. Objects of packs
-/// that cannot even be opened are left out: the next backup sees that by itself, and they are good again when
-/// the pack is.
-class DamageFinder {
- public:
-  explicit DamageFinder(store::PackSet& packs) : packs_(&packs), reader_(packs) {}
-
-  void find(const store::FileEntry& file, std::set<store::ObjectRef>& damaged) {
-    auto left = file.size;
-    for (const auto ref : file.pieces) {
-      const auto length = std::min<std::uint64_t>(left, store::kPieceBytes);
-      left -= length;
-      if (ref.is_zero() || !opens(ref.pack) || is_sound(ref, length)) continue;
-      damaged.insert(ref);
-      const auto base = base_of(*packs_, ref);
-      if (base && opens(base->pack) && !is_sound(*base)) damaged.insert(*base);
-    }
-  }
-
- private:
-  bool opens(std::uint32_t pack) {
-    const auto [known, is_new] = opens_.try_emplace(pack, false);
-    if (!is_new) return known->second;
-    try {
-      packs_->open(pack);
-      known->second = true;
-    } catch (const Corruption&) {
-    }
-    return known->second;
-  }
-
-  bool is_sound(store::ObjectRef ref, std::uint64_t length) {
-    buffer_.resize(length);
-    return reads(reader_, ref, buffer_);
-  }
-  bool is_sound(store::ObjectRef ref) {
-    try {
-      return is_sound(ref, reader_.length(ref));
-    } catch (const Corruption&) {
-      return false;
-    }
-  }
-
-  store::PackSet* packs_;
-  store::ObjectReader reader_;
-  io::ByteVector buffer_;
-  std::map<std::uint32_t, bool> opens_;
 };
 
 class Verification {

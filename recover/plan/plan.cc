@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "recover/plan/plan_remarks.h"
 #include "recover/plan/plan_tablespaces.h"
 #include "recover/plan/plan_time.h"
 #include "recover/plan/wal_line.h"
@@ -29,11 +30,6 @@ constexpr std::uint64_t kUnknownTailBytes = 8192;
 
 /// How far the clocks of server and backup host may differ.
 constexpr std::chrono::minutes kClockDifference{1};
-
-template <typename T>
-const T* target_as(const RecoveryRequest& request) {
-  return std::get_if<T>(&request.target.where);
-}
 
 TimelineId choose_timeline(const RecoveryRequest& request, const RecoveryFacts& facts) {
   if (request.target.timeline) return *request.target.timeline;
@@ -110,15 +106,6 @@ const BackupRecord& named_backup(const TimelineHistory& line, const RecoveryRequ
                                      : fmt::format("the newest that can is {}", newest->id.to_string())));
 }
 
-/// "WAL segment … is missing", or "… is incomplete", of the one where the WAL ends.
-std::string what_is_missing(const WalLine& wal, const RecoveryFacts& facts) {
-  const auto segment = wal.missing.value_or(WalSegment::holding(wal.end, facts.wal.segment_size()));
-  const bool waits = std::ranges::find(facts.waiting, segment) != facts.waiting.end();
-  return fmt::format("WAL segment {} is {}{}", segment.name(facts.wal.segment_size()),
-                     wal.incomplete ? "incomplete" : "missing",
-                     waits ? " (one that was pushed waits: `pgkeep adopt-wal` takes it on your word)" : "");
-}
-
 [[noreturn]] void refuse_barrier(const RecoveryRequest& request, const BackupRecord& backup,
                                  const WalLine& wal, const RecoveryFacts& facts) {
   const auto newer =
@@ -145,7 +132,7 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
       fmt::format("backup {} cannot be made consistent: {}; "
                   "the archive has its WAL up to {}, and {} is needed. "
                   "Choose another backup, or bring the segment back",
-                  backup.id.to_string(), what_is_missing(wal, facts), wal.end.lsn.to_string(),
+                  backup.id.to_string(), describe_missing(wal, facts), wal.end.lsn.to_string(),
                   backup.end.lsn.to_string()));
 }
 
@@ -163,7 +150,7 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
     ways_out += fmt::format("; backup {} was taken after the gap", facts.backups.back().id.to_string());
   throw Refused(
       fmt::format("{} cannot be reached from backup {}: {} (WAL ends at {} and continues after the gap); {}",
-                  request.target.describe(), backup.id.to_string(), what_is_missing(wal, facts),
+                  request.target.describe(), backup.id.to_string(), describe_missing(wal, facts),
                   wal.end.lsn.to_string(), ways_out));
 }
 
@@ -237,85 +224,6 @@ std::uint64_t last_needed(const RecoveryRequest& request, const BackupRecord& ba
   return kEverything;
 }
 
-void add_backup_remarks(RecoveryPlan& plan, const RecoveryFacts& facts) {
-  const auto& backup = plan.backup;
-  if (backup.checksum_failures > 0) {
-    plan.remarks.push_back(fmt::format("PostgreSQL found {} damaged data pages while it sent this backup",
-                                       backup.checksum_failures));
-  }
-  for (const auto& other : facts.unread_backups) plan.remarks.push_back("left out: " + describe(other));
-  const bool position_unknown =
-      plan.request.wal_mode == WalMode::get_wal &&
-      (target_as<TargetXid>(plan.request) != nullptr || target_as<TargetName>(plan.request) != nullptr);
-  if (position_unknown && !plan.request.backup && facts.backups.size() > 1) {
-    plan.remarks.push_back(
-        fmt::format("where {} lies is not known before replay; if it came before {}, when this backup ended, "
-                    "name an older backup",
-                    plan.request.target.describe(), io::format_time(backup.ended)));
-  }
-}
-
-/// The last segment of a timeline that has WAL after the point where it was left; nothing when none has.
-std::optional<WalSegment> last_after(TimelineId timeline, postgres::Lsn left, const RecoveryFacts& facts) {
-  const auto size = facts.wal.segment_size();
-  std::optional<WalSegment> last;
-  for (const auto& range : facts.wal.ranges())
-    if (range.timeline == timeline) last = WalSegment::ending({timeline, range.end}, size);
-  return last && last->begin(size) >= left ? last : std::nullopt;
-}
-
-/// What was pushed and could make the recovery go further.
-void add_waiting_remark(RecoveryPlan& plan, const WalLine& wal, const TimelineHistory& line,
-                        const RecoveryFacts& facts) {
-  const auto size = facts.wal.segment_size();
-  const auto ends_in = WalSegment::holding(wal.end, size).number;
-  const auto may_follow = [&](const WalSegment& segment) {
-    return segment.number >= ends_in && catalog::file_on(line, segment.number, size) == segment;
-  };
-  const auto first = std::ranges::find_if(facts.waiting, may_follow);
-  if (first == facts.waiting.end()) return;
-  plan.remarks.push_back(
-      fmt::format("pushed WAL waits after that, from segment {} on, and is in no recovery: "
-                  "nothing has proved that it is of this history. "
-                  "`pgkeep adopt-wal {}` takes it on your word",
-                  first->name(size), plan.request.server));
-}
-
-void add_wal_remarks(RecoveryPlan& plan, const WalLine& wal, const TimelineHistory& line,
-                     const RecoveryFacts& facts) {
-  add_waiting_remark(plan, wal, line, facts);
-  if (wal.missing && target_as<TargetTime>(plan.request) != nullptr) {
-    plan.remarks.push_back(
-        fmt::format("{}, and there is WAL after it: if the target lies there, PostgreSQL stops, "
-                    "saying that recovery ended before the target was reached, and does not open",
-                    what_is_missing(wal, facts)));
-  } else if (wal.missing) {
-    plan.remarks.push_back(fmt::format("{}, after the target: later WAL cannot be reached from this backup",
-                                       what_is_missing(wal, facts)));
-  }
-  for (const auto& [ancestor, end, switch_point] : line.ancestors()) {
-    const auto behind = last_after(ancestor, end, facts);
-    if (!behind) continue;
-    plan.remarks.push_back(fmt::format(
-        "timeline {} was left at {}; what it wrote after that, up to segment {}, is not in this recovery: "
-        "--target-tli {}",
-        ancestor.to_string(), end.to_string(), behind->name(facts.wal.segment_size()), ancestor.to_string()));
-  }
-  for (const auto& [timeline, damage] : facts.wal.names().damaged_histories)
-    plan.remarks.push_back("not needed for this, but damaged: " + damage);
-  for (const auto& [timeline, history] : facts.wal.names().histories) {
-    if (line.contains(timeline) || timeline < line.timeline()) continue;
-    const auto other = fmt::format(
-        "there is also timeline {}, which left timeline {} at {}: --target-tli {}", timeline.to_string(),
-        history.ancestors().empty() ? std::string("?") : history.ancestors().back().timeline.to_string(),
-        history.begin().to_string(), timeline.to_string());
-    // Its server has not got what our line wrote after that.
-    plan.remarks.push_back(facts.wal.names().is_borne_out(timeline)
-                               ? other
-                               : other + " recovers up to there, for no WAL of that timeline is held");
-  }
-}
-
 std::string count_of(std::uint64_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
@@ -386,8 +294,7 @@ RecoveryPlan plan_on(const Way& way, const TimelineHistory& line, const Recovery
     plan.wal = plan.replayed;
     plan.wal_bytes = plan.wal.size() * std::uint64_t{facts.wal.segment_size().bytes()};
   }
-  add_backup_remarks(plan, facts);
-  add_wal_remarks(plan, wal, line, facts);
+  add_remarks(plan, wal, line, facts);
   return plan;
 }
 

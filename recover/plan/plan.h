@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "catalog/store/backup_record.h"
@@ -30,6 +31,12 @@ struct RecoveryRequest {
   std::map<std::string, std::string> tablespaces;  // name, OID or original location → new location
   unsigned jobs = 0;                               // 0: as the delivery likes
 };
+
+/// The target when it is of that kind, else null.
+template <typename T>
+const T* target_as(const RecoveryRequest& request) {
+  return std::get_if<T>(&request.target.where);
+}
 
 struct PlannedTablespace {
   std::uint32_t oid = 0;

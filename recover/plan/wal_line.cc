@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace pgkeep::recover {
 namespace {
 
@@ -73,6 +75,14 @@ WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn 
   if (more_after || known_end(line, facts) > found.end.lsn + kUnknownTailBytes) found.missing = missing;
   found.incomplete = !held.files(missing.number).empty();
   return found;
+}
+
+std::string describe_missing(const WalLine& wal, const RecoveryFacts& facts) {
+  const auto segment = wal.missing.value_or(WalSegment::holding(wal.end, facts.wal.segment_size()));
+  const bool waits = std::ranges::find(facts.waiting, segment) != facts.waiting.end();
+  return fmt::format("WAL segment {} is {}{}", segment.name(facts.wal.segment_size()),
+                     wal.incomplete ? "incomplete" : "missing",
+                     waits ? " (one that was pushed waits: `pgkeep adopt-wal` takes it on your word)" : "");
 }
 
 }  // namespace pgkeep::recover

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "catalog/postgres/timeline.h"
@@ -24,5 +25,8 @@ struct WalLine {
 
 /// Follows `line` from the segment that holds `start`, up to a barrier after `start` at most.
 WalLine follow_wal(const postgres::TimelineHistory& line, const RecoveryFacts& facts, postgres::Lsn start);
+
+/// "WAL segment … is missing", or "… is incomplete", of the one where the WAL ends.
+std::string describe_missing(const WalLine& wal, const RecoveryFacts& facts);
 
 }  // namespace pgkeep::recover

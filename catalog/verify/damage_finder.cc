@@ -1,0 +1,69 @@
+#include "catalog/verify/damage_finder.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "catalog/io/error.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+bool reads(store::ObjectReader& reader, store::ObjectRef ref, io::ByteSpan into) {
+  try {
+    reader.read(ref, into);
+    return true;
+  } catch (const Corruption&) {
+    return false;
+  }
+}
+
+/// The full object that a delta was made against; nothing for other objects, or when that cannot be told.
+std::optional<store::ObjectRef> base_of(store::PackSet& packs, store::ObjectRef ref) {
+  try {
+    const auto pack = packs.open(ref.pack);
+    const auto& entry = pack->entry(ref.object);
+    if (entry.kind == store::ObjectKind::delta) return entry.base;
+  } catch (const Corruption&) {
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void DamageFinder::find(const store::FileEntry& file, std::set<store::ObjectRef>& damaged) {
+  auto left = file.size;
+  for (const auto ref : file.pieces) {
+    const auto length = std::min<std::uint64_t>(left, store::kPieceBytes);
+    left -= length;
+    if (ref.is_zero() || !opens(ref.pack) || is_sound(ref, length)) continue;
+    damaged.insert(ref);
+    const auto base = base_of(*packs_, ref);
+    if (base && opens(base->pack) && !is_sound(*base)) damaged.insert(*base);
+  }
+}
+
+bool DamageFinder::opens(std::uint32_t pack) {
+  const auto [known, is_new] = opens_.try_emplace(pack, false);
+  if (!is_new) return known->second;
+  try {
+    packs_->open(pack);
+    known->second = true;
+  } catch (const Corruption&) {
+  }
+  return known->second;
+}
+
+bool DamageFinder::is_sound(store::ObjectRef ref, std::uint64_t length) {
+  buffer_.resize(length);
+  return reads(reader_, ref, buffer_);
+}
+
+bool DamageFinder::is_sound(store::ObjectRef ref) {
+  try {
+    return is_sound(ref, reader_.length(ref));
+  } catch (const Corruption&) {
+    return false;
+  }
+}
+
+}  // namespace pgkeep::catalog
