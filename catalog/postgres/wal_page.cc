@@ -70,59 +70,64 @@ void WalSegmentChecker::finish() const {
 }
 
 void WalSegmentChecker::check_page(io::ByteView page) {
-  if (!magic_) {
-    fed_bytes_ += page.size();
-    return;
-  }
-  const auto address = segment_.begin(size_) + fed_bytes_;
-  const auto refuse = [&](std::string_view defect) {
-    throw Corruption(
-        fmt::format("WAL segment {}: page at {}: {}", segment_.name(size_), address.to_string(), defect));
-  };
-  const bool first = fed_bytes_ == 0;
+  if (magic_ && !is_zero_tail(page)) check_header(page);
+  fed_bytes_ += page.size();
+}
+
+/// The address of the page in hand.
+Lsn WalSegmentChecker::address() const {
+  return segment_.begin(size_) + fed_bytes_;
+}
+
+void WalSegmentChecker::refuse(std::string_view defect) const {
+  throw Corruption(
+      fmt::format("WAL segment {}: page at {}: {}", segment_.name(size_), address().to_string(), defect));
+}
+
+/// After a WAL switch only zeroes follow.
+bool WalSegmentChecker::is_zero_tail(io::ByteView page) {
   const auto magic = io::load_le<std::uint16_t>(page.data());
-  if (!first && magic == 0 && io::all_zero(page)) {
-    zero_tail_ = true;
-    fed_bytes_ += page.size();
-    return;
-  }
-  if (zero_tail_) refuse("holds data, although a page before it is all zeros");
+  const bool zero = fed_bytes_ != 0 && magic == 0 && io::all_zero(page);
+  if (zero_tail_ && !zero) refuse("holds data, although a page before it is all zeros");
+  zero_tail_ = zero;
+  return zero;
+}
+
+void WalSegmentChecker::check_header(io::ByteView page) {
+  const auto magic = io::load_le<std::uint16_t>(page.data());
   if (magic != *magic_) refuse(fmt::format("magic {:04X}, not {:04X}", magic, *magic_));
 
   const auto flags = io::load_le<std::uint16_t>(page.data() + kFlagsAt);
   if ((flags & ~kKnownFlags) != 0) refuse(fmt::format("unknown flags {:04X}", flags));
-  if (((flags & kLongHeader) != 0) != first) {
+  const bool first = fed_bytes_ == 0;
+  if (((flags & kLongHeader) != 0) != first)
     refuse(first ? "has no long header" : "has a long header, which only the first page may have");
-  }
   const Lsn own_address(io::load_le<std::uint64_t>(page.data() + kAddressAt));
-  if (own_address != address) refuse("says it is the page at " + own_address.to_string());
+  if (own_address != address()) refuse("says it is the page at " + own_address.to_string());
 
   const TimelineId timeline(io::load_le<std::uint32_t>(page.data() + kTimelineAt));
-  if (timeline > segment_.timeline || !history_.contains(WalPosition{timeline, address})) {
+  if (timeline > segment_.timeline || !history_.contains(WalPosition{timeline, address()}))
     refuse(fmt::format("is of timeline {}, which did not lead here", timeline.to_string()));
-  }
   if (timeline < last_timeline_) {
     refuse(
         fmt::format("falls back from timeline {} to {}", last_timeline_.to_string(), timeline.to_string()));
   }
-  if ((flags & kContinuesRecord) != 0 && io::load_le<std::uint32_t>(page.data() + kContinuedBytesAt) == 0) {
+  if ((flags & kContinuesRecord) != 0 && io::load_le<std::uint32_t>(page.data() + kContinuedBytesAt) == 0)
     refuse("continues a record of which nothing is left");
-  }
-  if (first) {
-    const SystemIdentifier system(io::load_le<std::uint64_t>(page.data() + kSystemAt));
-    const auto segment_bytes = io::load_le<std::uint32_t>(page.data() + kSegmentBytesAt);
-    const auto block_bytes = io::load_le<std::uint32_t>(page.data() + kBlockBytesAt);
-    if (system != system_) {
-      refuse(fmt::format("comes from system {}, not {}", system.to_string(), system_.to_string()));
-    }
-    if (segment_bytes != size_.bytes()) {
-      refuse(fmt::format("segments of {} bytes, not {}", segment_bytes, size_.bytes()));
-    }
-    if (block_bytes != kWalBlockBytes)
-      refuse(fmt::format("blocks of {} bytes, not {}", block_bytes, kWalBlockBytes));
-  }
+  if (first) check_long_header(page);
   last_timeline_ = timeline;
-  fed_bytes_ += page.size();
+}
+
+void WalSegmentChecker::check_long_header(io::ByteView page) const {
+  const SystemIdentifier system(io::load_le<std::uint64_t>(page.data() + kSystemAt));
+  const auto segment_bytes = io::load_le<std::uint32_t>(page.data() + kSegmentBytesAt);
+  const auto block_bytes = io::load_le<std::uint32_t>(page.data() + kBlockBytesAt);
+  if (system != system_)
+    refuse(fmt::format("comes from system {}, not {}", system.to_string(), system_.to_string()));
+  if (segment_bytes != size_.bytes())
+    refuse(fmt::format("segments of {} bytes, not {}", segment_bytes, size_.bytes()));
+  if (block_bytes != kWalBlockBytes)
+    refuse(fmt::format("blocks of {} bytes, not {}", block_bytes, kWalBlockBytes));
 }
 
 }  // namespace pgkeep::postgres

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "catalog/io/bytes.h"
 #include "catalog/postgres/timeline.h"
@@ -71,6 +72,11 @@ class WalSegmentChecker {
 
  private:
   void check_page(io::ByteView page);
+  bool is_zero_tail(io::ByteView page);
+  void check_header(io::ByteView page);
+  void check_long_header(io::ByteView page) const;
+  Lsn address() const;
+  [[noreturn]] void refuse(std::string_view defect) const;
 
   WalSegment segment_;
   WalSegmentSize size_;
