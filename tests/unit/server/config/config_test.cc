@@ -12,6 +12,7 @@
 namespace pgkeep::server {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -197,8 +198,65 @@ TEST_F(ConfigTest, SaysPlaceAndRemedyOfWhatIsWrong) {
       {"", "`repository:` and `servers:` are expected"},
       {"repository: [\n", "not valid YAML"},
       {"repository: /r\n---\nrepository: /s\n", "holds 2 YAML documents"},
+      {"repository: /r\n[a, b]: 1\n", "pgkeep.yaml:2: a name is expected here"},
+      {"- repository: /r\n", "pgkeep.yaml:1: `repository:` and `servers:` are expected"},
+      {"repository: [/r, /s]\n", "pgkeep.yaml:1: repository: one value is expected, not a list"},
+      {"repository:\n", "pgkeep.yaml:1: repository: has no value"},
+      {"repository: /r\ndefaults: 7\n", "pgkeep.yaml:2: defaults: a section of keys"},
+      {"repository: /r\ninclude: {a: b}\n",
+       "pgkeep.yaml:2: include: one value is expected, not a section of keys"},
+      {"repository: /r\ninclude: [[a]]\n", "pgkeep.yaml:2: include: a list of single values is expected"},
+      {"repository: /r\ndefaults:\n  slot: a\n  checkpoint: fast\n  slot: b\n",
+       "pgkeep.yaml:5: defaults.slot: stands here twice, first at pgkeep.yaml:3; remove one"},
   };
   for (const auto& [content, said] : table) EXPECT_THAT(error_of(content), HasSubstr(said)) << content;
+}
+
+TEST_F(ConfigTest, TakesSectionsWithNothingInThem) {
+  const auto config = load(
+      "repository: /srv/pgkeep\ndefaults:\ninclude:\nservers:\n  a:\n    conninfo: host=a\n    "
+      "protect_primary:\n");
+  EXPECT_EQ(config.servers.at(0).retain_at_most, 0u);
+  EXPECT_THAT(load("repository: /srv/pgkeep\nservers:\n").servers, IsEmpty());
+}
+
+TEST_F(ConfigTest, TakesTheDotsOutOfThePathOfTheRepository) {
+  EXPECT_EQ(load("repository: /srv/./pgkeep/../backups\n").repository, "/srv/backups");
+}
+
+TEST_F(ConfigTest, IncludesSeveralPatternsInTheirOrder) {
+  write("b.yaml", "servers: {b: {conninfo: host=b}}\n");
+  write("conf.d/a.yaml", "servers: {a: {conninfo: host=a}}\n");
+  const auto absolute = (directory_ / "b.yaml").native();
+  const auto config = load("repository: /srv/pgkeep\ninclude: ['conf.d/?.yaml', " + absolute + "]\n");
+  ASSERT_EQ(config.servers.size(), 2u);
+  EXPECT_EQ(config.servers[0].name, "a");
+}
+
+TEST_F(ConfigTest, NamesFileAndLineOfAMistakeInAnIncludedFile) {
+  const std::vector<Wrong> table{
+      {"servers:\n  a:\n    conninfo: host=a\n    slto: b\n",
+       "conf.d/a.yaml:4: servers.a.slto: unknown key; did you mean slot?"},
+      {"servers:\n  a:\n    conninfo: host=a\n    max_rate: 1KiB\n",
+       "conf.d/a.yaml:4: servers.a.max_rate: 1KiB is out of range"},
+      {"severs:\n", "conf.d/a.yaml:1: severs: unknown key; did you mean servers?"},
+      {"repository: /s\n", "conf.d/a.yaml:1: repository: belongs into pgkeep.yaml"},
+      {"include: b.yaml\n", "conf.d/a.yaml:1: include: belongs into pgkeep.yaml"},
+      {"host=a\n", "conf.d/a.yaml:1: a section of keys"},
+      {"servers: [\n", "conf.d/a.yaml:"},
+  };
+  for (const auto& [content, said] : table) {
+    write("conf.d/a.yaml", content);
+    EXPECT_THAT(error_of("repository: /r\ninclude: conf.d/*.yaml\n"), HasSubstr(said)) << content;
+  }
+}
+
+TEST_F(ConfigTest, LooksAtWhoMayReadThePasswordOfAnIncludedFile) {
+  const auto file = write("conf.d/a.yaml", "servers:\n  a: {conninfo: host=a password=hush}\n");
+  std::filesystem::permissions(file,
+                               std::filesystem::perms::owner_read | std::filesystem::perms::others_read);
+  EXPECT_THAT(error_of("repository: /r\ninclude: conf.d/*.yaml\n"),
+              HasSubstr("conf.d/a.yaml:2: servers.a.conninfo: holds a password"));
 }
 
 TEST_F(ConfigTest, RefusesAServerThatAnotherFileHasToo) {
@@ -236,7 +294,14 @@ TEST_F(ConfigTest, LetsOthersReadAFileWithoutPassword) {
 }
 
 TEST_F(ConfigTest, NamesTheFileThatIsMissing) {
-  EXPECT_THAT(error_of_file(directory_ / "none.yaml"), HasSubstr("none.yaml"));
+  EXPECT_THAT(error_of_file(directory_ / "none.yaml"),
+              AllOf(HasSubstr("none.yaml"), HasSubstr("name the configuration with -c FILE")));
+}
+
+TEST_F(ConfigTest, TellsTheWholePathOfItsFile) {
+  const auto file = write("pgkeep.yaml", kMinimal);
+  std::filesystem::create_directory(directory_ / "conf.d");
+  EXPECT_EQ(load_config(directory_ / "conf.d" / ".." / "pgkeep.yaml").file, file);
 }
 
 TEST(ServerNameTest, IsANameForAFolder) {
