@@ -1,8 +1,12 @@
 #include "server/terminal/output.h"
 
+#include <array>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/terminal/stop_signals.h"
 #include "server/terminal/version.h"
 #include "tests/support/paper.h"
 
@@ -79,6 +83,31 @@ TEST_F(OutputTest, JsonSaysWhyACommandFailed) {
   EXPECT_THAT(talk_.text(), HasSubstr("error: no such server"));
 }
 
+TEST_F(OutputTest, JsonKeepsTheFailureOfOnePartAmongTheWarnings) {
+  auto out = make(Output::Format::json, Output::Talk::quiet);
+  out.failure("spare: cannot be read");
+  out.finish();
+  const auto document = Json::parse(results_.text());
+  EXPECT_EQ(document.at("warnings"), Json({"spare: cannot be read"}));
+  EXPECT_FALSE(document.contains("error")) << "the command itself did not fail";
+  EXPECT_EQ(talk_.text(), "pgkeep: error: spare: cannot be read\n");
+}
+
+TEST_F(OutputTest, JsonIsADocumentAlsoWhereNothingWasSaid) {
+  auto out = make(Output::Format::json, Output::Talk::quiet);
+  out.finish();
+  const auto document = Json::parse(results_.text());
+  EXPECT_TRUE(document.at("data").is_null());
+  EXPECT_EQ(document.at("warnings"), Json::array());
+}
+
+TEST_F(OutputTest, VerboseTellsDetails) {
+  auto out = make(Output::Format::text, Output::Talk::verbose);
+  out.debug("a detail");
+  out.finish();
+  EXPECT_EQ(talk_.text(), "pgkeep: a detail\n");
+}
+
 TEST_F(OutputTest, JsonReplacesWhatIsNotUtf8) {
   auto out = make(Output::Format::json, Output::Talk::normal);
   out.data({{"path", "a\xff"}});
@@ -90,6 +119,19 @@ TEST(CountedTest, KnowsTheSingular) {
   EXPECT_EQ(counted(0, "backup"), "0 backups");
   EXPECT_EQ(counted(1, "backup"), "1 backup");
   EXPECT_EQ(counted(2, "backup"), "2 backups");
+}
+
+TEST_F(OutputTest, DoesNotFailWhenTheReaderHasSeenEnough) {
+  ignore_broken_pipes();
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  ::close(ends[0]);
+  std::FILE* pipe = ::fdopen(ends[1], "w");
+  ASSERT_NE(pipe, nullptr);
+  Output out(Output::Format::text, Output::Talk::normal, pipe, talk_.file());
+  out.fact("a fact");
+  EXPECT_NO_THROW(out.finish());
+  std::fclose(pipe);
 }
 
 TEST_F(OutputTest, FailsWhenTheResultsCannotBeWritten) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/paper.h"
+
 namespace pgkeep::server {
 namespace {
 
@@ -27,6 +29,22 @@ TEST(TablePrinterTest, CountsCharactersNotBytes) {
 
 TEST(TablePrinterTest, PrintsItsTitlesWithoutRows) {
   EXPECT_THAT(TablePrinter({{"A"}, {"B"}}).lines(), ElementsAre("A  B"));
+}
+
+TEST(TablePrinterTest, LeavesCellsEmptyThatARowDoesNotHave) {
+  TablePrinter table({{"SERVER"}, {"SIZE", Align::right}});
+  table.add({"main"});
+  EXPECT_THAT(table.lines(), ElementsAre("SERVER  SIZE", "main"));
+}
+
+TEST(TablePrinterTest, PrintsNothingBesideAJsonDocument) {
+  const test::Paper results;
+  Output out(Output::Format::json, Output::Talk::normal, results.file(), results.file());
+  TablePrinter({{"SERVER"}}).print(out);
+  FactPrinter facts;
+  facts.add("id", "1");
+  facts.print(out);
+  EXPECT_EQ(results.text(), "");
 }
 
 TEST(FactPrinterTest, PutsValuesBelowOneAnother) {
