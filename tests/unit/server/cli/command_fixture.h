@@ -9,7 +9,7 @@
 #include "catalog/records/event_journal.h"
 #include "catalog/store/backup_record.h"
 #include "catalog/store/repository.h"
-#include "server/cli/command.h"
+#include "server/cli/command_line.h"
 #include "tests/support/paper.h"
 #include "tests/support/pushed_wal_fixture.h"
 
@@ -21,6 +21,25 @@ struct Said {
   std::string results;  // of standard output
   std::string talk;     // of standard error
 };
+
+/// What the program says to that command line: a command that fails ends with its message and exit code.
+inline Said run_line(const std::filesystem::path& config, const std::vector<std::string>& words) {
+  const auto line = parse_command_line(words);
+  const test::Paper results;
+  const test::Paper talk;
+  Output out(line.format, line.talk, results.file(), talk.file());
+  Said said;
+  try {
+    said.exit = line.run({config, out, {}});
+  } catch (const Error& error) {
+    said.exit = error.exit_code();
+    out.error(error.what(), said.exit);
+  }
+  out.finish();
+  said.results = results.text();
+  said.talk = talk.text();
+  return said;
+}
 
 /// A repository of which server `main`, out of service, has some WAL, and a configuration with it and
 /// `spare`, of which nothing is stored. Commands run in this process. What no command here needs is a server
@@ -35,16 +54,27 @@ class CommandTest : public test::PushedWalFixture {
     store::Repository::open_or_create(other);
     std::filesystem::copy_file(other / "repository.json", directory_ / "repository.json");
     io::remove_tree(other);
-    std::ofstream(config_) << "repository: " << directory_.path().native() << R"(
-servers:
+    configure(R"(
   main:
     description: orders
     conninfo: user=pgkeep host=nowhere password=secret
     active: false
   spare:
     conninfo: host=elsewhere
-)";
-    std::filesystem::permissions(config_, std::filesystem::perms::owner_read);  // it has a password
+)");
+  }
+  /// These servers from now on, in the same repository.
+  void configure(const std::string& servers) {
+    std::filesystem::remove(config_);
+    std::ofstream(config_) << "repository: " << directory_.path().native() << "\nservers:\n" << servers;
+    std::filesystem::permissions(config_, std::filesystem::perms::owner_read);  // it may have a password
+  }
+
+  Said run_line(const std::vector<std::string>& words) { return server::run_line(config_, words); }
+  /// The document that it prints with --json.
+  Json document(std::vector<std::string> words) {
+    words.emplace_back("--json");
+    return Json::parse(run_line(words).results);
   }
 
   template <typename Arguments>

@@ -1,8 +1,11 @@
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/lock.h"
 #include "server/cli/list_backups.h"
 #include "server/cli/list_servers.h"
 #include "server/cli/list_wal.h"
@@ -166,6 +169,111 @@ TEST_F(ListingsTest, StatusTellsWhatIsStoredAndWhatIsMissing) {
   EXPECT_EQ(wal.at("ranges").at(0).dump(), R"({"timeline":1,"begin_lsn":"0/500000","end_lsn":"0/700000"})");
   EXPECT_EQ(wal.at("gaps").dump(), R"([{"timeline":1,"begin_lsn":"0/700000","end_lsn":"0/800000",)"
                                    R"("lost":true,"cause":"the server had removed it"}])");
+}
+
+TEST_F(ListingsTest, ListBackupsShowsTheOneThatIsBeingTaken) {
+  const auto lock = io::FileLock::acquire(layout_.writer_lock(), "backup");
+  io::make_directories(layout_.backup(store::BackupId::parse("20261122T020000Z").value()));
+  const auto list = document({"list-backups"}).at("data");
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_EQ(list[1].at("id"), "20261122T020000Z");
+  EXPECT_EQ(list[1].at("status"), "STARTED");
+  EXPECT_EQ(list[1].at("process"), ::getpid());
+  EXPECT_EQ(run_line({"list-backups", "--minimal"}).results, "20261120T020000Z\n") << "it is none yet";
+  EXPECT_THAT(run_line({"show-backup", "main", "20261122"}).results, HasSubstr("STARTED"));
+}
+
+TEST_F(ListingsTest, ListBackupsShowsNothingOfAnAttemptThatEnded) {
+  io::make_directories(layout_.backup(store::BackupId::parse("20261122T020000Z").value()));
+  EXPECT_EQ(document({"list-backups"}).at("data").size(), 1u);
+}
+
+TEST_F(ListingsTest, ListBackupsOfAServerWithoutAnyIsEmpty) {
+  const auto said = run_line({"list-backups", "spare"});
+  EXPECT_EQ(said.exit, Exit::ok);
+  EXPECT_EQ(said.results, "");
+  EXPECT_EQ(document({"list-backups", "spare"}).at("data"), Json::array());
+}
+
+TEST_F(ListingsTest, ListWalTellsWhereOneTimelineContinuesAnother) {
+  catalog::WalArchiveWriter(archive_).store_history(test::kTwo,
+                                                    "1\t0/900000\tno recovery target specified\n");
+  archived({test::kTwo, 9});
+  EXPECT_EQ(document({"list-wal", "main"}).at("data").at(0).at("joints").dump(),
+            R"([{"from":1,"to":2,"lsn":"0/900000"}])");
+  EXPECT_THAT(run_line({"list-wal", "main"}).results,
+              AllOf(HasSubstr("Server main: WAL up to 0/A00000 on timeline 2"),
+                    HasSubstr("timeline 1 continues on timeline 2 at 0/900000")));
+}
+
+TEST_F(ListingsTest, ListWalSaysOfWalThatIsNotKnownToBeLostThatItMayStillCome) {
+  archived({test::kOne, 10});
+  const auto gap = document({"list-wal", "main"}).at("data").at(0).at("gaps").at(1);
+  EXPECT_EQ(gap.at("begin_lsn"), "0/900000");
+  EXPECT_EQ(gap.at("lost"), false);
+  EXPECT_EQ(gap.at("event"), nullptr);
+  EXPECT_THAT(run_line({"list-wal", "main"}).results,
+              HasSubstr("MISSING: 0/900000 to 0/A00000 of timeline 1 (1 MiB); it may still come"));
+}
+
+TEST_F(ListingsTest, ListWalHasSegmentsAndEventsOnlyWhenAsked) {
+  const auto json = document({"list-wal", "main"}).at("data").at(0);
+  EXPECT_FALSE(json.contains("segments"));
+  EXPECT_FALSE(json.contains("events"));
+}
+
+TEST_F(ListingsTest, ShowServerTellsSizesInBytesAndDurationsInSeconds) {
+  configure(
+      "  main:\n    conninfo: host=a\n    status_interval: 500ms\n    max_rate: 50MiB\n    "
+      "create_slot: manual\n    checkpoint: spread\n    protect_primary: {retain_at_most: 20GiB}\n");
+  const auto json = document({"show-server", "main"}).at("data").at(0);
+  EXPECT_EQ(json.at("status_interval"), 0.5);
+  EXPECT_EQ(json.at("max_rate"), 50 << 20);
+  EXPECT_EQ(json.at("create_slot"), false);
+  EXPECT_EQ(json.at("checkpoint"), "spread");
+  EXPECT_EQ(json.at("protect_primary.retain_at_most"), std::uint64_t{20} << 30);
+}
+
+TEST_F(ListingsTest, ShowServerHasEveryKeyAlsoOfAServerOfWhichNothingIsStored) {
+  const auto keys = [&](const char* server) {
+    std::vector<std::string> names;
+    const auto json = document({"show-server", server}).at("data").at(0);
+    for (const auto& [key, value] : json.items()) names.push_back(key);
+    for (const auto& [key, value] : json.at("stream").items()) names.push_back("stream." + key);
+    return names;
+  };
+  EXPECT_EQ(keys("spare"), keys("main"));
+}
+
+TEST_F(ListingsTest, StatusOfOneServerSaysWhyItWasNotAsked) {
+  const auto said = run_line({"status", "main"});
+  EXPECT_EQ(said.exit, Exit::ok);
+  EXPECT_THAT(said.results,
+              AllOf(HasSubstr("Server main:"), HasSubstr("not reached: out of service (`active: false`)"),
+                    HasSubstr("up to 0/900000 on timeline 1"),
+                    HasSubstr("timeline 1: 0/700000 to 0/800000; the server had removed it")));
+  const auto json = document({"status", "main"}).at("data").at(0);
+  EXPECT_EQ(json.at("reachable"), false);
+  EXPECT_EQ(json.at("connection_error"), "out of service (`active: false`)");
+}
+
+TEST_F(ListingsTest, StatusHasTheSameKeysForEveryServer) {
+  const auto list = document({"status"}).at("data");
+  std::vector<std::vector<std::string>> keys(2);
+  for (std::size_t i = 0; i < 2; ++i)
+    for (const auto& [key, value] : list.at(i).items()) keys[i].push_back(key);
+  EXPECT_EQ(keys[0], keys[1]);
+  EXPECT_EQ(list.at(1).at("wal"), nullptr) << "nothing is stored of it";
+  EXPECT_EQ(list.at(1).at("backups").at("count"), 0);
+}
+
+TEST_F(ListingsTest, StatusTellsOfABackupWhoseRecordCannotBeRead) {
+  io::write_file_durably(layout_.record(store::BackupId::parse("20261120T020000Z").value()),
+                         io::as_bytes("{"));
+  const auto json = document({"status"});
+  EXPECT_EQ(json.at("data").at(0).at("backups").at("count"), 0);
+  EXPECT_THAT(json.at("warnings").dump(), HasSubstr("20261120T020000Z"));
+  EXPECT_THAT(run_line({"status"}).results, HasSubstr("unreadable"));
 }
 
 }  // namespace

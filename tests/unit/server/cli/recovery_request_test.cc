@@ -68,6 +68,45 @@ TEST_F(RecoveryRequestTest, TakesTargetActionAndSide) {
   EXPECT_FALSE(lsn.target.inclusive);
 }
 
+TEST_F(RecoveryRequestTest, TakesEveryKindOfTarget) {
+  const auto target = [this](const std::vector<std::string>& options) {
+    return request(options).target.where;
+  };
+  EXPECT_EQ(std::get<recover::TargetXid>(target({"--target-xid", "4711"})).xid, "4711");
+  EXPECT_EQ(std::get<recover::TargetName>(target({"--target-name", "before it"})).name, "before it");
+  EXPECT_TRUE(std::holds_alternative<recover::Immediate>(target({"--target-immediate"})));
+  const auto time = std::get<recover::TargetTime>(target({"--target-time", "2026-11-20 03:00:00+01"}));
+  EXPECT_EQ(io::format_rfc3339(time.time), "2026-11-20T02:00:00Z");
+}
+
+TEST_F(RecoveryRequestTest, TakesAFolderBelowTheCurrentOneAndNoDots) {
+  RecoverArguments arguments;
+  arguments.backup = "latest";
+  arguments.destination = "new/../pg";
+  EXPECT_EQ(make_recovery_request(arguments, server_, facts_, "/etc/pgkeep.yaml").destination,
+            std::filesystem::current_path() / "pg");
+  arguments.remote_ssh_command = "ssh pg2";
+  EXPECT_THROW(make_recovery_request(arguments, server_, facts_, "/etc/pgkeep.yaml"), UsageError);
+}
+
+TEST_F(RecoveryRequestTest, ACommandForALineThatWasSetAsideHasToNameTheLine) {
+  RecoverArguments arguments;
+  arguments.backup = "latest";
+  arguments.destination = "/srv/pg";
+  arguments.get_wal = true;
+  arguments.get_wal_command = "fetch %f %p";
+  EXPECT_THROW(make_recovery_request(arguments, server_, facts_, "/etc/pgkeep.yaml", 2), UsageError);
+  arguments.get_wal_command = "fetch --line 2 %f %p";
+  EXPECT_NO_THROW(make_recovery_request(arguments, server_, facts_, "/etc/pgkeep.yaml", 2));
+}
+
+TEST_F(RecoveryRequestTest, MakesAStandbyAndRunsSoManyJobsWhenAsked) {
+  const auto standby = request({"--standby-mode", "--jobs", "3"});
+  EXPECT_TRUE(standby.standby);
+  EXPECT_EQ(standby.jobs, 3u);
+  EXPECT_FALSE(request({}).standby);
+}
+
 TEST_F(RecoveryRequestTest, TakesTimelinesByNumberAndByWord) {
   EXPECT_EQ(request({"--target-tli", "2"}).target.timeline, postgres::TimelineId(2));
   EXPECT_EQ(request({"--target-tli", "current"}).target.timeline, postgres::TimelineId(3));
@@ -103,7 +142,12 @@ TEST_F(RecoveryRequestTest, RefusesWhatDoesNotGoTogether) {
               HasSubstr("pause or promote or shutdown"));
   EXPECT_THAT(refusal({"--exclusive"}), HasSubstr("--exclusive: needs"));
   EXPECT_THAT(refusal({"--target-immediate", "--exclusive"}), HasSubstr("--exclusive: needs"));
+  EXPECT_THAT(refusal({"--target-name", "x", "--exclusive"}), HasSubstr("--exclusive: needs"));
   EXPECT_THAT(refusal({"--target-tli", "x"}), HasSubstr("a timeline's number"));
+  EXPECT_THAT(refusal({"--target-tli", "0"}), HasSubstr("a timeline's number"));
+  EXPECT_THAT(refusal({"--tablespace", ":/srv/cold"}), HasSubstr("NAME:PATH"));
+  EXPECT_THAT(refusal({"--tablespace", "cold:relative"}), HasSubstr("NAME:PATH"));
+  EXPECT_THAT(refusal({"--get-wal", "--get-wal-command", "cp %f"}), HasSubstr("must hold %f"));
   EXPECT_THAT(refusal({"--target-tli", "current"}, "auto"), HasSubstr("name the backup"));
   EXPECT_THAT(refusal({"--tablespace", "cold"}), HasSubstr("NAME:PATH"));
   EXPECT_THAT(refusal({"--tablespace", "a:/x", "--tablespace", "a:/y"}), HasSubstr("given twice"));

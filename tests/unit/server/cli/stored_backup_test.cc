@@ -1,0 +1,169 @@
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/records/run_journal.h"
+#include "catalog/store/backup_lease.h"
+#include "tests/support/verification_fixture.h"
+#include "tests/unit/server/cli/command_fixture.h"
+
+namespace pgkeep::server {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::HasSubstr;
+
+io::ByteVector bytes(std::string_view text) {
+  const auto view = io::as_bytes(text);
+  return {view.begin(), view.end()};
+}
+
+/// Server `main` has a backup with all its files, and the WAL that it needs.
+class StoredBackupTest : public catalog::VerificationTest {
+ protected:
+  StoredBackupTest() {
+    std::ofstream(config_) << "repository: " << (directory_ / "repository").native()
+                           << "\nservers:\n  main: {conninfo: host=nowhere}\n";
+    auto content = sound_content();
+    content["postgresql.conf"] = bytes("archive_command = 'cp %p /archive/%f'\n");
+    content["postgresql.auto.conf"] = bytes("");
+    content["pg_hba.conf"] = bytes("");
+    content["PG_VERSION"] = bytes("18\n");
+    take_backup(content);
+  }
+  Said run_line(const std::vector<std::string>& words) { return server::run_line(config_, words); }
+  Json data(std::vector<std::string> words) {
+    words.emplace_back("--json");
+    return Json::parse(run_line(words).results).at("data");
+  }
+  Said recover(const std::vector<std::string>& options = {}) {
+    std::vector<std::string> words{"recover", "main", "latest", destination_};
+    words.insert(words.end(), options.begin(), options.end());
+    return run_line(words);
+  }
+  void damage() { catalog::flip(newest_pack(store::PackKind::full), 200); }
+
+  std::filesystem::path config_ = directory_ / "pgkeep.yaml";
+  std::filesystem::path destination_ = directory_ / "recovered";
+};
+
+TEST_F(StoredBackupTest, ListFilesShowsEachWithTypeSizeModeAndTime) {
+  const auto said = run_line({"list-files", "main", "latest"});
+  EXPECT_THAT(said.results, HasSubstr("-0600             3  1970-01-01T00:00:01Z  PG_VERSION\n"));
+  EXPECT_THAT(said.results, AllOf(HasSubstr("d0700"), HasSubstr("  base/\n")));
+  const auto json = data({"list-files", "main", "latest"});
+  EXPECT_EQ(json.at("id"), "20261120T020000Z");
+  EXPECT_THAT(json.at("files"), Contains(Json::parse(R"({"path": "PG_VERSION", "type": "file", "size": 3,
+      "mode": "0600", "modified": "1970-01-01T00:00:01Z"})")));
+}
+
+TEST_F(StoredBackupTest, VerifyBackupTellsWhatItHasRead) {
+  auto json = data({"verify-backup", "main", "latest"}).at(0);
+  EXPECT_GT(json.at("bytes"), 0);
+  json["bytes"] = 0;
+  EXPECT_EQ(json.dump(), R"({"server":"main","id":"20261120T020000Z","good":true,"formats_known":true,)"
+                         R"("files":10,"bytes":0,"wal_segments":2,"findings":[]})");
+  EXPECT_THAT(run_line({"verify-backup", "main", "all"}).results,
+              HasSubstr("backup 20261120T020000Z of main is good"));
+  EXPECT_EQ(run_line({"verify-backup", "main", "latest", "--quiet"}).results, "");
+}
+
+TEST_F(StoredBackupTest, VerifyBackupFailsForADamagedOneAndSaysWhere) {
+  damage();
+  const auto said = run_line({"verify-backup", "main", "latest", "--quiet"});
+  EXPECT_EQ(said.exit, Exit::failed);
+  EXPECT_THAT(said.results, AllOf(HasSubstr("is DAMAGED"), HasSubstr("00000001.full")));
+  EXPECT_THAT(said.talk, HasSubstr("1 of 1 backups of main are damaged"));
+  const auto json = data({"verify-backup", "main", "latest"}).at(0);
+  EXPECT_EQ(json.at("good"), false);
+  EXPECT_FALSE(json.at("findings").at(0).at("message").get<std::string>().empty());
+  EXPECT_EQ(catalog::RunJournal(layout_).read().back().outcome, catalog::RunOutcome::failed);
+}
+
+TEST_F(StoredBackupTest, StatusTellsOfAFailedVerificationUntilOneSucceeds) {
+  const auto last_failed = [&] { return data({"status", "all"}).at(0).at("last_failed_run"); };
+  const auto wal = archived_path(6);
+  std::filesystem::rename(wal, directory_ / "aside");
+  ASSERT_EQ(run_line({"verify-backup", "main", "latest"}).exit, Exit::failed);
+  EXPECT_EQ(last_failed().at("kind"), "verify-backup");
+  EXPECT_EQ(last_failed().at("outcome"), "failed");
+  std::filesystem::rename(directory_ / "aside", wal);
+  ASSERT_EQ(run_line({"verify-backup", "main", "latest"}).exit, Exit::ok);
+  EXPECT_EQ(last_failed(), nullptr);
+}
+
+TEST_F(StoredBackupTest, ADryRunOfRecoverTellsThePlanAndWritesNothing) {
+  const auto said = recover({"--dry-run"});
+  EXPECT_EQ(said.exit, Exit::ok) << said.talk;
+  EXPECT_THAT(said.results, AllOf(HasSubstr("20261120T020000Z"), HasSubstr(destination_.native()),
+                                  HasSubstr("archive_command")));
+  EXPECT_FALSE(std::filesystem::exists(destination_));
+  EXPECT_TRUE(catalog::RunJournal(layout_).read().empty()) << "it is no recovery";
+}
+
+TEST_F(StoredBackupTest, TheDocumentOfADryRunHasThePlanAndNoReport) {
+  const auto json = data({"recover", "main", "latest", destination_, "--dry-run", "--target-lsn", "0/680000",
+                          "--target-action", "promote", "--exclusive"});
+  EXPECT_THAT(json.at("target").get<std::string>(), HasSubstr("0/680000"));
+  EXPECT_EQ(json.at("timeline"), 1);
+  EXPECT_EQ(json.at("wal_segments"), 2);
+  for (const auto* key : {"changed_settings", "review", "reset_commands", "override_reset_commands"})
+    EXPECT_TRUE(json.contains(key)) << key;
+  EXPECT_FALSE(json.contains("report"));
+}
+
+TEST_F(StoredBackupTest, RecoverRefusesATargetAfterWhatIsHeld) {
+  EXPECT_EQ(recover({"--target-lsn", "0/900000", "--dry-run"}).exit, Exit::refused);
+  EXPECT_EQ(recover({"--target-tli", "7", "--dry-run"}).exit, Exit::refused);
+}
+
+TEST_F(StoredBackupTest, RecoverHasADocumentWithPlanAndReport) {
+  const auto json = data({"recover", "main", "latest", destination_});
+  std::string keys;
+  for (const auto& [key, value] : json.items()) keys += key + " ";
+  EXPECT_EQ(keys,
+            "server id destination target timeline wal_end_lsn data_bytes wal_bytes wal_segments "
+            "tablespaces created_tablespaces remarks report ");
+  EXPECT_EQ(json.at("target"), "end of WAL");
+  EXPECT_EQ(json.at("wal_end_lsn"), "0/700000");
+  EXPECT_EQ(json.at("report").at("wal_segments"), 2);
+  EXPECT_FALSE(json.at("report").at("start_commands").empty());
+  EXPECT_TRUE(std::filesystem::exists(destination_ / "recovery.signal"));
+  const auto run = catalog::RunJournal(layout_).read().back();
+  EXPECT_EQ(run.kind, "recover");
+  EXPECT_EQ(run.subject, destination_);
+}
+
+TEST_F(StoredBackupTest, RecoverDoesNotWriteIntoAFolderThatHoldsSomething) {
+  std::filesystem::create_directory(destination_);
+  std::ofstream(destination_ / "precious") << "x";
+  EXPECT_NE(recover({"--dry-run"}).exit, Exit::ok) << "a dry run finds it too";
+  const auto said = recover();
+  EXPECT_EQ(said.exit, Exit::refused);
+  EXPECT_THAT(said.talk, HasSubstr(destination_.native()));
+  EXPECT_FALSE(std::filesystem::exists(destination_ / "PG_VERSION"));
+}
+
+TEST_F(StoredBackupTest, RecoverRefusesABackupWhoseWalIsNotThere) {
+  std::filesystem::remove(archived_path(6));
+  const auto said = recover({"--dry-run"});
+  EXPECT_EQ(said.exit, Exit::refused);
+  EXPECT_THAT(said.talk, HasSubstr("000000010000000000000006"));
+}
+
+TEST_F(StoredBackupTest, ABackupThatIsBeingReadIsNotDeleted) {
+  {
+    const store::BackupLease reading(layout_, newest_->id);
+    const auto said = run_line({"delete", "main", "latest"});
+    EXPECT_EQ(said.exit, Exit::busy);
+    EXPECT_THAT(said.talk, HasSubstr("nothing was deleted, try again when that has ended"));
+  }
+  const auto json = data({"delete", "main", "latest"});
+  EXPECT_GT(json.at(0).at("freed_bytes"), 0);
+  EXPECT_EQ(data({"list-backups", "main"}), Json::array());
+}
+
+}  // namespace
+}  // namespace pgkeep::server
