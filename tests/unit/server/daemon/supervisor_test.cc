@@ -117,6 +117,34 @@ TEST_F(SupervisorTest, TakesAServerOutOfService) {
   EXPECT_THAT(supervisor_->servers(), IsEmpty());
 }
 
+TEST_F(SupervisorTest, StartsNothingForAServerThatIsOutOfService) {
+  auto inactive = server("a");
+  inactive.active = false;
+  const auto report = supervisor_->apply(config({inactive}));
+  EXPECT_THAT(report.added, IsEmpty());
+  EXPECT_THAT(report.removed, IsEmpty());
+  EXPECT_FALSE(supervisor_->find("a"));
+}
+
+TEST_F(SupervisorTest, ChangesNothingForTheSameConfiguration) {
+  supervisor_->apply(config({server("a")}));
+  const auto report = supervisor_->apply(config({server("a")}));
+  EXPECT_THAT(report.unchanged, ElementsAre("a"));
+  EXPECT_THAT(report.changed, IsEmpty());
+  EXPECT_THAT(report.warnings, IsEmpty());
+}
+
+TEST_F(SupervisorTest, ForgetsAStreamOnceItHasEnded) {
+  supervisor_->apply(config({server("a")}));
+  supervisor_->apply(config({}));
+  test::wait_until(
+      [&] {
+        EXPECT_FALSE(supervisor_->look_after()) << "there is none to be started";
+        return supervisor_->streams().empty();
+      },
+      "the stream has ended");
+}
+
 TEST_F(SupervisorTest, KeepsADeadServerAsAState) {
   supervisor_->apply(config({server("a")}));
   wait_for("a", catalog::StreamPhase::waiting);
@@ -153,6 +181,30 @@ TEST(LeftSlot, IsOnlyOnHostsThatAreNotNamedAnyMore) {
   EXPECT_THAT(text, Not(AnyOf(HasSubstr("host=b"), HasSubstr("password"))));
   after.conninfo = before.conninfo + " keepalives_idle=77";
   EXPECT_EQ(slot_left_behind(before, after), "");
+}
+
+TEST(LeftSlot, IsNamedWhenTheServerUsesAnotherFromNowOn) {
+  auto before = default_server_config();
+  before.conninfo = "host=a password=secret";
+  auto after = before;
+  after.slot = "another";
+  EXPECT_THAT(slot_left_behind(before, after), AllOf(HasSubstr("the slot is another from now on"),
+                                                     HasSubstr("--slot pgkeep"), Not(HasSubstr("secret"))));
+  EXPECT_EQ(slot_left_behind(before, before), "");
+}
+
+TEST(LeftSlot, IsDroppedByTheNameOfAServerThatStillHasIt) {
+  auto server = default_server_config();
+  server.name = "main";
+  server.conninfo = "host=a";
+  auto inactive = server;
+  inactive.active = false;
+  EXPECT_EQ(drop_command(server, &inactive), "pgkeep drop-slot main");
+  inactive.slot = "another";
+  EXPECT_THAT(drop_command(server, &inactive), EndsWith("--slot pgkeep")) << "the name leads to another slot";
+  inactive = server;
+  inactive.conninfo = "host=b";
+  EXPECT_THAT(drop_command(server, &inactive), HasSubstr("host=a")) << "the name leads to another host";
 }
 
 TEST(LeftSlot, IsDroppedByAWordForTheShell) {

@@ -1,0 +1,117 @@
+#include "server/daemon/auto_backup.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/file.h"
+#include "catalog/records/event_journal.h"
+#include "catalog/records/identity.h"
+#include "catalog/store/backup_record.h"
+#include "catalog/wal/wal_archive_writer.h"
+#include "tests/support/sample_wal.h"
+#include "tests/support/temp_directory.h"
+#include "tests/support/wait_until.h"
+
+namespace pgkeep::server {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr postgres::TimelineId kOne(1);
+
+/// Server `main` does not answer. Of it are held a backup that begins in segment 5, and segments 5, 6 and 8.
+class AutoBackupTest : public ::testing::Test {
+ protected:
+  AutoBackupTest() {
+    layout_.make();
+    catalog::confirm_identity(layout_, archive_.identity());
+    for (const std::uint64_t number : {5, 6, 8}) archived({kOne, number});
+    commit_backup("20261120T020000Z", 0x500028);
+    auto server = default_server_config();
+    server.name = "main";
+    server.conninfo = "host=127.0.0.1 port=1 user=pgkeep";
+    config_.servers.push_back(server);
+    supervisor_.apply(config_);
+  }
+  void archived(const postgres::WalSegment& segment) {
+    io::write_file_durably(layout_.partial(segment, size_), test::sample_wal(segment));
+    auto partial = catalog::PartialSegment::open(layout_, segment, size_);
+    catalog::WalArchiveWriter(archive_).store_segment(partial, archive_.history(kOne).value(), 1);
+  }
+  void commit_backup(const char* name, std::uint64_t start) {
+    store::BackupRecord record(store::BackupId::parse(name).value());
+    record.server = "main";
+    record.system = test::kSampleSystem;
+    record.major_version = test::kSampleMajor;
+    record.wal_segment_size = size_;
+    record.start = record.end = {kOne, postgres::Lsn(start)};
+    io::make_directories(layout_.backup(record.id));
+    io::write_file_durably(layout_.record(record.id), io::as_bytes(record.to_json()));
+  }
+  void lose_segment_7() {
+    catalog::EventJournal(layout_).append(
+        {io::now(), catalog::EventKind::gap, "the server had removed it",
+         catalog::WalRange{kOne, postgres::Lsn(0x700000), postgres::Lsn(0x800000)}});
+  }
+  void wait_for_report(const std::function<bool(const std::string&)>& is_wanted) {
+    test::wait_until(
+        [&] {
+          auto_backup_.consider("main");
+          return is_wanted(auto_backup_.report("main"));
+        },
+        "the server was looked at");
+  }
+  void wait_until_due() {
+    wait_for_report([](const std::string& report) { return !report.empty(); });
+  }
+  void wait_until_not_due() {
+    wait_for_report([](const std::string& report) { return report.empty(); });
+  }
+
+  test::TempDirectory directory_;
+  store::Repository repository_ = store::Repository::open_or_create(directory_ / "repository");
+  store::ServerLayout layout_ = repository_.server("main");
+  postgres::WalSegmentSize size_ = test::sample_segment_size();
+  catalog::WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
+  Output out_{Output::Format::text, Output::Talk::quiet};
+  Config config_;
+  Supervisor supervisor_{
+      repository_, out_, {.changed = [] {}, .event = [](const std::string&, const catalog::Event&) {}}};
+  AutoBackup auto_backup_{repository_, supervisor_};
+};
+
+TEST_F(AutoBackupTest, WaitsForTheStreamWithABackupThatLostWalMakesDue) {
+  lose_segment_7();
+  wait_until_due();
+  EXPECT_THAT(auto_backup_.report("main"),
+              AllOf(HasSubstr("WAL from 0/700000 to 0/800000 of timeline 1 is lost"),
+                    HasSubstr("20261120T020000Z"), HasSubstr("as soon as WAL is received again")));
+}
+
+TEST_F(AutoBackupTest, HasNothingToDoOnceABackupBeginsAfterTheGap) {
+  lose_segment_7();
+  wait_until_due();
+  commit_backup("20261121T020000Z", 0x800028);
+  wait_until_not_due();
+}
+
+TEST_F(AutoBackupTest, LooksAgainWhenWalIsLostAfterItFoundNothingToDo) {
+  auto_backup_.consider("main");
+  lose_segment_7();
+  wait_until_due();
+}
+
+TEST_F(AutoBackupTest, ForgetsAServerThatIsOutOfService) {
+  lose_segment_7();
+  wait_until_due();
+  supervisor_.apply({});
+  wait_until_not_due();
+}
+
+TEST_F(AutoBackupTest, EndsWhenItIsAskedTo) {
+  EXPECT_TRUE(auto_backup_.finish(test::kPatience));
+}
+
+}  // namespace
+}  // namespace pgkeep::server
