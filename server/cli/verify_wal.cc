@@ -47,6 +47,7 @@ Exit run_verify_wal(const VerifyWalArguments& arguments, const Invocation& invoc
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto& server = fleet.server(arguments.server);
   const auto layout = fleet.layout(server);
+  require_known(server, layout);
   auto lines = Json::array();
   std::size_t findings = 0;
   try {

@@ -16,7 +16,9 @@ constexpr std::uint64_t kLargestFile = std::uint64_t{16} << 20;
 
 YAML::Node parse(const std::filesystem::path& path, std::string_view text) {
   try {
-    auto documents = YAML::LoadAll(std::string(text));
+    // The mark of a document's end is refused inside a quoted value: yaml-cpp takes the end of the file for
+    // the end of one that was never closed, and a file that was cut off would pass for whole.
+    auto documents = YAML::LoadAll(fmt::format("{}\n...\n", text));
     if (documents.size() > 1) {
       throw UsageError(
           fmt::format("{}: holds {} YAML documents; one is expected, without '---' between its parts",

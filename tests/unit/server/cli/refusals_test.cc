@@ -67,6 +67,7 @@ TEST_F(RefusalsTest, CommandsForWhatIsStoredSayThatNothingIs) {
                              {"show-backup", "spare", "latest"},
                              {"switch-wal", "spare"},
                              {"verify-backup", "spare", "latest"},
+                             {"verify-wal", "spare"},
                              {"wal-conflicts", "spare"}}) {
     const auto said = run_line(words);
     EXPECT_EQ(said.exit, Exit::not_found) << words[0];

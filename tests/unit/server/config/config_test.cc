@@ -197,6 +197,7 @@ TEST_F(ConfigTest, SaysPlaceAndRemedyOfWhatIsWrong) {
       {"repository: backups\n", "pgkeep.yaml:1: repository: an absolute path is expected, not 'backups'"},
       {"", "`repository:` and `servers:` are expected"},
       {"repository: [\n", "not valid YAML"},
+      {"repository: /r\nservers:\n  main:\n   conninfo: 'host=a\n", "not valid YAML"},
       {"repository: /r\n---\nrepository: /s\n", "holds 2 YAML documents"},
       {"repository: /r\n[a, b]: 1\n", "pgkeep.yaml:2: a name is expected here"},
       {"- repository: /r\n", "pgkeep.yaml:1: `repository:` and `servers:` are expected"},
