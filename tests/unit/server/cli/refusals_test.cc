@@ -22,7 +22,8 @@ std::vector<Words> lines_about(const std::string& server) {
   for (const auto& command : commands()) {
     Words words{std::string(command.name)};
     bool takes_server = false;
-    for (const auto& positional : command.call().syntax.positionals()) {
+    const auto call = command.call();
+    for (const auto& positional : call.syntax.positionals()) {
       const bool is_server = positional.name == "SERVER";
       takes_server = takes_server || is_server;
       words.push_back(is_server ? server : "latest");
