@@ -92,8 +92,9 @@ std::vector<store::BackupRecord> stored_backups(ServerCatalog& index, const stor
 std::vector<SegmentRow> stored_segments(ServerCatalog& index, const WalArchive& archive,
                                         const WalInventory& names, std::vector<std::string>& unreadable) {
   auto segments = index.segments();
-  std::set<postgres::WalSegment> known;
-  for (const auto& row : segments) known.insert(row.segment);
+  std::vector<postgres::WalSegment> known;
+  for (const auto& row : segments) known.push_back(row.segment);
+  std::ranges::sort(known);  // they are, in an index that is sound
   const auto unknown = rows::without(names.segments, known);
   std::erase_if(segments, [&](const SegmentRow& row) {
     return !std::ranges::binary_search(names.segments, row.segment);

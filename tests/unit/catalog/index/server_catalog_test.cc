@@ -8,14 +8,11 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
-#include "catalog/index/index_updater.h"
-#include "catalog/index/stored_rows.h"
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/denied.h"
-#include "tests/support/sample_wal.h"
-#include "tests/support/temp_directory.h"
+#include "tests/unit/catalog/index/server_catalog_fixture.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -23,120 +20,13 @@ namespace {
 using postgres::Lsn;
 using postgres::TimelineId;
 using postgres::WalSegment;
-using store::BackupId;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Optional;
 using testing::SizeIs;
 
-constexpr TimelineId kOne(1);
-constexpr TimelineId kTwo(2);
-constexpr auto kMiB = test::kSampleSegmentBytes;
-constexpr const char* kHistoryTwo = "1\t0/580000\tit's a \"failover\"\n";
-constexpr io::TimePoint kMorning{std::chrono::sys_days{std::chrono::year{2026} / 11 / 20} +
-                                 std::chrono::hours{2}};
-
-BackupId id(const char* text) {
-  return BackupId::parse(text).value();
-}
-
-/// The story of a server: what is stored is told to the index, unless the process dies in between.
-class ServerCatalogTest : public testing::Test {
- protected:
-  ServerCatalogTest() {
-    layout_.make();
-    confirm_identity(layout_, archive_.identity());
-  }
-
-  store::BackupRecord commit_backup(const char* name, Lsn start = Lsn(5 * kMiB)) {
-    store::BackupRecord record(id(name));
-    record.server = "main";
-    record.label = "it's \"quoted\"\nand long";
-    record.system = postgres::SystemIdentifier(0xF000000000000001);  // above 2^63
-    record.start = {kOne, start};
-    record.end = {kOne, Lsn(6 * kMiB)};
-    record.ended = kMorning + std::chrono::microseconds(123456);
-    io::make_directories(layout_.backup(record.id));
-    io::write_file_durably(layout_.record(record.id), io::as_bytes(record.to_json()));
-    return record;
-  }
-  void take_backup(const char* name) {
-    commit_backup(name);
-    catalog_.add_backups();
-  }
-  void delete_backup(const char* name) {
-    catalog_.remove_backup(id(name));
-    forget_files(name);
-  }
-  void forget_files(const char* name) { io::remove_tree(layout_.backup(id(name))); }
-
-  SegmentFileHeader store_segment(const WalSegment& segment) {
-    io::write_file_durably(layout_.partial(segment, size_), test::sample_wal(segment));
-    auto partial = PartialSegment::open(layout_, segment, size_);
-    return WalArchiveWriter(archive_).store_segment(partial, archive_.history(segment.timeline).value(), 1);
-  }
-  void archive(const WalSegment& segment) {
-    catalog_.add_segment(describe_segment(layout_, store_segment(segment)));
-  }
-  /// With the times of the stream, as they come in the file's header.
-  void archive_with_times(const WalSegment& segment) {
-    const auto path = layout_.archived(segment, size_);
-    io::make_directories(path.parent_path());
-    io::write_file_durably(directory_ / "plain", test::sample_wal(segment));
-    const auto header = write_segment_file(
-        path,
-        {.segment = segment,
-         .size = size_,
-         .system = test::kSampleSystem,
-         .first_time = kMorning,
-         .last_time = kMorning + std::chrono::microseconds(1),
-         .commits = {.known = true, .earliest = kMorning - std::chrono::seconds(9), .latest = kMorning}},
-        io::File::open_to_read(directory_ / "plain"), 1);
-    catalog_.add_segment(describe_segment(layout_, header));
-  }
-  void switch_timeline() { WalArchiveWriter(archive_).store_history(kTwo, kHistoryTwo); }
-
-  void run(const char* kind, RunOutcome outcome, std::string error, std::string details) {
-    auto run = journal_.begin(kind, "20261120T020000Z");
-    catalog_.add_runs();
-    journal_.end(run, outcome, std::move(error), std::move(details));
-    catalog_.add_runs();
-  }
-  void run_that_dies() {
-    const auto child = ::fork();
-    if (child == 0) {
-      journal_.begin("recover", "/restored");
-      ::_exit(0);
-    }
-    ::waitpid(child, nullptr, 0);
-    catalog_.add_runs();
-  }
-
-  /// As a process does that has the index open and was stopped.
-  io::File hold_index() const {
-    auto file = io::File::open_or_create(layout_.index().native() + ".lock");
-    io::lock_alone(file);
-    return file;
-  }
-  std::string rebuilt() { return ServerCatalog::rebuild(layout_).dump(); }
-  void overwrite_index(std::uint64_t offset, std::size_t bytes) {
-    auto file = io::File::open_or_create(layout_.index());
-    file.write_at(io::ByteVector(bytes, std::byte{0xA5}), offset);
-    file.close();
-  }
-  /// Puts all that is in the log into the file, so that it can be damaged there.
-  void settle() {
-    io::Database(layout_.index(), io::Database::Mode::read_write).execute("PRAGMA wal_checkpoint(TRUNCATE)");
-  }
-
-  test::TempDirectory directory_;
-  store::ServerLayout layout_{directory_ / "main"};
-  postgres::WalSegmentSize size_ = test::sample_segment_size();
-  WalArchive archive_{layout_, {test::kSampleSystem, test::kSampleMajor, size_, 8192}};
-  RunJournal journal_{layout_};
-  ServerCatalog catalog_ = ServerCatalog::open(layout_);
-};
+class ServerCatalogTest : public ServerCatalogFixture {};
 
 TEST_F(ServerCatalogTest, RebuiltFromTheFilesItIsWhatWasKept) {
   take_backup("20261120T020000Z");
@@ -181,7 +71,7 @@ TEST_F(ServerCatalogTest, PutsRightWhatACrashLeftBetweenFileAndRow) {
 TEST_F(ServerCatalogTest, ReadsOnlyFilesItDoesNotKnow) {
   take_backup("20261120T020000Z");
   archive({kOne, 4});
-  io::write_file_durably(layout_.record(id("20261120T020000Z")), io::as_bytes("damaged since"));
+  io::write_file_durably(layout_.record(backup_id("20261120T020000Z")), io::as_bytes("damaged since"));
   io::write_file_durably(layout_.archived({kOne, 4}, size_), io::as_bytes("damaged since"));
   auto opened = ServerCatalog::open(layout_);
   EXPECT_THAT(opened.unreadable(), IsEmpty());
@@ -291,7 +181,7 @@ TEST_F(ServerCatalogTest, GoesOnWithTheIndexThatAnotherProcessRebuilt) {
   auto other = ServerCatalog::rebuild(layout_);
   take_backup("20261121T020000Z");
   EXPECT_THAT(other.backups(), SizeIs(2));
-  other.remove_backup(id("20261120T020000Z"));
+  other.remove_backup(backup_id("20261120T020000Z"));
   EXPECT_THAT(catalog_.backups(), SizeIs(1));
 }
 
@@ -320,58 +210,6 @@ TEST_F(ServerCatalogTest, IsOpenedByManyAtOnceWhenItIsMissing) {
   EXPECT_THAT(dumps, testing::Each(kept));
 }
 
-TEST_F(ServerCatalogTest, WhoOnlyAddsPassesByAnIndexThatIsHeld) {
-  const auto segment = store_segment({kOne, 4});
-  const auto add = [&](ServerCatalog& index) { index.add_segment(describe_segment(layout_, segment)); };
-  {
-    const auto held = hold_index();
-    EXPECT_FALSE(ServerCatalog::open_if_free(layout_));
-    EXPECT_EQ(note_in_index(layout_, add), std::nullopt);
-    EXPECT_EQ(catalog_.segment_count(), 0u);
-  }
-  EXPECT_EQ(note_in_index(layout_, add), std::nullopt);
-  EXPECT_EQ(catalog_.segment_count(), 1u);
-}
-
-TEST_F(ServerCatalogTest, WhatWasNotAddedIsFoundByTheNextReader) {
-  {
-    const auto held = hold_index();
-    commit_backup("20261120T020000Z");
-    note_in_index(layout_, [](ServerCatalog& index) { index.add_backups(); });
-  }
-  EXPECT_THAT(ServerCatalog::open(layout_).backups(), SizeIs(1));
-}
-
-TEST_F(ServerCatalogTest, WhoAddsOneAddsWhatWasMissedToo) {
-  {
-    const auto held = hold_index();
-    commit_backup("20261120T020000Z");
-    note_in_index(layout_, [](ServerCatalog& index) { index.add_backups(); });
-  }
-  commit_backup("20261121T020000Z");
-  note_in_index(layout_, [](ServerCatalog& index) { index.add_backups(); });
-  EXPECT_THAT(ServerCatalog::open_to_read(layout_).value().backups(), SizeIs(2));
-}
-
-/// The page of an index of SQLite's own is read by nobody who only asks.
-TEST_F(ServerCatalogTest, DamageThatOnlyAWriterMeetsIsMendedByTheNextReader) {
-  take_backup("20261120T020000Z");
-  const auto kept = catalog_.dump();
-  const auto trouble = note_in_index(layout_, [](ServerCatalog&) { throw Corruption("malformed"); });
-  EXPECT_THAT(trouble.value(), testing::StartsWith("malformed"));
-  EXPECT_FALSE(ServerCatalog::open_to_read(layout_));
-  EXPECT_EQ(ServerCatalog::open(layout_).dump(), kept);
-}
-
-TEST_F(ServerCatalogTest, WhoOnlyAddsPassesByAWriterThatDoesNotEnd) {
-  io::Database other(layout_.index(), io::Database::Mode::read_write);
-  const io::Transaction unfinished(other);
-  const auto before = std::chrono::steady_clock::now();
-  const auto row = describe_segment(layout_, store_segment({kOne, 4}));
-  EXPECT_EQ(note_in_index(layout_, [&](ServerCatalog& index) { index.add_segment(row); }), std::nullopt);
-  EXPECT_LT(std::chrono::steady_clock::now() - before, ServerCatalog::kPatience);
-}
-
 TEST_F(ServerCatalogTest, AReaderIsToldWhoseIndexIsHeld) {
   const auto held = hold_index();
   try {
@@ -380,12 +218,6 @@ TEST_F(ServerCatalogTest, AReaderIsToldWhoseIndexIsHeld) {
   } catch (const Busy& busy) {
     EXPECT_THAT(busy.what(), HasSubstr("catalog.db.lock: another process holds the index"));
   }
-}
-
-TEST_F(ServerCatalogTest, WhoOnlyAddsMakesNoIndex) {
-  std::filesystem::remove(layout_.index());
-  EXPECT_FALSE(ServerCatalog::open_if_free(layout_));
-  EXPECT_FALSE(std::filesystem::exists(layout_.index()));
 }
 
 TEST_F(ServerCatalogTest, IsMadeAnewWhenARowMeansNothing) {
@@ -483,75 +315,6 @@ TEST_F(ServerCatalogTest, OrdersLsnsNearTheTop) {
   catalog_.add_segment(row(1));
   EXPECT_THAT(catalog_.segments(), ElementsAre(row(1), row(top)));
   EXPECT_THROW(catalog_.add_segment(row(top + 1)), Corruption);
-}
-
-// ------------------------------------------------------------------------------------------ asking only
-
-TEST_F(ServerCatalogTest, WhoOnlyAsksNeitherLooksThroughItNorWritesIt) {
-  take_backup("20261120T020000Z");
-  commit_backup("20261121T020000Z");
-  store_segment({kOne, 4});
-  const auto kept = catalog_.dump();
-  ServerCatalog::open_to_read(layout_).value();
-  EXPECT_EQ(catalog_.dump(), kept);
-}
-
-TEST_F(ServerCatalogTest, WhoOnlyAsksIsGivenNoneThatWouldHaveToBeMade) {
-  io::Database(layout_.index(), io::Database::Mode::read_write)
-      .execute("UPDATE meta SET value = 1 WHERE key = 'schema_version'");
-  EXPECT_FALSE(ServerCatalog::open_to_read(layout_));
-  std::filesystem::remove(layout_.index());
-  EXPECT_FALSE(ServerCatalog::open_to_read(layout_));
-  EXPECT_FALSE(std::filesystem::exists(layout_.index()));
-}
-
-TEST_F(ServerCatalogTest, WhatTheIndexLacksIsReadFromTheFiles) {
-  take_backup("20261120T020000Z");
-  take_backup("20261121T020000Z");
-  archive({kOne, 4});
-  archive({kOne, 5});
-  run("backup", RunOutcome::succeeded, "", "");
-  forget_files("20261120T020000Z");
-  commit_backup("20261122T020000Z");
-  std::filesystem::remove(layout_.archived({kOne, 4}, size_));
-  store_segment({kOne, 6});
-  auto ended = journal_.begin("backup", "");
-  catalog_.add_runs();
-  journal_.end(ended, RunOutcome::failed, "killed", "");
-  const auto running = journal_.begin("delete", "");
-
-  auto index = ServerCatalog::open_to_read(layout_).value();
-  std::vector<std::string> unreadable;
-  const auto backups = stored_backups(index, layout_, unreadable);
-  const auto segments = stored_segments(index, archive_, archive_.inventory(), unreadable);
-  const auto runs = stored_runs(index, layout_, 2);
-  EXPECT_THAT(unreadable, IsEmpty());
-  EXPECT_THAT(runs, ElementsAre(running, ended));
-  auto sound = ServerCatalog::open(layout_);
-  EXPECT_EQ(segments, sound.segments());
-  ASSERT_THAT(backups, SizeIs(2));
-  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(backups[i].to_json(), sound.backups()[i].to_json());
-}
-
-TEST_F(ServerCatalogTest, WhoOnlyAsksHearsOfFilesThatCannotBeRead) {
-  const auto damaged = commit_backup("20261121T020000Z");
-  io::write_file_durably(layout_.record(damaged.id), io::as_bytes("{"));
-  store_segment({kOne, 5});
-  io::write_file_durably(layout_.archived({kOne, 5}, size_), io::as_bytes("no segment"));
-  std::vector<std::string> unreadable;
-  EXPECT_THAT(stored_backups(catalog_, layout_, unreadable), IsEmpty());
-  EXPECT_THAT(stored_segments(catalog_, archive_, archive_.inventory(), unreadable), IsEmpty());
-  EXPECT_THAT(unreadable, ElementsAre(HasSubstr("20261121T020000Z"), HasSubstr("000000010000000000000005")));
-}
-
-TEST_F(ServerCatalogTest, TheReceiverAddsWhatWasNotTold) {
-  archive({kOne, 4});
-  store_segment({kOne, 5});
-  IndexUpdater(layout_, [](const std::string& warning) {
-    FAIL() << warning;
-  }).catch_up(archive_, archive_.inventory());
-  EXPECT_EQ(catalog_.segment_count(), 2u);
-  EXPECT_EQ(rebuilt(), catalog_.dump());
 }
 
 TEST_F(ServerCatalogTest, ARecordThatMayNotBeOpenedIsNamedAndHidesNothingElse) {

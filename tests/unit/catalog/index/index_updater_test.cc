@@ -1,0 +1,111 @@
+#include "catalog/index/index_updater.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "tests/unit/catalog/index/server_catalog_fixture.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using postgres::WalSegment;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class IndexUpdaterTest : public ServerCatalogFixture {};
+
+TEST_F(IndexUpdaterTest, WhoOnlyAddsPassesByAnIndexThatIsHeld) {
+  const auto segment = store_segment({kOne, 4});
+  const auto add = [&](ServerCatalog& index) { index.add_segment(describe_segment(layout_, segment)); };
+  {
+    const auto held = hold_index();
+    EXPECT_FALSE(ServerCatalog::open_if_free(layout_));
+    EXPECT_EQ(note_in_index(layout_, add), std::nullopt);
+    EXPECT_EQ(catalog_.segment_count(), 0u);
+  }
+  EXPECT_EQ(note_in_index(layout_, add), std::nullopt);
+  EXPECT_EQ(catalog_.segment_count(), 1u);
+}
+
+TEST_F(IndexUpdaterTest, WhatWasNotAddedIsFoundByTheNextReader) {
+  {
+    const auto held = hold_index();
+    commit_backup("20261120T020000Z");
+    note_in_index(layout_, [](ServerCatalog& index) { index.add_backups(); });
+  }
+  EXPECT_THAT(ServerCatalog::open(layout_).backups(), SizeIs(1));
+}
+
+TEST_F(IndexUpdaterTest, WhoAddsOneAddsWhatWasMissedToo) {
+  {
+    const auto held = hold_index();
+    commit_backup("20261120T020000Z");
+    note_in_index(layout_, [](ServerCatalog& index) { index.add_backups(); });
+  }
+  commit_backup("20261121T020000Z");
+  note_in_index(layout_, [](ServerCatalog& index) { index.add_backups(); });
+  EXPECT_THAT(ServerCatalog::open_to_read(layout_).value().backups(), SizeIs(2));
+}
+
+/// The page of an index of SQLite's own is read by nobody who only asks.
+TEST_F(IndexUpdaterTest, DamageThatOnlyAWriterMeetsIsMendedByTheNextReader) {
+  take_backup("20261120T020000Z");
+  const auto kept = catalog_.dump();
+  const auto trouble = note_in_index(layout_, [](ServerCatalog&) { throw Corruption("malformed"); });
+  EXPECT_THAT(trouble.value(), testing::StartsWith("malformed"));
+  EXPECT_FALSE(ServerCatalog::open_to_read(layout_));
+  EXPECT_EQ(ServerCatalog::open(layout_).dump(), kept);
+}
+
+TEST_F(IndexUpdaterTest, WhoOnlyAddsPassesByAWriterThatDoesNotEnd) {
+  io::Database other(layout_.index(), io::Database::Mode::read_write);
+  const io::Transaction unfinished(other);
+  const auto before = std::chrono::steady_clock::now();
+  const auto row = describe_segment(layout_, store_segment({kOne, 4}));
+  EXPECT_EQ(note_in_index(layout_, [&](ServerCatalog& index) { index.add_segment(row); }), std::nullopt);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, ServerCatalog::kPatience);
+}
+
+TEST_F(IndexUpdaterTest, WhoOnlyAddsMakesNoIndex) {
+  std::filesystem::remove(layout_.index());
+  EXPECT_FALSE(ServerCatalog::open_if_free(layout_));
+  EXPECT_FALSE(std::filesystem::exists(layout_.index()));
+}
+
+TEST_F(IndexUpdaterTest, TheReceiverAddsWhatWasNotTold) {
+  archive({kOne, 4});
+  store_segment({kOne, 5});
+  IndexUpdater(layout_, [](const std::string& warning) {
+    FAIL() << warning;
+  }).catch_up(archive_, archive_.inventory());
+  EXPECT_EQ(catalog_.segment_count(), 2u);
+  EXPECT_EQ(rebuilt(), catalog_.dump());
+}
+
+TEST_F(IndexUpdaterTest, WritesWhatItMissedWithTheNextRow) {
+  IndexUpdater updater(layout_, [](const std::string& warning) { FAIL() << warning; });
+  {
+    const auto held = hold_index();
+    updater.segment_archived(store_segment({kOne, 4}));
+    EXPECT_EQ(catalog_.segment_count(), 0u);
+  }
+  updater.segment_archived(store_segment({kOne, 5}));
+  EXPECT_EQ(catalog_.segment_count(), 2u);
+}
+
+TEST_F(IndexUpdaterTest, ARowThatCannotBeMadeKeepsNoLaterOneOut) {
+  std::vector<std::string> warnings;
+  IndexUpdater updater(layout_, [&](const std::string& warning) { warnings.push_back(warning); });
+  const auto gone = store_segment({kOne, 4});
+  std::filesystem::remove(layout_.archived({kOne, 4}, size_));
+  updater.segment_archived(gone);
+  updater.segment_archived(store_segment({kOne, 5}));
+  EXPECT_THAT(warnings, SizeIs(1));
+  EXPECT_EQ(catalog_.segment_count(), 1u);
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog
