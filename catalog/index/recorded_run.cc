@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Warn = std::function<void(const std::string&)>;
 
-/// Root leaves another user's index alone: it reads the journal by itself when it is opened the next time.
+/// Root leaves another user's index alone: the next run that its user records is added with this one.
 bool may_write_index(const store::ServerLayout& layout) {
   struct stat status {};
   return ::geteuid() != 0 || ::stat(layout.root().c_str(), &status) != 0 || status.st_uid == 0;
@@ -48,10 +48,10 @@ RecordedRun::RecordedRun(const store::ServerLayout& layout, std::string kind, st
   } catch (const StorageError& failure) {
     // A full disk must not keep anybody from making room, nor a read-only copy from being recovered.
     if (!failure.out_of_space() && failure.cause() != EROFS && failure.cause() != EACCES) throw;
-    (*warn_)(fmt::format("the beginning of this {} could not be recorded; going on without: {}", kind_,
+    (*warn_)(fmt::format("the beginning of this {} could not be recorded; continuing without: {}", kind_,
                          failure.what()));
   } catch (const Busy& failure) {  // the journal tells of the work, and must not keep anybody from it
-    (*warn_)(fmt::format("the beginning of this {} could not be recorded; going on without: {}", kind_,
+    (*warn_)(fmt::format("the beginning of this {} could not be recorded; continuing without: {}", kind_,
                          failure.what()));
   }
 }

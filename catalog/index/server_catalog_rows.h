@@ -42,9 +42,9 @@ std::vector<SegmentRow> read_segments(const WalArchive& archive,
                                       std::vector<std::string>& unreadable);
 
 /// What `all` has and `known` has not; both are sorted.
-template <typename All, typename Known>
-std::vector<typename All::value_type> without(const All& all, const Known& known) {
-  std::vector<typename All::value_type> rest;
+template <typename Set>
+std::vector<typename Set::value_type> without(const Set& all, const Set& known) {
+  std::vector<typename Set::value_type> rest;
   std::ranges::set_difference(all, known, std::back_inserter(rest));
   return rest;
 }

@@ -11,8 +11,8 @@ struct evp_md_ctx_st;
 
 namespace pgkeep::io {
 
-/// CRC-32C (Castagnoli), as PostgreSQL uses it: start value and final XOR ffffffff. `crc` is the result so far
-/// (0 for none), so that pieces can be fed one after the other.
+/// CRC-32C (Castagnoli), as PostgreSQL uses it: start value and final XOR ffffffff. `crc` is the result so
+/// far (0 for none), so that pieces can be fed one after the other.
 std::uint32_t crc32c(ByteView bytes, std::uint32_t crc = 0);
 /// The CRC of A followed by B, from the CRC of each and B's length in bytes.
 std::uint32_t crc32c_combine(std::uint32_t a, std::uint32_t b, std::uint64_t b_length);
@@ -36,7 +36,7 @@ class Sha256 {
 /// SHA-256 of all that the source still brings, in hexadecimal.
 std::string sha256_hex(ByteSource& source);
 
-/// The secret of a repository with which page digests are made: whoever writes pages without it can only try
+/// The secret of a repository with which page digests are made: one who writes pages without it can only try
 /// blindly. It makes XXH3 no pseudo-random function: such a try succeeds once in 2^33 pages, not in 2^64.
 inline constexpr std::size_t kDigestKeyBytes = 192;
 using DigestKey = std::array<std::byte, kDigestKeyBytes>;

@@ -28,7 +28,7 @@ bool lies_under(const File& file, const std::filesystem::path& path) {
          opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-/// Locked, and still the file of that name: whoever held the lock before may have replaced it.
+/// Locked, and still the file of that name: the process that held the lock before may have replaced it.
 File open_locked(const std::filesystem::path& path, std::chrono::seconds patience) {
   while (true) {
     auto file = File::open_or_create(path);

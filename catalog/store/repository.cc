@@ -66,8 +66,8 @@ bool is_made(const std::filesystem::path& root) {
   return made;
 }
 
-/// Whoever made the folder may have been killed before its name was durable. One that an operator made where
-/// we may not look lies there for long.
+/// The process that made the folder may have been killed before its name was durable. One that an operator
+/// made where we may not look lies there for long.
 void sync_parent(const std::filesystem::path& root) {
   try {
     io::sync_directory(root.parent_path());

@@ -17,8 +17,8 @@ struct WalJoint {
 };
 
 /// All the WAL that is held of a server, as it was at one moment. The only place that knows which file of a
-/// segment counts, and how far it reaches: whoever wants to know what WAL there is reads this once, and asks
-/// it.
+/// segment counts, and how far it reaches: a caller that wants to know what WAL there is reads this once, and
+/// asks it.
 ///
 /// A plain value: any thread, and no file is looked at after read(). What is recorded about WAL (gaps, WAL of
 /// wal_level = minimal) is given to the questions that need it. Nothing here is known to be durable: see

@@ -34,7 +34,7 @@ std::optional<postgres::WalPosition> received_to(const WalArchive& archive, cons
   return postgres::WalPosition{*newest, held.last_of(*newest).value().end};
 }
 
-/// Whether so many events of the kind are recorded that one more is not to be named: whoever pushes ever
+/// Whether so many events of the kind are recorded that one more is not to be named: a pusher of ever
 /// other histories must not fill the journal.
 bool are_many(const EventJournal& journal) {
   return std::ranges::count(journal.read(), EventKind::split_brain, &Event::kind) >=

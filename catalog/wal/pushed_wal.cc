@@ -351,7 +351,7 @@ PushReceipt PushedWal::conflict(const std::string& name, const StagedFile& pushe
     } else {
       kept = fmt::format("it could not be kept aside too, so many are; `pgkeep wal-conflicts {}` shows them",
                          server);
-      // Always the same words: whoever pushes ever other bytes must not fill the journal.
+      // Always the same words: a pusher of ever other bytes must not fill the journal.
       event.cause = fmt::format("WAL was pushed that differs from what is stored, and {}", kept);
       event.range.reset();
     }

@@ -42,7 +42,7 @@ struct WalConflict {
 ///     NAME.DIGITS.zst      the pushed bytes, one zstd frame
 ///     NAME.DIGITS.settled  its whole SHA-256 and a newline; no copy any more
 ///
-/// At most kMostKept copies of together kMostBytes are kept, so that whoever pushes cannot fill the disk.
+/// At most kMostKept copies of together kMostBytes are kept, so that what is pushed cannot fill the disk.
 /// One thread; several processes may keep aside and decide at once.
 class WalConflicts {
  public:

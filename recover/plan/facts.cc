@@ -69,7 +69,7 @@ std::optional<std::uint64_t> first_number(const RecoveryRequest& request, io::Ti
   return WalSegment::holding(first.start, facts.wal.segment_size()).number;
 }
 
-/// Nothing where they cannot be read: whoever needs that file will say why.
+/// Nothing where they cannot be read: a caller that needs that file will say why.
 std::optional<catalog::CommitTimes> commit_times(const catalog::WalArchive& archive,
                                                  const WalSegment& segment, const RecoveryFacts& facts) {
   try {

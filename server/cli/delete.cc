@@ -19,7 +19,7 @@ namespace {
 
 /// The index as far as it is free and there is room for its changes: deleting is the way out of a full disk,
 /// so nothing in it may need space, or wait for who has stopped while he held the index. What is left out
-/// here is put right when the index is opened the next time.
+/// here those who only ask pass over, and the next command that writes puts it right.
 class Index {
  public:
   Index(const ServerConfig& server, const store::ServerLayout& layout, Output& out)
@@ -61,7 +61,7 @@ class Index {
   void do_without(const Error& error) {
     index_.reset();
     out_->warning(fmt::format(
-        "the index cannot be changed now; going on without it, it is put right when it is opened next: {}",
+        "the index cannot be changed now; continuing without it, the next command that writes puts it right: {}",
         error.what()));
   }
 

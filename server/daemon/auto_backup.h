@@ -33,7 +33,7 @@ class AutoBackup {
   ~AutoBackup();
 
   /// The server has changed perhaps: it is looked at soon, and a backup of one that is not in service any
-  /// more is stopped. Asks nothing of others, so that whoever holds a lock may call it.
+  /// more is stopped. Asks nothing of others, so that a caller may hold a lock.
   void consider(const std::string& server);
   /// What is being done or why the last one failed; empty: nothing.
   std::string report(const std::string& server) const;

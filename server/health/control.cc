@@ -24,8 +24,8 @@ constexpr std::size_t kLongestAnswer = std::size_t{64} << 20;
   throw Error(fmt::format("the daemon does not answer: {}", what));
 }
 
-/// A name in the abstract namespace is whoever's was first: only the repository's owner and root are
-/// believed.
+/// A name in the abstract namespace belongs to the first that takes it: only the repository's owner and root
+/// are believed.
 void require_trusted(int socket, const store::Repository& repository) {
   struct stat folder {};
   const auto user = peer_user(socket);

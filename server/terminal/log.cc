@@ -20,7 +20,8 @@ constexpr const char* kPattern = "%Y-%m-%dT%H:%M:%S.%eZ %l %n: %&";
 // "<4>main: …": the journal has times of its own, and reads how grave a line is from its beginning.
 constexpr const char* kJournalPattern = "<%*>%n: %&";
 
-/// systemd tells a service which file is the way to the journal; whoever has redirected it has another.
+/// systemd tells a service which file is the way to the journal; a process whose output was redirected has
+/// another.
 bool is_journal(int fd) {
   const char* journal = std::getenv("JOURNAL_STREAM");
   struct stat file {};

@@ -6,7 +6,7 @@
 namespace pgkeep::streaming {
 
 /// Whether commits on the server may wait until a stream reports their WAL as flushed: while we are one of
-/// its synchronous standbys, or a candidate. Told by whoever looks at the server
+/// its synchronous standbys, or a candidate. Told by the watch that looks at the server
 /// (pg_stat_replication.sync_state), and believed for a while only, since its operator may change that at any
 /// time. Threads: any.
 class CommitWaiters {

@@ -41,7 +41,7 @@ void LeftoverSlots::watch(const std::stop_token& stop) {
         if (host.conninfo != streamed_conninfo_) look_at(std::move(host), stop);
       }
     } catch (const std::exception&) {
-      // slot.json cannot be read or written, or stop was asked: whoever streams says so of the disk. The slot
+      // slot.json cannot be read or written, or stop was asked: the stream says so of the disk. The slot
       // stays, and is looked at again.
     }
   } while (io::pause(settings_.longest_retry, stop));

@@ -64,8 +64,8 @@ void SlotKeeper::require_room(postgres::WalSegmentSize size) const {
                      fmt::format("make room for two WAL segments, before slot {} has WAL held back", slot_));
 }
 
-/// The stream does not wait for whoever holds the lock of slot.json: without a note the slot counts as
-/// somebody else's, and is never dropped by us.
+/// The stream does not wait for the process that holds the lock of slot.json: without a note the slot counts
+/// as somebody else's, and is never dropped by us.
 template <typename Deed>
 void SlotKeeper::note(Deed&& deed) {
   try {

@@ -31,7 +31,7 @@ class WalMemory {
 
 /// WAL on its way from a stream's thread to the disk: a ring of kOwnBytes, and of kMostBytes while the
 /// shared memory has the rest. It takes memory from the system only where bytes have been, and gives it back
-/// when asked. Whoever uses it locks; only what front() shows may be read without, since it stays as it is
+/// when asked. The caller locks; only what front() shows may be read without, since it stays as it is
 /// until it is dropped.
 class WalBuffer {
  public:

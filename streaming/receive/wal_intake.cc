@@ -135,7 +135,7 @@ void WalIntake::finish_interrupted() {
     if (const auto event = newest ? catalog::event_in(newest->header()) : std::nullopt) note(*event);
   } catch (const Error& error) {
     if (!is_damage(error)) throw;
-    // Whoever needs that segment says so.
+    // A caller that needs that segment says so.
   }
   index_.catch_up(archive_, names);
   take_in_pushed({});

@@ -43,7 +43,7 @@ struct WalProgress {
   std::optional<io::TimePoint> disk_busy_since;  // a write or fsync that has not come back
 };
 
-/// What happens, for logs and for whoever waits. Called from the receiver's threads; must not throw.
+/// What happens, for logs and for those who wait. Called from the receiver's threads; must not throw.
 class WalReceiverObserver {
  public:
   virtual ~WalReceiverObserver() = default;

@@ -164,7 +164,7 @@ bool WalWriter::should_sync() const {
 std::optional<WalWriter::Run> WalWriter::next_run() {
   const std::scoped_lock lock(mutex_);
   if (!may_write()) return std::nullopt;
-  // Whoever waits for a commit waits for our syncs, and else nobody does.
+  // Clients that wait for a commit wait for our syncs; otherwise nobody does.
   filling_ = haste_ == Haste() ? catalog::Filling::zeroes : catalog::Filling::room;
   const auto run = runs_.front();
   runs_.pop_front();

@@ -54,7 +54,7 @@ enum class CopyState { data, nothing_yet, ended };
 /// allowed,
 /// ProtocolError (also for an answer that is larger than any of PostgreSQL's: see connection_state.h). What a
 /// server says comes cut and without control characters, in errors and notices alike; values come as they
-/// are. Threads: one, the opener's or whoever it was moved to.
+/// are. Threads: one, the opener's, or that of the one it was moved to.
 class Connection {
  public:
   static Connection open(const ConnectionSettings& settings, ConnectionKind kind,

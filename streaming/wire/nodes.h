@@ -22,7 +22,7 @@ struct Node {
 /// Connects to one host.
 Node open_node(ConnectionSettings settings, const std::stop_token& stop);
 
-/// How a node looks to whoever has to choose one.
+/// How a node looks to the caller that has to choose one.
 struct NodeView {
   bool standby = false;
   postgres::WalPosition at;
