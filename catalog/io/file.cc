@@ -341,6 +341,24 @@ bool is_there(const fs::path& path) {
   throw StorageError(cause, path, "look for");
 }
 
+std::vector<fs::directory_entry> entries(const fs::path& directory) {
+  std::vector<fs::directory_entry> found;
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error))
+    found.push_back(*at);
+  if (error && error != std::errc::no_such_file_or_directory)
+    throw StorageError(error.value(), directory, "list the directory");
+  return found;
+}
+
+void for_each_below(const fs::path& directory, const std::function<void(const fs::directory_entry&)>& visit) {
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(directory, error), end; !error && at != end; at.increment(error))
+    visit(*at);
+  if (error && error != std::errc::no_such_file_or_directory)
+    throw StorageError(error.value(), directory, "list the directory");
+}
+
 bool remove_file(const fs::path& path) {
   const auto place = place_without_links(AT_FDCWD, path);
   if (place.directory && ::unlinkat(place.directory.get(), place.name.c_str(), 0) == 0) return true;

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -128,6 +130,12 @@ void sync_directories(const std::filesystem::path& directory, const std::filesys
 /// Makes the missing directories of the path, each fsynced into its parent. What is there is left as it is: a
 /// process may have made it and been killed before that fsync, so what relies on it needs sync_directories().
 void make_directories(const std::filesystem::path& directory, mode_t mode = kDirectoryMode);
+/// What is in a directory, in no order; nothing when there is none. Throws StorageError when it cannot be
+/// listed.
+std::vector<std::filesystem::directory_entry> entries(const std::filesystem::path& directory);
+/// Calls `visit` for all that is below a directory, at any depth. No symbolic link is followed.
+void for_each_below(const std::filesystem::path& directory,
+                    const std::function<void(const std::filesystem::directory_entry&)>& visit);
 /// Not durable: what must have its new name after a power cut needs rename_durably.
 void rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
 /// rename, then fsync of the directory (both, when they differ).

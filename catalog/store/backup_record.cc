@@ -238,8 +238,7 @@ std::optional<BackupRecord> read_waiting_record(const ServerLayout& layout, cons
 
 BackupListing list_backup_records(const ServerLayout& layout) {
   BackupListing listing;
-  std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(layout.backups(), missing)) {
+  for (const auto& entry : io::entries(layout.backups())) {
     const auto id = BackupId::parse(entry.path().filename().native());
     if (!id) continue;
     try {
@@ -247,9 +246,6 @@ BackupListing list_backup_records(const ServerLayout& layout) {
     } catch (const Error& e) {
       listing.unread.push_back({*id, e.what(), is_denied(e)});
     }
-  }
-  if (missing && missing != std::errc::no_such_file_or_directory) {
-    throw StorageError(missing.value(), layout.backups(), "list");
   }
   std::ranges::sort(listing.backups, is_older);
   std::ranges::sort(listing.unread, {}, &UnreadBackup::id);

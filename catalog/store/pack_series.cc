@@ -121,11 +121,11 @@ std::uint32_t next_pack_number(const ServerLayout& layout) {
     highest = number;
     named_by = path;
   };
-  for (const auto& entry : std::filesystem::directory_iterator(layout.packs())) {
+  for (const auto& entry : io::entries(layout.packs())) {
     if (const auto pack = parse_pack_name(entry.path().filename().native()))
       consider(pack->number, entry.path());
   }
-  for (const auto& entry : std::filesystem::directory_iterator(layout.backups()))
+  for (const auto& entry : io::entries(layout.backups()))
     consider(highest_named_pack(entry.path()), entry.path());
   const auto suspects = read_suspects(layout);
   if (!suspects.empty()) consider(suspects.rbegin()->pack, layout.suspects());

@@ -15,18 +15,20 @@ namespace {
 
 std::uint64_t size_below(const std::filesystem::path& folder) {
   std::uint64_t bytes = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file() && !entry.is_symlink()) bytes += entry.file_size();
-  }
+  io::for_each_below(folder, [&](const std::filesystem::directory_entry& entry) {
+    std::error_code gone;
+    const auto size = entry.is_symlink(gone) ? 0 : entry.file_size(gone);
+    if (!gone) bytes += size;
+  });
   return bytes;
 }
 
 /// Removes the folders of backups without a commit record.
 std::uint64_t sweep_folders(const ServerLayout& layout) {
   std::uint64_t bytes = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(layout.backups())) {
+  for (const auto& entry : io::entries(layout.backups())) {
     const auto id = BackupId::parse(entry.path().filename().native());
-    if (!id || std::filesystem::exists(layout.record(*id))) continue;
+    if (!id || io::is_there(layout.record(*id))) continue;
     bytes += size_below(entry.path());
     io::remove_tree(entry.path());
   }
@@ -51,7 +53,7 @@ std::string give_up_or_restore(const ServerLayout& layout, const BackupId& id) {
 /// anything is unlinked on its word.
 LivingPacks living_packs(const ServerLayout& layout) {
   LivingPacks living;
-  for (const auto& entry : std::filesystem::directory_iterator(layout.backups())) {
+  for (const auto& entry : io::entries(layout.backups())) {
     const auto id = BackupId::parse(entry.path().filename().native());
     if (!id) continue;
     try {
@@ -72,7 +74,7 @@ LivingPacks living_packs(const ServerLayout& layout) {
 std::vector<std::filesystem::path> dead_packs(const ServerLayout& layout, Freed& freed) {
   std::vector<std::filesystem::path> dead;
   std::optional<LivingPacks> living;
-  for (const auto& entry : std::filesystem::directory_iterator(layout.packs())) {
+  for (const auto& entry : io::entries(layout.packs())) {
     const auto pack = parse_pack_name(entry.path().filename().native());
     if (!pack) {
       if (entry.path().extension() == ".tmp") dead.push_back(entry.path());

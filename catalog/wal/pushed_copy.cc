@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <system_error>
 
 #include <sys/stat.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/file.h"
 #include "catalog/postgres/wal_segment.h"
 
 namespace pgkeep::catalog {
@@ -42,11 +42,8 @@ std::optional<PushedCopy> parse_pushed_copy(const fs::path& path) {
 
 std::vector<PushedCopy> list_pushed_copies(const fs::path& folder) {
   std::vector<PushedCopy> found;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (auto copy = parse_pushed_copy(at->path())) found.push_back(*std::move(copy));
-  if (error && error != std::errc::no_such_file_or_directory)
-    throw StorageError(error.value(), folder, "list the directory");
+  for (const auto& entry : io::entries(folder))
+    if (auto copy = parse_pushed_copy(entry.path())) found.push_back(*std::move(copy));
   return found;
 }
 

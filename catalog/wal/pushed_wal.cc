@@ -227,13 +227,13 @@ void PushedWal::fill_gap(const WalSegment& segment, PushReceipt& receipt) {
 /// For one more file whose name ends so.
 void PushedWal::require_room(const std::string& name, std::string_view ending, std::uint64_t bytes) const {
   std::uint64_t files = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(archive_->layout().wal())) {
-    if (!entry.path().filename().native().ends_with(ending)) continue;
+  io::for_each_below(archive_->layout().wal(), [&](const std::filesystem::directory_entry& entry) {
+    if (!entry.path().filename().native().ends_with(ending)) return;
     ++files;
     std::error_code gone;
     const auto size = entry.file_size(gone);
     if (!gone) bytes += size;
-  }
+  });
   if (files < limits_.most_files && bytes <= limits_.most_bytes) return;
   throw Refused(
       fmt::format("{}: {} files of that kind are kept, "

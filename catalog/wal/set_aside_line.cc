@@ -84,14 +84,10 @@ io::TimePoint begin_of(const store::ServerLayout& line) {
 /// The numbers of the lines that have a record, sorted; also of one whose WAL was not moved yet.
 std::vector<unsigned> recorded_numbers(const store::ServerLayout& layout) {
   std::vector<unsigned> numbers;
-  std::error_code error;
-  for (std::filesystem::directory_iterator at(layout.lines(), error), end; !error && at != end;
-       at.increment(error)) {
-    const auto number = postgres::parse_number<unsigned>(at->path().filename().native());
+  for (const auto& entry : io::entries(layout.lines())) {
+    const auto number = postgres::parse_number<unsigned>(entry.path().filename().native());
     if (number && *number > 0 && io::is_there(layout.line_record(*number))) numbers.push_back(*number);
   }
-  if (error && error != std::errc::no_such_file_or_directory)
-    throw StorageError(error.value(), layout.lines(), "list");
   std::ranges::sort(numbers);
   return numbers;
 }

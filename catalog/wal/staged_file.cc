@@ -21,12 +21,8 @@ constexpr int kCompressionLevel = 3;  // such files are few
 
 /// Also what another process has made this moment and would unlink itself in the next: it has it open.
 void sweep(const store::ServerLayout& layout) {
-  std::vector<fs::path> left;
-  std::error_code error;
-  for (fs::directory_iterator at(layout.wal(), error), end; !error && at != end; at.increment(error))
-    if (store::ServerLayout::is_incoming(at->path())) left.push_back(at->path());
-  if (error) throw StorageError(error.value(), layout.wal(), "list the directory");
-  for (const auto& path : left) io::remove_file(path);
+  for (const auto& entry : io::entries(layout.wal()))
+    if (store::ServerLayout::is_incoming(entry.path())) io::remove_file(entry.path());
 }
 
 io::File make_nameless(const store::ServerLayout& layout) {

@@ -17,15 +17,13 @@ namespace fs = std::filesystem;
 constexpr std::string_view kArchived = ".zst";
 constexpr std::string_view kPartial = ".partial";
 
-/// Calls `visit` for each entry; a folder that is not there has none.
+/// Calls `visit` for each entry; what is no folder has none.
 template <typename Visit>
 void for_each_entry(const fs::path& directory, Visit&& visit) {
   try {
-    for (const auto& entry : fs::directory_iterator(directory)) visit(entry.path());
-  } catch (const fs::filesystem_error& error) {
-    if (error.code() == std::errc::no_such_file_or_directory || error.code() == std::errc::not_a_directory)
-      return;
-    throw StorageError(error.code().value(), directory, "list the directory");
+    for (const auto& entry : io::entries(directory)) visit(entry.path());
+  } catch (const StorageError& error) {
+    if (error.cause() != ENOTDIR) throw;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "catalog/io/error.h"
+#include "catalog/io/file.h"
 #include "catalog/store/json.h"
 #include "server/fleet/backup_facts.h"
 
@@ -16,14 +17,11 @@ constexpr std::string_view kPurpose = "backup";
 /// The newest folder of a backup that is not one yet.
 std::optional<store::BackupId> newest_uncommitted(const store::ServerLayout& layout) {
   std::optional<store::BackupId> newest;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(layout.backups(), error)) {
+  for (const auto& entry : io::entries(layout.backups())) {
     const auto id = store::BackupId::parse(entry.path().filename().native());
     if (id && (!newest || *newest < *id)) newest = id;
   }
-  if (error && error != std::errc::no_such_file_or_directory)
-    throw StorageError(error.value(), layout.backups(), "list");
-  if (newest && std::filesystem::exists(layout.record(*newest), error)) newest.reset();
+  if (newest && io::is_there(layout.record(*newest))) newest.reset();
   return newest;
 }
 

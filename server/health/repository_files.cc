@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/file.h"
 #include "catalog/io/user.h"
 
 namespace pgkeep::server {
@@ -43,12 +44,21 @@ std::optional<std::string> problem_of(const fs::path& path, uid_t owner) {
 }
 
 void look_at_entries(const fs::path& folder, uid_t owner, std::vector<std::string>& problems) {
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (auto problem = problem_of(at->path(), owner)) problems.push_back(std::move(*problem));
-  if (!error || error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) return;
-  // What lies in it is not known, and the rest is told all the same.
-  problems.push_back(StorageError(error.value(), folder, "list").what());
+  try {
+    for (const auto& entry : io::entries(folder))
+      if (auto problem = problem_of(entry.path(), owner)) problems.push_back(std::move(*problem));
+  } catch (const StorageError& error) {  // the rest is told all the same
+    if (error.cause() != ENOTDIR) problems.emplace_back(error.what());
+  }
+}
+
+void look_into_backups(const store::ServerLayout& layout, uid_t owner, std::vector<std::string>& problems) {
+  try {
+    for (const auto& entry : io::entries(layout.backups()))
+      if (!entry.is_symlink()) look_at_entries(entry.path(), owner, problems);
+  } catch (const StorageError&) {
+    // That it cannot be listed was said when its entries were looked at.
+  }
 }
 
 }  // namespace
@@ -65,9 +75,7 @@ std::vector<std::string> find_unusable_files(const store::Repository& repository
         layout.wal_streaming(), layout.wal_conflicts(), layout.packs(), layout.backups()}) {
     look_at_entries(folder, owner, problems);
   }
-  std::error_code listed;  // what cannot be listed was said above
-  for (fs::directory_iterator at(layout.backups(), listed), end; !listed && at != end; at.increment(listed))
-    if (!at->is_symlink()) look_at_entries(at->path(), owner, problems);
+  look_into_backups(layout, owner, problems);
   std::ranges::sort(problems);
   return problems;
 }

@@ -339,6 +339,18 @@ TEST_F(DirectoryTest, RenamesWithinAndBetween) {
   EXPECT_EQ(cause_of([&] { rename_durably(path, directory_ / "four"); }), ENOENT);
 }
 
+TEST_F(DirectoryTest, ListsWhatIsInItAndNothingWhenThereIsNone) {
+  make_directories(directory_ / "a/b");
+  write_file_durably(directory_ / "a/b/file", as_bytes("x"));
+  EXPECT_EQ(entries(directory_ / "a").size(), 1u);
+  EXPECT_TRUE(entries(directory_ / "none").empty());
+  EXPECT_THROW(entries(directory_ / "a/b/file"), StorageError);
+  std::vector<std::string> below;
+  for_each_below(directory_ / "a", [&](const auto& entry) { below.push_back(entry.path().filename()); });
+  EXPECT_EQ(below, (std::vector<std::string>{"b", "file"}));
+  for_each_below(directory_ / "none", [](const auto& entry) { FAIL() << entry.path(); });
+}
+
 TEST_F(DirectoryTest, RemoveFileTellsWhetherItWasThere) {
   const auto path = make("file", "x");
   EXPECT_TRUE(remove_file(path));
