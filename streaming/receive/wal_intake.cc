@@ -14,6 +14,10 @@ namespace pgkeep::streaming {
 namespace {
 
 constexpr std::chrono::seconds kGoodbyeTime{5};
+/// So many of the newest archived segments are looked at again when a session begins; fewer than the journal
+/// of events remembers of a kind.
+constexpr std::size_t kNotedAgain = 16;
+static_assert(kNotedAgain < catalog::EventJournal::kRemembered);
 
 class ConnectionWire final : public WalWire {
  public:
@@ -125,20 +129,27 @@ void WalIntake::take_in_pushed(const std::optional<postgres::WalSegment>& archiv
 }
 
 void WalIntake::finish_interrupted() {
+  const auto names = archive_.inventory();
+  note_again(names.segments);
+  index_.catch_up(archive_, names);
   const auto stored = catalog::finish_interrupted(archive_, settings_.compression_level);
   for (const auto& segment : stored) archived(segment);
-  // What a crash between the archiving of a segment and what belongs to it has left out.
-  const auto names = archive_.inventory();
-  const auto& held = names.segments;
-  try {
-    const auto newest = held.empty() ? std::nullopt : archive_.open_segment(held.back());
-    if (const auto event = newest ? catalog::event_in(newest->header()) : std::nullopt) note(*event);
-  } catch (const Error& error) {
-    if (!is_damage(error)) throw;
-    // A caller that needs that segment says so.
-  }
-  index_.catch_up(archive_, names);
   take_in_pushed({});
+}
+
+/// What a crash between the archiving of a segment and the noting of what it tells has left out, or a journal
+/// that was held meanwhile. What was noted is not noted twice.
+void WalIntake::note_again(const std::vector<postgres::WalSegment>& held) {
+  const auto last_few = std::min<std::size_t>(held.size(), kNotedAgain);
+  for (const auto& segment : std::span(held).last(last_few)) {
+    try {
+      const auto file = archive_.open_segment(segment);
+      if (const auto event = file ? catalog::event_in(file->header()) : std::nullopt) note(*event);
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
+      // A caller that needs that segment says so.
+    }
+  }
 }
 
 void WalIntake::store_history(postgres::TimelineId timeline, const std::string& content) {

@@ -140,6 +140,21 @@ TEST_F(WalIntakeTest, ArchivesWhoeverHoldsTheJournalOfEvents) {
   EXPECT_THAT(catalog::WaitingWal(archive_).list(), IsEmpty());
 }
 
+/// Killed between the archiving of the segment and the noting of what it tells, with the next one received.
+TEST_F(WalIntakeTest, NotesOnceWhatASegmentTellsThatWasArchivedBeforeAKill) {
+  io::write_file_durably(directory_ / "plain", test::sample_wal(kFive));
+  catalog::SegmentFileHeader header{.segment = kFive, .size = size_, .system = test::kSampleSystem};
+  header.notes.parameters = {{kFive.begin(size_), 1, 2, 3, 4, 5, postgres::WalLevel::minimal}};
+  const auto path = layout_.archived(kFive, size_);
+  io::make_directories(path.parent_path());
+  catalog::write_segment_file(path, header, io::File::open_to_read(directory_ / "plain"), 1);
+  received(kFive.next());
+  finish_interrupted();
+  EXPECT_THAT(events(), ElementsAre(catalog::EventKind::minimal_wal));
+  finish_interrupted();
+  EXPECT_THAT(events(), SizeIs(1));
+}
+
 TEST_F(WalIntakeTest, NothingThatWaitsStopsTheStream) {
   io::make_directories(layout_.waiting_wal(kFive.name(size_), std::string(16, 'a')));  // and no file
   received(kFive);
