@@ -10,6 +10,7 @@
 
 #include "catalog/io/bytes.h"
 #include "catalog/io/error.h"
+#include "catalog/io/json.h"
 #include "server/health/control_protocol.h"
 
 namespace pgkeep::server {
@@ -94,6 +95,23 @@ std::string receive_line(int socket, Clock::time_point deadline) {
   return line;
 }
 
+/// Reads what the daemon said, which may be another program's, or of another version.
+template <typename Read>
+auto read_answer(Read&& read) {
+  try {
+    return read();
+  } catch (const nlohmann::json::exception& error) {
+    fail(fmt::format("it is of another version perhaps: {}", io::why_no_json(error)));
+  }
+}
+
+[[noreturn]] void throw_what_it_says(const nlohmann::json& answer) {
+  const auto [message, usage] = read_answer(
+      [&] { return std::pair(answer.at("error").get<std::string>(), answer.value("usage", false)); });
+  if (usage) throw UsageError(message);
+  throw Error(message);
+}
+
 /// Nothing when no daemon is there.
 std::optional<nlohmann::json> ask(const store::Repository& repository, std::string_view request) {
   const auto socket = connect_to_daemon(repository);
@@ -103,12 +121,8 @@ std::optional<nlohmann::json> ask(const store::Repository& repository, std::stri
   const auto answer = receive_line(socket.get(), deadline);
   auto json = nlohmann::json::parse(answer, nullptr, false);
   if (!json.is_object()) fail("what it says is no answer");
-  if (json.contains("error")) {
-    const auto message = json.value("error", "");
-    if (json.value("usage", false)) throw UsageError(message);
-    throw Error(message);
-  }
-  return json;
+  if (json.contains("error")) throw_what_it_says(json);
+  return std::optional(std::move(json));
 }
 
 }  // namespace
@@ -116,11 +130,7 @@ std::optional<nlohmann::json> ask(const store::Repository& repository, std::stri
 std::optional<DaemonReport> ask_daemon(const store::Repository& repository) {
   const auto answer = ask(repository, "report");
   if (!answer) return std::nullopt;
-  try {
-    return daemon_report_from(answer->at("report"));
-  } catch (const nlohmann::json::exception& error) {
-    fail(fmt::format("it is of another version perhaps: {}", error.what()));
-  }
+  return read_answer([&] { return daemon_report_from(answer->at("report")); });
 }
 
 ReloadReport reload_daemon(const store::Repository& repository) {
@@ -128,11 +138,7 @@ ReloadReport reload_daemon(const store::Repository& repository) {
   if (!answer) {
     throw NotFound(fmt::format("no daemon serves {}; `pgkeep serve` starts one", repository.root().native()));
   }
-  try {
-    return reload_report_from(answer->at("reload"));
-  } catch (const nlohmann::json::exception& error) {
-    fail(fmt::format("it is of another version perhaps: {}", error.what()));
-  }
+  return read_answer([&] { return reload_report_from(answer->at("reload")); });
 }
 
 }  // namespace pgkeep::server
