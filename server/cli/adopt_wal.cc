@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "catalog/index/server_catalog.h"
 #include "catalog/io/lock.h"
 #include "catalog/records/stream_state.h"
 #include "catalog/wal/wal_adoption.h"
@@ -131,17 +130,6 @@ std::string subject_of(const Done& promised, postgres::WalSegmentSize size) {
   return subject;
 }
 
-void note_in_index(const ServerConfig& server, const store::ServerLayout& layout,
-                   const std::vector<catalog::SegmentFileHeader>& headers, Output& out) {
-  try {
-    auto index = open_catalog(server, layout, out);
-    for (const auto& header : headers) index.add_segment(catalog::describe_segment(layout, header));
-  } catch (const Error& error) {
-    out.warning(fmt::format("the index was not updated; run `pgkeep rebuild-catalog {}`: {}", server.name,
-                            error.what()));
-  }
-}
-
 Done carry_out(const ServerConfig& server, catalog::WalArchive& archive, const Plan& plan, Output& out) {
   catalog::EventJournal journal(archive.layout());
   const auto record = [&journal](const catalog::Event& event) { journal.append(event); };
@@ -175,7 +163,7 @@ Done carry_out(const ServerConfig& server, catalog::WalArchive& archive, const P
       std::ranges::move(taken.troubles, std::back_inserter(done.troubles));
     });
   }
-  note_in_index(server, archive.layout(), headers, out);
+  index_segments(server, archive.layout(), headers, out);
   if (done.is_empty() && failure) std::rethrow_exception(failure);
   return done;
 }

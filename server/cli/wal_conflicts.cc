@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "catalog/index/server_catalog.h"
 #include "catalog/postgres/json.h"
 #include "catalog/wal/archived_file.h"
 #include "catalog/wal/wal_conflicts.h"
@@ -106,27 +105,14 @@ const WalConflict& choose(const std::vector<WalConflict>& conflicts, const std::
       fmt::format("{}: several files were pushed as {}; name one of {}", server, name, fmt::join(ids, ", ")));
 }
 
-/// What replaced a file under a name that the index knows is not found by names: so this waits for it, a
-/// bounded time, and a failure has to be said.
-void tell_index(const ServerConfig& server, const store::ServerLayout& layout,
-                const std::optional<catalog::SegmentFileHeader>& segment, Output& out) {
-  if (!segment) return;
-  try {
-    open_catalog(server, layout, out).add_segment(catalog::describe_segment(layout, *segment));
-  } catch (const Error& error) {
-    out.warning(fmt::format("the index was not updated; run `pgkeep rebuild-catalog {}`: {}", server.name,
-                            error.what()));
-  }
-}
-
 void settle(const ServerConfig& server, const catalog::WalArchive& archive, const WalConflict& conflict,
             bool keep_pushed, Output& out) {
   const catalog::WalConflicts conflicts(archive);
   const auto which = keep_pushed ? "pushed" : "stored";
   record_run(archive.layout(), "wal-conflicts", fmt::format("{}: keep {}", conflict.id(), which), out, [&] {
     if (keep_pushed) {
-      tell_index(server, archive.layout(),
-                 conflicts.keep_pushed(conflict, static_cast<int>(server.compression_level)), out);
+      const auto stored = conflicts.keep_pushed(conflict, static_cast<int>(server.compression_level));
+      if (stored) index_segments(server, archive.layout(), std::span(&*stored, 1), out);
     } else {
       conflicts.keep_stored(conflict);
     }

@@ -143,6 +143,18 @@ catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::Ser
   return index;
 }
 
+void index_segments(const ServerConfig& server, const store::ServerLayout& layout,
+                    std::span<const catalog::SegmentFileHeader> segments, Output& out) {
+  if (segments.empty()) return;
+  try {
+    auto index = open_catalog(server, layout, out);
+    for (const auto& segment : segments) index.add_segment(catalog::describe_segment(layout, segment));
+  } catch (const Error& error) {
+    out.warning(fmt::format("the index was not updated; run `pgkeep rebuild-catalog {}`: {}", server.name,
+                            error.what()));
+  }
+}
+
 catalog::WalArchive open_archive(const ServerConfig& server, const store::ServerLayout& layout) {
   const auto identity = catalog::read_identity(layout);
   if (!identity) nothing_stored(server, layout);

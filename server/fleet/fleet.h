@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,12 @@ void require_known(const ServerConfig& server, const store::ServerLayout& layout
 /// damaged, and of files that could not be read. Who only reads takes StoredRecords instead.
 catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::ServerLayout& layout,
                                     Output& out);
+
+/// Puts segments into the index that a command has archived. A file that has taken the place of another under
+/// a name that the index knows is not found by names: so this waits for the index, a bounded time, and warns
+/// when it fails.
+void index_segments(const ServerConfig& server, const store::ServerLayout& layout,
+                    std::span<const catalog::SegmentFileHeader> segments, Output& out);
 
 /// The archive of a server. Throws NotFound when nothing was ever stored for it.
 catalog::WalArchive open_archive(const ServerConfig& server, const store::ServerLayout& layout);
