@@ -4,54 +4,49 @@
 
 #include <fmt/format.h>
 
-#include "catalog/io/error.h"
-
 namespace pgkeep::catalog {
 
 namespace {
 
-// Of a receiver that finds the index held again and again; what is dropped here, catch_up() finds.
-constexpr std::size_t kMostMissed = 1000;
+// Of a receiver that finds the index held again and again, or one that lacks everything. Those who read it
+// add the rest.
+constexpr std::size_t kMostAtOnce = 1000;
 
 }  // namespace
 
-template <typename Write>
-void IndexUpdater::write(State& state, Write&& write) {
-  auto& index = state.index;
-  try {
-    if (!index) index = ServerCatalog::open_if_free(layout_);
-    if (!index) return;
-    write(*index);
-    state.missed.clear();
-  } catch (const Busy&) {
-    index.reset();
-  } catch (const Corruption& damage) {
-    index.reset();
-    ServerCatalog::discard(layout_);
-    warn_(fmt::format("the index is damaged, and the next command that reads it makes it again: {}",
-                      damage.what()));
-  } catch (const std::exception& error) {
-    index.reset();
-    state.missed.clear();  // one of them may be the reason
-    warn_(fmt::format("the index was not updated, but the WAL is archived: {}", error.what()));
-  }
+/// What failed for another reason than that the index was not to be had is not tried again: one of the rows
+/// may be that reason.
+void IndexUpdater::tell(State& state, const std::function<void(ServerCatalog&)>& note) {
+  const auto told = note_in_index(layout_, state.index, note);
+  if (told.outcome != IndexNote::Outcome::passed_by) state.unwritten.clear();
+  if (told.outcome == IndexNote::Outcome::failed) warn_of(told.trouble);
+}
+
+void IndexUpdater::warn_of(const std::string& trouble) {
+  warn_(fmt::format("the index was not updated, but the WAL is archived: {}", trouble));
 }
 
 void IndexUpdater::segment_archived(const SegmentFileHeader& segment) {
   state_.with([&](State& state) {
-    if (state.missed.size() == kMostMissed) state.missed.clear();
-    state.missed.push_back(segment);
-    write(state, [&](ServerCatalog& index) {
-      for (const auto& missed : state.missed) index.add_segment(describe_segment(layout_, missed));
+    auto& rows = state.unwritten;
+    if (rows.size() == kMostAtOnce) rows.clear();
+    try {
+      rows.push_back(describe_segment(layout_, segment));
+    } catch (const Error& error) {
+      return warn_of(error.what());
+    }
+    tell(state, [&](ServerCatalog& index) {
+      index.add_missing(std::span(rows).first(rows.size() - 1));
+      index.add_segment(rows.back());
     });
   });
 }
 
 void IndexUpdater::catch_up(const WalArchive& archive, const WalInventory& names) {
   state_.with([&](State& state) {
-    write(state, [&](ServerCatalog& index) {
+    tell(state, [&](ServerCatalog& index) {
       index.add_backups();
-      index.add_segments(archive, names);
+      index.add_segments(archive, names, kMostAtOnce);
       index.add_runs();
     });
   });

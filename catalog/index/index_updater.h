@@ -20,16 +20,17 @@ class IndexUpdater {
   IndexUpdater(store::ServerLayout layout, Warn warn) : layout_(std::move(layout)), warn_(std::move(warn)) {}
 
   void segment_archived(const SegmentFileHeader& segment);
-  /// Adds all that the index lacks: backups, runs, and the segments in the archive, as `names` has them.
+  /// Adds what the index lacks: backups, runs, and the newest segments in the archive, as `names` has them.
+  /// It keeps the stream waiting, so who has to add more is a reader.
   void catch_up(const WalArchive& archive, const WalInventory& names);
 
  private:
   struct State {
-    std::optional<ServerCatalog> index;     // opened with the first row that finds it free
-    std::vector<SegmentFileHeader> missed;  // while another process held it
+    std::optional<ServerCatalog> index;  // opened with the first row that finds it free
+    std::vector<SegmentRow> unwritten;   // while another process held it
   };
-  template <typename Write>
-  void write(State& state, Write&& write);
+  void tell(State& state, const std::function<void(ServerCatalog&)>& note);
+  void warn_of(const std::string& trouble);
 
   store::ServerLayout layout_;
   Warn warn_;

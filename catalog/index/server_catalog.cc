@@ -52,13 +52,13 @@ void remove_backup(io::Database& database, std::string_view id) {
   database.prepare("DELETE FROM backups WHERE id = ?").bind(1, id).run();
 }
 
-void put_segment(io::Database& database, const SegmentRow& row) {
+void put_segment(io::Database& database, const SegmentRow& row, Known known) {
   database
-      .prepare(
-          "INSERT OR REPLACE INTO segments"
-          " (timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time,"
-          " commits_known, earliest_commit, latest_commit)"
-          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .prepare(fmt::format("INSERT OR {} INTO segments"
+                           " (timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time,"
+                           " commits_known, earliest_commit, latest_commit)"
+                           " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                           known == Known::stays ? "IGNORE" : "REPLACE"))
       .bind(1, std::int64_t{row.segment.timeline.value()})
       .bind(2, stored(row.segment.number))
       .bind(3, stored(row.begin.value()))
@@ -141,7 +141,7 @@ void ServerCatalog::remove_backup(const store::BackupId& id) {
 }
 
 void ServerCatalog::add_segment(const SegmentRow& row) {
-  rows::put_segment(current(), row);
+  rows::put_segment(current(), row, rows::Known::is_replaced);
 }
 
 std::vector<store::BackupRecord> ServerCatalog::backups() {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,9 +39,9 @@ SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFile
 ///
 /// The index is a convenience, and nobody waits for it without end: a reader that cannot have it within
 /// kPatience gets Busy and reads the files, and one that only records something passes by at once
-/// (open_if_free(), note_in_index()). So it may lag behind the files. The next that adds a row of that kind
-/// adds what is missing too, and so do open() and a receiver when it begins (IndexUpdater::catch_up()). Those
-/// who only ask get it from the files (stored_rows.h).
+/// (open_if_free(), note_in_index()). So it may lag behind the files. What it lacks is added by open(), by
+/// who adds the next backup or run, and, as for the newest segments, by each session of a receiver
+/// (IndexUpdater::catch_up()). Those who only ask get it from the files (stored_rows.h).
 ///
 /// Tables: backups (id, ended, record: backup.json as text), segments (timeline, number, begin_lsn, end_lsn,
 /// stored_bytes, first_time, last_time, commits_known, earliest_commit, latest_commit), runs (as RunRecord),
@@ -63,9 +64,6 @@ class ServerCatalog {
   /// when it would have to be made. Its rows may be damaged or behind the files. Each call throws Busy rather
   /// than wait.
   static std::optional<ServerCatalog> open_if_free(const store::ServerLayout& layout);
-  /// Removes an index in which a writer found damage, unless another process holds it: those who only ask may
-  /// never come upon the damage. The next open() makes it again.
-  static void discard(const store::ServerLayout& layout);
   /// Makes the index again from the files alone, beside the old one, and puts it in its place.
   static ServerCatalog rebuild(const store::ServerLayout& layout);
   /// Why the index that was there had to be made again, for a warning.
@@ -76,9 +74,13 @@ class ServerCatalog {
 
   // What is there in the files and not in the index. What cannot be read is among unreadable().
   void add_backups();
-  void add_segments(const WalArchive& archive, const WalInventory& names);  // those that `names` has
+  /// Of the segments that `names` has the newest that are missing, at most so many.
+  void add_segments(const WalArchive& archive, const WalInventory& names, std::size_t at_most);
+  /// A row that is there for that segment stays: it may be of a file that has taken the place of this one's.
+  void add_missing(std::span<const SegmentRow> rows);
   void add_runs();
 
+  /// In the place of the row that is there for that segment.
   void add_segment(const SegmentRow& row);
   void remove_backup(const store::BackupId& id);
 
@@ -103,7 +105,8 @@ class ServerCatalog {
   void reconcile();
   void reconcile_backups();
   void reconcile_wal();
-  void add_unknown(const WalArchive& archive, const WalInventory& names);
+  void put_unknown_segments(const WalArchive& archive, const WalInventory& names, std::size_t at_most);
+  void put_missing(std::span<const SegmentRow> rows);
   void reconcile_runs();
   /// The database, after having changed to the one that lies under the name now.
   io::Database& current();
@@ -117,8 +120,19 @@ class ServerCatalog {
   std::vector<std::string> unreadable_;
 };
 
-/// Tells the index of something that is durable in its file: never waits. When another process holds the
-/// index, or there is none yet, this does nothing. Why it failed in another way, for a warning.
+/// What came of telling the index.
+struct IndexNote {
+  enum class Outcome { written, passed_by, failed } outcome = Outcome::passed_by;
+  std::string trouble;  // why it failed, for a warning
+};
+
+/// Tells the index of something that is durable in its file. Never waits and never throws: when another
+/// process holds the index, or there is none yet, it is passed by. One in which damage is met is removed,
+/// since those who only ask may never come upon it; the next open() makes it again. `index` is opened when it
+/// holds none, and holds none after a failure.
+IndexNote note_in_index(const store::ServerLayout& layout, std::optional<ServerCatalog>& index,
+                        const std::function<void(ServerCatalog&)>& note) noexcept;
+/// With an index of its own. Why it failed, for a warning.
 std::optional<std::string> note_in_index(const store::ServerLayout& layout,
                                          const std::function<void(ServerCatalog&)>& note);
 

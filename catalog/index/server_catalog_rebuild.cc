@@ -125,7 +125,8 @@ std::optional<ServerCatalog> ServerCatalog::open_to_read(const store::ServerLayo
   if (!io::is_there(layout.index())) return std::nullopt;
   try {
     return open_for(Use::ask, layout);
-  } catch (const Corruption&) {
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
     return std::nullopt;  // open() makes it again, and says why
   }
 }
@@ -137,24 +138,57 @@ std::optional<ServerCatalog> ServerCatalog::open_if_free(const store::ServerLayo
     return open_for(Use::add, layout);
   } catch (const Busy&) {
     return std::nullopt;
-  } catch (const Corruption&) {
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
     return std::nullopt;  // who reads it makes it again, and says so
+  }
+}
+
+namespace {
+
+/// What follows from damage that was met: for a warning.
+std::string discard(const store::ServerLayout& layout) {
+  try {
+    const auto lock = try_lock_index(layout, {});
+    if (!lock) return "another process holds it: run `pgkeep rebuild-catalog`";
+    remove_database(layout.index());
+    return "the next command that reads it makes it again";
+  } catch (const std::exception& error) {
+    return fmt::format("it could not be removed, run `pgkeep rebuild-catalog`: {}", error.what());
+  }
+}
+
+}  // namespace
+
+IndexNote note_in_index(const store::ServerLayout& layout, std::optional<ServerCatalog>& index,
+                        const std::function<void(ServerCatalog&)>& note) noexcept {
+  using enum IndexNote::Outcome;
+  const auto fail_with = [&](std::string why) {
+    index.reset();
+    return IndexNote{failed, std::move(why)};
+  };
+  try {
+    if (!index) index = ServerCatalog::open_if_free(layout);
+    if (!index) return {};
+    note(*index);
+    return {written, ""};
+  } catch (const Busy&) {
+    index.reset();
+    return {};
+  } catch (const Error& error) {
+    if (!is_damage(error)) return fail_with(error.what());
+    return fail_with(fmt::format("{}; {}", error.what(), discard(layout)));
+  } catch (const std::exception& error) {
+    return fail_with(error.what());
   }
 }
 
 std::optional<std::string> note_in_index(const store::ServerLayout& layout,
                                          const std::function<void(ServerCatalog&)>& note) {
-  try {
-    if (auto index = ServerCatalog::open_if_free(layout)) note(*index);
-  } catch (const Busy&) {
-    return std::nullopt;
-  } catch (const Corruption& damage) {
-    ServerCatalog::discard(layout);
-    return fmt::format("{}; the next command that reads it makes it again", damage.what());
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return std::nullopt;
+  std::optional<ServerCatalog> index;
+  auto noted = note_in_index(layout, index, note);
+  if (noted.outcome != IndexNote::Outcome::failed) return std::nullopt;
+  return std::move(noted.trouble);
 }
 
 ServerCatalog ServerCatalog::open(const store::ServerLayout& layout) {
@@ -165,16 +199,13 @@ ServerCatalog ServerCatalog::open(const store::ServerLayout& layout) {
   std::string reason;
   try {
     return open_for(Use::keep, layout);
-  } catch (const Corruption& damage) {
-    reason = damage.what();
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
+    reason = error.what();
   }
   auto catalog = make_anew(layout);
   catalog.opened_anew_ = std::move(reason);
   return catalog;
-}
-
-void ServerCatalog::discard(const store::ServerLayout& layout) {
-  if (const auto lock = try_lock_index(layout, {})) remove_database(layout.index());
 }
 
 ServerCatalog ServerCatalog::rebuild(const store::ServerLayout& layout) {
@@ -285,7 +316,7 @@ void ServerCatalog::reconcile_wal() {
     if (const auto identity = read_identity(layout_)) {
       const WalArchive archive(layout_, *identity);
       names = archive.inventory();
-      add_unknown(archive, names);
+      put_unknown_segments(archive, names, names.segments.size());
     }
   } catch (const Corruption& damage) {  // of the identity: then the names mean nothing
     unreadable_.emplace_back(damage.what());
@@ -304,18 +335,28 @@ void ServerCatalog::add_backups() {
   reconcile_backups();
 }
 
-void ServerCatalog::add_segments(const WalArchive& archive, const WalInventory& names) {
+void ServerCatalog::add_segments(const WalArchive& archive, const WalInventory& names, std::size_t at_most) {
   current();
   unreadable_.clear();
-  add_unknown(archive, names);
+  put_unknown_segments(archive, names, at_most);
 }
 
-void ServerCatalog::add_unknown(const WalArchive& archive, const WalInventory& names) {
-  const auto unknown = rows::without(names.segments, indexed_segments(database_));
-  const auto missing = rows::read_segments(archive, unknown, unreadable_);
-  if (missing.empty()) return;
+void ServerCatalog::put_unknown_segments(const WalArchive& archive, const WalInventory& names,
+                                         std::size_t at_most) {
+  auto unknown = rows::without(names.segments, indexed_segments(database_));
+  if (unknown.size() > at_most) unknown.erase(unknown.begin(), unknown.end() - std::ptrdiff_t(at_most));
+  put_missing(rows::read_segments(archive, unknown, unreadable_));
+}
+
+void ServerCatalog::add_missing(std::span<const SegmentRow> rows) {
+  current();
+  put_missing(rows);
+}
+
+void ServerCatalog::put_missing(std::span<const SegmentRow> rows) {
+  if (rows.empty()) return;
   io::Transaction transaction(database_);
-  for (const auto& row : missing) rows::put_segment(database_, row);
+  for (const auto& row : rows) rows::put_segment(database_, row, rows::Known::stays);
   transaction.commit();
 }
 

@@ -25,7 +25,9 @@ SegmentRow segment_row(const SegmentFileHeader& header, std::uint64_t stored_byt
 
 void put_backup(io::Database& database, const store::BackupRecord& record);
 void remove_backup(io::Database& database, std::string_view id);
-void put_segment(io::Database& database, const SegmentRow& row);
+/// What becomes of a row that is there for the same segment.
+enum class Known { stays, is_replaced };
+void put_segment(io::Database& database, const SegmentRow& row, Known known);
 void remove_segment(io::Database& database, const postgres::WalSegment& segment);
 void put_run(io::Database& database, const RunRecord& run);
 

@@ -8,6 +8,7 @@
 
 #include "catalog/index/server_catalog_rows.h"
 #include "catalog/io/error.h"
+#include "catalog/io/file.h"
 
 namespace pgkeep::catalog {
 
@@ -17,7 +18,7 @@ namespace rows {
 namespace {
 
 void pass_over(const Error& error, std::vector<std::string>& unreadable) {
-  if (!is_denied(error) && dynamic_cast<const Corruption*>(&error) == nullptr) throw;
+  if (!is_denied(error) && !is_damage(error)) throw;
   unreadable.emplace_back(error.what());
 }
 
@@ -25,16 +26,12 @@ void pass_over(const Error& error, std::vector<std::string>& unreadable) {
 
 std::set<std::string> committed_backups(const store::ServerLayout& layout) {
   std::set<std::string> ids;
-  std::error_code error;
-  for (fs::directory_iterator at(layout.backups(), error), end; !error && at != end; at.increment(error)) {
-    const auto id = store::BackupId::parse(at->path().filename().native());
+  for (const auto& entry : io::entries(layout.backups())) {
+    const auto id = store::BackupId::parse(entry.path().filename().native());
     std::error_code unused;  // what cannot be looked at counts as there: reading it will say why
     if (id && fs::symlink_status(layout.record(*id), unused).type() != fs::file_type::not_found) {
       ids.insert(id->to_string());
     }
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    throw StorageError(error.value(), layout.backups(), "list");
   }
   return ids;
 }

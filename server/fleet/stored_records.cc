@@ -12,9 +12,14 @@
 namespace pgkeep::server {
 namespace {
 
-/// The place takes no new bytes from us, but what is there can still be read.
-bool only_not_writable(const StorageError& error) {
-  return error.cause() == EROFS || error.cause() == EACCES || error.cause() == EPERM || error.out_of_space();
+/// An index that lacks more segments is put right, where it can be, and not passed by each time.
+constexpr std::size_t kMostPassedBy = 1000;
+
+/// The files may still be read: the index is held, is damaged, or its place takes no new bytes from us.
+bool leaves_the_files(const Error& error) {
+  if (dynamic_cast<const Busy*>(&error) != nullptr || is_damage(error) || is_denied(error)) return true;
+  const auto* storage = dynamic_cast<const StorageError*>(&error);
+  return storage != nullptr && (storage->cause() == EROFS || storage->out_of_space());
 }
 
 }  // namespace
@@ -56,21 +61,16 @@ void StoredRecords::warn_once(const std::string& problem) {
   if (warned_.insert(problem).second) out_->warning(problem);
 }
 
-/// Goes on without the index where it cannot be had.
+/// Continues without the index where it cannot be had.
 template <typename Step>
 void StoredRecords::if_possible(Step&& step) {
-  const auto go_on_without = [&](const Error& error) {
+  try {
+    step();
+  } catch (const Error& error) {
+    if (!leaves_the_files(error)) throw;
     index_.reset();
     out_->warning(fmt::format("{}: the index cannot be opened; reading the files themselves: {}",
                               server_->name, error.what()));
-  };
-  try {
-    step();
-  } catch (const StorageError& error) {
-    if (!only_not_writable(error)) throw;
-    go_on_without(error);
-  } catch (const Busy& error) {
-    go_on_without(error);
   }
 }
 
@@ -83,7 +83,8 @@ auto StoredRecords::ask(Question&& question, FromFiles&& from_files) {
     if (!index_) return;
     try {
       answer = question(*index_, unreadable);
-    } catch (const Corruption&) {
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
       unreadable.clear();
       make_index();
       answer = question(*index_, unreadable);
@@ -118,9 +119,12 @@ std::vector<catalog::RunRecord> StoredRecords::runs(std::size_t newest) {
 std::vector<catalog::SegmentRow> StoredRecords::segments(const catalog::WalArchive& archive,
                                                          const catalog::WalInventory& names) {
   for (const auto& [timeline, damage] : names.damaged_histories) warn_once(damage);
-  return ask([&](auto& index,
-                 auto& unreadable) { return catalog::stored_segments(index, archive, names, unreadable); },
-             [&] { return segments_in_files(archive, names); });
+  return ask(
+      [&](auto& index, auto& unreadable) {
+        if (names.segments.size() > index.segment_count() + kMostPassedBy) make_index();
+        return catalog::stored_segments(*index_, archive, names, unreadable);
+      },
+      [&] { return segments_in_files(archive, names); });
 }
 
 std::optional<catalog::RecoveryWindow> StoredRecords::recovery_window(

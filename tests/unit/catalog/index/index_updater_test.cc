@@ -60,6 +60,15 @@ TEST_F(IndexUpdaterTest, DamageThatOnlyAWriterMeetsIsMendedByTheNextReader) {
   EXPECT_EQ(ServerCatalog::open(layout_).dump(), kept);
 }
 
+TEST_F(IndexUpdaterTest, DamageThatCannotBeRemovedIsATroubleLikeAnyOther) {
+  const auto trouble = note_in_index(layout_, [&](ServerCatalog&) {
+    std::filesystem::remove(layout_.index());
+    io::make_directories(layout_.index() / "something");
+    throw Corruption("malformed");
+  });
+  EXPECT_THAT(trouble.value(), HasSubstr("rebuild-catalog"));
+}
+
 TEST_F(IndexUpdaterTest, WhoOnlyAddsPassesByAWriterThatDoesNotEnd) {
   io::Database other(layout_.index(), io::Database::Mode::read_write);
   const io::Transaction unfinished(other);
@@ -94,6 +103,29 @@ TEST_F(IndexUpdaterTest, WritesWhatItMissedWithTheNextRow) {
   }
   updater.segment_archived(store_segment({kOne, 5}));
   EXPECT_EQ(catalog_.segment_count(), 2u);
+}
+
+TEST_F(IndexUpdaterTest, TheReceiverAddsTheNewestOfManyThatWereNotTold) {
+  for (unsigned number = 4; number < 8; ++number) store_segment({kOne, number});
+  catalog_.add_segments(archive_, archive_.inventory(), 2);
+  const auto rows = catalog_.segments();
+  ASSERT_THAT(rows, SizeIs(2));
+  EXPECT_EQ(rows.front().segment, (WalSegment{kOne, 6}));
+}
+
+/// A copy has taken the place of its file since: its row must not be lost to what was known before.
+TEST_F(IndexUpdaterTest, WhatItMissedReplacesNoRow) {
+  IndexUpdater updater(layout_, [](const std::string& warning) { FAIL() << warning; });
+  const auto segment = store_segment({kOne, 4});
+  {
+    const auto held = hold_index();
+    updater.segment_archived(segment);
+  }
+  auto row = describe_segment(layout_, segment);
+  row.last_time = kMorning;
+  catalog_.add_segment(row);
+  updater.segment_archived(store_segment({kOne, 5}));
+  EXPECT_EQ(catalog_.segments().front(), row);
 }
 
 TEST_F(IndexUpdaterTest, ARowThatCannotBeMadeKeepsNoLaterOneOut) {

@@ -66,12 +66,15 @@ TEST_F(StoredRowsTest, WhatTheIndexLacksIsReadFromTheFiles) {
 TEST_F(StoredRowsTest, AskingHearsOfFilesThatCannotBeRead) {
   const auto damaged = commit_backup("20261121T020000Z");
   io::write_file_durably(layout_.record(damaged.id), io::as_bytes("{"));
+  // Something else than a file stands there, which is read as little as one whose disk fails.
+  io::make_directories(layout_.record(backup_id("20261122T020000Z")));
   store_segment({kOne, 5});
   io::write_file_durably(layout_.archived({kOne, 5}, size_), io::as_bytes("no segment"));
   std::vector<std::string> unreadable;
   EXPECT_THAT(stored_backups(catalog_, layout_, unreadable), IsEmpty());
   EXPECT_THAT(stored_segments(catalog_, archive_, archive_.inventory(), unreadable), IsEmpty());
-  EXPECT_THAT(unreadable, ElementsAre(HasSubstr("20261121T020000Z"), HasSubstr("000000010000000000000005")));
+  EXPECT_THAT(unreadable, ElementsAre(HasSubstr("20261121T020000Z"), HasSubstr("20261122T020000Z"),
+                                      HasSubstr("000000010000000000000005")));
 }
 
 }  // namespace

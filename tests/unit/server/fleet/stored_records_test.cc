@@ -100,6 +100,25 @@ TEST_F(StoredRecordsTest, AreOfTheFilesWhereADamagedIndexCannotBeMadeAgain) {
   EXPECT_EQ(segments(records).size(), 1u);
 }
 
+/// As on a disk that fails to read it: what lies under its name is no file that could be put right.
+TEST_F(StoredRecordsTest, AreOfTheFilesWhereTheIndexCannotBeRead) {
+  io::make_directories(layout_.index() / "something");
+  StoredRecords records(server_, layout_, out_);
+  EXPECT_EQ(segments(records).size(), 1u);
+}
+
+TEST_F(StoredRecordsTest, PutAnIndexRightThatLacksALot) {
+  StoredRecords(server_, layout_, out_);  // makes it
+  io::Database(layout_.index(), io::Database::Mode::read_write).execute("DELETE FROM segments");
+  const auto size = test::sample_segment_size();
+  // Copies of another segment than their names say are passed over, but have to be looked at.
+  for (auto segment = kFive; segment.number < kFive.number + 1'000; segment = segment.next())
+    fs::copy_file(layout_.archived(kFive, size), layout_.archived(segment.next(), size));
+  StoredRecords records(server_, layout_, out_);
+  EXPECT_EQ(segments(records).size(), 1u);
+  EXPECT_EQ(catalog::ServerCatalog::open_to_read(layout_).value().segment_count(), 1u);
+}
+
 TEST_F(StoredRecordsTest, WarnOnceOfWhatCannotBeRead) {
   io::write_file_durably(layout_.history(postgres::TimelineId(2)), io::as_bytes("no history"));
   const auto id = store::BackupId::parse("20261120T020000Z").value();
@@ -118,6 +137,10 @@ TEST_F(StoredRecordsTest, WarnOnceOfWhatCannotBeRead) {
 TEST_F(StoredRecordsTest, AreOfAServerThatIsKnown) {
   const store::ServerLayout other(directory_ / "other");
   EXPECT_THROW(StoredRecords(server_, other, out_), NotFound);
+  // Its index alone is nothing that was stored.
+  StoredRecords(server_, layout_, out_);  // makes it
+  fs::remove(layout_.identity());
+  EXPECT_THROW(StoredRecords(server_, layout_, out_), NotFound);
 }
 
 }  // namespace
