@@ -17,22 +17,21 @@ namespace pgkeep::catalog {
 class IndexUpdater {
  public:
   using Warn = std::function<void(const std::string&)>;
-  IndexUpdater(store::ServerLayout layout, Warn warn) : layout_(std::move(layout)), warn_(std::move(warn)) {}
+  IndexUpdater(WalArchive archive, Warn warn) : archive_(std::move(archive)), warn_(std::move(warn)) {}
 
   void segment_archived(const SegmentFileHeader& segment);
-  /// Adds what the index lacks: backups, runs, and the newest segments in the archive, as `names` has them.
-  /// It keeps the stream waiting, so who has to add more is a reader.
-  void catch_up(const WalArchive& archive, const WalInventory& names);
+  /// Adds what the index lacks: backups, runs, and of the segments that `names` has the newest. The stream
+  /// waits for this, so older ones are left to ServerCatalog::open().
+  void catch_up(const WalInventory& names);
 
  private:
   struct State {
-    std::optional<ServerCatalog> index;  // opened with the first row that finds it free
-    std::vector<SegmentRow> unwritten;   // while another process held it
+    std::optional<ServerCatalog> index;           // opened with the first row that finds it free
+    std::vector<postgres::WalSegment> unwritten;  // archived while another process held it
   };
   void tell(State& state, const std::function<void(ServerCatalog&)>& note);
-  void warn_of(const std::string& trouble);
 
-  store::ServerLayout layout_;
+  WalArchive archive_;
   Warn warn_;
   io::Guarded<State> state_;
 };

@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include "catalog/io/error.h"
 #include "catalog/io/sqlite.h"
 #include "catalog/records/run_journal.h"
 #include "catalog/store/backup_record.h"
@@ -29,6 +30,10 @@ struct SegmentRow {
   bool operator==(const SegmentRow&) const = default;
 };
 
+namespace rows {
+enum class Known;
+}
+
 /// The row of an archived segment; asks for the size of its file.
 SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFileHeader& header);
 
@@ -39,9 +44,9 @@ SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFile
 ///
 /// The index is a convenience, and nobody waits for it without end: a reader that cannot have it within
 /// kPatience gets Busy and reads the files, and one that only records something passes by at once
-/// (open_if_free(), note_in_index()). So it may lag behind the files. What it lacks is added by open(), by
-/// who adds the next backup or run, and, as for the newest segments, by each session of a receiver
-/// (IndexUpdater::catch_up()). Those who only ask get it from the files (stored_rows.h).
+/// (open_if_free(), note_in_index()). So it may lag behind the files. open() adds what it lacks; who adds a
+/// backup or a run adds those that were missed; each session of a receiver adds the newest segments
+/// (IndexUpdater::catch_up()). Those who only ask get the rest from the files (stored_rows.h).
 ///
 /// Tables: backups (id, ended, record: backup.json as text), segments (timeline, number, begin_lsn, end_lsn,
 /// stored_bytes, first_time, last_time, commits_known, earliest_commit, latest_commit), runs (as RunRecord),
@@ -76,8 +81,8 @@ class ServerCatalog {
   void add_backups();
   /// Of the segments that `names` has the newest that are missing, at most so many.
   void add_segments(const WalArchive& archive, const WalInventory& names, std::size_t at_most);
-  /// A row that is there for that segment stays: it may be of a file that has taken the place of this one's.
-  void add_missing(std::span<const SegmentRow> rows);
+  /// As their files tell now, in the place of the rows that are there for them.
+  void read_again(const WalArchive& archive, std::span<const postgres::WalSegment> segments);
   void add_runs();
 
   /// In the place of the row that is there for that segment.
@@ -106,7 +111,7 @@ class ServerCatalog {
   void reconcile_backups();
   void reconcile_wal();
   void put_unknown_segments(const WalArchive& archive, const WalInventory& names, std::size_t at_most);
-  void put_missing(std::span<const SegmentRow> rows);
+  void put_segments(std::span<const SegmentRow> segments, rows::Known known);
   void reconcile_runs();
   /// The database, after having changed to the one that lies under the name now.
   io::Database& current();
@@ -120,18 +125,21 @@ class ServerCatalog {
   std::vector<std::string> unreadable_;
 };
 
+/// Whether the index has to be made again: it is damaged, and not one of the files that are read with it.
+bool is_index_damage(const store::ServerLayout& layout, const Error& error);
+
 /// What came of telling the index.
 struct IndexNote {
   enum class Outcome { written, passed_by, failed } outcome = Outcome::passed_by;
   std::string trouble;  // why it failed, for a warning
 };
 
-/// Tells the index of something that is durable in its file. Never waits and never throws: when another
-/// process holds the index, or there is none yet, it is passed by. One in which damage is met is removed,
-/// since those who only ask may never come upon it; the next open() makes it again. `index` is opened when it
-/// holds none, and holds none after a failure.
+/// Tells the index of something that is durable in its file. Never waits, and throws for a lack of memory
+/// alone: when another process holds the index, or there is none yet, it is passed by. One in which damage is
+/// met is removed, since those who only ask may never come upon it; the next open() makes it again. `index`
+/// is opened when it holds none, and holds none after a failure.
 IndexNote note_in_index(const store::ServerLayout& layout, std::optional<ServerCatalog>& index,
-                        const std::function<void(ServerCatalog&)>& note) noexcept;
+                        const std::function<void(ServerCatalog&)>& note);
 /// With an index of its own. Why it failed, for a warning.
 std::optional<std::string> note_in_index(const store::ServerLayout& layout,
                                          const std::function<void(ServerCatalog&)>& note);

@@ -126,7 +126,7 @@ std::optional<ServerCatalog> ServerCatalog::open_to_read(const store::ServerLayo
   try {
     return open_for(Use::ask, layout);
   } catch (const Error& error) {
-    if (!is_damage(error)) throw;
+    if (!is_index_damage(layout, error)) throw;
     return std::nullopt;  // open() makes it again, and says why
   }
 }
@@ -139,9 +139,14 @@ std::optional<ServerCatalog> ServerCatalog::open_if_free(const store::ServerLayo
   } catch (const Busy&) {
     return std::nullopt;
   } catch (const Error& error) {
-    if (!is_damage(error)) throw;
+    if (!is_index_damage(layout, error)) throw;
     return std::nullopt;  // who reads it makes it again, and says so
   }
+}
+
+bool is_index_damage(const store::ServerLayout& layout, const Error& error) {
+  const auto* storage = dynamic_cast<const StorageError*>(&error);
+  return is_damage(error) && (!storage || storage->path() == layout.index());
 }
 
 namespace {
@@ -161,7 +166,7 @@ std::string discard(const store::ServerLayout& layout) {
 }  // namespace
 
 IndexNote note_in_index(const store::ServerLayout& layout, std::optional<ServerCatalog>& index,
-                        const std::function<void(ServerCatalog&)>& note) noexcept {
+                        const std::function<void(ServerCatalog&)>& note) {
   using enum IndexNote::Outcome;
   const auto fail_with = [&](std::string why) {
     index.reset();
@@ -176,7 +181,7 @@ IndexNote note_in_index(const store::ServerLayout& layout, std::optional<ServerC
     index.reset();
     return {};
   } catch (const Error& error) {
-    if (!is_damage(error)) return fail_with(error.what());
+    if (!is_index_damage(layout, error)) return fail_with(error.what());
     return fail_with(fmt::format("{}; {}", error.what(), discard(layout)));
   } catch (const std::exception& error) {
     return fail_with(error.what());
@@ -200,7 +205,7 @@ ServerCatalog ServerCatalog::open(const store::ServerLayout& layout) {
   try {
     return open_for(Use::keep, layout);
   } catch (const Error& error) {
-    if (!is_damage(error)) throw;
+    if (!is_index_damage(layout, error)) throw;
     reason = error.what();
   }
   auto catalog = make_anew(layout);
@@ -345,18 +350,20 @@ void ServerCatalog::put_unknown_segments(const WalArchive& archive, const WalInv
                                          std::size_t at_most) {
   auto unknown = rows::without(names.segments, indexed_segments(database_));
   if (unknown.size() > at_most) unknown.erase(unknown.begin(), unknown.end() - std::ptrdiff_t(at_most));
-  put_missing(rows::read_segments(archive, unknown, unreadable_));
+  // A row that has come meanwhile may be of a file that has taken the place of the one that was read.
+  put_segments(rows::read_segments(archive, unknown, unreadable_), rows::Known::stays);
 }
 
-void ServerCatalog::add_missing(std::span<const SegmentRow> rows) {
+void ServerCatalog::read_again(const WalArchive& archive, std::span<const postgres::WalSegment> segments) {
   current();
-  put_missing(rows);
+  unreadable_.clear();
+  put_segments(rows::read_segments(archive, segments, unreadable_), rows::Known::is_replaced);
 }
 
-void ServerCatalog::put_missing(std::span<const SegmentRow> rows) {
-  if (rows.empty()) return;
+void ServerCatalog::put_segments(std::span<const SegmentRow> segments, rows::Known known) {
+  if (segments.empty()) return;
   io::Transaction transaction(database_);
-  for (const auto& row : rows) rows::put_segment(database_, row, rows::Known::stays);
+  for (const auto& row : segments) rows::put_segment(database_, row, known);
   transaction.commit();
 }
 

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +41,7 @@ std::vector<store::BackupRecord> read_backups(const store::ServerLayout& layout,
                                               const std::vector<std::string>& ids,
                                               std::vector<std::string>& unreadable);
 std::vector<SegmentRow> read_segments(const WalArchive& archive,
-                                      const std::vector<postgres::WalSegment>& segments,
+                                      std::span<const postgres::WalSegment> segments,
                                       std::vector<std::string>& unreadable);
 
 /// What `all` has and `known` has not; both are sorted.

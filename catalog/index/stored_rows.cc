@@ -52,7 +52,7 @@ std::vector<store::BackupRecord> read_backups(const store::ServerLayout& layout,
 }
 
 std::vector<SegmentRow> read_segments(const WalArchive& archive,
-                                      const std::vector<postgres::WalSegment>& segments,
+                                      std::span<const postgres::WalSegment> segments,
                                       std::vector<std::string>& unreadable) {
   std::vector<SegmentRow> found;
   for (const auto& segment : segments) {

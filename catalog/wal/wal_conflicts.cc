@@ -186,35 +186,39 @@ void WalConflicts::require_replaceable(const WalConflict& conflict, const Staged
       archive_->layout().partial(*segment, size).native()));
 }
 
-/// The caller is alone in the archive.
 void WalConflicts::put_former_aside(const std::string& name, const StagedFile& pushed) const {
   auto stored = open_archived_file(*archive_, name);
   if (!stored) return;
   const auto former = StagedFile::receive(archive_->layout(), *stored, kLongest);
-  if (former.sha256() != pushed.sha256()) put_aside(name, former);
+  if (former.sha256() == pushed.sha256()) return;
+  const WalArchiveWriter alone(*archive_);
+  put_aside(name, former);
 }
 
-std::optional<SegmentFileHeader> WalConflicts::put_in_place(WalArchiveWriter& alone, const std::string& name,
-                                                            const StagedFile& pushed,
+std::optional<SegmentFileHeader> WalConflicts::put_in_place(const std::string& name, const StagedFile& pushed,
                                                             int compression_level) const {
   const auto& layout = archive_->layout();
   if (const auto timeline = postgres::parse_history_name(name)) {
-    alone.replace_history(*timeline, pushed.text());
+    WalArchiveWriter(*archive_).replace_history(*timeline, pushed.text());
     return std::nullopt;
   }
   const auto segment = segment_of_wal_file(name, archive_->identity().wal_segment_size).value();
   switch (*postgres::wal_file_kind(name)) {
     case WalFileKind::segment:
       if (const auto line = archive_->history(segment.timeline))
-        return alone.replace_segment(pushed.file(), segment, *line, compression_level);
+        return WalArchiveWriter(*archive_).replace_segment(pushed.file(), segment, *line, compression_level);
       throw Refused(fmt::format("{}: the history of timeline {} is not here; push {} first", name,
                                 segment.timeline.to_string(), segment.timeline.history_file()));
-    case WalFileKind::partial:
+    case WalFileKind::partial: {
+      const WalArchiveWriter alone(*archive_);
       pushed.keep_compressed(layout.pushed_partial(segment, archive_->identity().wal_segment_size));
       break;
-    case WalFileKind::backup_history:
+    }
+    case WalFileKind::backup_history: {
+      const WalArchiveWriter alone(*archive_);
       io::write_file_durably(layout.backup_history(name), io::as_bytes(pushed.text()));
       break;
+    }
     case WalFileKind::history:
       break;  // above
   }
@@ -224,20 +228,18 @@ std::optional<SegmentFileHeader> WalConflicts::put_in_place(WalArchiveWriter& al
 void WalConflicts::replace_history(postgres::TimelineId timeline, const std::string& content) const {
   io::MemorySource source(io::as_bytes(content));
   const auto replacement = StagedFile::receive(archive_->layout(), source, kMaxSmallWalFile);
-  WalArchiveWriter alone(*archive_);
   put_former_aside(timeline.history_file(), replacement);  // safe beside before its place is taken
-  alone.replace_history(timeline, content);
+  WalArchiveWriter(*archive_).replace_history(timeline, content);
 }
 
 std::optional<SegmentFileHeader> WalConflicts::keep_pushed(const WalConflict& conflict,
                                                            int compression_level) const {
   const auto pushed = unpack(conflict);
-  WalArchiveWriter alone(*archive_);  // what is looked at stays so until it is replaced
   require_replaceable(conflict, pushed);
   // The former one is safe beside before its place is taken, and the pushed one in its place before its copy
   // goes: a crash in between leaves both.
   put_former_aside(conflict.name, pushed);
-  const auto header = put_in_place(alone, conflict.name, pushed, compression_level);
+  const auto header = put_in_place(conflict.name, pushed, compression_level);
   const auto& layout = archive_->layout();
   if (io::remove_file(layout.wal_conflict(conflict.name, pushed.sha256())))
     io::sync_directory(layout.wal_conflicts());

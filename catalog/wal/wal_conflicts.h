@@ -14,8 +14,6 @@
 
 namespace pgkeep::catalog {
 
-class WalArchiveWriter;
-
 /// A file that was pushed with other bytes than are stored under its name.
 struct WalConflict {
   std::string name;    // as it was pushed
@@ -87,8 +85,8 @@ class WalConflicts {
   void put_aside(std::string_view name, const StagedFile& file) const;
   void require_replaceable(const WalConflict& conflict, const StagedFile& pushed) const;
   void put_former_aside(const std::string& name, const StagedFile& pushed) const;
-  std::optional<SegmentFileHeader> put_in_place(WalArchiveWriter& alone, const std::string& name,
-                                                const StagedFile& pushed, int compression_level) const;
+  std::optional<SegmentFileHeader> put_in_place(const std::string& name, const StagedFile& pushed,
+                                                int compression_level) const;
 
   const WalArchive* archive_;  // borrowed
 };

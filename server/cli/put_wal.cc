@@ -78,8 +78,8 @@ WalPush wanted(const PutWalArguments& arguments) {
   return {*arguments.name, arguments.sha256};
 }
 
-void update_index(const store::ServerLayout& layout, const catalog::PushReceipt& receipt, Output& out) {
-  catalog::IndexUpdater index(layout, [&out](const std::string& what) { out.warning(what); });
+void update_index(const catalog::WalArchive& archive, const catalog::PushReceipt& receipt, Output& out) {
+  catalog::IndexUpdater index(archive, [&out](const std::string& what) { out.warning(what); });
   for (const auto& segment : receipt.archived) index.segment_archived(segment);
 }
 
@@ -99,7 +99,7 @@ Exit run_put_wal(const PutWalArguments& arguments, const Invocation& invocation)
   const auto receipt = catalog::PushedWal(archive, {server.pushed_most_bytes, server.pushed_most_files})
                            .take(push.name, *content, push.sha256);
   for (const auto& warning : receipt.warnings) invocation.out.warning(warning);
-  update_index(archive.layout(), receipt, invocation.out);
+  update_index(archive, receipt, invocation.out);
   invocation.out.data({{"server", server.name},
                        {"name", push.name},
                        {"outcome", std::string(catalog::to_string(receipt.outcome))}});

@@ -16,8 +16,10 @@ namespace {
 constexpr std::size_t kMostPassedBy = 1000;
 
 /// The files may still be read: the index is held, is damaged, or its place takes no new bytes from us.
-bool leaves_the_files(const Error& error) {
-  if (dynamic_cast<const Busy*>(&error) != nullptr || is_damage(error) || is_denied(error)) return true;
+bool leaves_the_files(const store::ServerLayout& layout, const Error& error) {
+  if (dynamic_cast<const Busy*>(&error) != nullptr || catalog::is_index_damage(layout, error) ||
+      is_denied(error))
+    return true;
   const auto* storage = dynamic_cast<const StorageError*>(&error);
   return storage != nullptr && (storage->cause() == EROFS || storage->out_of_space());
 }
@@ -57,6 +59,15 @@ void StoredRecords::make_index() {
   warned_.insert(index_->unreadable().begin(), index_->unreadable().end());
 }
 
+/// The one that is open will do where that cannot be done now.
+void StoredRecords::put_index_right() {
+  try {
+    make_index();
+  } catch (const Error& error) {
+    if (!leaves_the_files(layout_, error)) throw;
+  }
+}
+
 void StoredRecords::warn_once(const std::string& problem) {
   if (warned_.insert(problem).second) out_->warning(problem);
 }
@@ -67,7 +78,7 @@ void StoredRecords::if_possible(Step&& step) {
   try {
     step();
   } catch (const Error& error) {
-    if (!leaves_the_files(error)) throw;
+    if (!leaves_the_files(layout_, error)) throw;
     index_.reset();
     out_->warning(fmt::format("{}: the index cannot be opened; reading the files themselves: {}",
                               server_->name, error.what()));
@@ -84,7 +95,7 @@ auto StoredRecords::ask(Question&& question, FromFiles&& from_files) {
     try {
       answer = question(*index_, unreadable);
     } catch (const Error& error) {
-      if (!is_damage(error)) throw;
+      if (!catalog::is_index_damage(layout_, error)) throw;
       unreadable.clear();
       make_index();
       answer = question(*index_, unreadable);
@@ -121,7 +132,7 @@ std::vector<catalog::SegmentRow> StoredRecords::segments(const catalog::WalArchi
   for (const auto& [timeline, damage] : names.damaged_histories) warn_once(damage);
   return ask(
       [&](auto& index, auto& unreadable) {
-        if (names.segments.size() > index.segment_count() + kMostPassedBy) make_index();
+        if (names.segments.size() > index.segment_count() + kMostPassedBy) put_index_right();
         return catalog::stored_segments(*index_, archive, names, unreadable);
       },
       [&] { return segments_in_files(archive, names); });

@@ -37,6 +37,7 @@ class StoredRecords {
 
  private:
   void make_index();
+  void put_index_right();
   void warn_once(const std::string& problem);
   template <typename Step>
   void if_possible(Step&& step);

@@ -68,7 +68,7 @@ WalIntake::WalIntake(catalog::WalArchive archive, const WalReceiverSettings& set
       workers_(&workers),
       progress_(std::move(progress)),
       archive_(std::move(archive)),
-      index_(archive_.layout(), [&observer](const std::string& what) { observer.warning(what); }),
+      index_(archive_, [&observer](const std::string& what) { observer.warning(what); }),
       events_(archive_.layout(), observer),
       archiver_(archive_, settings.compression_level, workers.archive,
                 [this](const catalog::SegmentFileHeader& segment) { archived(segment); }) {}
@@ -131,7 +131,7 @@ void WalIntake::take_in_pushed(const std::optional<postgres::WalSegment>& archiv
 void WalIntake::finish_interrupted() {
   const auto names = archive_.inventory();
   note_again(names.segments);
-  index_.catch_up(archive_, names);
+  index_.catch_up(names);
   const auto stored = catalog::finish_interrupted(archive_, settings_.compression_level);
   for (const auto& segment : stored) archived(segment);
   take_in_pushed({});
@@ -142,13 +142,13 @@ void WalIntake::finish_interrupted() {
 void WalIntake::note_again(const std::vector<postgres::WalSegment>& held) {
   const auto last_few = std::min<std::size_t>(held.size(), kNotedAgain);
   for (const auto& segment : std::span(held).last(last_few)) {
+    std::optional<catalog::Event> event;
     try {
-      const auto file = archive_.open_segment(segment);
-      if (const auto event = file ? catalog::event_in(file->header()) : std::nullopt) note(*event);
-    } catch (const Error& error) {
-      if (!is_damage(error)) throw;
-      // A caller that needs that segment says so.
+      if (const auto file = archive_.open_segment(segment)) event = catalog::event_in(file->header());
+    } catch (const Error&) {
+      // What tells nothing stops no stream; a caller that needs that segment says so.
     }
+    if (event) note(*event);
   }
 }
 

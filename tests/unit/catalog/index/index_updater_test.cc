@@ -1,5 +1,7 @@
 #include "catalog/index/index_updater.h"
 
+#include <cerrno>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -87,15 +89,15 @@ TEST_F(IndexUpdaterTest, WhoOnlyAddsMakesNoIndex) {
 TEST_F(IndexUpdaterTest, TheReceiverAddsWhatWasNotTold) {
   archive({kOne, 4});
   store_segment({kOne, 5});
-  IndexUpdater(layout_, [](const std::string& warning) {
+  IndexUpdater(archive_, [](const std::string& warning) {
     FAIL() << warning;
-  }).catch_up(archive_, archive_.inventory());
+  }).catch_up(archive_.inventory());
   EXPECT_EQ(catalog_.segment_count(), 2u);
   EXPECT_EQ(rebuilt(), catalog_.dump());
 }
 
 TEST_F(IndexUpdaterTest, WritesWhatItMissedWithTheNextRow) {
-  IndexUpdater updater(layout_, [](const std::string& warning) { FAIL() << warning; });
+  IndexUpdater updater(archive_, [](const std::string& warning) { FAIL() << warning; });
   {
     const auto held = hold_index();
     updater.segment_archived(store_segment({kOne, 4}));
@@ -113,30 +115,38 @@ TEST_F(IndexUpdaterTest, TheReceiverAddsTheNewestOfManyThatWereNotTold) {
   EXPECT_EQ(rows.front().segment, (WalSegment{kOne, 6}));
 }
 
-/// A copy has taken the place of its file since: its row must not be lost to what was known before.
-TEST_F(IndexUpdaterTest, WhatItMissedReplacesNoRow) {
-  IndexUpdater updater(layout_, [](const std::string& warning) { FAIL() << warning; });
-  const auto segment = store_segment({kOne, 4});
+/// Its file may have been replaced since, or the row may be of a line that was set aside.
+TEST_F(IndexUpdaterTest, ReadsWhatItMissedAgain) {
+  IndexUpdater updater(archive_, [](const std::string& warning) { FAIL() << warning; });
   {
     const auto held = hold_index();
-    updater.segment_archived(segment);
+    updater.segment_archived(store_segment({kOne, 4}));
   }
-  auto row = describe_segment(layout_, segment);
-  row.last_time = kMorning;
-  catalog_.add_segment(row);
+  std::filesystem::remove(layout_.archived({kOne, 4}, size_));
+  archive_with_times({kOne, 4});
+  const auto replaced = catalog_.segments();
+  auto stale = replaced.front();
+  stale.last_time.reset();
+  catalog_.add_segment(stale);
   updater.segment_archived(store_segment({kOne, 5}));
-  EXPECT_EQ(catalog_.segments().front(), row);
+  EXPECT_EQ(catalog_.segments().front(), replaced.front());
 }
 
-TEST_F(IndexUpdaterTest, ARowThatCannotBeMadeKeepsNoLaterOneOut) {
-  std::vector<std::string> warnings;
-  IndexUpdater updater(layout_, [&](const std::string& warning) { warnings.push_back(warning); });
+TEST_F(IndexUpdaterTest, AFileThatCannotBeReadKeepsNoLaterOneOut) {
+  IndexUpdater updater(archive_, [](const std::string& warning) { FAIL() << warning; });
   const auto gone = store_segment({kOne, 4});
   std::filesystem::remove(layout_.archived({kOne, 4}, size_));
   updater.segment_archived(gone);
   updater.segment_archived(store_segment({kOne, 5}));
-  EXPECT_THAT(warnings, SizeIs(1));
   EXPECT_EQ(catalog_.segment_count(), 1u);
+}
+
+/// Of a file that is read with it: the index is sound, and nobody makes it again.
+TEST_F(IndexUpdaterTest, IsNotRemovedForAnotherFileThatCannotBeRead) {
+  const auto trouble =
+      note_in_index(layout_, [&](ServerCatalog&) { throw StorageError(EIO, layout_.run_journal(), "read"); });
+  EXPECT_THAT(trouble.value(), HasSubstr("runs.jsonl"));
+  EXPECT_TRUE(ServerCatalog::open_to_read(layout_));
 }
 
 }  // namespace
