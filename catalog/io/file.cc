@@ -352,11 +352,11 @@ std::vector<fs::directory_entry> entries(const fs::path& directory) {
 }
 
 void for_each_below(const fs::path& directory, const std::function<void(const fs::directory_entry&)>& visit) {
-  std::error_code error;
-  for (fs::recursive_directory_iterator at(directory, error), end; !error && at != end; at.increment(error))
-    visit(*at);
-  if (error && error != std::errc::no_such_file_or_directory)
-    throw StorageError(error.value(), directory, "list the directory");
+  for (const auto& entry : entries(directory)) {
+    visit(entry);
+    std::error_code gone;
+    if (entry.symlink_status(gone).type() == fs::file_type::directory) for_each_below(entry.path(), visit);
+  }
 }
 
 bool remove_file(const fs::path& path) {

@@ -1,5 +1,6 @@
 #include "catalog/store/sweep.h"
 
+#include <cerrno>
 #include <set>
 
 #include <fmt/format.h>
@@ -12,6 +13,12 @@
 
 namespace pgkeep::store {
 namespace {
+
+/// One that is missing says nothing of what is needed: a mount point, say, where nothing is mounted.
+std::vector<std::filesystem::directory_entry> entries_there(const std::filesystem::path& folder) {
+  if (!io::is_there(folder)) throw StorageError(ENOENT, folder, "list the directory");
+  return io::entries(folder);
+}
 
 std::uint64_t size_below(const std::filesystem::path& folder) {
   std::uint64_t bytes = 0;
@@ -26,7 +33,7 @@ std::uint64_t size_below(const std::filesystem::path& folder) {
 /// Removes the folders of backups without a commit record.
 std::uint64_t sweep_folders(const ServerLayout& layout) {
   std::uint64_t bytes = 0;
-  for (const auto& entry : io::entries(layout.backups())) {
+  for (const auto& entry : entries_there(layout.backups())) {
     const auto id = BackupId::parse(entry.path().filename().native());
     if (!id || io::is_there(layout.record(*id))) continue;
     bytes += size_below(entry.path());
@@ -53,7 +60,7 @@ std::string give_up_or_restore(const ServerLayout& layout, const BackupId& id) {
 /// anything is unlinked on its word.
 LivingPacks living_packs(const ServerLayout& layout) {
   LivingPacks living;
-  for (const auto& entry : io::entries(layout.backups())) {
+  for (const auto& entry : entries_there(layout.backups())) {
     const auto id = BackupId::parse(entry.path().filename().native());
     if (!id) continue;
     try {
@@ -74,7 +81,7 @@ LivingPacks living_packs(const ServerLayout& layout) {
 std::vector<std::filesystem::path> dead_packs(const ServerLayout& layout, Freed& freed) {
   std::vector<std::filesystem::path> dead;
   std::optional<LivingPacks> living;
-  for (const auto& entry : io::entries(layout.packs())) {
+  for (const auto& entry : entries_there(layout.packs())) {
     const auto pack = parse_pack_name(entry.path().filename().native());
     if (!pack) {
       if (entry.path().extension() == ".tmp") dead.push_back(entry.path());

@@ -17,14 +17,19 @@ namespace fs = std::filesystem;
 constexpr std::string_view kArchived = ".zst";
 constexpr std::string_view kPartial = ".partial";
 
-/// Calls `visit` for each entry; what is no folder has none.
-template <typename Visit>
-void for_each_entry(const fs::path& directory, Visit&& visit) {
+/// What is no folder has none.
+std::vector<fs::directory_entry> entries(const fs::path& directory) {
   try {
-    for (const auto& entry : io::entries(directory)) visit(entry.path());
+    return io::entries(directory);
   } catch (const StorageError& error) {
     if (error.cause() != ENOTDIR) throw;
+    return {};
   }
+}
+
+template <typename Visit>
+void for_each_entry(const fs::path& directory, Visit&& visit) {
+  for (const auto& entry : entries(directory)) visit(entry.path());
 }
 
 /// The segment that NAME.SUFFIX is named for.

@@ -125,7 +125,8 @@ TEST_F(ControlTest, MakesARefusedConfigurationAMistakeOfUse) {
 }
 
 TEST_F(ControlTest, DoesNotBelieveNonsense) {
-  for (const std::string answer : {"", "hello", "[]", "{}", "{\"report\":{}}", "{\"report\":7}"}) {
+  for (const std::string answer : {"", "hello", "[]", "{}", "{\"report\":{}}", "{\"report\":7}",
+                                   "{\"error\":7}", "{\"error\":\"x\",\"usage\":\"y\"}"}) {
     server_.reset();
     serve(answer);
     EXPECT_THROW(ask_daemon(repository_), Error) << answer;
