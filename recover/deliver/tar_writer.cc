@@ -23,13 +23,16 @@ TarWriter::TarWriter(io::ByteSink& out, std::size_t gather) : out_(&out), tar_(:
 }
 
 TarWriter::~TarWriter() {
-  // Otherwise it would write the trailer, and what is cut would look whole.
-  ::archive_write_fail(tar_);
+  // The trailer would make what is cut look whole. Closed all the same, which alone frees libarchive's
+  // buffer.
+  given_up_ = true;
+  ::archive_write_close(tar_);
   ::archive_write_free(tar_);
 }
 
 std::ptrdiff_t TarWriter::pass_on(archive* tar, void* self, const void* bytes, std::size_t size) {
   auto* writer = static_cast<TarWriter*>(self);
+  if (writer->given_up_) return ARCHIVE_FATAL;
   try {
     writer->out_->write({static_cast<const std::byte*>(bytes), size});
     return static_cast<std::ptrdiff_t>(size);

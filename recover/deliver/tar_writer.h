@@ -47,6 +47,7 @@ class TarWriter final : public io::ByteSink {
   io::ByteSink* out_;
   archive* tar_;
   std::exception_ptr failure_;  // of out_
+  bool given_up_ = false;       // nothing more is passed on
   std::string path_;            // of the file in hand, for messages
   std::uint64_t size_ = 0;
   std::uint64_t left_ = 0;
