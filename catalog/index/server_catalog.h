@@ -88,6 +88,7 @@ class ServerCatalog {
   /// In the place of the row that is there for that segment.
   void add_segment(const SegmentRow& row);
   void remove_backup(const store::BackupId& id);
+  void remove_segments(std::span<const postgres::WalSegment> segments);
 
   std::vector<store::BackupRecord> backups();       // oldest first
   std::vector<RunRecord> runs(std::size_t newest);  // newest first, with their current outcome
@@ -110,6 +111,7 @@ class ServerCatalog {
   void reconcile();
   void reconcile_backups();
   void reconcile_wal();
+  void forget_segments(std::span<const postgres::WalSegment> segments);
   void put_unknown_segments(const WalArchive& archive, const WalInventory& names, std::size_t at_most);
   void put_segments(std::span<const SegmentRow> segments, rows::Known known);
   void reconcile_runs();

@@ -328,9 +328,18 @@ void ServerCatalog::reconcile_wal() {
     return;
   }
   const auto gone = rows::without(known, names.segments);
-  if (gone.empty()) return;
+  forget_segments(gone);
+}
+
+void ServerCatalog::remove_segments(std::span<const postgres::WalSegment> segments) {
+  current();
+  forget_segments(segments);
+}
+
+void ServerCatalog::forget_segments(std::span<const postgres::WalSegment> segments) {
+  if (segments.empty()) return;
   io::Transaction transaction(database_);
-  for (const auto& segment : gone) rows::remove_segment(database_, segment);
+  for (const auto& segment : segments) rows::remove_segment(database_, segment);
   transaction.commit();
 }
 

@@ -47,6 +47,8 @@ class ServerLayout {
   std::filesystem::path writer_lock() const { return root_ / "locks" / "backup"; }
   /// Held alone while suspects.json is being replaced.
   std::filesystem::path suspects_lock() const { return root_ / "locks" / "suspects"; }
+  /// Held alone while the retention_marks() of a backup are being replaced.
+  std::filesystem::path marks_lock() const { return root_ / "locks" / "marks"; }
   /// Held alone while slot.json is being replaced.
   std::filesystem::path made_slots_lock() const { return root_ / "locks" / "slots"; }
   /// Held alone by who receives WAL.
@@ -89,6 +91,8 @@ class ServerLayout {
   std::filesystem::path file_table(const BackupId& id) const { return backup(id) / "files.db"; }
   std::filesystem::path manifest(const BackupId& id) const { return backup(id) / "backup_manifest.zst"; }
   std::filesystem::path record(const BackupId& id) const { return backup(id) / "backup.json"; }
+  /// What was decided of a backup: that it has expired, that it is to be kept (catalog::RetentionMarks).
+  std::filesystem::path retention_marks(const BackupId& id) const { return backup(id) / "retention.json"; }
   /// The record of a backup that is complete but for WAL: what record() will be.
   std::filesystem::path waiting_record(const BackupId& id) const {
     return backup(id) / "backup.json.waiting";

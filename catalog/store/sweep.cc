@@ -115,9 +115,11 @@ Freed sweep_unfinished(const ServerLayout& layout) {
   return freed;
 }
 
-Freed delete_backup(const ServerLayout& layout, const BackupClaim& claim) {
-  io::remove_file(layout.record(claim.id()));
-  io::sync_directory(layout.backup(claim.id()));
+Freed delete_backups(const ServerLayout& layout, std::span<const BackupClaim> claims) {
+  for (const auto& claim : claims) {
+    io::remove_file(layout.record(claim.id()));
+    io::sync_directory(layout.backup(claim.id()));
+  }
   return sweep_unfinished(layout);
 }
 

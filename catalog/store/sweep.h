@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,12 @@ struct Freed {
 /// no backup names, as long as it is known what each one needs. The caller holds the writer lock.
 Freed sweep_unfinished(const ServerLayout& layout);
 
-/// Forgets a backup: backup.json first (from then on there is no such backup, whatever happens), then its
-/// folder, then the packs that nothing names any more; those of a backup that is being read are named still.
-/// The caller holds the writer lock. Neither this backup nor another has to be sound for it.
-Freed delete_backup(const ServerLayout& layout, const BackupClaim& claim);
+/// Forgets backups: of each backup.json first (from then on there is no such backup, whatever happens), then
+/// the folders, then the packs that nothing names any more; those of a backup that is being read are named
+/// still. The caller holds the writer lock. Neither these backups nor others have to be sound for it.
+Freed delete_backups(const ServerLayout& layout, std::span<const BackupClaim> claims);
+inline Freed delete_backup(const ServerLayout& layout, const BackupClaim& claim) {
+  return delete_backups(layout, {&claim, 1});
+}
 
 }  // namespace pgkeep::store

@@ -1,0 +1,141 @@
+#include "catalog/retention/expiry.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "catalog/index/server_catalog.h"
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/records/identity.h"
+#include "catalog/wal/wal_removal.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+bool marks_are_as_planned(const store::ServerLayout& layout, ExpiryCandidate& candidate) {
+  const auto now = read_retention_marks(layout, candidate.id);
+  if (now.expired == candidate.expired && now.keep == candidate.keep) return true;
+  candidate.expired = now.expired;
+  candidate.keep = now.keep;
+  return false;
+}
+
+/// False when the plan does not hold any more; `candidate` tells why.
+bool claim(const store::ServerLayout& layout, ExpiryCandidate& candidate,
+           std::vector<store::BackupClaim>& claims) {
+  try {
+    claims.emplace_back(layout, candidate.id);
+  } catch (const Busy&) {
+    candidate.reader = "another process";
+    return false;
+  }
+  return marks_are_as_planned(layout, candidate);
+}
+
+class Execution {
+ public:
+  Execution(const store::ServerLayout& layout, const ClaimedExpiry& expiry, const ExpiryFacts& facts,
+            io::TimePoint now)
+      : layout_(layout), expiry_(&expiry), facts_(&facts), now_(now) {}
+
+  ExpiryResult run() {
+    // Marks first: a backup that was marked by mistake can be brought back until its time has passed.
+    for (const auto& decision : expiry_->plan.backups) mark(decision);
+    remove_backups();
+    // The WAL last, when the backups that needed it are durably gone: a backup is never without its WAL.
+    if (any_wal_goes()) make_deletions_durable();
+    for (std::size_t line = 0; line < facts_->lines.size(); ++line)
+      remove_wal(facts_->lines[line], expiry_->plan.wal[line].goes);
+    return std::move(result_);
+  }
+
+ private:
+  /// A full disk keeps nothing from going: what cannot be marked stays unmarked, and the plan keeps its WAL.
+  void mark(const ExpiryDecision& decision) {
+    if (decision.fate != Fate::expires && decision.fate != Fate::returns) return;
+    try {
+      const store::BackupLease stays(layout_, decision.id);
+      change_retention_marks(layout_, decision.id, [&](RetentionMarks& marks) { mark(decision, marks); });
+    } catch (const StorageError& error) {
+      if (!error.out_of_space()) throw;
+      result_.warnings.emplace_back(error.what());
+    }
+  }
+
+  void mark(const ExpiryDecision& decision, RetentionMarks& marks) const {
+    if (decision.fate == Fate::expires && !marks.expired)
+      marks.expired = {ExpiryMark::By::policy, now_, decision.reasons.front()};
+    if (decision.fate == Fate::returns && marks.expired && marks.expired->by == ExpiryMark::By::policy)
+      marks.expired.reset();
+  }
+
+  void remove_backups() {
+    if (expiry_->claims.empty()) return;
+    // The rows go before the files: who has an index that is free to be told never sees what is not there.
+    tell_index([&](ServerCatalog& index) {
+      for (const auto& claim : expiry_->claims) index.remove_backup(claim.id());
+    });
+    auto freed = store::delete_backups(layout_, expiry_->claims);
+    for (const auto& claim : expiry_->claims) result_.backups.push_back(claim.id());
+    result_.backup_bytes = freed.bytes;
+    std::ranges::move(freed.packs_kept, std::back_inserter(result_.warnings));
+  }
+
+  bool any_wal_goes() const {
+    return std::ranges::any_of(expiry_->plan.wal, [](const WalExpiry& wal) {
+      return !wal.goes.segments.empty() || !wal.goes.partials.empty();
+    });
+  }
+
+  /// Also of a process that was killed after it had removed a record: a power cut would bring that back.
+  void make_deletions_durable() const {
+    if (expiry_->claims.empty()) store::sweep_unfinished(layout_);
+    io::sync_directory(layout_.backups());
+  }
+
+  void remove_wal(const LineOfWal& line, const NeedlessWal& needless) {
+    if (needless.segments.empty() && needless.partials.empty()) return;
+    const auto layout = line.number ? layout_.of_line(*line.number) : layout_;
+    const auto identity = read_identity(layout);
+    if (!identity) return;
+    const WalArchive archive(layout, *identity);
+    if (!line.number) tell_index([&](ServerCatalog& index) { index.remove_segments(needless.segments); });
+    // The partials first: beside nothing but later WAL one would look like the begin of a gap.
+    for (const auto& removed :
+         {remove_partials(archive, needless.partials), remove_segments(archive, needless.segments)}) {
+      result_.wal_segments += removed.segments;
+      result_.wal_bytes += removed.bytes;
+    }
+  }
+
+  void tell_index(const std::function<void(ServerCatalog&)>& note) {
+    if (auto trouble = note_in_index(layout_, note)) result_.warnings.push_back(*std::move(trouble));
+  }
+
+  store::ServerLayout layout_;
+  const ClaimedExpiry* expiry_;
+  const ExpiryFacts* facts_;
+  io::TimePoint now_;
+  ExpiryResult result_;
+};
+
+}  // namespace
+
+ClaimedExpiry claim_expiry(const store::ServerLayout& layout, ExpiryFacts& facts,
+                           const RetentionPolicy& policy, io::TimePoint now) {
+  for (;;) {
+    ClaimedExpiry expiry{plan_expiry(facts, policy, now), {}};
+    bool holds = true;
+    for (std::size_t i = 0; i < facts.candidates.size(); ++i)
+      if (expiry.plan.backups[i].fate == Fate::goes)
+        holds = claim(layout, facts.candidates[i], expiry.claims) && holds;
+    if (holds) return expiry;
+  }
+}
+
+ExpiryResult carry_out(const store::ServerLayout& layout, const ClaimedExpiry& expiry,
+                       const ExpiryFacts& facts, io::TimePoint now) {
+  return Execution(layout, expiry, facts, now).run();
+}
+
+}  // namespace pgkeep::catalog

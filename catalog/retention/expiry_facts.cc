@@ -1,0 +1,118 @@
+#include "catalog/retention/expiry_facts.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/records/identity.h"
+#include "catalog/wal/set_aside_line.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+class Gathering {
+ public:
+  Gathering(const store::ServerLayout& layout, std::span<const SegmentRow> segments)
+      : layout_(layout), segments_(segments), set_aside_(read_set_aside_lines(layout)) {}
+
+  ExpiryFacts gather() {
+    for (const auto& line : set_aside_) {
+      add_line(layout_.of_line(line.number), line.at);
+      if (!line.damage.empty()) facts_.unclear.push_back(line.damage);
+    }
+    add_line(layout_, {});
+    add_backups();
+    return std::move(facts_);
+  }
+
+ private:
+  void add_line(const store::ServerLayout& layout, std::optional<io::TimePoint> set_aside) {
+    LineOfWal line;
+    line.number = layout.line();
+    line.set_aside = set_aside;
+    if (const auto identity = read_identity(layout)) {
+      const WalArchive archive(layout, *identity);
+      line.held = HeldWal::read(archive);
+      line.events = EventJournal(layout).read();
+      add_times_of_partials(archive, line);
+    }
+    if (!layout.line())
+      for (const auto& row : segments_) line.commits.emplace(row.segment, row.commits);
+    facts_.lines.push_back(std::move(line));
+  }
+
+  /// Of timelines that were left: the index has no rows of them. One that cannot be read stays unknown.
+  static void add_times_of_partials(const WalArchive& archive, LineOfWal& line) {
+    for (const auto& [segment, received] : line.held.received()) {
+      if (segment.timeline == line.held.names().newest_timeline()) continue;
+      try {
+        if (const auto contents = read_wal_contents(archive, segment, received.end))
+          line.commits.emplace(segment, contents->commits);
+      } catch (const Error& error) {
+        if (!is_damage(error)) throw;
+      }
+    }
+  }
+
+  void add_backups() {
+    if (!io::is_there(layout_.backups())) throw StorageError(ENOENT, layout_.backups(), "list the directory");
+    auto listing = store::list_backup_records(layout_);
+    for (const auto& backup : listing.unread) facts_.unclear.push_back(describe(backup));
+    sort_by_line(set_aside_, listing.backups);
+    for (const auto& backup : listing.backups) {
+      if (!is_unclear(set_aside_, backup.id))
+        add(backup);
+      else
+        facts_.unclear.push_back(
+            fmt::format("it is not known which WAL backup {} needs", backup.id.to_string()));
+    }
+  }
+
+  void add(const store::BackupRecord& backup) {
+    ExpiryCandidate candidate{{.id = backup.id,
+                               .line = place_of_line(backup.id),
+                               .start = backup.start,
+                               .end = backup.end,
+                               .ended = backup.ended}};
+    candidate.fault = fault_of(backup);
+    try {
+      const auto marks = read_retention_marks(layout_, backup.id);
+      candidate.expired = marks.expired;
+      candidate.keep = marks.keep;
+    } catch (const Error& error) {
+      if (!is_damage(error) && !is_denied(error)) throw;
+      candidate.keep = KeepMark{.at = {}, .until = {}, .why = error.what()};
+    }
+    facts_.candidates.push_back(std::move(candidate));
+  }
+
+  /// In facts_.lines.
+  std::size_t place_of_line(const store::BackupId& backup) const {
+    const auto number = line_of(set_aside_, backup);
+    if (!number) return set_aside_.size();
+    return static_cast<std::size_t>(std::ranges::find(set_aside_, *number, &SetAsideLine::number) -
+                                    set_aside_.begin());
+  }
+
+  static std::string fault_of(const store::BackupRecord& backup) {
+    return backup.checksum_failures == 0
+               ? ""
+               : fmt::format("PostgreSQL found {} damaged pages in it", backup.checksum_failures);
+  }
+
+  store::ServerLayout layout_;
+  std::span<const SegmentRow> segments_;
+  std::vector<SetAsideLine> set_aside_;
+  ExpiryFacts facts_;
+};
+
+}  // namespace
+
+ExpiryFacts gather_expiry_facts(const store::ServerLayout& layout, std::span<const SegmentRow> segments) {
+  return Gathering(layout, segments).gather();
+}
+
+}  // namespace pgkeep::catalog

@@ -1,0 +1,179 @@
+#include "catalog/retention/expiry_plan.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace pgkeep::catalog {
+namespace {
+
+class Planner {
+ public:
+  Planner(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now)
+      : candidates_(facts.candidates),
+        lines_(facts.lines),
+        all_wal_stays_(!facts.unclear.empty() || !policy.has_rules()),
+        policy_(&policy),
+        now_(now) {
+    for (const auto& candidate : candidates_) faults_.push_back(fault_of(candidate));
+  }
+
+  ExpiryPlan plan() {
+    find_those_that_stay();
+    ExpiryPlan plan;
+    for (std::size_t i = 0; i < candidates_.size(); ++i) plan.backups.push_back(decide(candidates_[i]));
+    for (std::size_t line = 0; line < lines_.size(); ++line)
+      plan.wal.push_back(all_wal_stays_ ? WalExpiry() : expire_wal(line, plan.backups));
+    return plan;
+  }
+
+ private:
+  static bool is_deleted(const ExpiryCandidate& candidate) {
+    return candidate.expired && candidate.expired->by == ExpiryMark::By::operator_;
+  }
+  bool is_kept_by_hand(const ExpiryCandidate& candidate) const {
+    return candidate.keep && (!candidate.keep->until || *candidate.keep->until > now_);
+  }
+
+  /// Along the line on which it ended.
+  HeldLine wal_of(const ExpiryCandidate& candidate) const {
+    const auto& held = lines_[candidate.line].held;
+    return held.along(held.names().line_of(candidate.end.timeline));
+  }
+
+  std::string fault_of(const ExpiryCandidate& candidate) const {
+    if (!candidate.fault.empty()) return candidate.fault;
+    const auto reach = wal_of(candidate).replay_reach(candidate.start.lsn, lines_[candidate.line].events);
+    if (reach >= candidate.end.lsn) return {};
+    return fmt::format("WAL is missing from {} on, before it is consistent", reach.to_string());
+  }
+
+  void find_those_that_stay() {
+    std::vector<RuledBackup> good;
+    std::vector<RuledBackup> all;
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      if (is_deleted(candidates_[i])) continue;
+      all.push_back(candidates_[i]);
+      if (faults_[i].empty()) good.push_back(candidates_[i]);
+    }
+    stay_ = apply_rules(good, lines_, *policy_, now_);
+    if (stay_.empty() || good.size() == all.size()) return;
+    const auto if_all_were_good = apply_rules(all, lines_, *policy_, now_);
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      const auto& candidate = candidates_[i];
+      if (faults_[i].empty() || !if_all_were_good.contains(candidate.id) || is_reached_by_another(candidate))
+        continue;
+      stay_[candidate.id].push_back(
+          fmt::format("nothing else reaches its time, though it is not good: {}", faults_[i]));
+    }
+  }
+
+  /// Whether a recovery from a good backup that stays comes to where this one is consistent.
+  bool is_reached_by_another(const ExpiryCandidate& wanted) const {
+    const auto along = wal_of(wanted);
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      const auto& other = candidates_[i];
+      if (!faults_[i].empty() || other.line != wanted.line || !stay_.contains(other.id)) continue;
+      if (!along.line().contains(other.start) || !along.line().contains(other.end) ||
+          other.end.lsn > wanted.end.lsn)
+        continue;
+      if (along.replay_reach(other.start.lsn, lines_[wanted.line].events) >= wanted.end.lsn) return true;
+    }
+    return false;
+  }
+
+  std::vector<std::string> why_it_stays(const ExpiryCandidate& candidate) const {
+    if (is_deleted(candidate)) return {};
+    std::vector<std::string> reasons;
+    if (const auto kept = stay_.find(candidate.id); kept != stay_.end()) reasons = kept->second;
+    if (is_kept_by_hand(candidate)) {
+      reasons.push_back(fmt::format(
+          "keep{}{}", candidate.keep->until ? " until " + io::format_time(*candidate.keep->until) : "",
+          candidate.keep->why.empty() ? "" : ": " + candidate.keep->why));
+    }
+    if (!policy_->has_rules())
+      reasons.emplace_back("no retention policy");
+    else if (stay_.empty())
+      reasons.emplace_back("there is no good backup");
+    return reasons;
+  }
+
+  ExpiryDecision decide(const ExpiryCandidate& candidate) const {
+    ExpiryDecision decision{.id = candidate.id, .reasons = why_it_stays(candidate)};
+    const auto& mark = candidate.expired;
+    if (!decision.reasons.empty()) {
+      decision.fate = mark ? Fate::returns : Fate::stays;
+      return decision;
+    }
+    decision.reasons = {mark ? mark->why : why_it_goes(candidate)};
+    if (!candidate.reader.empty()) decision.reasons.push_back("is being read by " + candidate.reader);
+    if (!mark) {
+      decision.fate = candidate.reader.empty() ? Fate::expires : Fate::stays;
+      if (decision.fate == Fate::expires) decision.goes_at = now_ + policy_->grace;
+      return decision;
+    }
+    // A mark from before the backup was made by a clock that was wrong.
+    decision.goes_at = std::max(mark->at, candidate.ended) + policy_->grace;
+    decision.fate = *decision.goes_at <= now_ && candidate.reader.empty() ? Fate::goes : Fate::waits;
+    return decision;
+  }
+
+  std::string why_it_goes(const ExpiryCandidate& candidate) const {
+    const auto& fault = faults_[static_cast<std::size_t>(&candidate - candidates_.data())];
+    if (fault.empty()) return "no rule keeps it";
+    return fmt::format("is not good, and what stays reaches its time: {}", fault);
+  }
+
+  WalExpiry expire_wal(std::size_t line, std::span<const ExpiryDecision> decisions) const {
+    std::vector<postgres::WalPosition> there;
+    std::vector<postgres::WalPosition> staying;
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      if (candidates_[i].line != line) continue;
+      const auto fate = decisions[i].fate;
+      if (fate != Fate::goes) there.push_back(candidates_[i].start);
+      if (fate == Fate::stays || fate == Fate::returns) staying.push_back(candidates_[i].start);
+    }
+    const auto& held = lines_[line].held;
+    // A line without backups keeps its WAL: the current one may be about to get its first, and of another
+    // nobody has decided.
+    if (there.empty()) return {};
+    WalExpiry wal{.goes = needless_wal(held, there), .waits = {}};
+    if (staying.empty()) return wal;
+    std::ranges::set_difference(needless_wal(held, staying).segments, wal.goes.segments,
+                                std::back_inserter(wal.waits));
+    return wal;
+  }
+
+  std::span<const ExpiryCandidate> candidates_;
+  std::span<const LineOfWal> lines_;
+  bool all_wal_stays_;
+  const RetentionPolicy* policy_;
+  io::TimePoint now_;
+  std::vector<std::string> faults_;  // in the order of the candidates; empty: good
+  Reasons stay_;                     // by the rules
+};
+
+}  // namespace
+
+std::string_view to_string(Fate fate) {
+  switch (fate) {
+    case Fate::stays:
+      return "stays";
+    case Fate::expires:
+      return "expires";
+    case Fate::waits:
+      return "waits";
+    case Fate::goes:
+      return "goes";
+    case Fate::returns:
+      break;
+  }
+  return "returns";
+}
+
+ExpiryPlan plan_expiry(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now) {
+  return Planner(facts, policy, now).plan();
+}
+
+}  // namespace pgkeep::catalog

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "catalog/retention/needless_wal.h"
+#include "catalog/retention/retention_marks.h"
+#include "catalog/retention/retention_rules.h"
+
+namespace pgkeep::catalog {
+
+/// What expiry is decided by, of one backup.
+struct ExpiryCandidate : RuledBackup {
+  std::string fault{};   // why no recovery should rely on it; empty: it is good
+  std::string reader{};  // who reads it now; empty: nobody
+  std::optional<ExpiryMark> expired{};
+  std::optional<KeepMark> keep{};
+};
+
+enum class Fate : std::uint8_t {
+  stays,
+  expires,  // it is marked now
+  waits,    // it was marked, and its grace time runs
+  goes,     // its grace time is over
+  returns,  // it was marked by the policy, and a rule keeps it again
+};
+std::string_view to_string(Fate fate);
+
+struct ExpiryDecision {
+  store::BackupId id;
+  Fate fate = Fate::stays;
+  std::vector<std::string> reasons{};      // why it stays, or why it goes; never empty
+  std::optional<io::TimePoint> goes_at{};  // expires, waits
+};
+
+/// What `expire` does with the WAL of one line.
+struct WalExpiry {
+  NeedlessWal goes;  // no recovery needs it that is possible when the backups have gone
+  std::vector<postgres::WalSegment> waits;  // archived: for what has expired to go
+};
+
+struct ExpiryPlan {
+  std::vector<ExpiryDecision> backups;  // in the order of the candidates
+  std::vector<WalExpiry> wal;           // in the order of the lines
+};
+
+/// What is known of the backups and the WAL of a server.
+struct ExpiryFacts {
+  std::vector<ExpiryCandidate> candidates;  // oldest first
+  std::vector<LineOfWal> lines;             // of which they are, the current one last
+  /// Why there is a backup more of which nothing is known, so that it stays, and all WAL, since it may need
+  /// any; a message each.
+  std::vector<std::string> unclear;
+};
+
+/// Decides what of a server expires, and what goes. Pure.
+///
+/// A backup that is not good, or that lacks WAL before it is consistent, counts for no rule. It stays as long
+/// as a rule would keep it if it were good, and nothing that stays reaches its time. What is being read
+/// stays, and so does what an operator wants kept. Without any rule nothing expires, and no WAL goes; while
+/// none of the backups that would stay is good, nothing expires. What an operator deleted never returns by
+/// itself.
+ExpiryPlan plan_expiry(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now);
+
+}  // namespace pgkeep::catalog

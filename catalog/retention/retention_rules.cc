@@ -1,0 +1,180 @@
+#include "catalog/retention/retention_rules.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace pgkeep::catalog {
+namespace {
+
+using std::chrono::sys_days;
+using std::chrono::year_month_day;
+
+/// A day, week, month or year: a number that rises with time, and how people call it.
+struct Bucket {
+  std::int64_t number = 0;
+  std::string name;
+};
+
+sys_days day_of(io::TimePoint time) {
+  return std::chrono::floor<std::chrono::days>(time);
+}
+
+std::string name_of(sys_days day) {
+  const year_month_day date(day);
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()));
+}
+
+Bucket daily(io::TimePoint time) {
+  const auto day = day_of(time);
+  return {day.time_since_epoch().count(), name_of(day)};
+}
+
+Bucket weekly(io::TimePoint time) {
+  const auto day = day_of(time);
+  const auto monday = day - (std::chrono::weekday(day) - std::chrono::Monday);
+  return {monday.time_since_epoch().count(), "week of " + name_of(monday)};
+}
+
+Bucket monthly(io::TimePoint time) {
+  const year_month_day date(day_of(time));
+  const auto year = static_cast<int>(date.year());
+  const auto month = static_cast<unsigned>(date.month());
+  return {std::int64_t{year} * 12 + month, fmt::format("{:04}-{:02}", year, month)};
+}
+
+Bucket yearly(io::TimePoint time) {
+  const auto year = static_cast<int>(year_month_day(day_of(time)).year());
+  return {year, fmt::format("{:04}", year)};
+}
+
+class Rules {
+ public:
+  Rules(std::span<const RuledBackup> backups, std::span<const LineOfWal> lines, const RetentionPolicy& policy,
+        io::TimePoint now)
+      : backups_(backups), lines_(lines), policy_(&policy), now_(now) {}
+
+  Reasons apply() {
+    keep_newest();
+    keep_window();
+    keep_buckets("daily", policy_->daily, daily);
+    keep_buckets("weekly", policy_->weekly, weekly);
+    keep_buckets("monthly", policy_->monthly, monthly);
+    keep_buckets("yearly", policy_->yearly, yearly);
+    keep_minimum();
+    return std::move(reasons_);
+  }
+
+ private:
+  void keep(const RuledBackup& backup, std::string reason) {
+    auto& reasons = reasons_[backup.id];
+    if (std::ranges::find(reasons, reason) == reasons.end()) reasons.push_back(std::move(reason));
+  }
+
+  void keep_newest() {
+    const auto count = std::min<std::size_t>(policy_->redundancy, backups_.size());
+    for (std::size_t i = 1; i <= count; ++i)
+      keep(backups_[backups_.size() - i], fmt::format("redundancy: {} of {}", i, policy_->redundancy));
+  }
+
+  // ------------------------------------------------------------------------------------ recovery window
+
+  void keep_window() {
+    if (policy_->recovery_window.count() == 0) return;
+    const auto begin = now_ - policy_->recovery_window;
+    for (const auto& backup : backups_)
+      if (backup.ended > begin) keep(backup, "recovery_window");
+    for (std::size_t line = 0; line < lines_.size(); ++line) {
+      const auto timelines = timelines_of(line);
+      for (const auto timeline : timelines) {
+        const bool goes_on = line + 1 == lines_.size() && timeline == *timelines.rbegin();
+        if (goes_on || reaches(line, timeline, begin)) keep_the_one_before(line, timeline, begin);
+      }
+    }
+  }
+
+  /// Those that have WAL, and those that backups began or ended on.
+  std::set<postgres::TimelineId> timelines_of(std::size_t line) const {
+    std::set<postgres::TimelineId> timelines;
+    const auto& held = lines_[line].held;
+    for (const auto& segment : held.names().segments) timelines.insert(segment.timeline);
+    for (const auto& [segment, received] : held.received()) timelines.insert(segment.timeline);
+    for (const auto& backup : backups_)
+      if (backup.line == line) timelines.insert(backup.end.timeline);
+    return timelines;
+  }
+
+  /// Whether something of a timeline may have been written after `begin`.
+  bool reaches(std::size_t line, postgres::TimelineId timeline, io::TimePoint begin) const {
+    const auto& [number, held, events, commits, set_aside] = lines_[line];
+    if (set_aside && *set_aside < begin) return false;
+    const auto last = held.last_of(timeline);
+    if (last && last->partial && !commits.contains(last->segment)) return true;
+    for (const auto& segment : held.names().segments) {
+      if (segment.timeline != timeline) continue;
+      const auto known = commits.find(segment);
+      if (known == commits.end() || !known->second.known) return true;
+      if (known->second.latest && *known->second.latest >= begin) return true;
+    }
+    for (const auto& [segment, times] : commits)
+      if (segment.timeline == timeline && times.latest && *times.latest >= begin) return true;
+    return false;
+  }
+
+  void keep_the_one_before(std::size_t line, postgres::TimelineId timeline, io::TimePoint begin) {
+    const auto history = lines_[line].held.names().line_of(timeline);
+    for (std::size_t i = backups_.size(); i > 0; --i) {
+      const auto& backup = backups_[i - 1];
+      if (backup.line != line || backup.ended > begin || !history.contains(backup.start) ||
+          !history.contains(backup.end))
+        continue;
+      keep(backup, fmt::format("recovery_window: the last before {}", io::format_time(begin)));
+      return;
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------- buckets
+
+  void keep_buckets(std::string_view rule, std::uint64_t count, Bucket (*bucket_of)(io::TimePoint)) {
+    if (count == 0) return;
+    // By the clock: of two with one time the one that is newer by its WAL.
+    std::map<std::int64_t, std::pair<const RuledBackup*, std::string>, std::greater<>> newest;
+    for (const auto& backup : backups_) {
+      auto [number, name] = bucket_of(backup.ended);
+      auto& known = newest[number];
+      if (!known.first || known.first->ended <= backup.ended) known = {&backup, std::move(name)};
+    }
+    for (const auto& [number, kept] : newest) {
+      if (count-- == 0) return;
+      keep(*kept.first, fmt::format("{}: {}", rule, kept.second));
+    }
+  }
+
+  void keep_minimum() {
+    // By its WAL: clocks may have made another the newest of its day.
+    if (!backups_.empty() && !reasons_.empty() && !reasons_.contains(backups_.back().id))
+      keep(backups_.back(), "the newest");
+    for (std::size_t i = backups_.size(); i > 0 && reasons_.size() < policy_->minimum_redundancy; --i)
+      if (const auto& backup = backups_[i - 1]; !reasons_.contains(backup.id))
+        keep(backup, fmt::format("minimum_redundancy: {}", policy_->minimum_redundancy));
+  }
+
+  std::span<const RuledBackup> backups_;
+  std::span<const LineOfWal> lines_;
+  const RetentionPolicy* policy_;
+  io::TimePoint now_;
+  Reasons reasons_;
+};
+
+}  // namespace
+
+Reasons apply_rules(std::span<const RuledBackup> backups, std::span<const LineOfWal> lines,
+                    const RetentionPolicy& policy, io::TimePoint now) {
+  return Rules(backups, lines, policy, now).apply();
+}
+
+}  // namespace pgkeep::catalog

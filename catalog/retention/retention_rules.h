@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "catalog/records/event_journal.h"
+#include "catalog/retention/retention_policy.h"
+#include "catalog/store/backup_id.h"
+#include "catalog/wal/commit_times.h"
+#include "catalog/wal/held_wal.h"
+
+namespace pgkeep::catalog {
+
+/// What is held of one line of WAL: the current one, or one that was set aside.
+struct LineOfWal {
+  std::optional<unsigned> number{};  // of one that was set aside
+  HeldWal held{};
+  std::vector<Event> events{};
+  std::map<postgres::WalSegment, CommitTimes> commits{};  // of the files of which they are known
+  std::optional<io::TimePoint> set_aside{};               // when; nothing later is on the line
+};
+
+/// What the rules look at of a backup.
+struct RuledBackup {
+  store::BackupId id;
+  std::size_t line = 0;  // of which its WAL is: a place in the list of lines
+  postgres::WalPosition start;
+  postgres::WalPosition end;
+  io::TimePoint ended;
+};
+
+/// Which rules keep a backup, in words.
+using Reasons = std::map<store::BackupId, std::vector<std::string>>;
+
+/// The backups that the rules keep, and why. Pure. `backups`: all that may count, oldest first; `lines`: the
+/// current one last.
+///
+/// For the recovery window a backup of each branch of timelines stays on which moments of that time lie: the
+/// newest that ended before the window. Of a branch of which it is not known when it ended, it is assumed
+/// that it reaches into the window.
+Reasons apply_rules(std::span<const RuledBackup> backups, std::span<const LineOfWal> lines,
+                    const RetentionPolicy& policy, io::TimePoint now);
+
+}  // namespace pgkeep::catalog

@@ -1,0 +1,64 @@
+#include "catalog/retention/retention_marks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "tests/support/temp_directory.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+class RetentionMarksTest : public testing::Test {
+ protected:
+  RetentionMarksTest() {
+    layout_.make();
+    io::make_directories(layout_.backup(id_));
+  }
+  RetentionMarks change(const std::function<void(RetentionMarks&)>& how) const {
+    return change_retention_marks(layout_, id_, how);
+  }
+
+  test::TempDirectory directory_;
+  store::ServerLayout layout_{directory_ / "main"};
+  store::BackupId id_ = store::BackupId::parse("20261120T020000Z").value();
+  io::TimePoint now_ = io::parse_rfc3339("2026-11-21T03:00:00.25Z").value();
+};
+
+TEST_F(RetentionMarksTest, AreNoneWhereNothingWasDecided) {
+  EXPECT_EQ(read_retention_marks(layout_, id_), RetentionMarks());
+}
+
+TEST_F(RetentionMarksTest, AreReadAsTheyWereWritten) {
+  RetentionMarks marks;
+  marks.expired = {ExpiryMark::By::operator_, now_, "it's \"old\"\n"};
+  marks.keep = {now_, now_ + std::chrono::days(9), ""};
+  marks.note = "ä";
+  EXPECT_EQ(change([&](RetentionMarks& now) { now = marks; }), marks);
+  EXPECT_EQ(read_retention_marks(layout_, id_), marks);
+  marks.keep->until.reset();
+  change([](RetentionMarks& now) { now.keep->until.reset(); });
+  EXPECT_EQ(read_retention_marks(layout_, id_), marks);
+}
+
+TEST_F(RetentionMarksTest, LeaveNoFileWhenNothingIsMarked) {
+  change([](RetentionMarks& marks) { marks.note = "x"; });
+  EXPECT_TRUE(std::filesystem::exists(layout_.retention_marks(id_)));
+  change([](RetentionMarks& marks) { marks.note.clear(); });
+  EXPECT_FALSE(std::filesystem::exists(layout_.retention_marks(id_)));
+}
+
+TEST_F(RetentionMarksTest, ThatAreDamagedAreNeitherReadNorReplaced) {
+  for (const auto* text :
+       {"", "{", "[]", R"({"format":2})",
+        R"({"format":1,"expired":{"by":"me","at":"2026-11-21T03:00:00Z","why":""},"keep":null,"note":""})",
+        R"({"format":1,"expired":null,"keep":{"at":"now","until":null,"why":""},"note":""})"}) {
+    io::write_file_durably(layout_.retention_marks(id_), io::as_bytes(text));
+    EXPECT_THROW(read_retention_marks(layout_, id_), Corruption) << text;
+    EXPECT_THROW(change([](RetentionMarks& marks) { marks.note = "x"; }), Corruption) << text;
+  }
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog

@@ -1,0 +1,40 @@
+#include "catalog/wal/wal_removal.h"
+
+#include <array>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/pushed_wal_fixture.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+using postgres::WalSegment;
+using testing::ElementsAre;
+
+class WalRemovalTest : public test::PushedWalFixture {};
+
+TEST_F(WalRemovalTest, RemovesTheSegmentsAndPassesOverThoseThatAreNotThere) {
+  for (std::uint64_t number = 4; number < 7; ++number) archived({test::kOne, number});
+  const auto bytes = std::filesystem::file_size(layout_.archived({test::kOne, 4}, size_));
+  const std::array<WalSegment, 2> gone{WalSegment{test::kOne, 3}, WalSegment{test::kOne, 4}};
+  const auto removed = remove_segments(archive_, gone);
+  EXPECT_EQ(removed.segments, 1u);
+  EXPECT_EQ(removed.bytes, bytes);
+  EXPECT_THAT(archive_.inventory().segments,
+              ElementsAre(WalSegment{test::kOne, 5}, WalSegment{test::kOne, 6}));
+}
+
+TEST_F(WalRemovalTest, LeavesNoFolderThatIsEmpty) {
+  const WalSegment early{test::kOne, 4};
+  const WalSegment late{test::kOne, 4 + 4096};  // 1 MiB segments: of another log
+  archived(early);
+  archived(late);
+  remove_segments(archive_, std::span(&early, 1));
+  EXPECT_FALSE(std::filesystem::exists(layout_.archived(early, size_).parent_path()));
+  EXPECT_TRUE(archive_.has(late));
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog
