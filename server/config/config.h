@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "catalog/retention/retention_policy.h"
+
 namespace pgkeep::server {
 
 enum class Checkpoint : std::uint8_t { fast, spread };
@@ -39,6 +41,7 @@ struct ServerConfig {
   std::uint64_t retain_at_most = 0;  // bytes; 0: protect_primary is off
   std::uint64_t pushed_most_bytes = 0;
   std::uint64_t pushed_most_files = 0;
+  catalog::RetentionPolicy retention;
   bool operator==(const ServerConfig&) const = default;
 };
 

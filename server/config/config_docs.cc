@@ -33,7 +33,7 @@ pgkeep.yaml:7: servers.main.compresion_level: unknown key; did you mean compress
 - **Sizes** are `512KiB`, `64MiB`, `1GiB` (powers of 1024, whether written `MB` or `MiB`) or plain bytes; **durations** are
   `500ms`, `30s`, `15min`, `26h`, `7d`, `2w`; **true** may also be written `yes` or `on`, **false** `no` or `off`.
 - A key with a dot in its name stands in a section: `protect_primary.retain_at_most` is written
-  `protect_primary: {retain_at_most: 20GiB}`.
+  `protect_primary: {retain_at_most: 20GiB}`, and one with two in a section of a section.
 - A file in which a `conninfo` holds a password must be readable by its owner only (`chmod 600`).
 - Two servers may not have one name, in whichever files they stand.
 
@@ -89,12 +89,14 @@ void sample_key(std::string& text, const Setting& setting, bool server) {
   if (setting.type != SettingType::text && setting.type != SettingType::path)
     comment(text, indent, fmt::format("({})", describe_type(setting)));
   const bool live = setting.required || setting.name == "description";
-  if (const auto dot = setting.name.find('.'); dot != setting.name.npos) {
-    text += fmt::format("{}#{}:\n{}#  {}: {}\n", indent, setting.name.substr(0, dot), indent,
-                        setting.name.substr(dot + 1), setting.sample);
-    return;
+  auto name = setting.name;
+  std::string below;  // in sections
+  for (auto dot = name.find('.'); dot != name.npos; dot = name.find('.')) {
+    text += fmt::format("{}#{}{}:\n", indent, below, name.substr(0, dot));
+    name.remove_prefix(dot + 1);
+    below += "  ";
   }
-  text += fmt::format("{}{}{}: {}\n", indent, live ? "" : "#", setting.name, setting.sample);
+  text += fmt::format("{}{}{}{}: {}\n", indent, live ? "" : "#", below, name, setting.sample);
 }
 
 }  // namespace

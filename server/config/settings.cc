@@ -16,6 +16,7 @@
 namespace pgkeep::server {
 namespace {
 
+using catalog::RetentionPolicy;
 using namespace std::chrono_literals;
 
 constexpr std::int64_t kKiB = 1024;
@@ -24,6 +25,10 @@ constexpr std::int64_t kGiB = kKiB * kKiB * kKiB;
 constexpr std::int64_t ms(std::chrono::milliseconds duration) {
   return duration.count();
 }
+
+constexpr std::int64_t kMostKept = 100'000;
+constexpr auto kLongestWindow = std::chrono::years(100);
+constexpr std::string_view kNoRule = "no such rule";
 
 constexpr std::array<std::string_view, 2> kCheckpointWords{"fast", "spread"};
 constexpr std::array<std::string_view, 2> kFlushWords{"auto", "at_once"};
@@ -134,6 +139,34 @@ constexpr std::array kSettings{
             .sentence = "How many pushed segments may wait, likewise; "
                         "as many backup history files and last segments of timelines may be kept.",
             .least = 1, .most = 10'000'000, .member = &ServerConfig::pushed_most_files},
+    Setting{.name = "retention.redundancy", .type = SettingType::number, .default_text = "0", .sample = "3",
+            .sentence = "How many of the newest good backups stay. "
+                        "A backup stays while any of the `retention` rules keeps it; "
+                        "without any rule, `expire` lets nothing go.",
+            .least = 1, .most = kMostKept, .zero = kNoRule, .member = &RetentionPolicy::redundancy},
+    Setting{.name = "retention.recovery_window", .type = SettingType::duration, .default_text = "0", .sample = "14d",
+            .sentence = "How far back every moment stays recoverable.",
+            .least = ms(1h), .most = ms(kLongestWindow), .zero = kNoRule, .member = &RetentionPolicy::recovery_window},
+    Setting{.name = "retention.keep.daily", .type = SettingType::number, .default_text = "0", .sample = "14",
+            .sentence = "The newest good backup of each of the last so many days that have one stays. In UTC.",
+            .least = 1, .most = kMostKept, .zero = kNoRule, .member = &RetentionPolicy::daily},
+    Setting{.name = "retention.keep.weekly", .type = SettingType::number, .default_text = "0", .sample = "8",
+            .sentence = "The same of weeks, which begin on Monday.",
+            .least = 1, .most = kMostKept, .zero = kNoRule, .member = &RetentionPolicy::weekly},
+    Setting{.name = "retention.keep.monthly", .type = SettingType::number, .default_text = "0", .sample = "12",
+            .sentence = "The same of months.",
+            .least = 1, .most = kMostKept, .zero = kNoRule, .member = &RetentionPolicy::monthly},
+    Setting{.name = "retention.keep.yearly", .type = SettingType::number, .default_text = "0", .sample = "2",
+            .sentence = "The same of years.",
+            .least = 1, .most = kMostKept, .zero = kNoRule, .member = &RetentionPolicy::yearly},
+    Setting{.name = "retention.minimum_redundancy", .type = SettingType::number, .default_text = "1", .sample = "2",
+            .sentence = "Never fewer good backups than this stay, whatever the rules say.",
+            .least = 1, .most = kMostKept, .member = &RetentionPolicy::minimum_redundancy},
+    Setting{.name = "retention.grace", .type = SettingType::duration, .default_text = "24h", .sample = "24h",
+            .sentence = "How long a backup that has expired can be brought back with `undelete` "
+                        "before an `expire` removes it.",
+            .least = ms(1s), .most = ms(kLongestWindow), .zero = "the next `expire` removes it",
+            .member = &RetentionPolicy::grace},
 };
 // clang-format on
 
@@ -145,6 +178,7 @@ std::string format_in_unit(SettingType type, std::int64_t value) {
 
 std::optional<std::int64_t> parse_in_unit(SettingType type, std::string_view text) {
   if (type == SettingType::duration) {
+    if (text == "0") return 0;
     const auto duration = io::parse_duration(text);
     return duration ? std::optional(duration->count()) : std::nullopt;
   }
@@ -210,6 +244,18 @@ void set_choice(const Setting& setting, std::uint8_t number, ServerConfig& confi
     config.*(*member) = static_cast<Flush>(number);
 }
 
+void set_number(const Setting& setting, std::int64_t value, ServerConfig& config) {
+  using std::chrono::milliseconds;
+  if (const auto* member = std::get_if<std::uint64_t ServerConfig::*>(&setting.member))
+    config.*(*member) = static_cast<std::uint64_t>(value);
+  if (const auto* member = std::get_if<milliseconds ServerConfig::*>(&setting.member))
+    config.*(*member) = milliseconds(value);
+  if (const auto* member = std::get_if<std::uint64_t RetentionPolicy::*>(&setting.member))
+    config.retention.*(*member) = static_cast<std::uint64_t>(value);
+  if (const auto* member = std::get_if<milliseconds RetentionPolicy::*>(&setting.member))
+    config.retention.*(*member) = milliseconds(value);
+}
+
 }  // namespace
 
 std::optional<std::string> apply_setting(const Setting& setting, std::string_view text,
@@ -236,10 +282,7 @@ std::optional<std::string> apply_setting(const Setting& setting, std::string_vie
   const bool is_zero = *value == 0 && !setting.zero.empty();
   if (!is_zero && (*value < setting.least || *value > setting.most))
     return fmt::format("{} is out of range: {} is expected", text, describe_type(setting));
-  if (const auto* member = std::get_if<std::uint64_t ServerConfig::*>(&setting.member))
-    config.*(*member) = static_cast<std::uint64_t>(*value);
-  if (const auto* member = std::get_if<std::chrono::milliseconds ServerConfig::*>(&setting.member))
-    config.*(*member) = std::chrono::milliseconds(*value);
+  set_number(setting, *value, config);
   return std::nullopt;
 }
 
@@ -287,14 +330,23 @@ std::string setting_text(const Setting& setting, const ServerConfig& config) {
     std::string operator()(Flush ServerConfig::*member) const {
       return std::string(setting.choices[static_cast<std::size_t>(config.*member)]);
     }
-    std::string operator()(std::uint64_t ServerConfig::*member) const {
-      const auto value = static_cast<std::int64_t>(config.*member);
-      return value == 0 && !setting.zero.empty() ? fmt::format("0 ({})", setting.zero)
-                                                 : format_in_unit(setting.type, value);
+    std::string operator()(std::uint64_t ServerConfig::*member) const { return number(config.*member); }
+    std::string operator()(std::uint64_t RetentionPolicy::*member) const {
+      return number(config.retention.*member);
     }
     std::string operator()(std::chrono::milliseconds ServerConfig::*member) const {
-      return io::format_duration(config.*member);
+      return duration(config.*member);
     }
+    std::string operator()(std::chrono::milliseconds RetentionPolicy::*member) const {
+      return duration(config.retention.*member);
+    }
+    std::string number(std::uint64_t value) const {
+      return value == 0 ? zero() : format_in_unit(setting.type, static_cast<std::int64_t>(value));
+    }
+    std::string duration(std::chrono::milliseconds value) const {
+      return value.count() == 0 ? zero() : io::format_duration(value);
+    }
+    std::string zero() const { return setting.zero.empty() ? "0" : fmt::format("0 ({})", setting.zero); }
   };
   return std::visit(Visitor{setting, config}, setting.member);
 }

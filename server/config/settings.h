@@ -48,7 +48,8 @@ struct Setting {
       {};  // of `choice`, in the order of the enum; of `boolean`: other words
   std::variant<std::monostate, std::string ServerConfig::*, bool ServerConfig::*,
                std::uint64_t ServerConfig::*, std::chrono::milliseconds ServerConfig::*,
-               Checkpoint ServerConfig::*, Flush ServerConfig::*>
+               Checkpoint ServerConfig::*, Flush ServerConfig::*, std::uint64_t catalog::RetentionPolicy::*,
+               std::chrono::milliseconds catalog::RetentionPolicy::*>
       member = {};
 };
 
