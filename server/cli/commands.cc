@@ -3,13 +3,16 @@
 #include <algorithm>
 
 #include "server/cli/adopt_wal.h"
+#include "server/cli/annotate.h"
 #include "server/cli/backup.h"
 #include "server/cli/check.h"
 #include "server/cli/create_slot.h"
 #include "server/cli/delete.h"
 #include "server/cli/drop_slot.h"
+#include "server/cli/expire.h"
 #include "server/cli/generate_docs.h"
 #include "server/cli/get_wal.h"
+#include "server/cli/keep.h"
 #include "server/cli/list_backups.h"
 #include "server/cli/list_files.h"
 #include "server/cli/list_servers.h"
@@ -20,6 +23,7 @@
 #include "server/cli/rebuild_catalog.h"
 #include "server/cli/receive_wal.h"
 #include "server/cli/recover.h"
+#include "server/cli/release.h"
 #include "server/cli/reload.h"
 #include "server/cli/replication_status.h"
 #include "server/cli/serve.h"
@@ -27,6 +31,7 @@
 #include "server/cli/show_server.h"
 #include "server/cli/status.h"
 #include "server/cli/switch_wal.h"
+#include "server/cli/undelete.h"
 #include "server/cli/verify_backup.h"
 #include "server/cli/verify_wal.h"
 #include "server/cli/wal_conflicts.h"
@@ -35,10 +40,12 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kAdoptWal,   kBackup,         kCheck,      kCreateSlot,  kDelete,       kDropSlot,          kGenerateDocs,
-    kGetWal,     kListBackups,    kListFiles,  kListServers, kListWal,      kNewLine,           kPushedWal,
-    kPutWal,     kRebuildCatalog, kReceiveWal, kRecover,     kReload,       kReplicationStatus, kServe,
-    kShowBackup, kShowServer,     kStatus,     kSwitchWal,   kVerifyBackup, kVerifyWal,         kWalConflicts,
+    kAdoptWal,       kAnnotate,    kBackup,       kCheck,   kCreateSlot, kDelete,
+    kDropSlot,       kExpire,      kGenerateDocs, kGetWal,  kKeep,       kListBackups,
+    kListFiles,      kListServers, kListWal,      kNewLine, kPushedWal,  kPutWal,
+    kRebuildCatalog, kReceiveWal,  kRecover,      kRelease, kReload,     kReplicationStatus,
+    kServe,          kShowBackup,  kShowServer,   kStatus,  kSwitchWal,  kUndelete,
+    kVerifyBackup,   kVerifyWal,   kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 

@@ -8,6 +8,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "catalog/records/run_journal.h"
+#include "catalog/retention/retention_marks.h"
 #include "catalog/store/json.h"
 #include "catalog/store/sweep.h"
 #include "server/fleet/backup_choice.h"
@@ -120,6 +121,19 @@ std::vector<store::BackupId> choose_all(const store::ServerLayout& layout,
   return ids;
 }
 
+/// Marks that cannot be read may say that.
+void require_none_kept(const ServerConfig& server, const store::ServerLayout& layout,
+                       const std::vector<store::BackupId>& ids) {
+  for (const auto& id : ids) {
+    const auto marks = catalog::read_retention_marks(layout, id);
+    if (!marks.keep || (marks.keep->until && *marks.keep->until <= io::now())) continue;
+    throw Refused(
+        fmt::format("backup {0} of {1} is to be kept{2}; nothing was deleted. "
+                    "`pgkeep release {1} {0}` leaves it to you again",
+                    id.to_string(), server.name, marks.keep->why.empty() ? "" : ": " + marks.keep->why));
+  }
+}
+
 }  // namespace
 
 Exit run_delete(const DeleteArguments& arguments, const Invocation& invocation) {
@@ -130,6 +144,7 @@ Exit run_delete(const DeleteArguments& arguments, const Invocation& invocation) 
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "delete");
   const auto ids = choose_all(layout, index.backups(), arguments.backups, server.name);
   const auto claims = claim_all(layout, ids);
+  require_none_kept(server, layout, ids);  // which nobody changes any more
   auto deleted = Json::array();
   for (const auto& claim : claims) {
     const auto& id = claim.id();

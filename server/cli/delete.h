@@ -26,7 +26,8 @@ inline constexpr Command kDelete{
         "Removes the backups and what no other backup needs of their data. No other backup depends on them. "
         "WAL is left as it is. Nothing is asked; what was freed is printed. "
         "A backup that is being recovered, verified or read otherwise is not deleted: "
-        "the command says who reads it, deletes none of the backups, and ends with exit code 4.",
+        "the command says who reads it, deletes none of the backups, and ends with exit code 4. "
+        "Nor is one that was kept with `keep` (exit code 6).",
     .examples = kDeleteExamples,
     .call = call_of<run_delete>,
 };

@@ -9,6 +9,7 @@
 #include "catalog/wal/set_aside_line.h"
 #include "server/fleet/backup_facts.h"
 #include "server/fleet/fleet.h"
+#include "server/fleet/marked_backup.h"
 #include "server/fleet/stored_records.h"
 #include "server/fleet/unfinished_backup.h"
 #include "server/health/wal_facts.h"
@@ -22,17 +23,19 @@ class Listing {
   explicit Listing(bool minimal) : minimal_(minimal) {}
 
   void add(const ServerConfig& server, const store::BackupRecord& backup, std::uint64_t wal_bytes,
-           const std::optional<postgres::Lsn>& gap, std::optional<unsigned> line, Output& out) {
+           const std::optional<postgres::Lsn>& gap, std::optional<unsigned> line,
+           const catalog::RetentionMarks& marks, Output& out) {
     auto json = backup_json(backup);
     json["status"] = kDone;
     json["wal_bytes_to_next"] = wal_bytes;
     json["wal_hole_lsn"] = gap;
     json["line"] = line;
+    json["retention"] = marks_json(marks, server.retention.grace);
     json_.push_back(std::move(json));
     if (minimal_) out.fact(backup.id.to_string());
     table_.add({server.name, backup.id.to_string(), io::format_time(backup.ended),
                 io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)),
-                io::format_bytes(wal_bytes), remarks(backup, gap, line)});
+                io::format_bytes(wal_bytes), all_remarks(server, backup, gap, line, marks)});
   }
 
   void add(const ServerConfig& server, const UnfinishedBackup& backup) {
@@ -41,6 +44,14 @@ class Listing {
     table_.add({server.name, backup.id.to_string(), "", record ? io::format_bytes(record->data_bytes) : "",
                 record ? io::format_bytes(stored_bytes(*record)) : "", "",
                 fmt::format("{} (process {})", status_of(backup), backup.by.pid)});
+  }
+
+  static std::string all_remarks(const ServerConfig& server, const store::BackupRecord& backup,
+                                 const std::optional<postgres::Lsn>& gap, std::optional<unsigned> line,
+                                 const catalog::RetentionMarks& marks) {
+    const auto of_backup = remarks(backup, gap, line);
+    const auto decided = marks_remark(marks, server.retention.grace);
+    return of_backup.empty() || decided.empty() ? of_backup + decided : of_backup + "; " + decided;
   }
 
   void finish(Output& out) {
@@ -67,6 +78,16 @@ std::vector<store::BackupRecord> own_of(const store::ServerLayout& layout,
   return backups;
 }
 
+/// Nothing, with a warning, where they cannot be read: the backup can be used all the same.
+catalog::RetentionMarks marks_of(const store::ServerLayout& layout, const store::BackupId& id, Output& out) {
+  try {
+    return catalog::read_retention_marks(layout, id);
+  } catch (const Error& error) {
+    out.warning(error.what());
+    return {};
+  }
+}
+
 /// The backups of one line with what its WAL says of them.
 void add_backups(const ServerConfig& server, const store::ServerLayout& layout, StoredRecords& records,
                  const std::vector<store::BackupRecord>& backups, Listing& listing, Output& out) {
@@ -76,16 +97,19 @@ void add_backups(const ServerConfig& server, const store::ServerLayout& layout, 
                                                       : records.segments(archive, held.names()));
   const auto stored = wal_facts(held, catalog::EventJournal(layout).read());
   for (std::size_t i = 0; i < backups.size(); ++i)
-    listing.add(server, backups[i], wal[i], gap_after(stored, backups[i]), layout.line(), out);
+    listing.add(server, backups[i], wal[i], gap_after(stored, backups[i]), layout.line(),
+                marks_of(layout, backups[i].id, out), out);
 }
 
 /// Those of which a damaged record of a line would tell: the WAL says nothing of them.
-void add_unclear(const ServerConfig& server, std::span<const catalog::SetAsideLine> lines,
+void add_unclear(const ServerConfig& server, const store::ServerLayout& layout,
+                 std::span<const catalog::SetAsideLine> lines,
                  const std::vector<store::BackupRecord>& backups, Listing& listing, Output& out) {
   for (const auto& line : lines)
     if (!line.damage.empty()) out.warning(fmt::format("{}: {}", server.name, line.damage));
   for (const auto& backup : backups)
-    if (catalog::is_unclear(lines, backup.id)) listing.add(server, backup, 0, {}, {}, out);
+    if (catalog::is_unclear(lines, backup.id))
+      listing.add(server, backup, 0, {}, {}, marks_of(layout, backup.id, out), out);
 }
 
 }  // namespace
@@ -100,7 +124,7 @@ Exit run_list_backups(const ListBackupsArguments& arguments, const Invocation& i
     StoredRecords records(server, layout, invocation.out);
     const auto backups = records.backups();
     const auto lines = catalog::read_set_aside_lines(layout);
-    add_unclear(server, lines, backups, listing, invocation.out);
+    add_unclear(server, layout, lines, backups, listing, invocation.out);
     for (const auto& line : lines) {
       const auto aside = layout.of_line(line.number);
       add_backups(server, aside, records, own_of(aside, backups), listing, invocation.out);

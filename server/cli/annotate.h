@@ -1,0 +1,29 @@
+#pragma once
+
+#include "server/cli/arguments.h"
+
+namespace pgkeep::server {
+
+struct AnnotateArguments : OneBackup {
+  std::string text;
+
+  void declare(Syntax& syntax) {
+    OneBackup::declare(syntax);
+    syntax.positional("TEXT", "what is to be remembered; an empty one takes it away", text);
+  }
+};
+
+Exit run_annotate(const AnnotateArguments& arguments, const Invocation& invocation);
+
+inline constexpr std::array kAnnotateExamples{
+    Example{"annotate main latest 'last one before the upgrade to 18'", "shown by list-backups"},
+};
+inline constexpr Command kAnnotate{
+    .name = "annotate",
+    .summary = "Note something about a backup",
+    .details = "The note is shown wherever the backup is listed. It keeps nothing from expiring: see `keep`.",
+    .examples = kAnnotateExamples,
+    .call = call_of<run_annotate>,
+};
+
+}  // namespace pgkeep::server

@@ -1,0 +1,56 @@
+#include "server/fleet/marked_backup.h"
+
+#include <fmt/format.h>
+
+#include "catalog/io/json.h"
+#include "catalog/store/backup_lease.h"
+#include "catalog/store/json.h"
+#include "server/fleet/backup_choice.h"
+#include "server/fleet/recorded_run.h"
+#include "server/fleet/stored_records.h"
+
+namespace pgkeep::server {
+
+MarkedBackup change_marks(const ServerConfig& server, const store::ServerLayout& layout,
+                          const std::string& command, const std::string& backup, Output& out,
+                          const std::function<void(catalog::RetentionMarks&)>& change) {
+  const auto backups = StoredRecords(server, layout, out).backups();
+  MarkedBackup marked{choose_backup(backups, backup, server.name, unread_in_files(layout)).id, {}};
+  record_run(layout, command, marked.id.to_string(), out, [&] {
+    const store::BackupLease stays(layout, marked.id);
+    marked.marks = catalog::change_retention_marks(layout, marked.id, change);
+    return marks_json(marked.marks, server.retention.grace);
+  });
+  auto json = marks_json(marked.marks, server.retention.grace);
+  json["server"] = server.name;
+  json["id"] = marked.id;
+  out.data(std::move(json));
+  return marked;
+}
+
+std::string marks_remark(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace) {
+  std::string text;
+  const auto add = [&](const std::string& remark) { text += (text.empty() ? "" : "; ") + remark; };
+  if (marks.expired) add(fmt::format("expired, goes from {} on", io::format_time(marks.expired->at + grace)));
+  if (marks.keep) {
+    add(fmt::format("kept{}{}", marks.keep->until ? " until " + io::format_time(*marks.keep->until) : "",
+                    marks.keep->why.empty() ? "" : ": " + marks.keep->why));
+  }
+  if (!marks.note.empty()) add(marks.note);
+  return text;
+}
+
+Json marks_json(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace) {
+  Json json{{"expired", nullptr}, {"keep", nullptr}, {"note", marks.note}};
+  if (const auto& expired = marks.expired) {
+    json["expired"] = {{"by", expired->by == catalog::ExpiryMark::By::policy ? "policy" : "operator"},
+                       {"at", expired->at},
+                       {"goes_at", expired->at + grace},
+                       {"why", expired->why}};
+  }
+  if (const auto& keep = marks.keep)
+    json["keep"] = {{"at", keep->at}, {"until", keep->until}, {"why", keep->why}};
+  return json;
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "catalog/retention/retention_marks.h"
+#include "server/config/config.h"
+#include "server/terminal/output.h"
+
+namespace pgkeep::server {
+
+/// A backup, and what was decided of it after it was taken.
+struct MarkedBackup {
+  store::BackupId id;
+  catalog::RetentionMarks marks;
+};
+
+/// Changes the marks of the backup that an operator means (see choose_backup()), as a run of the server, and
+/// prints them for --json. Durable when it returns. Throws NotFound, Busy when the backup is being deleted,
+/// and what `change` throws.
+MarkedBackup change_marks(const ServerConfig& server, const store::ServerLayout& layout,
+                          const std::string& command, const std::string& backup, Output& out,
+                          const std::function<void(catalog::RetentionMarks&)>& change);
+
+/// What the marks say, for a remark: empty when nothing was decided.
+std::string marks_remark(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace);
+/// The same for --json: {"expired":…,"keep":…,"note":…}.
+Json marks_json(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace);
+
+}  // namespace pgkeep::server

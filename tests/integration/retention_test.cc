@@ -1,0 +1,131 @@
+// A server that is backed up, promoted and written to for days, and whose old backups and WAL go as its
+// policy says.
+#include <csignal>
+#include <deque>
+#include <filesystem>
+#include <list>
+
+#include <gmock/gmock.h>
+
+#include "tests/integration/two_hosts.h"
+#include "tests/integration/versions.h"
+
+namespace pgkeep::test {
+namespace {
+
+using testing::Not;
+
+class Retention : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override { PGKEEP_NEEDS_POSTGRES(GetParam()); }
+
+  static ClusterOptions small() {
+    return {.initdb = {"--wal-segsize=1"}, .settings = {{"min_wal_size", "2MB"}, {"max_wal_size", "4MB"}}};
+  }
+  static std::size_t wal_files(const BackupHost& host) {
+    std::size_t files = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(host.repository() / "main/wal"))
+      if (entry.path().extension() == ".zst") ++files;
+    return files;
+  }
+  /// To a standby, which is the last of them then.
+  static void fail_over(std::list<PostgresCluster>& clusters) {
+    auto& primary = clusters.back();
+    wait_until_flushed(primary);
+    auto standby = PostgresCluster::standby_of(primary);
+    wait_until_replayed(standby, primary.current_lsn());
+    primary.stop();
+    standby.promote();
+    clusters.push_back(std::move(standby));
+  }
+  static void expire(const BackupHost& host) { host.pgkeep_or_throw({"expire", "main"}); }
+};
+PGKEEP_FOR_EACH_VERSION(Retention);
+
+TEST_P(Retention, KeepsWhatThePolicySaysAndAllOfThatIsGood) {
+  std::list<PostgresCluster> clusters;
+  clusters.push_back(PostgresCluster::create(GetParam(), small()));
+  BackupHost host(clusters.back());
+  host.set_key("main", "retention", "{redundancy: 2, grace: 0}");
+  struct Backup {
+    std::string id;
+    std::string rows;
+  };
+  std::deque<Backup> kept;
+  std::list<Process> receivers;
+  receivers.push_back(host.receive_wal(clusters.back()));
+  std::uint64_t most_bytes = 0;
+  std::size_t most_wal = 0;
+  constexpr int kDays = 8;
+  for (int day = 0; day < kDays; ++day) {
+    add_rows(clusters.back(), day * 3000 + 1, day * 3000 + 3000);
+    if (day == 3 || day == 6) {
+      fail_over(clusters);
+      host.set_conninfo("main", clusters.back().conninfo());
+      end_in_order(receivers.back());
+      receivers.push_back(host.receive_wal(clusters.back()));
+    }
+    kept.push_back({host.backup(), count_rows(clusters.back())});
+    expire(host);
+    expire(host);
+    if (kept.size() > 2) kept.pop_front();
+    std::vector<std::string> ids;
+    for (const auto& backup : kept) ids.push_back(backup.id);
+    ASSERT_EQ(host.backup_ids(), ids) << "on day " << day;
+    // What is stored grows no more once the policy takes.
+    if (day < 4) {
+      most_bytes = std::max(most_bytes, host.stored_bytes());
+      most_wal = std::max(most_wal, wal_files(host));
+    } else {
+      EXPECT_LT(host.stored_bytes(), most_bytes * 2) << "on day " << day;
+      EXPECT_LT(wal_files(host), most_wal * 2) << "on day " << day;
+    }
+  }
+  add_rows(clusters.back(), kDays * 3000 + 1, kDays * 3000 + 10);
+  wait_until_flushed(clusters.back());
+  end_in_order(receivers.back());
+  EXPECT_THAT(events(host), Not(testing::Contains("gap")));
+  for (const auto& backup : kept) {
+    host.pgkeep_or_throw({"verify-backup", "main", backup.id});
+    const auto at_backup = recover_and_start(host, GetParam(), backup.id, "at_" + backup.id,
+                                             {"--target-immediate", "--target-action", "promote"});
+    EXPECT_EQ(count_rows(at_backup), backup.rows);
+    EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), backup.id, "end_" + backup.id)),
+              std::to_string(kDays * 3000 + 10));
+  }
+  EXPECT_EQ(host.pgkeep({"verify-wal", "main"}).exit_code, 0) << host.pgkeep({"verify-wal", "main"}).text();
+  host.pgkeep_or_throw({"rebuild-catalog", "main"});
+}
+
+TEST_P(Retention, RemovesNothingThatIsStillReceivedOrRecovered) {
+  const auto source = PostgresCluster::create(GetParam(), small());
+  BackupHost host(source);
+  host.set_key("main", "retention", "{redundancy: 1, grace: 0}");
+  auto receiver = host.receive_wal(source);
+  add_rows(source, 1, 5000);
+  const auto first = host.backup();
+  add_rows(source, 5001, 10000);
+  host.backup();
+  wait_until_flushed(source);
+  expire(host);
+  // Stopped while it holds the backup; nothing of it, nor of its WAL, may go.
+  auto recovery = host.start_pgkeep({"recover", "main", first, host.scratch("recovered"), "--jobs", "1"});
+  wait_until([&] { return std::filesystem::exists(host.scratch("recovered") / "base"); }, "it is under way");
+  recovery.signal(SIGSTOP);
+  const auto said = host.pgkeep_or_throw({"expire", "main"});
+  recovery.signal(SIGCONT);
+  const auto outcome = recovery.wait();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
+  if (said.find("is being read") != said.npos) {
+    EXPECT_EQ(host.backup_ids().size(), 2u);
+    expire(host);
+  }
+  EXPECT_EQ(host.backup_ids().size(), 1u);
+  add_rows(source, 10001, 10010);
+  wait_until_flushed(source);
+  end_in_order(receiver);
+  EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), "latest", "latest")), "10010");
+}
+
+}  // namespace
+}  // namespace pgkeep::test
