@@ -82,6 +82,7 @@ class Gathering {
       const auto marks = read_retention_marks(layout_, backup.id);
       candidate.expired = marks.expired;
       candidate.keep = marks.keep;
+      if (marks.damaged) candidate.fault = marks.damaged->why;
     } catch (const Error& error) {
       if (!is_damage(error) && !is_denied(error)) throw;
       candidate.keep = KeepMark{.at = {}, .until = {}, .why = error.what()};

@@ -47,10 +47,22 @@ KeepMark keep_from(const nlohmann::json& json) {
   return mark;
 }
 
+Json damage_json(const DamageMark& mark) {
+  return {{"at", mark.at}, {"why", mark.why}};
+}
+
+DamageMark damage_from(const nlohmann::json& json) {
+  DamageMark mark;
+  io::read_item(json, "at", mark.at);
+  io::read_item(json, "why", mark.why);
+  return mark;
+}
+
 std::string format(const RetentionMarks& marks) {
   const Json json{{"format", kFormat},
                   {"expired", marks.expired ? expired_json(*marks.expired) : Json()},
                   {"keep", marks.keep ? keep_json(*marks.keep) : Json()},
+                  {"damaged", marks.damaged ? damage_json(*marks.damaged) : Json()},
                   {"note", marks.note}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
@@ -61,6 +73,7 @@ RetentionMarks parse(std::string_view text) {
   RetentionMarks marks;
   if (const auto& expired = json.at("expired"); !expired.is_null()) marks.expired = expired_from(expired);
   if (const auto& keep = json.at("keep"); !keep.is_null()) marks.keep = keep_from(keep);
+  if (const auto& damaged = json.at("damaged"); !damaged.is_null()) marks.damaged = damage_from(damaged);
   io::read_item(json, "note", marks.note);
   return marks;
 }

@@ -27,17 +27,26 @@ struct KeepMark {
   bool operator==(const KeepMark&) const = default;
 };
 
-/// What was decided of a backup after it was taken.
+/// That a verification found that the backup is not what was stored.
+struct DamageMark {
+  io::TimePoint at;
+  std::string why;
+  bool operator==(const DamageMark&) const = default;
+};
+
+/// What was decided of a backup, or found, after it was taken.
 ///
 ///     backups/<id>/retention.json: {"format":1,"expired":{"by":"policy"|"operator","at":RFC 3339,"why":…} or
 ///                                   null,"keep":{"at":RFC 3339,"until":RFC 3339 or null,"why":…} or null,
+///                                   "damaged":{"at":RFC 3339,"why":…} or null,
 ///                                   "note":…}
 ///
 /// The file is missing while nothing was decided, and replaced by rename.
 struct RetentionMarks {
   std::optional<ExpiryMark> expired;
   std::optional<KeepMark> keep;
-  std::string note;  // what an operator wants remembered of it
+  std::optional<DamageMark> damaged;  // as the last verification found
+  std::string note;                   // what an operator wants remembered of it
   bool operator==(const RetentionMarks&) const = default;
 };
 

@@ -36,12 +36,13 @@ std::string marks_remark(const catalog::RetentionMarks& marks, std::chrono::mill
     add(fmt::format("kept{}{}", marks.keep->until ? " until " + io::format_time(*marks.keep->until) : "",
                     marks.keep->why.empty() ? "" : ": " + marks.keep->why));
   }
+  if (marks.damaged) add("DAMAGED");
   if (!marks.note.empty()) add(marks.note);
   return text;
 }
 
 Json marks_json(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace) {
-  Json json{{"expired", nullptr}, {"keep", nullptr}, {"note", marks.note}};
+  Json json{{"expired", nullptr}, {"keep", nullptr}, {"damaged", nullptr}, {"note", marks.note}};
   if (const auto& expired = marks.expired) {
     json["expired"] = {{"by", expired->by == catalog::ExpiryMark::By::policy ? "policy" : "operator"},
                        {"at", expired->at},
@@ -50,6 +51,7 @@ Json marks_json(const catalog::RetentionMarks& marks, std::chrono::milliseconds 
   }
   if (const auto& keep = marks.keep)
     json["keep"] = {{"at", keep->at}, {"until", keep->until}, {"why", keep->why}};
+  if (const auto& damaged = marks.damaged) json["damaged"] = {{"at", damaged->at}, {"why", damaged->why}};
   return json;
 }
 

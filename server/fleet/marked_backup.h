@@ -24,7 +24,7 @@ MarkedBackup change_marks(const ServerConfig& server, const store::ServerLayout&
 
 /// What the marks say, for a remark: empty when nothing was decided.
 std::string marks_remark(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace);
-/// The same for --json: {"expired":…,"keep":…,"note":…}.
+/// The same for --json: {"expired":…,"keep":…,"damaged":…,"note":…}.
 Json marks_json(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace);
 
 }  // namespace pgkeep::server

@@ -34,6 +34,7 @@ TEST_F(RetentionMarksTest, AreReadAsTheyWereWritten) {
   RetentionMarks marks;
   marks.expired = {ExpiryMark::By::operator_, now_, "it's \"old\"\n"};
   marks.keep = {now_, now_ + std::chrono::days(9), ""};
+  marks.damaged = {now_, "a verification found damage"};
   marks.note = "ä";
   EXPECT_EQ(change([&](RetentionMarks& now) { now = marks; }), marks);
   EXPECT_EQ(read_retention_marks(layout_, id_), marks);
@@ -50,10 +51,11 @@ TEST_F(RetentionMarksTest, LeaveNoFileWhenNothingIsMarked) {
 }
 
 TEST_F(RetentionMarksTest, ThatAreDamagedAreNeitherReadNorReplaced) {
-  for (const auto* text :
-       {"", "{", "[]", R"({"format":2})",
-        R"({"format":1,"expired":{"by":"me","at":"2026-11-21T03:00:00Z","why":""},"keep":null,"note":""})",
-        R"({"format":1,"expired":null,"keep":{"at":"now","until":null,"why":""},"note":""})"}) {
+  for (
+      const auto* text :
+      {"", "{", "[]", R"({"format":2})",
+       R"({"format":1,"expired":{"by":"me","at":"2026-11-21T03:00:00Z","why":""},"keep":null,"damaged":null,"note":""})",
+       R"({"format":1,"expired":null,"keep":{"at":"now","until":null,"why":""},"damaged":null,"note":""})"}) {
     io::write_file_durably(layout_.retention_marks(id_), io::as_bytes(text));
     EXPECT_THROW(read_retention_marks(layout_, id_), Corruption) << text;
     EXPECT_THROW(change([](RetentionMarks& marks) { marks.note = "x"; }), Corruption) << text;

@@ -94,6 +94,18 @@ TEST_F(StoredBackupTest, StatusTellsOfAFailedVerificationUntilOneSucceeds) {
   EXPECT_EQ(last_failed(), nullptr);
 }
 
+TEST_F(StoredBackupTest, WhatAVerificationFindsIsNotedUntilOneFindsNothing) {
+  const auto noted = [&] { return data({"list-backups", "main"}).at(0).at("retention").at("damaged"); };
+  const auto wal = archived_path(6);
+  std::filesystem::rename(wal, directory_ / "aside");
+  run_line({"verify-backup", "main", "latest"});
+  EXPECT_THAT(noted().at("why").get<std::string>(), HasSubstr("findings, the first: "));
+  EXPECT_THAT(run_line({"list-backups", "main"}).results, HasSubstr("DAMAGED"));
+  std::filesystem::rename(directory_ / "aside", wal);
+  run_line({"verify-backup", "main", "latest"});
+  EXPECT_EQ(noted(), nullptr);
+}
+
 TEST_F(StoredBackupTest, ADryRunOfRecoverTellsThePlanAndWritesNothing) {
   const auto said = recover({"--dry-run"});
   EXPECT_EQ(said.exit, Exit::ok) << said.talk;
