@@ -84,7 +84,7 @@ class Planner {
   }
 
   std::vector<std::string> why_it_stays(const ExpiryCandidate& candidate) const {
-    if (is_deleted(candidate)) return {};
+    if (is_deleted(candidate) && !is_kept_by_hand(candidate)) return {};
     std::vector<std::string> reasons;
     if (const auto kept = stay_.find(candidate.id); kept != stay_.end()) reasons = kept->second;
     if (is_kept_by_hand(candidate)) {
@@ -96,6 +96,9 @@ class Planner {
       reasons.emplace_back("no retention policy");
     else if (stay_.empty())
       reasons.emplace_back("there is no good backup");
+    // Be it good or not: without it every recovery would need all WAL since the one before.
+    if (reasons.empty() && &candidate == &candidates_.back())
+      reasons.push_back(fmt::format("the newest, though it is not good: {}", faults_.back()));
     return reasons;
   }
 

@@ -45,10 +45,11 @@ NeedlessWal needless_wal(const HeldWal& held, std::span<const postgres::WalPosit
   if (!names.damaged_histories.empty() || !knows_histories(names, timelines, starts)) return {};
   std::set<postgres::WalSegment> archived;
   std::set<postgres::WalSegment> received;
+  std::uint64_t first_of_newest = 0;
   for (const auto timeline : timelines) {
     const auto along = held.along(names.line_of(timeline));
     auto first = first_needed(along, starts, held.segment_size());
-    if (!first && timeline == newest) first = 0;
+    if (timeline == newest) first = first_of_newest = first.value_or(0);
     if (!first) continue;
     for (const auto& file : along.files())
       if (file.segment.number >= *first) (file.partial ? received : archived).insert(file.segment);
@@ -56,7 +57,8 @@ NeedlessWal needless_wal(const HeldWal& held, std::span<const postgres::WalPosit
   NeedlessWal needless;
   std::ranges::set_difference(names.segments, archived, std::back_inserter(needless.segments));
   for (const auto& [segment, how_far] : held.received())
-    if (segment.timeline != newest && !received.contains(segment)) needless.partials.push_back(segment);
+    if (!received.contains(segment) && (segment.timeline != newest || segment.number < first_of_newest))
+      needless.partials.push_back(segment);
   return needless;
 }
 

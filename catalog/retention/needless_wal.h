@@ -11,7 +11,8 @@ namespace pgkeep::catalog {
 /// WAL to which no recovery comes.
 struct NeedlessWal {
   std::vector<postgres::WalSegment> segments;  // archived, by timeline and number
-  /// Of timelines that were left; beside what is needed they would look like the begin of a gap.
+  /// Of timelines that were left, and from before a gap; beside what is needed they would look like the begin
+  /// of a gap. None of them is received any more.
   std::vector<postgres::WalSegment> partials;
 };
 

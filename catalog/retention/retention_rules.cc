@@ -66,6 +66,7 @@ class Rules {
     keep_buckets("monthly", policy_->monthly, monthly);
     keep_buckets("yearly", policy_->yearly, yearly);
     keep_minimum();
+    keep_the_newest();
     return std::move(reasons_);
   }
 
@@ -113,7 +114,10 @@ class Rules {
     const auto& [number, held, events, commits, set_aside] = lines_[line];
     if (set_aside && *set_aside < begin) return false;
     const auto last = held.last_of(timeline);
-    if (last && last->partial && !commits.contains(last->segment)) return true;
+    if (last && last->partial) {
+      const auto known = commits.find(last->segment);
+      if (known == commits.end() || !known->second.known) return true;
+    }
     for (const auto& segment : held.names().segments) {
       if (segment.timeline != timeline) continue;
       const auto known = commits.find(segment);
@@ -154,10 +158,25 @@ class Rules {
     }
   }
 
+  /// On the timeline that the server is on: those of a branch that was left may be newer, or by a clock that
+  /// was ahead, and lead nowhere near it.
+  void keep_the_newest() {
+    if (reasons_.empty() || lines_.empty()) return;
+    const auto current = lines_.size() - 1;
+    const auto timelines = timelines_of(current);
+    if (timelines.empty()) return;
+    const auto history = lines_[current].held.names().line_of(*timelines.rbegin());
+    for (std::size_t i = backups_.size(); i > 0; --i) {
+      const auto& backup = backups_[i - 1];
+      if (backup.line != current || !history.contains(backup.start) || !history.contains(backup.end))
+        continue;
+      if (!reasons_.contains(backup.id))
+        keep(backup, fmt::format("the newest that leads to timeline {}", timelines.rbegin()->to_string()));
+      return;
+    }
+  }
+
   void keep_minimum() {
-    // By its WAL: clocks may have made another the newest of its day.
-    if (!backups_.empty() && !reasons_.empty() && !reasons_.contains(backups_.back().id))
-      keep(backups_.back(), "the newest");
     for (std::size_t i = backups_.size(); i > 0 && reasons_.size() < policy_->minimum_redundancy; --i)
       if (const auto& backup = backups_[i - 1]; !reasons_.contains(backup.id))
         keep(backup, fmt::format("minimum_redundancy: {}", policy_->minimum_redundancy));

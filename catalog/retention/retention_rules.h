@@ -37,7 +37,8 @@ struct RuledBackup {
 using Reasons = std::map<store::BackupId, std::vector<std::string>>;
 
 /// The backups that the rules keep, and why. Pure. `backups`: all that may count, oldest first; `lines`: the
-/// current one last.
+/// current one last. While any is kept, so is the newest from which the current line's newest timeline is
+/// reached.
 ///
 /// For the recovery window a backup of each branch of timelines stays on which moments of that time lie: the
 /// newest that ended before the window. Of a branch of which it is not known when it ended, it is assumed

@@ -20,7 +20,7 @@ struct RemovedWal {
 /// Busy.
 RemovedWal remove_segments(const WalArchive& archive, std::span<const postgres::WalSegment> segments);
 
-/// The same for partials, of timelines on which nothing is received any more.
+/// The same for partials into which nothing is received any more.
 RemovedWal remove_partials(const WalArchive& archive, std::span<const postgres::WalSegment> segments);
 
 }  // namespace pgkeep::catalog

@@ -21,7 +21,7 @@ inline constexpr std::array kAnnotateExamples{
 inline constexpr Command kAnnotate{
     .name = "annotate",
     .summary = "Note something about a backup",
-    .details = "The note is shown wherever the backup is listed. It keeps nothing from expiring: see `keep`.",
+    .details = "The note is shown by `list-backups`. It keeps nothing from expiring: see `keep`.",
     .examples = kAnnotateExamples,
     .call = call_of<run_annotate>,
 };

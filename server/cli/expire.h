@@ -27,7 +27,8 @@ inline constexpr Command kExpire{
         "keeps it, or why it goes. A backup that no rule keeps expires: it is marked, and `undelete` or `keep` "
         "bring it back. The next `expire` after `retention.grace` removes it, and with it the WAL that no "
         "backup needs any more. Without any rule, nothing expires.\n\n"
-        "A backup that is not good (PostgreSQL found damaged pages, or WAL is missing before it is consistent) "
+        "A backup that is not good (PostgreSQL found damaged pages, its last verification found damage, or WAL is missing before it is "
+        "consistent) "
         "counts for no rule, and stays while nothing else reaches its time. "
         "One that is being read stays, which --dry-run does not look at. While a backup's record cannot be read, no WAL is removed.",
     .examples = kExpireExamples,

@@ -34,6 +34,7 @@ std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& ar
     const auto path = archive.layout().archived(segment, size);
     std::error_code error;
     const auto bytes = std::filesystem::file_size(path, error);
+    if (error == std::errc::no_such_file_or_directory) continue;  // expired meanwhile
     if (error) throw StorageError(error.value(), path, "read the size");
     rows.push_back({.segment = segment,
                     .begin = segment.begin(size),

@@ -108,10 +108,10 @@ TEST_F(ExpiryPlanTest, LeavesAloneWhatIsBeingRead) {
 // ------------------------------------------------------------------------------------- not good
 
 TEST_F(ExpiryPlanTest, CountsOnlyGoodBackups) {
-  backups_[3].fault = "3 damaged pages";
-  EXPECT_THAT(fates(), ElementsAre(Fate::expires, Fate::stays, Fate::stays, Fate::expires))
+  backups_[2].fault = "3 damaged pages";
+  EXPECT_THAT(fates(), ElementsAre(Fate::expires, Fate::stays, Fate::expires, Fate::stays))
       << "a recovery from the one before comes to its time";
-  EXPECT_THAT(plan().backups[3].reasons, ElementsAre(HasSubstr("3 damaged pages")));
+  EXPECT_THAT(plan().backups[2].reasons, ElementsAre(HasSubstr("3 damaged pages")));
 }
 
 TEST_F(ExpiryPlanTest, KeepsOneThatIsNotGoodWhileNothingElseReachesItsTime) {
@@ -136,6 +136,18 @@ TEST_F(ExpiryPlanTest, LacksWalWhenItCannotBecomeConsistent) {
 TEST_F(ExpiryPlanTest, ExpiresNothingWhileNoneIsGood) {
   for (auto& backup : backups_) backup.fault = "damaged";
   EXPECT_THAT(fates(), ElementsAre(Fate::stays, Fate::stays, Fate::stays, Fate::stays));
+}
+
+TEST_F(ExpiryPlanTest, LeavesTheNewestThoughItIsNotGood) {
+  backups_[3].fault = "damaged pages";
+  EXPECT_THAT(fates(40, {.redundancy = 1}),
+              ElementsAre(Fate::expires, Fate::expires, Fate::stays, Fate::stays));
+}
+
+TEST_F(ExpiryPlanTest, AKeepWinsOverWhatWasDeleted) {
+  expired(0, 1, ExpiryMark::By::operator_);
+  backups_[0].keep = {hour(1), {}, "wanted"};
+  EXPECT_EQ(fates(90)[0], Fate::returns);
 }
 
 // -------------------------------------------------------------------------------------- lines

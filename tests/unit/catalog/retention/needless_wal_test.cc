@@ -77,6 +77,13 @@ TEST(NeedlessWalTest, IsWithThePartialOfATimelineThatWasLeft) {
       << "that of the newest is being received";
 }
 
+TEST(NeedlessWalTest, IsWithThePartialInWhichAGapBegan) {
+  auto held = Held().segments(kOne, 3, 5).partial(kOne, 6.5).segments(kOne, 9, 12).partial(kOne, 13.5);
+  EXPECT_THAT(needless_wal(held.wal(), std::vector<WalPosition>{{kOne, at(10)}}).partials,
+              ElementsAre(WalSegment{kOne, 6}));
+  EXPECT_THAT(needless_wal(held.wal(), std::vector<WalPosition>{{kOne, at(5)}}).partials, IsEmpty());
+}
+
 TEST(NeedlessWalTest, IsNothingWhileAHistoryIsMissing) {
   EXPECT_THAT(needless(Held().segments(kOne, 3, 9).segments(kThree, 6, 8), {{kOne, at(8)}}), IsEmpty());
   EXPECT_THAT(needless(Held().segments(kOne, 3, 9), {{kTwo, at(8)}}), IsEmpty());

@@ -252,6 +252,14 @@ TEST(RecoveryWindowRuleTest, TakesALeftPartialOfWhichTheTimesAreKnownForWhatItIs
   EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(40)));
 }
 
+/// As after a recovery in place, or a failover to a server that had fallen back.
+TEST(RetentionRulesTest, TheNewestThatLeadsToTheServersTimelineStays) {
+  const auto held = Held().segments(kOne, 1, 20).history(kTwo, left(kOne, 8.5)).segments(kTwo, 8, 24);
+  const std::vector backups{backup_at(2), backup_at(5), backup_at(12), backup_at(16)};
+  const std::vector lines{test::line_of(held)};
+  EXPECT_THAT(kept(backups, lines, {.redundancy = 2}, 25), ElementsAre(id(5), id(12), id(16)));
+}
+
 TEST(RetentionRulesTest, TheNewestByItsWalStaysWhateverTheClocksSaid) {
   auto ahead = backup_at(2);
   ahead.ended = hour(5000);
