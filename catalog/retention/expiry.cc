@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "catalog/index/server_catalog.h"
+#include "catalog/index/index_note.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/records/identity.h"
@@ -100,12 +100,9 @@ class Execution {
     if (!identity) return;
     const WalArchive archive(layout, *identity);
     if (!line.number) tell_index([&](ServerCatalog& index) { index.remove_segments(needless.segments); });
-    // The partials first: beside nothing but later WAL one would look like the begin of a gap.
-    for (const auto& removed :
-         {remove_partials(archive, needless.partials), remove_segments(archive, needless.segments)}) {
-      result_.wal_segments += removed.segments;
-      result_.wal_bytes += removed.bytes;
-    }
+    const auto removed = catalog::remove_wal(archive, needless.segments, needless.partials);
+    result_.wal_segments += removed.files;
+    result_.wal_bytes += removed.bytes;
   }
 
   void tell_index(const std::function<void(ServerCatalog&)>& note) {

@@ -19,11 +19,19 @@ TEST_F(WalRemovalTest, RemovesTheSegmentsAndPassesOverThoseThatAreNotThere) {
   for (std::uint64_t number = 4; number < 7; ++number) archived({test::kOne, number});
   const auto bytes = std::filesystem::file_size(layout_.archived({test::kOne, 4}, size_));
   const std::array<WalSegment, 2> gone{WalSegment{test::kOne, 3}, WalSegment{test::kOne, 4}};
-  const auto removed = remove_segments(archive_, gone);
-  EXPECT_EQ(removed.segments, 1u);
+  const auto removed = remove_wal(archive_, gone, {});
+  EXPECT_EQ(removed.files, 1u);
   EXPECT_EQ(removed.bytes, bytes);
   EXPECT_THAT(archive_.inventory().segments,
               ElementsAre(WalSegment{test::kOne, 5}, WalSegment{test::kOne, 6}));
+}
+
+TEST_F(WalRemovalTest, RemovesPartialsAndLeavesTheirFolder) {
+  const WalSegment left{test::kOne, 5};
+  received(left, test::sample_wal(left));
+  EXPECT_EQ(remove_wal(archive_, {}, std::span(&left, 1)).files, 1u);
+  EXPECT_TRUE(archive_.inventory().partials.empty());
+  EXPECT_TRUE(std::filesystem::exists(layout_.wal_streaming()));
 }
 
 TEST_F(WalRemovalTest, LeavesNoFolderThatIsEmpty) {
@@ -31,7 +39,7 @@ TEST_F(WalRemovalTest, LeavesNoFolderThatIsEmpty) {
   const WalSegment late{test::kOne, 4 + 4096};  // 1 MiB segments: of another log
   archived(early);
   archived(late);
-  remove_segments(archive_, std::span(&early, 1));
+  remove_wal(archive_, std::span(&early, 1), {});
   EXPECT_FALSE(std::filesystem::exists(layout_.archived(early, size_).parent_path()));
   EXPECT_TRUE(archive_.has(late));
 }
