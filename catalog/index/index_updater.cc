@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "catalog/index/index_note.h"
+
 namespace pgkeep::catalog {
 
 namespace {

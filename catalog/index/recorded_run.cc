@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "catalog/index/server_catalog.h"
+#include "catalog/index/index_note.h"
 #include "catalog/io/error.h"
 #include "catalog/records/run_journal.h"
 

@@ -72,11 +72,23 @@ void put_segment(io::Database& database, const SegmentRow& row, Known known) {
       .run();
 }
 
-void remove_segment(io::Database& database, const postgres::WalSegment& segment) {
-  database.prepare("DELETE FROM segments WHERE timeline = ? AND number = ?")
-      .bind(1, std::int64_t{segment.timeline.value()})
-      .bind(2, stored(segment.number))
-      .run();
+void put_segments(io::Database& database, std::span<const SegmentRow> segments, Known known) {
+  if (segments.empty()) return;
+  io::Transaction transaction(database);
+  for (const auto& row : segments) put_segment(database, row, known);
+  transaction.commit();
+}
+
+void remove_segments(io::Database& database, std::span<const postgres::WalSegment> segments) {
+  if (segments.empty()) return;
+  io::Transaction transaction(database);
+  for (const auto& segment : segments) {
+    database.prepare("DELETE FROM segments WHERE timeline = ? AND number = ?")
+        .bind(1, std::int64_t{segment.timeline.value()})
+        .bind(2, stored(segment.number))
+        .run();
+  }
+  transaction.commit();
 }
 
 void put_run(io::Database& database, const RunRecord& run) {

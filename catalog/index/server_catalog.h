@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,10 +29,6 @@ struct SegmentRow {
   bool operator==(const SegmentRow&) const = default;
 };
 
-namespace rows {
-enum class Known;
-}
-
 /// The row of an archived segment; asks for the size of its file.
 SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFileHeader& header);
 
@@ -43,10 +38,10 @@ SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFile
 /// that finds the index replaced by another process's rebuild() continues with the new one.
 ///
 /// The index is a convenience, and nobody waits for it without end: a reader that cannot have it within
-/// kPatience gets Busy and reads the files, and one that only records something passes by at once
-/// (open_if_free(), note_in_index()). So it may lag behind the files. open() adds what it lacks; who adds a
-/// backup or a run adds those that were missed; each session of a receiver adds the newest segments
-/// (IndexUpdater::catch_up()). Those who only ask get the rest from the files (stored_rows.h).
+/// kPatience gets Busy and reads the files, and a caller that only records something passes by at once
+/// (open_if_free(), note_in_index()). So it may lag behind the files. open() adds what it lacks; a caller
+/// that adds a backup or a run adds those that were missed; each session of a receiver adds the newest
+/// segments (IndexUpdater::catch_up()). Those who only ask get the rest from the files (stored_rows.h).
 ///
 /// Tables: backups (id, ended, record: backup.json as text), segments (timeline, number, begin_lsn, end_lsn,
 /// stored_bytes, first_time, last_time, commits_known, earliest_commit, latest_commit), runs (as RunRecord),
@@ -69,6 +64,8 @@ class ServerCatalog {
   /// when it would have to be made. Its rows may be damaged or behind the files. Each call throws Busy rather
   /// than wait.
   static std::optional<ServerCatalog> open_if_free(const store::ServerLayout& layout);
+  /// Removes the index, which the next open() makes again, unless another process holds it: false then.
+  static bool discard(const store::ServerLayout& layout);
   /// Makes the index again from the files alone, beside the old one, and puts it in its place.
   static ServerCatalog rebuild(const store::ServerLayout& layout);
   /// Why the index that was there had to be made again, for a warning.
@@ -111,9 +108,7 @@ class ServerCatalog {
   void reconcile();
   void reconcile_backups();
   void reconcile_wal();
-  void forget_segments(std::span<const postgres::WalSegment> segments);
   void put_unknown_segments(const WalArchive& archive, const WalInventory& names, std::size_t at_most);
-  void put_segments(std::span<const SegmentRow> segments, rows::Known known);
   void reconcile_runs();
   /// The database, after having changed to the one that lies under the name now.
   io::Database& current();
@@ -129,21 +124,5 @@ class ServerCatalog {
 
 /// Whether the index has to be made again: it is damaged, and not one of the files that are read with it.
 bool is_index_damage(const store::ServerLayout& layout, const Error& error);
-
-/// What came of telling the index.
-struct IndexNote {
-  enum class Outcome { written, passed_by, failed } outcome = Outcome::passed_by;
-  std::string trouble;  // why it failed, for a warning
-};
-
-/// Tells the index of something that is durable in its file. Never waits, and throws for a lack of memory
-/// alone: when another process holds the index, or there is none yet, it is passed by. One in which damage is
-/// met is removed, since those who only ask may never come upon it; the next open() makes it again. `index`
-/// is opened when it holds none, and holds none after a failure.
-IndexNote note_in_index(const store::ServerLayout& layout, std::optional<ServerCatalog>& index,
-                        const std::function<void(ServerCatalog&)>& note);
-/// With an index of its own. Why it failed, for a warning.
-std::optional<std::string> note_in_index(const store::ServerLayout& layout,
-                                         const std::function<void(ServerCatalog&)>& note);
 
 }  // namespace pgkeep::catalog

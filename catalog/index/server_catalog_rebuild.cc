@@ -144,58 +144,6 @@ std::optional<ServerCatalog> ServerCatalog::open_if_free(const store::ServerLayo
   }
 }
 
-bool is_index_damage(const store::ServerLayout& layout, const Error& error) {
-  const auto* storage = dynamic_cast<const StorageError*>(&error);
-  return is_damage(error) && (!storage || storage->path() == layout.index());
-}
-
-namespace {
-
-/// What follows from damage that was met: for a warning.
-std::string discard(const store::ServerLayout& layout) {
-  try {
-    const auto lock = try_lock_index(layout, {});
-    if (!lock) return "another process holds it: run `pgkeep rebuild-catalog`";
-    remove_database(layout.index());
-    return "the next command that reads it makes it again";
-  } catch (const std::exception& error) {
-    return fmt::format("it could not be removed, run `pgkeep rebuild-catalog`: {}", error.what());
-  }
-}
-
-}  // namespace
-
-IndexNote note_in_index(const store::ServerLayout& layout, std::optional<ServerCatalog>& index,
-                        const std::function<void(ServerCatalog&)>& note) {
-  using enum IndexNote::Outcome;
-  const auto fail_with = [&](std::string why) {
-    index.reset();
-    return IndexNote{failed, std::move(why)};
-  };
-  try {
-    if (!index) index = ServerCatalog::open_if_free(layout);
-    if (!index) return {};
-    note(*index);
-    return {written, ""};
-  } catch (const Busy&) {
-    index.reset();
-    return {};
-  } catch (const Error& error) {
-    if (!is_index_damage(layout, error)) return fail_with(error.what());
-    return fail_with(fmt::format("{}; {}", error.what(), discard(layout)));
-  } catch (const std::exception& error) {
-    return fail_with(error.what());
-  }
-}
-
-std::optional<std::string> note_in_index(const store::ServerLayout& layout,
-                                         const std::function<void(ServerCatalog&)>& note) {
-  std::optional<ServerCatalog> index;
-  auto noted = note_in_index(layout, index, note);
-  if (noted.outcome != IndexNote::Outcome::failed) return std::nullopt;
-  return std::move(noted.trouble);
-}
-
 ServerCatalog ServerCatalog::open(const store::ServerLayout& layout) {
   io::make_directories(layout.root());
   const auto lock = lock_index(layout, kPatience);
@@ -211,6 +159,17 @@ ServerCatalog ServerCatalog::open(const store::ServerLayout& layout) {
   auto catalog = make_anew(layout);
   catalog.opened_anew_ = std::move(reason);
   return catalog;
+}
+
+bool ServerCatalog::discard(const store::ServerLayout& layout) {
+  const auto lock = try_lock_index(layout, {});
+  if (lock) remove_database(layout.index());
+  return lock.has_value();
+}
+
+bool is_index_damage(const store::ServerLayout& layout, const Error& error) {
+  const auto* storage = dynamic_cast<const StorageError*>(&error);
+  return is_damage(error) && (!storage || storage->path() == layout.index());
 }
 
 ServerCatalog ServerCatalog::rebuild(const store::ServerLayout& layout) {
@@ -328,19 +287,11 @@ void ServerCatalog::reconcile_wal() {
     return;
   }
   const auto gone = rows::without(known, names.segments);
-  forget_segments(gone);
+  rows::remove_segments(database_, gone);
 }
 
 void ServerCatalog::remove_segments(std::span<const postgres::WalSegment> segments) {
-  current();
-  forget_segments(segments);
-}
-
-void ServerCatalog::forget_segments(std::span<const postgres::WalSegment> segments) {
-  if (segments.empty()) return;
-  io::Transaction transaction(database_);
-  for (const auto& segment : segments) rows::remove_segment(database_, segment);
-  transaction.commit();
+  rows::remove_segments(current(), segments);
 }
 
 void ServerCatalog::add_backups() {
@@ -360,20 +311,14 @@ void ServerCatalog::put_unknown_segments(const WalArchive& archive, const WalInv
   auto unknown = rows::without(names.segments, indexed_segments(database_));
   if (unknown.size() > at_most) unknown.erase(unknown.begin(), unknown.end() - std::ptrdiff_t(at_most));
   // A row that has come meanwhile may be of a file that has taken the place of the one that was read.
-  put_segments(rows::read_segments(archive, unknown, unreadable_), rows::Known::stays);
+  rows::put_segments(database_, rows::read_segments(archive, unknown, unreadable_), rows::Known::stays);
 }
 
 void ServerCatalog::read_again(const WalArchive& archive, std::span<const postgres::WalSegment> segments) {
   current();
   unreadable_.clear();
-  put_segments(rows::read_segments(archive, segments, unreadable_), rows::Known::is_replaced);
-}
-
-void ServerCatalog::put_segments(std::span<const SegmentRow> segments, rows::Known known) {
-  if (segments.empty()) return;
-  io::Transaction transaction(database_);
-  for (const auto& row : segments) rows::put_segment(database_, row, known);
-  transaction.commit();
+  rows::put_segments(database_, rows::read_segments(archive, segments, unreadable_),
+                     rows::Known::is_replaced);
 }
 
 std::uint64_t ServerCatalog::journal_read_to() {

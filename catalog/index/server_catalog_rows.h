@@ -29,7 +29,9 @@ void remove_backup(io::Database& database, std::string_view id);
 /// What becomes of a row that is there for the same segment.
 enum class Known { stays, is_replaced };
 void put_segment(io::Database& database, const SegmentRow& row, Known known);
-void remove_segment(io::Database& database, const postgres::WalSegment& segment);
+/// In one transaction.
+void put_segments(io::Database& database, std::span<const SegmentRow> segments, Known known);
+void remove_segments(io::Database& database, std::span<const postgres::WalSegment> segments);
 void put_run(io::Database& database, const RunRecord& run);
 
 /// The committed backups, by their names.

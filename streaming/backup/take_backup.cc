@@ -6,8 +6,8 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "catalog/index/index_note.h"
 #include "catalog/index/recorded_run.h"
-#include "catalog/index/server_catalog.h"
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "catalog/postgres/backup_label.h"

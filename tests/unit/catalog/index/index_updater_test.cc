@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "catalog/index/index_note.h"
 #include "catalog/io/error.h"
 #include "tests/unit/catalog/index/server_catalog_fixture.h"
 
@@ -12,9 +13,7 @@ namespace pgkeep::catalog {
 namespace {
 
 using postgres::WalSegment;
-using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::SizeIs;
 
 class IndexUpdaterTest : public ServerCatalogFixture {};

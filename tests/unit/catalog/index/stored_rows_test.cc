@@ -9,7 +9,6 @@
 namespace pgkeep::catalog {
 namespace {
 
-using postgres::WalSegment;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
