@@ -1,5 +1,7 @@
 #include "server/config/config_docs.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "server/config/settings.h"
@@ -83,14 +85,23 @@ void comment(std::string& text, std::string_view indent, std::string_view senten
   text += fmt::format("{}# {}\n", indent, line);
 }
 
-void sample_key(std::string& text, const Setting& setting, bool server) {
+/// "retention.keep." of two keys of that section: what the one before has opened is not opened again.
+std::string_view shared_sections(std::string_view name, std::string_view before) {
+  const auto differs = std::ranges::mismatch(name, before).in1 - name.begin();
+  const auto dot = name.substr(0, static_cast<std::size_t>(differs)).rfind('.');
+  return name.substr(0, dot == name.npos ? 0 : dot + 1);
+}
+
+void sample_key(std::string& text, const Setting& setting, bool server, std::string_view before = {}) {
   const std::string_view indent = server ? "    " : "";
   comment(text, indent, setting.sentence);
   if (setting.type != SettingType::text && setting.type != SettingType::path)
     comment(text, indent, fmt::format("({})", describe_type(setting)));
   const bool live = setting.required || setting.name == "description";
   auto name = setting.name;
-  std::string below;  // in sections
+  const auto open = shared_sections(name, before);
+  name.remove_prefix(open.size());
+  std::string below(2 * static_cast<std::size_t>(std::ranges::count(open, '.')), ' ');  // in sections
   for (auto dot = name.find('.'); dot != name.npos; dot = name.find('.')) {
     text += fmt::format("{}#{}{}:\n", indent, below, name.substr(0, dot));
     name.remove_prefix(dot + 1);
@@ -127,12 +138,12 @@ std::string sample_configuration() {
     comment(text, "", find_setting(name, Scope::top)->sentence);
     text += name == "defaults" ? "#defaults:\n#  compression_level: 1\n" : "servers:\n  main:\n";
   }
-  bool first = true;
+  std::string_view before;
   for (const auto& setting : settings()) {
     if (setting.scope == Scope::top) continue;
-    if (!first) text += "\n";
-    first = false;
-    sample_key(text, setting, true);
+    if (!before.empty()) text += "\n";
+    sample_key(text, setting, true, before);
+    before = setting.name;
   }
   return text;
 }

@@ -27,7 +27,7 @@ constexpr std::int64_t ms(std::chrono::milliseconds duration) {
 }
 
 constexpr std::int64_t kMostKept = 100'000;
-constexpr auto kLongestWindow = std::chrono::years(100);
+constexpr auto kLongestWindow = std::chrono::days(36'500);
 constexpr std::string_view kNoRule = "no such rule";
 
 constexpr std::array<std::string_view, 2> kCheckpointWords{"fast", "spread"};

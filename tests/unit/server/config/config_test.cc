@@ -2,11 +2,13 @@
 
 #include <filesystem>
 #include <fstream>
+#include <regex>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "catalog/io/error.h"
+#include "server/config/config_docs.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::server {
@@ -110,6 +112,32 @@ TEST_F(ConfigTest, ReadsAPolicyFromItsSection) {
   EXPECT_EQ(config.servers.at(0).watch_interval, std::chrono::seconds(5));
   EXPECT_EQ(config.servers.at(0).retain_at_most, std::uint64_t{20} << 30);
   EXPECT_EQ(config.servers.at(1).retain_at_most, 0u);
+}
+
+TEST_F(ConfigTest, ReadsAPolicyFromASectionOfASection) {
+  const auto config = load(
+      "repository: /srv/pgkeep\n"
+      "defaults:\n  retention: {redundancy: 3, recovery_window: 14d, keep: {daily: 14, yearly: 2}}\n"
+      "servers:\n  a: {conninfo: host=a}\n  b: {conninfo: host=b, retention: {keep: {daily: 0}, grace: 0}}\n");
+  catalog::RetentionPolicy policy{.redundancy = 3,
+                                  .recovery_window = std::chrono::days(14),
+                                  .daily = 14,
+                                  .yearly = 2,
+                                  .grace = std::chrono::days(1)};
+  EXPECT_EQ(config.servers.at(0).retention, policy);
+  policy.daily = 0;
+  policy.grace = {};
+  EXPECT_EQ(config.servers.at(1).retention, policy);
+}
+
+/// An operator takes away the signs before what he wants; two keys of one section are in one then.
+TEST_F(ConfigTest, ReadsTheSampleWithAllThatIsCommentedOut) {
+  const std::regex key_that_is_commented_out("(^|\n)( *)#(?! \\S)");
+  const auto all = std::regex_replace(sample_configuration(), key_that_is_commented_out, "$1$2");
+  const auto main = load(all).servers.at(0);
+  EXPECT_EQ(main.retention.redundancy, 3u);
+  EXPECT_EQ(main.retention.yearly, 2u);
+  EXPECT_EQ(main.pushed_most_files, 10'000u);
 }
 
 TEST_F(ConfigTest, NamesTheWholePlaceOfAMistakeInASection) {
