@@ -133,7 +133,8 @@ void make_directories(const std::filesystem::path& directory, mode_t mode = kDir
 /// What is in a directory, in no order; nothing when there is none. Throws StorageError when it cannot be
 /// listed.
 std::vector<std::filesystem::directory_entry> entries(const std::filesystem::path& directory);
-/// Calls `visit` for all that is below a directory, at any depth. No symbolic link is followed.
+/// Calls `visit` for all that is below a directory, at any depth. No symbolic link in it is followed; what
+/// goes meanwhile is passed over.
 void for_each_below(const std::filesystem::path& directory,
                     const std::function<void(const std::filesystem::directory_entry&)>& visit);
 /// Not durable: what must have its new name after a power cut needs rename_durably.

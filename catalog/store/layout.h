@@ -43,7 +43,7 @@ class ServerLayout {
   std::filesystem::path stream_state() const { return root_ / "stream.json"; }
   std::filesystem::path suspects() const { return root_ / "suspects.json"; }
 
-  /// Held alone by who changes packs and backups (backup, delete).
+  /// Held alone by who changes packs and backups (backup, delete, expire).
   std::filesystem::path writer_lock() const { return root_ / "locks" / "backup"; }
   /// Held alone while suspects.json is being replaced.
   std::filesystem::path suspects_lock() const { return root_ / "locks" / "suspects"; }
@@ -53,7 +53,8 @@ class ServerLayout {
   std::filesystem::path made_slots_lock() const { return root_ / "locks" / "slots"; }
   /// Held alone by who receives WAL.
   std::filesystem::path receiver_lock() const { return root_ / "locks" / "receive-wal"; }
-  /// Held alone while something is added to the archive under wal/: by the stream's archiver, by put-wal.
+  /// Held alone while something is added to the archive under wal/, or removed: by the stream's archiver, by
+  /// put-wal, by expire.
   std::filesystem::path archive_lock() const { return root_ / "locks" / "archive"; }
 
   std::filesystem::path wal() const { return line_folder_ / "wal"; }

@@ -27,7 +27,7 @@ class HeldWal {
  public:
   /// Reads the names in the archive, the histories, and the end of each partial (a few ms for 16 MiB). A
   /// receiver may be at work: what was held when it began is in it, and there is no gap in it that there
-  /// never was. Throws StorageError.
+  /// never was, unless old WAL is being removed meanwhile (wal_removal.h). Throws StorageError.
   static HeldWal read(const WalArchive& archive);
   /// The same of the segments from `begin` to `end` along a line alone, which costs two looks at each of
   /// them, however much is held.
