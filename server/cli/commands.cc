@@ -7,6 +7,7 @@
 #include "server/cli/backup.h"
 #include "server/cli/check.h"
 #include "server/cli/create_slot.h"
+#include "server/cli/cron.h"
 #include "server/cli/delete.h"
 #include "server/cli/drop_slot.h"
 #include "server/cli/expire.h"
@@ -15,6 +16,7 @@
 #include "server/cli/keep.h"
 #include "server/cli/list_backups.h"
 #include "server/cli/list_files.h"
+#include "server/cli/list_jobs.h"
 #include "server/cli/list_servers.h"
 #include "server/cli/list_wal.h"
 #include "server/cli/new_line.h"
@@ -26,8 +28,10 @@
 #include "server/cli/release.h"
 #include "server/cli/reload.h"
 #include "server/cli/replication_status.h"
+#include "server/cli/run_job.h"
 #include "server/cli/serve.h"
 #include "server/cli/show_backup.h"
+#include "server/cli/show_job.h"
 #include "server/cli/show_server.h"
 #include "server/cli/status.h"
 #include "server/cli/switch_wal.h"
@@ -40,12 +44,25 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kAdoptWal,       kAnnotate,    kBackup,       kCheck,   kCreateSlot, kDelete,
-    kDropSlot,       kExpire,      kGenerateDocs, kGetWal,  kKeep,       kListBackups,
-    kListFiles,      kListServers, kListWal,      kNewLine, kPushedWal,  kPutWal,
-    kRebuildCatalog, kReceiveWal,  kRecover,      kRelease, kReload,     kReplicationStatus,
-    kServe,          kShowBackup,  kShowServer,   kStatus,  kSwitchWal,  kUndelete,
-    kVerifyBackup,   kVerifyWal,   kWalConflicts,
+    kAdoptWal,       kAnnotate,
+    kBackup,         kCheck,
+    kCreateSlot,     kCron,
+    kDelete,         kDropSlot,
+    kExpire,         kGenerateDocs,
+    kGetWal,         kKeep,
+    kListBackups,    kListFiles,
+    kListJobs,       kListServers,
+    kListWal,        kNewLine,
+    kPushedWal,      kPutWal,
+    kRebuildCatalog, kReceiveWal,
+    kRecover,        kRelease,
+    kReload,         kReplicationStatus,
+    kRunJob,         kServe,
+    kShowBackup,     kShowJob,
+    kShowServer,     kStatus,
+    kSwitchWal,      kUndelete,
+    kVerifyBackup,   kVerifyWal,
+    kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 

@@ -25,7 +25,7 @@ class Index {
  public:
   Index(const ServerConfig& server, const store::ServerLayout& layout, Output& out)
       : layout_(layout), out_(&out) {
-    if_possible([&] { index_.emplace(open_catalog(server, layout, out)); });
+    if_possible([&] { index_.emplace(open_catalog(server, layout, warnings_to(out))); });
   }
 
   /// Oldest first (store::is_older()); from the files when the index cannot be used.

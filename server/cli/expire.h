@@ -1,6 +1,8 @@
 #pragma once
 
+#include "catalog/store/layout.h"
 #include "server/cli/arguments.h"
+#include "server/config/config.h"
 
 namespace pgkeep::server {
 
@@ -13,6 +15,8 @@ struct ExpireArguments : SomeServers {
   }
 };
 
+/// Lets go of what one server's policy does not keep, prints what was decided and done, and returns it.
+Json expire_and_report(const ServerConfig& server, const store::ServerLayout& layout, Output& out);
 Exit run_expire(const ExpireArguments& arguments, const Invocation& invocation);
 
 inline constexpr std::array kExpireExamples{

@@ -4,7 +4,7 @@
 
 #include "catalog/io/lock.h"
 #include "catalog/postgres/json.h"
-#include "server/config/settings.h"
+#include "server/config/setting_values.h"
 #include "server/fleet/fleet.h"
 #include "server/health/server_status.h"
 #include "server/health/stream_facts.h"

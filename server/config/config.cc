@@ -7,9 +7,10 @@
 #include <map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "catalog/io/error.h"
-#include "server/config/settings.h"
+#include "server/config/setting_values.h"
 #include "server/config/suggestion.h"
 #include "server/config/yaml_file.h"
 #include "streaming/wire/connection.h"
@@ -47,10 +48,12 @@ class Reader {
   void read_main(const YamlFile& file) {
     const auto entries = file.entries(file.root(), "");
     for (const auto& entry : entries)
-      if (!find_setting(entry.name, Scope::top)) unknown_key(file, entry, Scope::top);
+      if (!find_setting(entry.name, Scope::top) && entry.name != "limits")
+        unknown_key(file, entry, Scope::top);
     const auto part = [&](std::string_view name) {
       return std::ranges::find(entries, name, &YamlFile::Entry::name);
     };
+    if (const auto entry = part("limits"); entry != entries.end()) read_limits(file, *entry);
     if (const auto entry = part("repository"); entry != entries.end()) read_repository(file, *entry);
     // Whatever the order in the file: servers are built on the defaults.
     if (const auto entry = part("defaults"); entry != entries.end() && !entry->value.IsNull())
@@ -67,6 +70,15 @@ class Reader {
           fmt::format("an absolute path is expected, not '{}': commands run in many folders", path.native()));
     }
     config_.repository = path.lexically_normal();
+  }
+
+  void read_limits(const YamlFile& file, const YamlFile::Entry& section) {
+    for (const auto& entry : section_entries(file, section)) {
+      const auto* setting = find_setting(entry.name, Scope::top);
+      if (!setting) unknown_key(file, entry, Scope::top);
+      if (const auto problem = apply_setting(*setting, file.scalar(entry), config_.limits))
+        file.fail(entry.value, entry.place, *problem);
+    }
   }
 
   void read_servers(const YamlFile& file, const YamlFile::Entry& section) {
@@ -122,10 +134,22 @@ class Reader {
         continue;
       }
       if (!setting) unknown_key(file, entry, scope);
-      if (const auto problem = apply_setting(*setting, file.scalar(entry), server))
+      if (const auto problem = apply_setting(*setting, text_of(file, *setting, entry), server))
         file.fail(entry.value, entry.place, *problem);
       if (entry.name == "conninfo") check_password_is_private(file, entry, server);
     }
+  }
+
+  /// The value as one text: a list of windows, or a timing that is written as {every: 6h}, too.
+  static std::string text_of(const YamlFile& file, const Setting& setting, const YamlFile::Entry& entry) {
+    if (setting.type == SettingType::windows)
+      return fmt::format("{}", fmt::join(file.scalars(entry), kBetweenWindows));
+    if (setting.type != SettingType::timing || !entry.value.IsMap()) return file.scalar(entry);
+    const auto words = file.entries(entry.value, entry.place);
+    constexpr std::array<std::string_view, 3> kWords{"every", "cron", "calendar"};
+    if (words.size() != 1 || std::ranges::find(kWords, words[0].name) == kWords.end())
+      file.fail(entry.value, entry.place, "one of `every`, `cron` or `calendar` is expected in the braces");
+    return fmt::format("{} {}", words[0].name, file.scalar(words[0]));
   }
 
   static void check_password_is_private(const YamlFile& file, const YamlFile::Entry& entry,
@@ -184,7 +208,7 @@ class Reader {
                           hint.empty() ? "; see docs/configuration.md for those there are" : hint));
   }
 
-  Config config_;
+  Config config_{.file = {}, .repository = {}, .servers = {}, .limits = default_job_limits()};
   ServerConfig defaults_ = default_server_config();
   std::map<std::string, std::string> declared_;  // server → FILE:LINE
 };
@@ -203,6 +227,16 @@ ServerConfig default_server_config() {
       throw std::logic_error(fmt::format("default of {}: {}", setting.name, *problem));
   }
   return config;
+}
+
+JobLimits default_job_limits() {
+  JobLimits limits;
+  for (const auto& setting : settings()) {
+    if (!setting.name.starts_with("limits.")) continue;
+    if (const auto problem = apply_setting(setting, setting.default_text, limits))
+      throw std::logic_error(fmt::format("default of {}: {}", setting.name, *problem));
+  }
+  return limits;
 }
 
 std::string why_not_a_server_name(std::string_view name) {

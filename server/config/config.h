@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "catalog/retention/retention_policy.h"
+#include "server/schedule/job_plan.h"
+#include "server/schedule/job_queue.h"
 
 namespace pgkeep::server {
 
@@ -42,6 +44,7 @@ struct ServerConfig {
   std::uint64_t pushed_most_bytes = 0;
   std::uint64_t pushed_most_files = 0;
   catalog::RetentionPolicy retention;
+  JobSchedule schedule;
   bool operator==(const ServerConfig&) const = default;
 };
 
@@ -50,6 +53,7 @@ struct Config {
   std::filesystem::path file;  // absolute
   std::filesystem::path repository;
   std::vector<ServerConfig> servers;  // by name
+  JobLimits limits;
 };
 
 inline constexpr const char* kDefaultConfigFile = "/etc/pgkeep/pgkeep.yaml";
@@ -58,8 +62,9 @@ inline constexpr const char* kDefaultConfigFile = "/etc/pgkeep/pgkeep.yaml";
 /// right", for the first thing that is not as it must be.
 Config load_config(const std::filesystem::path& file);
 
-/// What a server's keys are when nobody sets them.
+/// What a server's keys, and the limits, are when nobody sets them.
 ServerConfig default_server_config();
+JobLimits default_job_limits();
 
 /// Letters, digits, '_', '-', '.'; not beginning with '.' or '-': a server's name is the name of its folder.
 /// Nothing when it is one, else why not.

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "server/config/settings.h"
+#include "server/config/setting_values.h"
 
 namespace pgkeep::server {
 namespace {
@@ -128,17 +128,19 @@ std::string sample_configuration() {
       "# Configuration of pgkeep; the place for it is /etc/pgkeep/pgkeep.yaml. "
       "Made from the table of keys that\n# docs/configuration.md comes from too. "
       "What is commented out shows a possible value; the defaults stand in\n# docs/configuration.md.\n";
+  std::string_view before;
   for (const auto& setting : settings()) {
     if (setting.scope != Scope::top || setting.type == SettingType::section) continue;
     text += "\n";
-    sample_key(text, setting, false);
+    sample_key(text, setting, false, before);
+    before = setting.name;
   }
   for (const std::string_view name : {"defaults", "servers"}) {
     text += "\n";
     comment(text, "", find_setting(name, Scope::top)->sentence);
     text += name == "defaults" ? "#defaults:\n#  compression_level: 1\n" : "servers:\n  main:\n";
   }
-  std::string_view before;
+  before = {};
   for (const auto& setting : settings()) {
     if (setting.scope == Scope::top) continue;
     if (!before.empty()) text += "\n";

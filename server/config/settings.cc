@@ -2,16 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "catalog/io/compression.h"
-#include "catalog/io/error.h"
-#include "catalog/io/units.h"
-#include "streaming/wire/connection.h"
-#include "streaming/wire/replication.h"
 
 namespace pgkeep::server {
 namespace {
@@ -34,8 +26,6 @@ constexpr std::array<std::string_view, 2> kCheckpointWords{"fast", "spread"};
 constexpr std::array<std::string_view, 2> kFlushWords{"auto", "at_once"};
 // The words that operators know for the same question: false, true.
 constexpr std::array<std::string_view, 2> kCreateSlotWords{"manual", "auto"};
-constexpr std::array<std::string_view, 3> kYes{"true", "yes", "on"};
-constexpr std::array<std::string_view, 3> kNo{"false", "no", "off"};
 
 // clang-format off
 constexpr std::array kSettings{
@@ -48,6 +38,12 @@ constexpr std::array kSettings{
             .sample = "conf.d/*.yaml",
             .sentence = "More files with servers, for fleets whose configuration is generated: a pattern or a list of them, "
                         "relative to this file. An included file holds `servers` and nothing else."},
+    Setting{.name = "limits.backups", .scope = Scope::top, .type = SettingType::number, .default_text = "2", .sample = "4",
+            .sentence = "How many backups `pgkeep serve` takes at a time.",
+            .least = 1, .most = 64, .member = &JobLimits::backups},
+    Setting{.name = "limits.per_host", .scope = Scope::top, .type = SettingType::number, .default_text = "1", .sample = "2",
+            .sentence = "How many of these of servers on one host, as `conninfo` names it.",
+            .least = 1, .most = 64, .member = &JobLimits::per_host},
     Setting{.name = "defaults", .scope = Scope::top, .type = SettingType::section, .default_text = "", .sample = "",
             .sentence = "Values for all servers; a server's own value wins."},
     Setting{.name = "servers", .scope = Scope::top, .type = SettingType::section, .default_text = "", .sample = "",
@@ -167,58 +163,28 @@ constexpr std::array kSettings{
                         "before an `expire` removes it.",
             .least = ms(1s), .most = ms(kLongestWindow), .zero = "the next `expire` removes it",
             .member = &RetentionPolicy::grace},
+    Setting{.name = "schedule.backup", .type = SettingType::timing, .default_text = "never", .sample = "02:00",
+            .sentence = "When `pgkeep serve`, or `pgkeep cron`, takes a backup; see \"Schedules\" in the manual.",
+            .member = &JobSchedule::backup},
+    Setting{.name = "schedule.expire", .type = SettingType::timing, .default_text = "never", .sample = "after backup",
+            .sentence = "When it lets go of what the `retention` rules do not keep.",
+            .member = &JobSchedule::expire},
+    Setting{.name = "schedule.spread", .type = SettingType::duration, .default_text = "0", .sample = "2h",
+            .sentence = "Over how long the times of the schedule are spread: "
+                        "each server begins so much later as its name makes it, every day alike, "
+                        "so that a fleet does not begin at once.",
+            .least = ms(1min), .most = ms(24h), .zero = "all begin when the schedule says",
+            .member = &JobSchedule::spread},
+    Setting{.name = "timezone", .type = SettingType::time_zone, .default_text = "UTC", .sample = "Europe/Berlin",
+            .sentence = "Whose clock the schedule and the windows mean.",
+            .member = &JobSchedule::zone},
+    Setting{.name = "windows.never", .type = SettingType::windows, .default_text = "", .sample = "08:00-18:00 Mon-Fri",
+            .sentence = "When no job of the schedule begins: one window or a list of them. "
+                        "What becomes due in a window begins when it is over; what runs goes on. "
+                        "A backup that lost WAL calls for waits for no window.",
+            .member = &JobSchedule::never},
 };
 // clang-format on
-
-std::string format_in_unit(SettingType type, std::int64_t value) {
-  if (type == SettingType::size) return io::format_bytes(static_cast<std::uint64_t>(value));
-  if (type == SettingType::duration) return io::format_duration(std::chrono::milliseconds(value));
-  return std::to_string(value);
-}
-
-std::optional<std::int64_t> parse_in_unit(SettingType type, std::string_view text) {
-  if (type == SettingType::duration) {
-    if (text == "0") return 0;
-    const auto duration = io::parse_duration(text);
-    return duration ? std::optional(duration->count()) : std::nullopt;
-  }
-  if (type == SettingType::size) {
-    const auto bytes = io::parse_bytes(text);
-    return bytes && *bytes <= static_cast<std::uint64_t>(INT64_MAX)
-               ? std::optional(static_cast<std::int64_t>(*bytes))
-               : std::nullopt;
-  }
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
-}
-
-bool contains(std::span<const std::string_view> words, std::string_view word) {
-  return std::ranges::find(words, word) != words.end();
-}
-
-std::optional<bool> parse_boolean(const Setting& setting, std::string_view text) {
-  if (contains(kYes, text) || (!setting.choices.empty() && setting.choices[1] == text)) return true;
-  if (contains(kNo, text) || (!setting.choices.empty() && setting.choices[0] == text)) return false;
-  return std::nullopt;
-}
-
-std::string wrong_type(const Setting& setting, std::string_view text) {
-  return fmt::format("{} is expected, not '{}'", describe_type(setting), text);
-}
-
-/// What the type alone does not say.
-std::optional<std::string> check_text(const Setting& setting, std::string_view text) {
-  if (text.empty() && setting.name != "description") return "has no value";
-  if (text.find('\0') != text.npos) return "holds a zero byte";
-  try {
-    if (setting.name == "slot") streaming::check_slot_name(text);
-    if (setting.name == "conninfo") streaming::describe_conninfo(text);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 
@@ -233,122 +199,6 @@ const Setting* find_setting(std::string_view name, Scope scope) {
   };
   const auto found = std::ranges::find_if(kSettings, fits);
   return found == kSettings.end() ? nullptr : &*found;
-}
-
-namespace {
-
-void set_choice(const Setting& setting, std::uint8_t number, ServerConfig& config) {
-  if (const auto* member = std::get_if<Checkpoint ServerConfig::*>(&setting.member))
-    config.*(*member) = static_cast<Checkpoint>(number);
-  if (const auto* member = std::get_if<Flush ServerConfig::*>(&setting.member))
-    config.*(*member) = static_cast<Flush>(number);
-}
-
-void set_number(const Setting& setting, std::int64_t value, ServerConfig& config) {
-  using std::chrono::milliseconds;
-  if (const auto* member = std::get_if<std::uint64_t ServerConfig::*>(&setting.member))
-    config.*(*member) = static_cast<std::uint64_t>(value);
-  if (const auto* member = std::get_if<milliseconds ServerConfig::*>(&setting.member))
-    config.*(*member) = milliseconds(value);
-  if (const auto* member = std::get_if<std::uint64_t RetentionPolicy::*>(&setting.member))
-    config.retention.*(*member) = static_cast<std::uint64_t>(value);
-  if (const auto* member = std::get_if<milliseconds RetentionPolicy::*>(&setting.member))
-    config.retention.*(*member) = milliseconds(value);
-}
-
-}  // namespace
-
-std::optional<std::string> apply_setting(const Setting& setting, std::string_view text,
-                                         ServerConfig& config) {
-  if (const auto* member = std::get_if<std::string ServerConfig::*>(&setting.member)) {
-    if (auto problem = check_text(setting, text)) return problem;
-    config.*(*member) = text;
-    return std::nullopt;
-  }
-  if (const auto* member = std::get_if<bool ServerConfig::*>(&setting.member)) {
-    const auto value = parse_boolean(setting, text);
-    if (!value) return wrong_type(setting, text);
-    config.*(*member) = *value;
-    return std::nullopt;
-  }
-  if (setting.type == SettingType::choice) {
-    const auto word = std::ranges::find(setting.choices, text);
-    if (word == setting.choices.end()) return wrong_type(setting, text);
-    set_choice(setting, static_cast<std::uint8_t>(word - setting.choices.begin()), config);
-    return std::nullopt;
-  }
-  const auto value = parse_in_unit(setting.type, text);
-  if (!value) return wrong_type(setting, text);
-  const bool is_zero = *value == 0 && !setting.zero.empty();
-  if (!is_zero && (*value < setting.least || *value > setting.most))
-    return fmt::format("{} is out of range: {} is expected", text, describe_type(setting));
-  set_number(setting, *value, config);
-  return std::nullopt;
-}
-
-std::string describe_type(const Setting& setting) {
-  const auto with_range = [&](std::string_view what) {
-    auto text = fmt::format("{} from {} to {}", what, format_in_unit(setting.type, setting.least),
-                            format_in_unit(setting.type, setting.most));
-    return setting.zero.empty() ? text : fmt::format("{}, or 0: {}", text, setting.zero);
-  };
-  switch (setting.type) {
-    case SettingType::text:
-      return "text";
-    case SettingType::path:
-      return "an absolute path";
-    case SettingType::patterns:
-      return "a file name pattern or a list of them";
-    case SettingType::section:
-      return "a section of keys";
-    case SettingType::choice:
-      return fmt::format("{}", fmt::join(setting.choices, " or "));
-    case SettingType::number:
-      return with_range("a number");
-    case SettingType::size:
-      return with_range("a size (512KiB, 64MiB)");
-    case SettingType::duration:
-      return with_range("a duration (500ms, 30s, 15min)");
-    case SettingType::boolean:
-      break;
-  }
-  return setting.choices.empty()
-             ? "true or false"
-             : fmt::format("true or false ({} or {})", setting.choices[1], setting.choices[0]);
-}
-
-std::string setting_text(const Setting& setting, const ServerConfig& config) {
-  struct Visitor {
-    const Setting& setting;
-    const ServerConfig& config;
-    std::string operator()(std::monostate) const { return {}; }
-    std::string operator()(std::string ServerConfig::*member) const { return config.*member; }
-    std::string operator()(bool ServerConfig::*member) const { return config.*member ? "true" : "false"; }
-    std::string operator()(Checkpoint ServerConfig::*member) const {
-      return std::string(setting.choices[static_cast<std::size_t>(config.*member)]);
-    }
-    std::string operator()(Flush ServerConfig::*member) const {
-      return std::string(setting.choices[static_cast<std::size_t>(config.*member)]);
-    }
-    std::string operator()(std::uint64_t ServerConfig::*member) const { return number(config.*member); }
-    std::string operator()(std::uint64_t RetentionPolicy::*member) const {
-      return number(config.retention.*member);
-    }
-    std::string operator()(std::chrono::milliseconds ServerConfig::*member) const {
-      return duration(config.*member);
-    }
-    std::string operator()(std::chrono::milliseconds RetentionPolicy::*member) const {
-      return duration(config.retention.*member);
-    }
-    std::string number(std::uint64_t value) const {
-      return value == 0 ? zero() : format_in_unit(setting.type, static_cast<std::int64_t>(value));
-    }
-    std::string duration(std::chrono::milliseconds value) const {
-      return value.count() == 0 ? zero() : io::format_duration(value);
-    }
-    std::string zero() const { return setting.zero.empty() ? "0" : fmt::format("0 ({})", setting.zero); }
-  };
-  return std::visit(Visitor{setting, config}, setting.member);
 }
 
 }  // namespace pgkeep::server

@@ -21,6 +21,9 @@ enum class SettingType : std::uint8_t {
   size,
   duration,
   choice,
+  timing,
+  time_zone,
+  windows,
   section
 };
 
@@ -49,7 +52,9 @@ struct Setting {
   std::variant<std::monostate, std::string ServerConfig::*, bool ServerConfig::*,
                std::uint64_t ServerConfig::*, std::chrono::milliseconds ServerConfig::*,
                Checkpoint ServerConfig::*, Flush ServerConfig::*, std::uint64_t catalog::RetentionPolicy::*,
-               std::chrono::milliseconds catalog::RetentionPolicy::*>
+               std::chrono::milliseconds catalog::RetentionPolicy::*, JobTiming JobSchedule::*,
+               TimeZone JobSchedule::*, std::chrono::milliseconds JobSchedule::*,
+               std::vector<TimeWindow> JobSchedule::*, std::uint64_t JobLimits::*>
       member = {};
 };
 
@@ -58,16 +63,5 @@ std::span<const Setting> settings();
 
 /// The setting of that name in a scope; `defaults` holds what has Scope::server.
 const Setting* find_setting(std::string_view name, Scope scope);
-
-/// Reads `text` as the setting's type and puts it into `config`. Returns what is wrong and what would be
-/// right, or nothing.
-std::optional<std::string> apply_setting(const Setting& setting, std::string_view text, ServerConfig& config);
-
-/// "a number from 1 to 19", "a size from 32 KiB to 1 GiB, or 0: no limit": for messages and the
-/// documentation.
-std::string describe_type(const Setting& setting);
-
-/// The value of a setting in `config` as one would write it.
-std::string setting_text(const Setting& setting, const ServerConfig& config);
 
 }  // namespace pgkeep::server

@@ -50,7 +50,7 @@ Daemon::Daemon(Config config, store::Repository repository, const Output& out)
     if (state_writer_) state_writer_->wake();
   };
   hooks.event = [this](const std::string& server, const catalog::Event& event) {
-    if (auto_backup_ && event.kind == catalog::EventKind::gap) auto_backup_->consider(server);
+    if (jobs_ && event.kind == catalog::EventKind::gap) jobs_->consider(server);
   };
   supervisor_.emplace(repository_, out, std::move(hooks));
 }
@@ -62,7 +62,7 @@ Daemon::~Daemon() {
   supervisor_->stop();
   std::vector<std::string> hanging;
   supervisor_->wait_until_ended(std::chrono::hours(1), hanging);
-  auto_backup_.reset();
+  jobs_.reset();
   state_writer_.reset();
 }
 
@@ -71,8 +71,8 @@ Exit Daemon::run(const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] { ::eventfd_write(wake_.get(), 1); });
   state_writer_.emplace([this] { return stream_states(); }, log_);
   const auto config = in_force_.with([](const auto& in_force) { return in_force.config; });
-  auto_backup_.emplace(repository_, *supervisor_);
-  slot_watch_.emplace([this](const std::string& server) { auto_backup_->consider(server); });
+  jobs_.emplace(repository_, *supervisor_, config.limits);
+  slot_watch_.emplace([this](const std::string& server) { jobs_->consider(server); });
   const auto begun = apply(config);
   log_->info("pgkeep {} serves {} with {}: {}", kVersion, repository_.root().native(), config.file.native(),
              counted(begun.added.size(), "server"));
@@ -95,10 +95,11 @@ Exit Daemon::run(const std::stop_token& stop) {
 
 ReloadReport Daemon::apply(const Config& config) {
   auto report = supervisor_->apply(config);
+  jobs_->set_limits(config.limits);
   const auto servers = supervisor_->servers();
   slot_watch_->follow(servers);
-  for (const auto& server : servers) auto_backup_->consider(server.config.name);
-  for (const auto& name : report.removed) auto_backup_->consider(name);  // to be forgotten
+  for (const auto& server : servers) jobs_->consider(server.config.name);
+  for (const auto& name : report.removed) jobs_->consider(name);  // to be forgotten
   return report;
 }
 
@@ -123,7 +124,7 @@ Exit Daemon::end() {
   control_.reset();
   supervisor_->stop();
   slot_watch_->stop();
-  auto_backup_->finish(std::chrono::milliseconds::zero());
+  jobs_->finish(std::chrono::milliseconds::zero());
   const auto until = std::chrono::steady_clock::now() + kPartsMayTake;
   const auto left = [&] {
     const auto now = std::chrono::steady_clock::now();
@@ -131,7 +132,7 @@ Exit Daemon::end() {
   };
   std::vector<std::string> hanging;
   supervisor_->wait_until_ended(left(), hanging);
-  if (!auto_backup_->finish(left())) hanging.emplace_back("a backup");
+  if (!jobs_->finish(left())) hanging.emplace_back("a job");
   if (!slot_watch_->finish(until)) hanging.emplace_back("a look at a slot");
   if (!state_writer_->finish(kStatesMayTake)) hanging.emplace_back("the states of the streams");
   may_wait_ = hanging.empty();
@@ -210,7 +211,7 @@ DaemonReport Daemon::report() const {
     report.servers.push_back({.name = name,
                               .stream = server.stream->state(),
                               .slot = slot_watch_->report(name),
-                              .backup = auto_backup_->report(name)});
+                              .backup = jobs_->report(name)});
   }
   return report;
 }

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "catalog/io/guarded.h"
-#include "server/daemon/auto_backup.h"
+#include "server/daemon/job_runner.h"
 #include "server/daemon/control_server.h"
 #include "server/daemon/notifier.h"
 #include "server/daemon/slot_watch.h"
@@ -56,7 +56,7 @@ class Daemon {
   io::UniqueFd wake_;  // an eventfd: the main loop has something to do
   std::optional<Supervisor> supervisor_;
   std::optional<StateWriter> state_writer_;
-  std::optional<AutoBackup> auto_backup_;
+  std::optional<JobRunner> jobs_;
   std::optional<SlotWatch> slot_watch_;
   std::optional<ControlServer> control_;
 };

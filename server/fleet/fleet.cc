@@ -134,12 +134,12 @@ void require_known(const ServerConfig& server, const store::ServerLayout& layout
 }
 
 catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::ServerLayout& layout,
-                                    Output& out) {
+                                    const Warn& warn) {
   require_known(server, layout);
   auto index = catalog::ServerCatalog::open(layout);
   if (const auto& why = index.opened_anew())
-    out.warning(fmt::format("{}: the index was made again from the files: {}", server.name, *why));
-  for (const auto& problem : index.unreadable()) out.warning(problem);
+    warn(fmt::format("{}: the index was made again from the files: {}", server.name, *why));
+  for (const auto& problem : index.unreadable()) warn(problem);
   return index;
 }
 
@@ -147,7 +147,7 @@ void index_segments(const ServerConfig& server, const store::ServerLayout& layou
                     std::span<const catalog::SegmentFileHeader> segments, Output& out) {
   if (segments.empty()) return;
   try {
-    auto index = open_catalog(server, layout, out);
+    auto index = open_catalog(server, layout, warnings_to(out));
     for (const auto& segment : segments) index.add_segment(catalog::describe_segment(layout, segment));
   } catch (const Error& error) {
     out.warning(fmt::format("the index was not updated; run `pgkeep rebuild-catalog {}`: {}", server.name,

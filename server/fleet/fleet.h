@@ -66,9 +66,9 @@ bool is_known(const store::ServerLayout& layout);
 void require_known(const ServerConfig& server, const store::ServerLayout& layout);
 
 /// The index of a server. Throws NotFound when nothing was ever stored for it; warns when the index was
-/// damaged, and of files that could not be read. Who only reads takes StoredRecords instead.
+/// damaged, and of files that could not be read. A caller that only reads takes StoredRecords instead.
 catalog::ServerCatalog open_catalog(const ServerConfig& server, const store::ServerLayout& layout,
-                                    Output& out);
+                                    const Warn& warn);
 
 /// Puts segments into the index that a command has archived. A file that has taken the place of another under
 /// a name that the index knows is not found by names: so this waits for the index, a bounded time, and warns

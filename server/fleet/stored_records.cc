@@ -46,8 +46,8 @@ std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& ar
   return rows;
 }
 
-StoredRecords::StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Output& out)
-    : server_(&server), layout_(layout), out_(&out) {
+StoredRecords::StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Warn warn)
+    : server_(&server), layout_(layout), warn_(std::move(warn)) {
   require_known(server, layout);
   if_possible([&] {
     index_ = catalog::ServerCatalog::open_to_read(layout);
@@ -56,7 +56,7 @@ StoredRecords::StoredRecords(const ServerConfig& server, const store::ServerLayo
 }
 
 void StoredRecords::make_index() {
-  index_ = open_catalog(*server_, layout_, *out_);
+  index_ = open_catalog(*server_, layout_, warn_);
   warned_.insert(index_->unreadable().begin(), index_->unreadable().end());
 }
 
@@ -70,7 +70,7 @@ void StoredRecords::put_index_right() {
 }
 
 void StoredRecords::warn_once(const std::string& problem) {
-  if (warned_.insert(problem).second) out_->warning(problem);
+  if (warned_.insert(problem).second) warn_(problem);
 }
 
 /// Continues without the index where it cannot be had.
@@ -81,8 +81,8 @@ void StoredRecords::if_possible(Step&& step) {
   } catch (const Error& error) {
     if (!leaves_the_files(layout_, error)) throw;
     index_.reset();
-    out_->warning(fmt::format("{}: the index cannot be opened; reading the files themselves: {}",
-                              server_->name, error.what()));
+    warn_(fmt::format("{}: the index cannot be opened; reading the files themselves: {}", server_->name,
+                      error.what()));
   }
 }
 

@@ -20,7 +20,9 @@ namespace pgkeep::server {
 class StoredRecords {
  public:
   /// Throws NotFound when nothing was ever stored for the server; warns when it continues without the index.
-  StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Output& out);
+  StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Warn warn);
+  StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Output& out)
+      : StoredRecords(server, layout, warnings_to(out)) {}
 
   /// Oldest first, those of lines that were set aside before all others.
   std::vector<store::BackupRecord> backups();
@@ -46,7 +48,7 @@ class StoredRecords {
 
   const ServerConfig* server_;
   store::ServerLayout layout_;
-  Output* out_;
+  Warn warn_;
   std::optional<catalog::ServerCatalog> index_;
   std::set<std::string> warned_;
 };

@@ -70,6 +70,10 @@ void Output::talk(std::string_view kind, std::string_view line) {
   std::fwrite(text.data(), 1, text.size(), messages_);
 }
 
+Warn warnings_to(Output& out) {
+  return [&out](const std::string& warning) { out.warning(warning); };
+}
+
 std::string counted(std::uint64_t number, std::string_view noun) {
   return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdio>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,6 +67,11 @@ class Output {
   std::vector<std::string> warnings_;
   Json error_;
 };
+
+/// Takes what does not stop the work but should be known.
+using Warn = std::function<void(const std::string&)>;
+/// To an output, which is borrowed.
+Warn warnings_to(Output& out);
 
 /// "1 backup", "2 backups".
 std::string counted(std::uint64_t number, std::string_view noun);

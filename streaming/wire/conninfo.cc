@@ -184,6 +184,12 @@ std::vector<std::string> split_hosts(std::string_view conninfo) {
   return conninfos;
 }
 
+std::string first_host(std::string_view conninfo) {
+  const auto given = parse_conninfo(conninfo);
+  auto host = split(value_of(given, "host")).front();
+  return host.empty() ? split(value_of(given, "hostaddr")).front() : host;
+}
+
 std::optional<std::chrono::seconds> connect_timeout(const ConnectionSettings& settings) {
   const auto text = value_of(parse_conninfo(settings.conninfo), "connect_timeout");
   if (text.empty() && settings.connect_timeout <= std::chrono::seconds::zero()) return std::nullopt;

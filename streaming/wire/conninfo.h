@@ -26,6 +26,10 @@ std::vector<Keywords> connection_attempts(const ConnectionSettings& settings, Co
 /// alone for one host, or for lists that libpq is to refuse in its own words.
 std::vector<std::string> split_hosts(std::string_view conninfo);
 
+/// The machine that `conninfo` leads to, the first of several: its `host`, else its `hostaddr`, else nothing
+/// (this machine). For telling whether two servers share one.
+std::string first_host(std::string_view conninfo);
+
 /// How long one host may take: the conninfo's connect_timeout, else ours. Nothing: for ever (0 or less, as in
 /// libpq).
 std::optional<std::chrono::seconds> connect_timeout(const ConnectionSettings& settings);

@@ -333,6 +333,46 @@ TEST_F(ConfigTest, TellsTheWholePathOfItsFile) {
   EXPECT_EQ(load_config(directory_ / "conf.d" / ".." / "pgkeep.yaml").file, file);
 }
 
+TEST_F(ConfigTest, ReadsSchedulesInTheFormsThatOperatorsWrite) {
+  const auto config = load(R"(repository: /srv/pgkeep
+limits: {backups: 4}
+defaults:
+  schedule: {backup: 02:00, expire: after backup, spread: 2h}
+  timezone: Europe/Berlin
+  windows: {never: ["08:00-18:00 Mon-Fri", "23:00-24:00"]}
+servers:
+  a: {conninfo: host=pg1}
+  b: {conninfo: host=pg2, schedule: {backup: {every: 6h}}, windows: {never: 12:00-13:00}}
+  c: {conninfo: host=pg3, schedule: {backup: {cron: "0 2 * * *"}, expire: never}}
+)");
+  EXPECT_EQ(config.limits, (JobLimits{.backups = 4, .per_host = 1}));
+  const auto& a = config.servers[0].schedule;
+  EXPECT_EQ(a.backup.text(), "02:00");
+  EXPECT_TRUE(a.expire.is_after_backup());
+  EXPECT_EQ(a.spread, std::chrono::hours(2));
+  EXPECT_EQ(a.zone.name(), "Europe/Berlin");
+  EXPECT_EQ(a.never.size(), 2U);
+  const auto& b = config.servers[1].schedule;
+  EXPECT_EQ(b.backup.text(), "every 6h");
+  EXPECT_TRUE(b.expire.is_after_backup());
+  EXPECT_EQ(b.never.size(), 1U);
+  EXPECT_EQ(config.servers[2].schedule.backup.text(), "cron 0 2 * * *");
+  EXPECT_FALSE(config.servers[2].schedule.expire.is_set());
+}
+
+TEST_F(ConfigTest, SaysWhatIsWrongWithASchedule) {
+  const std::string head = "repository: /srv/pgkeep\nservers:\n  a:\n    conninfo: host=pg1\n    ";
+  EXPECT_THAT(error_of(head + "schedule: {backup: tonight}\n"),
+              HasSubstr("servers.a.schedule.backup: a time"));
+  EXPECT_THAT(error_of(head + "schedule: {backup: {each: 6h}}\n"),
+              HasSubstr("one of `every`, `cron` or `calendar`"));
+  EXPECT_THAT(error_of(head + "schedule: {vacuum: 02:00}\n"), HasSubstr("unknown key"));
+  EXPECT_THAT(error_of(head + "timezone: Atlantis\n"), HasSubstr("a time zone (Europe/Berlin) is expected"));
+  EXPECT_THAT(error_of(head + "windows: {never: [noon]}\n"), HasSubstr("servers.a.windows.never"));
+  EXPECT_THAT(error_of("repository: /srv/pgkeep\nlimits: {backups: 0}\n"), HasSubstr("out of range"));
+  EXPECT_THAT(error_of("repository: /srv/pgkeep\nlimits: {backup: 2}\n"), HasSubstr("unknown key"));
+}
+
 TEST(ServerNameTest, IsANameForAFolder) {
   for (const auto* good : {"main", "pg-1.example", "A_1", "x"})
     EXPECT_THAT(why_not_a_server_name(good), IsEmpty());

@@ -1,9 +1,9 @@
+#include "server/config/setting_values.h"
+
 #include <ostream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "server/config/settings.h"
 
 namespace pgkeep::server {
 namespace {
@@ -22,7 +22,10 @@ const Setting& setting(std::string_view name) {
 /// What is wrong with that value; "taken" when nothing is.
 std::string problem(const Setting& setting, std::string_view text) {
   ServerConfig config;
-  return apply_setting(setting, text, config).value_or("taken");
+  JobLimits limits;
+  return (setting.scope == Scope::top ? apply_setting(setting, text, limits)
+                                      : apply_setting(setting, text, config))
+      .value_or("taken");
 }
 bool has_range(const Setting& setting) {
   return setting.type == SettingType::number || setting.type == SettingType::size ||

@@ -1,4 +1,4 @@
-#include "server/daemon/auto_backup.h"
+#include "server/daemon/job_runner.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,9 +21,9 @@ using ::testing::HasSubstr;
 constexpr postgres::TimelineId kOne(1);
 
 /// Server `main` does not answer. Of it are held a backup that begins in segment 5, and segments 5, 6 and 8.
-class AutoBackupTest : public ::testing::Test {
+class JobRunnerTest : public ::testing::Test {
  protected:
-  AutoBackupTest() {
+  JobRunnerTest() {
     layout_.make();
     catalog::confirm_identity(layout_, archive_.identity());
     for (const std::uint64_t number : {5, 6, 8}) archived({kOne, number});
@@ -57,8 +57,8 @@ class AutoBackupTest : public ::testing::Test {
   void wait_for_report(const std::function<bool(const std::string&)>& is_wanted) {
     test::wait_until(
         [&] {
-          auto_backup_.consider("main");
-          return is_wanted(auto_backup_.report("main"));
+          jobs_.consider("main");
+          return is_wanted(jobs_.report("main"));
         },
         "the server was looked at");
   }
@@ -78,39 +78,39 @@ class AutoBackupTest : public ::testing::Test {
   Config config_;
   Supervisor supervisor_{
       repository_, out_, {.changed = [] {}, .event = [](const std::string&, const catalog::Event&) {}}};
-  AutoBackup auto_backup_{repository_, supervisor_};
+  JobRunner jobs_{repository_, supervisor_, default_job_limits()};
 };
 
-TEST_F(AutoBackupTest, WaitsForTheStreamWithABackupThatLostWalMakesDue) {
+TEST_F(JobRunnerTest, WaitsForTheStreamWithABackupThatLostWalMakesDue) {
   lose_segment_7();
   wait_until_due();
-  EXPECT_THAT(auto_backup_.report("main"),
+  EXPECT_THAT(jobs_.report("main"),
               AllOf(HasSubstr("WAL from 0/700000 to 0/800000 of timeline 1 is lost"),
                     HasSubstr("20261120T020000Z"), HasSubstr("as soon as WAL is received again")));
 }
 
-TEST_F(AutoBackupTest, HasNothingToDoOnceABackupBeginsAfterTheGap) {
+TEST_F(JobRunnerTest, HasNothingToDoOnceABackupBeginsAfterTheGap) {
   lose_segment_7();
   wait_until_due();
   commit_backup("20261121T020000Z", 0x800028);
   wait_until_not_due();
 }
 
-TEST_F(AutoBackupTest, LooksAgainWhenWalIsLostAfterItFoundNothingToDo) {
-  auto_backup_.consider("main");
+TEST_F(JobRunnerTest, LooksAgainWhenWalIsLostAfterItFoundNothingToDo) {
+  jobs_.consider("main");
   lose_segment_7();
   wait_until_due();
 }
 
-TEST_F(AutoBackupTest, ForgetsAServerThatIsOutOfService) {
+TEST_F(JobRunnerTest, ForgetsAServerThatIsOutOfService) {
   lose_segment_7();
   wait_until_due();
   supervisor_.apply({});
   wait_until_not_due();
 }
 
-TEST_F(AutoBackupTest, EndsWhenItIsAskedTo) {
-  EXPECT_TRUE(auto_backup_.finish(test::kPatience));
+TEST_F(JobRunnerTest, EndsWhenItIsAskedTo) {
+  EXPECT_TRUE(jobs_.finish(test::kPatience));
 }
 
 }  // namespace

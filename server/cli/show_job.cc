@@ -1,0 +1,69 @@
+#include "server/cli/show_job.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "server/fleet/fleet.h"
+#include "server/fleet/run_facts.h"
+#include "server/terminal/table_printer.h"
+
+namespace pgkeep::server {
+namespace {
+
+using catalog::RunRecord;
+
+/// The one run that the text means, as choose_backup() does it for backups.
+const RunRecord& choose_run(const std::vector<RunRecord>& runs, const std::string& text,
+                            const std::string& server) {
+  const RunRecord* chosen = nullptr;
+  for (const auto& run : runs) {
+    if (run.id == text) return run;
+    if (!run.id.starts_with(text)) continue;
+    if (chosen)
+      throw UsageError(
+          fmt::format("'{}' is the beginning of several runs of {}, as {} and {}; give more of it", text,
+                      server, chosen->id, run.id));
+    chosen = &run;
+  }
+  if (!chosen)
+    throw NotFound(fmt::format("there is no run {} of {}; `pgkeep list-jobs {} --runs 20` lists them", text,
+                               server, server));
+  return *chosen;
+}
+
+void print(const RunRecord& run, Output& out) {
+  FactPrinter facts;
+  facts.add("run", run.id);
+  facts.add("command", run.kind);
+  if (!run.subject.empty()) facts.add("of", run.subject);
+  facts.add("began", io::format_time(run.started));
+  if (run.ended) facts.add("ended", io::format_time(*run.ended));
+  if (const auto text = took(run); !text.empty()) facts.add("took", text);
+  facts.add("outcome", std::string(to_string(run.outcome)));
+  if (!run.error.empty()) facts.add("error", run.error);
+  if (!run.details.empty()) {
+    const auto figures = Json::parse(run.details);
+    for (const auto& [key, value] : figures.items())
+      facts.add(key, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  facts.print(out);
+}
+
+}  // namespace
+
+Exit run_show_job(const ShowJobArguments& arguments, const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  const auto& server = fleet.server(arguments.server);
+  const auto layout = fleet.layout(server);
+  require_known(server, layout);
+  const auto runs = read_runs(layout);
+  const auto& run = choose_run(runs, arguments.id, server.name);
+  print(run, invocation.out);
+  auto json = run_json(run);
+  json["server"] = server.name;
+  invocation.out.data(std::move(json));
+  return Exit::ok;
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,420 @@
+#include "server/daemon/job_runner.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/lock.h"
+#include "server/fleet/backup_facts.h"
+#include "server/fleet/expiry_run.h"
+#include "server/fleet/server_settings.h"
+#include "server/health/findings.h"
+#include "streaming/backup/take_backup.h"
+#include "streaming/wire/conninfo.h"
+
+namespace pgkeep::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Beside those that take backups: for looking at servers and for expiries.
+constexpr std::size_t kOtherThreads = 4;
+constexpr std::chrono::seconds kTick{1};
+// For what no file and no call tells: that a stream runs again, or that another command has ended.
+constexpr std::chrono::seconds kLookAgainIn{5};
+
+/// Puts what a backup says into the log, and what it does into the daemon's report.
+class BackupLog final : public io::ProgressObserver {
+ public:
+  BackupLog(Log log, std::function<void(std::string_view)> doing)
+      : log_(std::move(log)), doing_(std::move(doing)) {}
+  void progress(const io::Progress& progress) override { doing_(progress.phase); }
+  void note(std::string_view message) override { log_->info("backup: {}", message); }
+  void warning(std::string_view message) override { log_->warn("backup: {}", message); }
+
+ private:
+  Log log_;
+  std::function<void(std::string_view)> doing_;
+};
+
+fs::file_time_type changed_at(const fs::path& path) {
+  std::error_code error;
+  const auto time = fs::last_write_time(path, error);
+  return error ? fs::file_time_type::min() : time;  // nothing there is a state like another
+}
+
+std::uintmax_t bytes_of(const fs::path& path) {
+  std::error_code error;
+  const auto bytes = fs::file_size(path, error);
+  return error ? 0 : bytes;
+}
+
+bool is_streaming(const Supervised& server) {
+  return server.stream->state().phase == catalog::StreamPhase::streaming;
+}
+
+/// "a backup is due since …", for one that does not begin.
+std::string describe_due(const PlannedJob& job) {
+  return fmt::format("{} is due since {}", job.kind == JobKind::backup ? "a backup" : "an expiry",
+                     io::format_time(job.due));
+}
+
+std::string describe_failure(const PlannedJob& job) {
+  return fmt::format("{}; {} failed, the last one: {}; tried again from {} on", describe_due(job),
+                     counted(job.failures, "attempt"), job.error, io::format_time(job.begins));
+}
+
+}  // namespace
+
+JobRunner::JobRunner(store::Repository repository, const Supervisor& supervisor, const JobLimits& limits)
+    : repository_(std::move(repository)), supervisor_(&supervisor) {
+  set_limits(limits);
+  watch_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+}
+
+JobRunner::~JobRunner() {
+  for (auto& thread : threads_) thread.request_stop();  // all, before one is waited for
+}
+
+void JobRunner::set_limits(const JobLimits& limits) {
+  {
+    const std::scoped_lock lock(mutex_);
+    limits_ = limits;
+    while (threads_.size() < limits.backups + kOtherThreads)
+      threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+  }
+  changed_.notify_all();
+}
+
+void JobRunner::consider(const std::string& server) {
+  {
+    const std::scoped_lock lock(mutex_);
+    asked_.insert(server);
+    if (worked_on_.contains(server)) in_doubt_.insert(server);
+  }
+  changed_.notify_all();
+}
+
+std::string JobRunner::report(const std::string& server) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = reports_.find(server);
+  return found == reports_.end() ? "" : found->second;
+}
+
+bool JobRunner::finish(std::chrono::milliseconds at_most) {
+  std::unique_lock lock(mutex_);
+  std::vector<std::stop_source> threads;
+  for (auto& thread : threads_) threads.push_back(thread.get_stop_source());
+  lock.unlock();  // a stop calls others
+  for (auto& thread : threads) thread.request_stop();
+  lock.lock();
+  return changed_.wait_for(lock, at_most, [this] { return ended_ == threads_.size(); });
+}
+
+void JobRunner::say(const std::string& server, std::string report) {
+  const std::scoped_lock lock(mutex_);
+  if (report.empty()) {
+    reports_.erase(server);
+  } else {
+    reports_[server] = std::move(report);
+  }
+}
+
+JobRunner::Server& JobRunner::state_of(const Supervised& server) {
+  const std::scoped_lock lock(mutex_);
+  return servers_.try_emplace(server.config.name, server.stream->layout()).first->second;
+}
+
+void JobRunner::forget(const std::string& server) {
+  const std::scoped_lock lock(mutex_);
+  servers_.erase(server);
+  reports_.erase(server);
+  look_again_.erase(server);
+  queue_.forget(server);
+}
+
+// --- Which server is looked at, and which job begins ---
+
+JobRunner::Work JobRunner::next_work(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  const auto is_worked_on = [this](const std::string& server) { return worked_on_.contains(server); };
+  Work work;
+  const auto find = [&] {
+    if (stop.stop_requested()) return true;
+    if (auto job = queue_.begin_next(limits_, is_worked_on)) {
+      worked_on_.try_emplace(job->server);
+      work = *std::move(job);
+      return true;
+    }
+    const auto asked =
+        std::ranges::find_if(asked_, [&](const std::string& name) { return !is_worked_on(name); });
+    if (asked == asked_.end()) return false;
+    worked_on_.try_emplace(*asked);
+    work = std::move(asked_.extract(asked).value());
+    return true;
+  };
+  changed_.wait(lock, stop, find);
+  return work;
+}
+
+void JobRunner::work(const std::stop_token& stop) {
+  for (auto next = next_work(stop); next.index() != 0; next = next_work(stop)) {
+    const auto* job = std::get_if<QueuedJob>(&next);
+    const auto& name = job ? job->server : std::get<std::string>(next);
+    std::stop_source source;
+    {
+      const std::scoped_lock lock(mutex_);
+      source = worked_on_.at(name);
+    }
+    const std::stop_callback end_of_program(stop, [&] { source.request_stop(); });
+    work_on(name, job, source.get_token());
+    give_back(name, job != nullptr);
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    ++ended_;
+  }
+  changed_.notify_all();
+}
+
+void JobRunner::give_back(const std::string& server, bool job_ended) {
+  {
+    const std::scoped_lock lock(mutex_);
+    worked_on_.erase(server);
+    in_window_.erase(server);
+    if (job_ended) {
+      queue_.end(server);
+      asked_.insert(server);  // something may come after it
+    }
+  }
+  changed_.notify_all();  // it may have been asked for again meanwhile
+}
+
+void JobRunner::work_on(const std::string& name, const QueuedJob* job, const std::stop_token& stop) {
+  const auto server = supervisor_->find(name);
+  if (!server) {
+    forget(name);
+    return;
+  }
+  auto& state = state_of(*server);
+  try {
+    if (job) {
+      run(*server, job->kind, state, stop);
+    } else {
+      examine(*server, state);
+    }
+  } catch (const Interrupted&) {
+    // The end of the program, or of the server's service.
+    server->stream->log()->warn("the {} that was due is stopped; nothing of it is kept",
+                                job && job->kind == JobKind::expire ? "expiry" : "base backup");
+  } catch (const std::exception& failure) {
+    const auto pause = state.back_off.next();
+    state.not_before = Clock::now() + pause;
+    server->stream->log()->error("{} failed: {}", job ? to_string(job->kind) : "looking for what is due",
+                                 failure.what());
+    say(name, fmt::format("failed at {}: {}", io::format_time(io::now()), failure.what()));
+    look_again(name, io::now() + pause);
+  }
+}
+
+void JobRunner::look_again(const std::string& server, std::optional<io::TimePoint> at) {
+  const std::scoped_lock lock(mutex_);
+  if (at) {
+    look_again_[server] = *at;
+  } else {
+    look_again_.erase(server);
+  }
+}
+
+// --- What is due ---
+
+JobRunner::Signature JobRunner::signature_of(const store::ServerLayout& layout) {
+  const auto journal = layout.event_journal();
+  return {changed_at(journal), bytes_of(journal), changed_at(layout.backups())};
+}
+
+void JobRunner::examine(const Supervised& server, Server& state) {
+  if (Clock::now() < state.not_before) return;
+  auto decision = decide(server, state);
+  say(server.config.name, std::move(decision.report));
+  look_again(server.config.name, decision.next);
+  if (decision.jobs.empty()) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (auto& job : decision.jobs) queue_.add(std::move(job));
+  }
+  changed_.notify_all();
+}
+
+std::optional<std::string> JobRunner::why_wal_calls(const Supervised& server, Server& state) {
+  const auto layout = server.stream->layout();
+  const auto signature = signature_of(layout);
+  if (state.whole == signature) return std::nullopt;
+  auto why = why_backup_is_needed(read_backups_and_wal(server.config, layout));
+  if (!why) state.whole = signature;
+  return why;
+}
+
+JobRunner::Decision JobRunner::decide(const Supervised& server, Server& state) {
+  if (const auto why = why_wal_calls(server, state)) {
+    if (!is_streaming(server)) {
+      return {.jobs = {},
+              .next = io::now() + kLookAgainIn,
+              .report = *why + "; a base backup is taken as soon as WAL is received again"};
+    }
+    Decision decision;
+    decision.jobs.push_back(queued(server, JobKind::backup, io::now(), *why));
+    return decision;
+  }
+  return decide_by_schedule(server, state);
+}
+
+QueuedJob JobRunner::queued(const Supervised& server, JobKind kind, io::TimePoint due, std::string why) {
+  return {.server = server.config.name,
+          .host = streaming::first_host(server.config.conninfo),
+          .kind = kind,
+          .due = due,
+          .why = std::move(why)};
+}
+
+JobRunner::Decision JobRunner::decide_by_schedule(const Supervised& server, Server& state) {
+  Decision decision;
+  const auto& schedule = server.config.schedule;
+  if (!schedule.is_set()) return decision;
+  const auto now = io::now();
+  const auto wait_until = [&](io::TimePoint time) {
+    decision.next = std::min(decision.next.value_or(time), time);
+  };
+  const auto wait_for = [&](std::string why) {
+    wait_until(now + kLookAgainIn);
+    decision.report = std::move(why);
+  };
+  for (const auto& job : plan_jobs(server.config.name, schedule, state.runs.read(), now)) {
+    if (job.running_since) {
+      wait_for("");
+    } else if (!job.may_begin(now)) {
+      wait_until(job.begins);
+      if (job.failures != 0 && job.due <= now) decision.report = describe_failure(job);
+    } else if (job.kind == JobKind::backup && !is_streaming(server)) {
+      wait_for(describe_due(job) + "; it is taken as soon as WAL is received again");
+    } else if (const auto holder = io::FileLock::holder(server.stream->layout().writer_lock())) {
+      wait_for(fmt::format("{}; it waits for {}", describe_due(job), holder->purpose));
+    } else {
+      decision.jobs.push_back(queued(server, job.kind, job.due,
+                                     fmt::format("the schedule has one at {}", io::format_time(job.due))));
+    }
+  }
+  return decision;
+}
+
+// --- Doing it ---
+
+void JobRunner::run(const Supervised& server, JobKind kind, Server& state, const std::stop_token& stop) {
+  const auto decision = decide(server, state);
+  const auto job = std::ranges::find(decision.jobs, kind, &QueuedJob::kind);
+  if (job == decision.jobs.end()) return;  // a command has done it, or it has to wait again
+  if (kind == JobKind::backup) {
+    take_backup(server, job->why, stop);
+  } else {
+    let_expire(server, job->why);
+  }
+  state.back_off.reset();
+  say(server.config.name, "");
+}
+
+void JobRunner::take_backup(const Supervised& server, const std::string& why, const std::stop_token& stop) {
+  const auto& name = server.config.name;
+  const auto& log = server.stream->log();
+  const auto since = io::format_time(io::now());
+  log->info("{}; taking a base backup", why);
+  say(name, fmt::format("being taken since {}, because {}", since, why));
+  BackupLog observer(log, [&](std::string_view doing) {
+    say(name, fmt::format("being taken since {} ({}), because {}", since, doing, why));
+  });
+  auto job = backup_job(server.config);
+  // A receiver of its own would use the slot between two runs of the stream, or after the end of its service.
+  job.wal.reset();
+  const auto backup = streaming::take_backup(repository_, job, observer, stop);
+  log->info("backup {} is complete: {}, {} stored", backup.id.to_string(),
+            io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)));
+}
+
+void JobRunner::let_expire(const Supervised& server, const std::string& why) {
+  const auto& log = server.stream->log();
+  log->info("expiry begins: {}", why);
+  catalog::ExpiryPlan plan;
+  const auto result = expire(
+      server.config, server.stream->layout(), [&](const std::string& warning) { log->warn("{}", warning); },
+      [&](const DecidedExpiry& expiry) { plan = expiry.plan; });
+  log->info("expiry: {}", describe(plan, result));
+}
+
+// --- The clock, and servers that have gone ---
+
+/// A thread of its own: those that work may all be busy with what hangs.
+void JobRunner::watch(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    std::string in_doubt;
+    {
+      std::unique_lock lock(mutex_);
+      if (changed_.wait_for(lock, stop, kTick, [this] { return !in_doubt_.empty(); }) && !in_doubt_.empty())
+        in_doubt = std::move(in_doubt_.extract(in_doubt_.begin()).value());
+    }
+    if (!in_doubt.empty()) {
+      stop_job_of_gone(in_doubt);
+      continue;
+    }
+    ask_for_what_is_due();
+    name_those_in_a_window();
+  }
+}
+
+void JobRunner::stop_job_of_gone(const std::string& name) {
+  if (supervisor_->find(name)) return;
+  std::unique_lock lock(mutex_);
+  const auto found = worked_on_.find(name);
+  if (found == worked_on_.end()) return;
+  auto job = found->second;
+  lock.unlock();  // a stop calls others
+  job.request_stop();
+}
+
+void JobRunner::ask_for_what_is_due() {
+  const auto now = io::now();
+  bool any = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (auto entry = look_again_.begin(); entry != look_again_.end();) {
+      if (entry->second > now) {
+        ++entry;
+        continue;
+      }
+      asked_.insert(entry->first);
+      entry = look_again_.erase(entry);
+      any = true;
+    }
+  }
+  if (any) changed_.notify_all();
+}
+
+void JobRunner::name_those_in_a_window() {
+  std::vector<QueuedJob> running;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& job : queue_.running())
+      if (!in_window_.contains(job.server)) running.push_back(job);
+  }
+  for (const auto& job : running) {
+    const auto server = supervisor_->find(job.server);
+    const auto* window = server ? window_at(server->config.schedule, io::now()) : nullptr;
+    if (!window) continue;
+    server->stream->log()->warn("{} still runs, in the window {} in which none is to begin",
+                                to_string(job.kind), window->text());
+    const std::scoped_lock lock(mutex_);
+    in_window_.insert(job.server);
+  }
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+
+#include "catalog/retention/expiry.h"
+#include "catalog/retention/expiry_facts.h"
+#include "server/config/config.h"
+#include "server/terminal/output.h"
+
+namespace pgkeep::server {
+
+/// What the retention policy of a server decides, and by what.
+struct DecidedExpiry {
+  catalog::ExpiryFacts facts;
+  catalog::ExpiryPlan plan;
+};
+
+/// What would be decided now, without looking at who reads backups. Throws NotFound when nothing was ever
+/// stored for the server.
+DecidedExpiry decide_expiry(const ServerConfig& server, const store::ServerLayout& layout, const Warn& warn);
+
+/// Decides and does it, as a run of the server; `decided` is called in between. Throws Busy when another
+/// command changes the backups of the server, and what carry_out() throws.
+catalog::ExpiryResult expire(const ServerConfig& server, const store::ServerLayout& layout, const Warn& warn,
+                             const std::function<void(const DecidedExpiry&)>& decided);
+
+/// How many backups have this fate.
+std::size_t count(const catalog::ExpiryPlan& plan, catalog::Fate fate);
+
+/// "2 backups expired, 1 backup and 3 WAL segments removed, 1.5 GiB freed".
+std::string describe(const catalog::ExpiryPlan& plan, const catalog::ExpiryResult& result);
+
+/// The figures for --json and the journal of runs.
+Json expiry_json(const catalog::ExpiryResult& result);
+
+}  // namespace pgkeep::server
