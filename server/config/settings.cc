@@ -42,7 +42,8 @@ constexpr std::array kSettings{
             .sentence = "How many backups `pgkeep serve` takes at a time.",
             .least = 1, .most = 64, .member = &JobLimits::backups},
     Setting{.name = "limits.per_host", .scope = Scope::top, .type = SettingType::number, .default_text = "1", .sample = "2",
-            .sentence = "How many of these of servers on one host, as `conninfo` names it.",
+            .sentence = "How many of these of servers on one host, as `conninfo` names it. "
+                        "A backup that lost WAL calls for waits for no other on its host.",
             .least = 1, .most = 64, .member = &JobLimits::per_host},
     Setting{.name = "defaults", .scope = Scope::top, .type = SettingType::section, .default_text = "", .sample = "",
             .sentence = "Values for all servers; a server's own value wins."},

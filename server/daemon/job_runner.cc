@@ -266,6 +266,7 @@ JobRunner::Decision JobRunner::decide(const Supervised& server, Server& state) {
     }
     Decision decision;
     decision.jobs.push_back(queued(server, JobKind::backup, io::now(), *why));
+    decision.jobs.back().urgent = true;
     return decision;
   }
   return decide_by_schedule(server, state);

@@ -15,7 +15,11 @@ bool JobQueue::add(QueuedJob job) {
   const auto is_same = [&](const QueuedJob& other) {
     return other.server == job.server && other.kind == job.kind;
   };
-  if (std::ranges::any_of(waiting_, is_same) || std::ranges::any_of(running_, is_same)) return false;
+  if (const auto same = std::ranges::find_if(waiting_, is_same); same != waiting_.end()) {
+    same->urgent = same->urgent || job.urgent;
+    return false;
+  }
+  if (std::ranges::any_of(running_, is_same)) return false;
   const auto order = [](const QueuedJob& one) { return std::tie(one.due, one.server, one.kind); };
   const auto place = std::ranges::upper_bound(waiting_, order(job), {}, order);
   waiting_.insert(place, std::move(job));
@@ -32,7 +36,7 @@ bool JobQueue::may_begin(const QueuedJob& job, const JobLimits& limits) const {
     if (other.host == job.host) ++on_host;
   }
   if (job.kind == JobKind::expire) return alike < kMostExpiries;
-  return alike < limits.backups && on_host < limits.per_host;
+  return alike < limits.backups && (job.urgent || on_host < limits.per_host);
 }
 
 std::optional<QueuedJob> JobQueue::begin_next(const JobLimits& limits, const IsBusy& is_busy) {

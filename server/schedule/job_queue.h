@@ -23,7 +23,8 @@ struct QueuedJob {
   std::string host;  // where the server runs, for the limit
   JobKind kind = JobKind::backup;
   io::TimePoint due;
-  std::string why;  // for the log: "scheduled for …"
+  std::string why;      // for the log
+  bool urgent = false;  // waits for no other on its host: until it is done, nothing newer can be recovered
 };
 
 /// The jobs of a fleet that are due, and those that run. The one that is due the longest begins first, unless
@@ -32,7 +33,8 @@ struct QueuedJob {
 class JobQueue {
  public:
   using IsBusy = std::function<bool(const std::string& server)>;
-  /// False when a job of this kind waits or runs for the server already.
+  /// False when a job of this kind waits or runs for the server already; one that waits becomes urgent when
+  /// this one is.
   bool add(QueuedJob job);
   /// The next that may begin, which counts as running from now on.
   /// `is_busy`: servers that are passed over.

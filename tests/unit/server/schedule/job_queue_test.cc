@@ -60,6 +60,17 @@ TEST(JobQueueTest, LetsAnotherHostGoFirstWhereOneIsBusy) {
   EXPECT_EQ(begun(queue), "b");
 }
 
+TEST(JobQueueTest, LetsAnUrgentBackupWaitForNoOtherOnItsHost) {
+  JobQueue queue;
+  queue.add(job("a", 1, JobKind::backup, "pg1"));
+  auto urgent = job("b", 2, JobKind::backup, "pg1");
+  urgent.urgent = true;
+  queue.add(job("b", 2, JobKind::backup, "pg1"));
+  queue.add(urgent);
+  EXPECT_EQ(begun(queue), "a");
+  EXPECT_EQ(begun(queue), "b");
+}
+
 TEST(JobQueueTest, RunsOneJobOfAServerAtATime) {
   JobQueue queue;
   queue.add(job("a", 1));
