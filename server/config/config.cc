@@ -136,6 +136,8 @@ class Reader {
       if (!setting) unknown_key(file, entry, scope);
       if (const auto problem = apply_setting(*setting, text_of(file, *setting, entry), server))
         file.fail(entry.value, entry.place, *problem);
+      if (entry.name == "schedule.backup" && server.schedule.backup.is_after_backup())
+        file.fail(entry.value, entry.place, "a backup cannot come after each backup; say when, as 02:00");
       if (entry.name == "conninfo") check_password_is_private(file, entry, server);
     }
   }

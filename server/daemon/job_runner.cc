@@ -1,6 +1,8 @@
 #include "server/daemon/job_runner.h"
 
 #include <algorithm>
+#include <span>
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -53,6 +55,20 @@ std::uintmax_t bytes_of(const fs::path& path) {
 
 bool is_streaming(const Supervised& server) {
   return server.stream->state().phase == catalog::StreamPhase::streaming;
+}
+
+bool is_of_this_process(const catalog::RunRecord& run) {
+  return run.process.starts_with(fmt::format("{} ", ::getpid()));
+}
+
+/// Or else it would be due again at once, and again.
+void require_recorded(JobKind kind, io::TimePoint began, std::span<const catalog::RunRecord> runs) {
+  const auto is_this_one = [&](const catalog::RunRecord& run) {
+    return run.kind == to_string(kind) && run.outcome == catalog::RunOutcome::succeeded &&
+           run.started >= began;
+  };
+  if (std::ranges::none_of(runs, is_this_one))
+    throw Error("it was done, but could not be recorded in the journal of runs");
 }
 
 /// "a backup is due since …", for one that does not begin.
@@ -236,7 +252,10 @@ JobRunner::Signature JobRunner::signature_of(const store::ServerLayout& layout) 
 }
 
 void JobRunner::examine(const Supervised& server, Server& state) {
-  if (Clock::now() < state.not_before) return;
+  if (const auto left = state.not_before - Clock::now(); left > Clock::duration::zero()) {
+    look_again(server.config.name, io::now() + std::chrono::duration_cast<std::chrono::microseconds>(left));
+    return;
+  }
   auto decision = decide(server, state);
   say(server.config.name, std::move(decision.report));
   look_again(server.config.name, decision.next);
@@ -258,18 +277,20 @@ std::optional<std::string> JobRunner::why_wal_calls(const Supervised& server, Se
 }
 
 JobRunner::Decision JobRunner::decide(const Supervised& server, Server& state) {
-  if (const auto why = why_wal_calls(server, state)) {
-    if (!is_streaming(server)) {
-      return {.jobs = {},
-              .next = io::now() + kLookAgainIn,
-              .report = *why + "; a base backup is taken as soon as WAL is received again"};
-    }
-    Decision decision;
-    decision.jobs.push_back(queued(server, JobKind::backup, io::now(), *why));
-    decision.jobs.back().urgent = true;
+  const auto why = why_wal_calls(server, state);
+  auto decision = decide_by_schedule(server, state);
+  if (!why) return decision;
+  // What expires may make the room that the backup needs.
+  std::erase_if(decision.jobs, [](const QueuedJob& job) { return job.kind == JobKind::backup; });
+  if (!is_streaming(server)) {
+    decision.next = io::now() + kLookAgainIn;
+    decision.report = *why + "; a base backup is taken as soon as WAL is received again";
     return decision;
   }
-  return decide_by_schedule(server, state);
+  auto backup = queued(server, JobKind::backup, {}, *why);  // before all that is scheduled
+  backup.urgent = true;
+  decision.jobs.push_back(std::move(backup));
+  return decision;
 }
 
 QueuedJob JobRunner::queued(const Supervised& server, JobKind kind, io::TimePoint due, std::string why) {
@@ -292,7 +313,11 @@ JobRunner::Decision JobRunner::decide_by_schedule(const Supervised& server, Serv
     wait_until(now + kLookAgainIn);
     decision.report = std::move(why);
   };
-  for (const auto& job : plan_jobs(server.config.name, schedule, state.runs.read(), now)) {
+  auto runs = state.runs.read();
+  for (auto& run : runs)  // of this process none runs now: the end of this one could not be written
+    if (run.outcome == catalog::RunOutcome::running && is_of_this_process(run))
+      run.outcome = catalog::RunOutcome::failed;
+  for (const auto& job : plan_jobs(server.config.name, schedule, runs, now)) {
     if (job.running_since) {
       wait_for("");
     } else if (!job.may_begin(now)) {
@@ -316,11 +341,13 @@ void JobRunner::run(const Supervised& server, JobKind kind, Server& state, const
   const auto decision = decide(server, state);
   const auto job = std::ranges::find(decision.jobs, kind, &QueuedJob::kind);
   if (job == decision.jobs.end()) return;  // a command has done it, or it has to wait again
+  const auto began = io::now();
   if (kind == JobKind::backup) {
     take_backup(server, job->why, stop);
   } else {
     let_expire(server, job->why);
   }
+  require_recorded(kind, began, state.runs.read());
   state.back_off.reset();
   say(server.config.name, "");
 }

@@ -40,6 +40,7 @@ History history_of(JobKind kind, std::span<const RunRecord> runs, io::TimePoint 
     if (run.outcome == RunOutcome::succeeded && is_newer(run, history.succeeded)) history.succeeded = &run;
     if (run.outcome == RunOutcome::running && is_newer(run, history.running)) history.running = &run;
   }
+  if (history.running && !is_newer(*history.running, history.succeeded)) history.running = nullptr;
   for (const auto& run : runs) {
     if (!counts(run) || run.outcome != RunOutcome::failed || !is_newer(run, history.succeeded)) continue;
     ++history.failures;
@@ -69,6 +70,7 @@ std::optional<io::TimePoint> due_time(JobKind kind, std::string_view server, con
   const auto& timing = schedule.timing(kind);
   if (kind != JobKind::backup && !backups.succeeded) return std::nullopt;
   if (timing.is_after_backup()) {
+    if (kind == JobKind::backup) return std::nullopt;  // the configuration refuses it
     const auto backup_ended = backups.succeeded->ended.value_or(backups.succeeded->started);
     if (own.succeeded && own.succeeded->started >= backup_ended) return std::nullopt;
     return backup_ended;

@@ -366,6 +366,8 @@ TEST_F(ConfigTest, SaysWhatIsWrongWithASchedule) {
               HasSubstr("servers.a.schedule.backup: a time"));
   EXPECT_THAT(error_of(head + "schedule: {backup: {each: 6h}}\n"),
               HasSubstr("one of `every`, `cron` or `calendar`"));
+  EXPECT_THAT(error_of(head + "schedule: {backup: after backup}\n"),
+              HasSubstr("a backup cannot come after each backup"));
   EXPECT_THAT(error_of(head + "schedule: {vacuum: 02:00}\n"), HasSubstr("unknown key"));
   EXPECT_THAT(error_of(head + "timezone: Atlantis\n"), HasSubstr("a time zone (Europe/Berlin) is expected"));
   EXPECT_THAT(error_of(head + "windows: {never: [noon]}\n"), HasSubstr("servers.a.windows.never"));

@@ -116,6 +116,12 @@ TEST_F(JobPlanTest, BeginsNothingBesideARunOfItsKind) {
   EXPECT_EQ(planned(JobKind::backup, "2026-11-21T02:05:00Z")->running_since, at("2026-11-21T02:00:00Z"));
 }
 
+TEST_F(JobPlanTest, LetsNoRunWithoutAnEndHoldUpOthersOnceALaterOneSucceeded) {
+  ran(JobKind::backup, "2026-11-19T02:00:00Z", RunOutcome::running);
+  ran(JobKind::backup, "2026-11-20T02:00:00Z");
+  EXPECT_TRUE(may_begin(JobKind::backup, "2026-11-21T02:05:00Z"));
+}
+
 TEST_F(JobPlanTest, BeginsNothingInAWindow) {
   schedule_.never = {window("01:00-06:00"), window("06:00-07:30 Sat")};
   ran(JobKind::backup, "2026-11-20T02:00:00Z");
