@@ -35,12 +35,13 @@ bool claim(const store::ServerLayout& layout, ExpiryCandidate& candidate,
 class Execution {
  public:
   Execution(const store::ServerLayout& layout, const ClaimedExpiry& expiry, const ExpiryFacts& facts,
-            io::TimePoint now)
-      : layout_(layout), expiry_(&expiry), facts_(&facts), now_(now) {}
+            io::TimePoint now, std::stop_token stop)
+      : layout_(layout), expiry_(&expiry), facts_(&facts), now_(now), stop_(std::move(stop)) {}
 
   ExpiryResult run() {
     // Marks first: a backup that was marked by mistake can be brought back until its time has passed.
     for (const auto& decision : expiry_->plan.backups) mark(decision);
+    if (stop_.stop_requested()) throw Interrupted("stopped before anything was removed");
     remove_backups();
     // The WAL last, when the backups that needed it are durably gone: a backup is never without its WAL.
     if (any_wal_goes()) make_deletions_durable();
@@ -100,7 +101,7 @@ class Execution {
     if (!identity) return;
     const WalArchive archive(layout, *identity);
     if (!line.number) tell_index([&](ServerCatalog& index) { index.remove_segments(needless.segments); });
-    const auto removed = catalog::remove_wal(archive, needless.segments, needless.partials);
+    const auto removed = catalog::remove_wal(archive, needless.segments, needless.partials, stop_);
     result_.wal_segments += removed.files;
     result_.wal_bytes += removed.bytes;
   }
@@ -113,6 +114,7 @@ class Execution {
   const ClaimedExpiry* expiry_;
   const ExpiryFacts* facts_;
   io::TimePoint now_;
+  std::stop_token stop_;
   ExpiryResult result_;
 };
 
@@ -131,8 +133,8 @@ ClaimedExpiry claim_expiry(const store::ServerLayout& layout, ExpiryFacts& facts
 }
 
 ExpiryResult carry_out(const store::ServerLayout& layout, const ClaimedExpiry& expiry,
-                       const ExpiryFacts& facts, io::TimePoint now) {
-  return Execution(layout, expiry, facts, now).run();
+                       const ExpiryFacts& facts, io::TimePoint now, const std::stop_token& stop) {
+  return Execution(layout, expiry, facts, now, stop).run();
 }
 
 }  // namespace pgkeep::catalog

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "catalog/retention/expiry_plan.h"
@@ -32,8 +33,8 @@ struct ExpiryResult {
 /// Marks what expires, takes the mark from what returns, removes what goes, and then the WAL that nothing
 /// needs any more. Each step is durable before the next one begins, and a plan that is made after a kill
 /// comes to the same end. The caller holds the writer lock. Throws StorageError, and Busy when the archive or
-/// the marks are held for too long.
+/// the marks are held for too long. Throws Interrupted between two steps when stop is asked.
 ExpiryResult carry_out(const store::ServerLayout& layout, const ClaimedExpiry& expiry,
-                       const ExpiryFacts& facts, io::TimePoint now);
+                       const ExpiryFacts& facts, io::TimePoint now, const std::stop_token& stop = {});
 
 }  // namespace pgkeep::catalog

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/wal/wal_archive_writer.h"
 
@@ -51,10 +52,11 @@ std::vector<fs::path> in_the_order_of_the_wal(const WalArchive& archive,
 }  // namespace
 
 RemovedWal remove_wal(const WalArchive& archive, std::span<const postgres::WalSegment> segments,
-                      std::span<const postgres::WalSegment> partials) {
+                      std::span<const postgres::WalSegment> partials, const std::stop_token& stop) {
   RemovedWal removed;
   const auto paths = in_the_order_of_the_wal(archive, segments, partials);
   for (std::size_t i = 0; i < paths.size();) {
+    if (stop.stop_requested()) throw Interrupted("stopped while removing WAL; the next expire goes on");
     // A receiver waits for the lock, so it is held for some files at a time.
     const WalArchiveWriter alone(archive);
     const auto folder = paths[i].parent_path();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <stop_token>
 
 #include "catalog/wal/wal_archive.h"
 
@@ -17,8 +18,9 @@ struct RemovedWal {
 /// what is not there is passed over. Which they are is the caller's to know, and that what needed them is
 /// durably gone. They go in the order of the WAL, and durably before those of another folder: a kill leaves
 /// no gap between those that are left, and a power cut at most one inside a folder. Others add to the archive
-/// in between. Waits for them like WalArchiveWriter, then throws Busy.
+/// in between. Waits for them like WalArchiveWriter, then throws Busy. Throws Interrupted when stop is asked:
+/// what is left goes the next time.
 RemovedWal remove_wal(const WalArchive& archive, std::span<const postgres::WalSegment> segments,
-                      std::span<const postgres::WalSegment> partials);
+                      std::span<const postgres::WalSegment> partials, const std::stop_token& stop = {});
 
 }  // namespace pgkeep::catalog

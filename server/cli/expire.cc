@@ -63,12 +63,15 @@ Json look(const ServerConfig& server, const store::ServerLayout& layout, Output&
 
 }  // namespace
 
-Json expire_and_report(const ServerConfig& server, const store::ServerLayout& layout, Output& out) {
+Json expire_and_report(const ServerConfig& server, const store::ServerLayout& layout,
+                       const Invocation& invocation) {
+  auto& out = invocation.out;
   ExpiryPlan plan;
-  const auto result = expire(server, layout, warnings_to(out), [&](const DecidedExpiry& expiry) {
+  const auto decided = [&](const DecidedExpiry& expiry) {
     plan = expiry.plan;
     print(server, expiry, out);
-  });
+  };
+  const auto result = expire(server, layout, warnings_to(out), decided, invocation.stop);
   out.report(fmt::format("{}: {}", server.name, describe(plan, result)));
   auto json = json_of(server, plan);
   json["result"] = expiry_json(result);
@@ -84,7 +87,7 @@ Exit run_expire(const ExpireArguments& arguments, const Invocation& invocation) 
                         const auto layout = fleet.layout(server);
                         if (!is_known(layout)) return Exit::ok;
                         data.push_back(arguments.dry_run ? look(server, layout, invocation.out)
-                                                         : expire_and_report(server, layout, invocation.out));
+                                                         : expire_and_report(server, layout, invocation));
                         return Exit::ok;
                       });
   invocation.out.data(std::move(data));

@@ -16,7 +16,8 @@ struct ExpireArguments : SomeServers {
 };
 
 /// Lets go of what one server's policy does not keep, prints what was decided and done, and returns it.
-Json expire_and_report(const ServerConfig& server, const store::ServerLayout& layout, Output& out);
+Json expire_and_report(const ServerConfig& server, const store::ServerLayout& layout,
+                       const Invocation& invocation);
 Exit run_expire(const ExpireArguments& arguments, const Invocation& invocation);
 
 inline constexpr std::array kExpireExamples{

@@ -15,7 +15,7 @@ Exit do_job(const Fleet& fleet, const ServerConfig& server, JobKind kind, const 
   if (kind == JobKind::backup) {
     exit = take_and_report(fleet, server, backup_job(server), invocation, results);
   } else {
-    results.push_back(expire_and_report(server, fleet.layout(server), invocation.out));
+    results.push_back(expire_and_report(server, fleet.layout(server), invocation));
   }
   data.push_back({{"server", server.name}, {"job", to_string(kind)}, {"result", results.front()}});
   return exit;

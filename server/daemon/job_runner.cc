@@ -223,8 +223,9 @@ void JobRunner::work_on(const std::string& name, const QueuedJob* job, const std
     }
   } catch (const Interrupted&) {
     // The end of the program, or of the server's service.
-    server->stream->log()->warn("the {} that was due is stopped; nothing of it is kept",
-                                job && job->kind == JobKind::expire ? "expiry" : "base backup");
+    server->stream->log()->warn(job && job->kind == JobKind::expire
+                                    ? "the expiry that was due is stopped; the next one goes on"
+                                    : "the base backup that was due is stopped; nothing of it is kept");
   } catch (const std::exception& failure) {
     const auto pause = state.back_off.next();
     state.not_before = Clock::now() + pause;
@@ -345,7 +346,7 @@ void JobRunner::run(const Supervised& server, JobKind kind, Server& state, const
   if (kind == JobKind::backup) {
     take_backup(server, job->why, stop);
   } else {
-    let_expire(server, job->why);
+    let_expire(server, job->why, stop);
   }
   require_recorded(kind, began, state.runs.read());
   state.back_off.reset();
@@ -369,13 +370,13 @@ void JobRunner::take_backup(const Supervised& server, const std::string& why, co
             io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)));
 }
 
-void JobRunner::let_expire(const Supervised& server, const std::string& why) {
+void JobRunner::let_expire(const Supervised& server, const std::string& why, const std::stop_token& stop) {
   const auto& log = server.stream->log();
   log->info("expiry begins: {}", why);
   catalog::ExpiryPlan plan;
   const auto result = expire(
       server.config, server.stream->layout(), [&](const std::string& warning) { log->warn("{}", warning); },
-      [&](const DecidedExpiry& expiry) { plan = expiry.plan; });
+      [&](const DecidedExpiry& expiry) { plan = expiry.plan; }, stop);
   log->info("expiry: {}", describe(plan, result));
 }
 

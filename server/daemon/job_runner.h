@@ -85,7 +85,7 @@ class JobRunner {
   static QueuedJob queued(const Supervised& server, JobKind kind, io::TimePoint due, std::string why);
   void run(const Supervised& server, JobKind kind, Server& state, const std::stop_token& stop);
   void take_backup(const Supervised& server, const std::string& why, const std::stop_token& stop);
-  static void let_expire(const Supervised& server, const std::string& why);
+  static void let_expire(const Supervised& server, const std::string& why, const std::stop_token& stop);
   void forget(const std::string& server);
   Server& state_of(const Supervised& server);
   void look_again(const std::string& server, std::optional<io::TimePoint> at);

@@ -31,7 +31,8 @@ DecidedExpiry decide_expiry(const ServerConfig& server, const store::ServerLayou
 }
 
 catalog::ExpiryResult expire(const ServerConfig& server, const store::ServerLayout& layout, const Warn& warn,
-                             const std::function<void(const DecidedExpiry&)>& decided) {
+                             const std::function<void(const DecidedExpiry&)>& decided,
+                             const std::stop_token& stop) {
   const auto now = io::now();
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "expire");
   catalog::ExpiryResult result;
@@ -39,7 +40,7 @@ catalog::ExpiryResult expire(const ServerConfig& server, const store::ServerLayo
     auto facts = gather(server, layout, warn);
     const auto expiry = catalog::claim_expiry(layout, facts, server.retention, now);
     decided({facts, expiry.plan});
-    result = catalog::carry_out(layout, expiry, facts, now);
+    result = catalog::carry_out(layout, expiry, facts, now, stop);
     return expiry_json(result);
   });
   for (const auto& warning : result.warnings) warn(fmt::format("{}: {}", server.name, warning));

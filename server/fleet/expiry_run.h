@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <stop_token>
 
 #include "catalog/retention/expiry.h"
 #include "catalog/retention/expiry_facts.h"
@@ -22,7 +23,8 @@ DecidedExpiry decide_expiry(const ServerConfig& server, const store::ServerLayou
 /// Decides and does it, as a run of the server; `decided` is called in between. Throws Busy when another
 /// command changes the backups of the server, and what carry_out() throws.
 catalog::ExpiryResult expire(const ServerConfig& server, const store::ServerLayout& layout, const Warn& warn,
-                             const std::function<void(const DecidedExpiry&)>& decided);
+                             const std::function<void(const DecidedExpiry&)>& decided,
+                             const std::stop_token& stop);
 
 /// How many backups have this fate.
 std::size_t count(const catalog::ExpiryPlan& plan, catalog::Fate fate);

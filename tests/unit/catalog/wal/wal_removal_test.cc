@@ -44,5 +44,14 @@ TEST_F(WalRemovalTest, LeavesNoFolderThatIsEmpty) {
   EXPECT_TRUE(archive_.has(late));
 }
 
+TEST_F(WalRemovalTest, LeavesTheRestWhenItIsStopped) {
+  std::stop_source stop;
+  stop.request_stop();
+  const WalSegment first{test::kOne, 4};
+  archived(first);
+  EXPECT_THROW(remove_wal(archive_, std::span(&first, 1), {}, stop.get_token()), Interrupted);
+  EXPECT_TRUE(archive_.has(first));
+}
+
 }  // namespace
 }  // namespace pgkeep::catalog
