@@ -42,7 +42,8 @@ void FollowedRuns::take_in(std::vector<RunRecord> lines) {
 void FollowedRuns::forget_old() {
   for (const auto kind : kJobKinds) {
     const auto is_success = [&](const RunRecord& run) {
-      return run.kind == to_string(kind) && run.outcome == catalog::RunOutcome::succeeded;
+      return run.kind == to_string(kind) && run.outcome == catalog::RunOutcome::succeeded &&
+             has_begun(run, io::now());
     };
     const auto newest = std::ranges::find_if(runs_.rbegin(), runs_.rend(), is_success);
     if (newest == runs_.rend()) continue;

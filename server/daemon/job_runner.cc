@@ -26,6 +26,8 @@ constexpr std::size_t kOtherThreads = 4;
 constexpr std::chrono::seconds kTick{1};
 // For what no file and no call tells: that a stream runs again, or that another command has ended.
 constexpr std::chrono::seconds kLookAgainIn{5};
+// That costs a look at all names of the archive; the watch of the slot asks for it, too.
+constexpr std::chrono::seconds kLookForLostWalIn{30};
 
 /// Puts what a backup says into the log, and what it does into the daemon's report.
 class BackupLog final : public io::ProgressObserver {
@@ -55,6 +57,11 @@ std::uintmax_t bytes_of(const fs::path& path) {
 
 bool is_streaming(const Supervised& server) {
   return server.stream->state().phase == catalog::StreamPhase::streaming;
+}
+
+void failed_without_end(catalog::RunRecord& run) {
+  run.outcome = catalog::RunOutcome::failed;
+  run.error = "how it ended could not be recorded";
 }
 
 bool is_of_this_process(const catalog::RunRecord& run) {
@@ -227,8 +234,7 @@ void JobRunner::work_on(const std::string& name, const QueuedJob* job, const std
                                     ? "the expiry that was due is stopped; the next one goes on"
                                     : "the base backup that was due is stopped; nothing of it is kept");
   } catch (const std::exception& failure) {
-    const auto pause = state.back_off.next();
-    state.not_before = Clock::now() + pause;
+    const auto pause = job ? state.retries.at(job->kind).failed() : state.look.failed();
     server->stream->log()->error("{} failed: {}", job ? to_string(job->kind) : "looking for what is due",
                                  failure.what());
     say(name, fmt::format("failed at {}: {}", io::format_time(io::now()), failure.what()));
@@ -253,19 +259,33 @@ JobRunner::Signature JobRunner::signature_of(const store::ServerLayout& layout) 
 }
 
 void JobRunner::examine(const Supervised& server, Server& state) {
-  if (const auto left = state.not_before - Clock::now(); left > Clock::duration::zero()) {
-    look_again(server.config.name, io::now() + std::chrono::duration_cast<std::chrono::microseconds>(left));
+  const auto& name = server.config.name;
+  if (const auto left = state.look.left(); left.count() > 0) {
+    look_again(name, io::now() + left);
     return;
   }
   auto decision = decide(server, state);
-  say(server.config.name, std::move(decision.report));
-  look_again(server.config.name, decision.next);
+  state.look.succeeded();
+  const bool paused = put_off_what_pauses(decision, state);
+  if (!paused || !decision.report.empty()) say(name, std::move(decision.report));  // else why it failed stays
+  look_again(name, decision.next);
   if (decision.jobs.empty()) return;
   {
     const std::scoped_lock lock(mutex_);
     for (auto& job : decision.jobs) queue_.add(std::move(job));
   }
   changed_.notify_all();
+}
+
+/// True when there is any.
+bool JobRunner::put_off_what_pauses(Decision& decision, const Server& state) {
+  const auto pauses = [&](const QueuedJob& job) {
+    const auto left = state.retries.at(job.kind).left();
+    if (left.count() <= 0) return false;
+    decision.next = std::min(decision.next.value_or(io::TimePoint::max()), io::now() + left);
+    return true;
+  };
+  return std::erase_if(decision.jobs, pauses) != 0;
 }
 
 std::optional<std::string> JobRunner::why_wal_calls(const Supervised& server, Server& state) {
@@ -283,11 +303,16 @@ JobRunner::Decision JobRunner::decide(const Supervised& server, Server& state) {
   if (!why) return decision;
   // What expires may make the room that the backup needs.
   std::erase_if(decision.jobs, [](const QueuedJob& job) { return job.kind == JobKind::backup; });
-  if (!is_streaming(server)) {
-    decision.next = io::now() + kLookAgainIn;
-    decision.report = *why + "; a base backup is taken as soon as WAL is received again";
+  const auto wait_for = [&](std::string_view what, std::chrono::seconds at_most) {
+    const auto time = io::now() + at_most;
+    decision.next = std::min(decision.next.value_or(time), time);
+    decision.report = fmt::format("{}; {}", *why, what);
     return decision;
-  }
+  };
+  if (!is_streaming(server))
+    return wait_for("a base backup is taken as soon as WAL is received again", kLookForLostWalIn);
+  if (const auto holder = io::FileLock::holder(server.stream->layout().writer_lock()))
+    return wait_for(fmt::format("a base backup waits for {}", holder->purpose), kLookAgainIn);
   auto backup = queued(server, JobKind::backup, {}, *why);  // before all that is scheduled
   backup.urgent = true;
   decision.jobs.push_back(std::move(backup));
@@ -316,8 +341,7 @@ JobRunner::Decision JobRunner::decide_by_schedule(const Supervised& server, Serv
   };
   auto runs = state.runs.read();
   for (auto& run : runs)  // of this process none runs now: the end of this one could not be written
-    if (run.outcome == catalog::RunOutcome::running && is_of_this_process(run))
-      run.outcome = catalog::RunOutcome::failed;
+    if (run.outcome == catalog::RunOutcome::running && is_of_this_process(run)) failed_without_end(run);
   for (const auto& job : plan_jobs(server.config.name, schedule, runs, now)) {
     if (job.running_since) {
       wait_for("");
@@ -349,7 +373,7 @@ void JobRunner::run(const Supervised& server, JobKind kind, Server& state, const
     let_expire(server, job->why, stop);
   }
   require_recorded(kind, began, state.runs.read());
-  state.back_off.reset();
+  state.retries.at(kind).succeeded();
   say(server.config.name, "");
 }
 

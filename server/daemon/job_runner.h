@@ -59,13 +59,34 @@ class JobRunner {
     bool operator==(const Signature&) const = default;
   };
   static Signature signature_of(const store::ServerLayout& layout);
+  /// The pause after a failure, which grows with each further one. The journal of runs has its own, for what
+  /// the schedule calls for; this is for what no journal knows.
+  class Retry {
+   public:
+    std::chrono::milliseconds failed() {
+      const auto pause = back_off_.next();
+      not_before_ = Clock::now() + pause;
+      return pause;
+    }
+    void succeeded() {
+      back_off_.reset();
+      not_before_ = {};
+    }
+    std::chrono::milliseconds left() const {
+      return std::chrono::ceil<std::chrono::milliseconds>(not_before_ - Clock::now());
+    }
+
+   private:
+    streaming::BackOff back_off_{kFirstPause, kLongestPause};
+    Clock::time_point not_before_;
+  };
   /// Belongs to the thread that works on the server.
   struct Server {
     explicit Server(store::ServerLayout layout) : runs(std::move(layout)) {}
     FollowedRuns runs;
     std::optional<Signature> whole;  // on these files: no WAL is lost that calls for a backup
-    streaming::BackOff back_off{kFirstPause, kLongestPause};
-    Clock::time_point not_before;  // after a failure
+    Retry look;                      // at what is due
+    std::map<JobKind, Retry> retries{{JobKind::backup, {}}, {JobKind::expire, {}}};
   };
   struct Decision {
     std::vector<QueuedJob> jobs;        // that may begin now
@@ -79,6 +100,7 @@ class JobRunner {
   void work_on(const std::string& name, const QueuedJob* job, const std::stop_token& stop);
   void give_back(const std::string& server, bool job_ended);
   void examine(const Supervised& server, Server& state);
+  static bool put_off_what_pauses(Decision& decision, const Server& state);
   static std::optional<std::string> why_wal_calls(const Supervised& server, Server& state);
   static Decision decide(const Supervised& server, Server& state);
   static Decision decide_by_schedule(const Supervised& server, Server& state);

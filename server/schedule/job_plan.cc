@@ -32,7 +32,7 @@ bool is_newer(const RunRecord& run, const RunRecord* than) {
 
 History history_of(JobKind kind, std::span<const RunRecord> runs, io::TimePoint now) {
   const auto counts = [&](const RunRecord& run) {
-    return run.kind == to_string(kind) && run.started <= now + kClocksDiffer;
+    return run.kind == to_string(kind) && has_begun(run, now);
   };
   History history;
   for (const auto& run : runs) {
@@ -101,6 +101,10 @@ std::chrono::seconds spread_offset(std::string_view server, std::chrono::millise
   for (std::size_t i = 0; i < sizeof number; ++i)
     number = number << 8 | std::to_integer<std::uint64_t>(digest[i]);
   return std::chrono::seconds(number % static_cast<std::uint64_t>(seconds));
+}
+
+bool has_begun(const RunRecord& run, io::TimePoint now) {
+  return run.started <= now + kClocksDiffer;
 }
 
 const TimeWindow* window_at(const JobSchedule& schedule, io::TimePoint time) {

@@ -58,6 +58,10 @@ struct PlannedJob {
 std::vector<PlannedJob> plan_jobs(std::string_view server, const JobSchedule& schedule,
                                   std::span<const catalog::RunRecord> runs, io::TimePoint now);
 
+/// Whether the run has begun by now; one that has not was recorded by a clock that was ahead, and decides
+/// nothing.
+bool has_begun(const catalog::RunRecord& run, io::TimePoint now);
+
 /// The window in which no job is to begin that `time` is in, or nothing.
 const TimeWindow* window_at(const JobSchedule& schedule, io::TimePoint time);
 

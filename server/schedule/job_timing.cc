@@ -33,7 +33,12 @@ JobTiming::When JobTiming::parse_when(std::string_view text, std::string& proble
   const auto expression =
       cron ? CalendarExpression::parse_cron(*cron, problem)
            : CalendarExpression::parse(after_word(text, "calendar").value_or(text), problem);
-  return expression ? When(*expression) : When();
+  if (!expression) return {};
+  if (!expression->next_after({})) {
+    problem = "that never comes: no year has such a day";
+    return {};
+  }
+  return *expression;
 }
 
 std::optional<JobTiming> JobTiming::parse(std::string_view text, std::string& problem) {

@@ -56,6 +56,12 @@ TEST_F(FollowedRunsTest, ForgetWhatANewerSuccessHasMadePointless) {
   EXPECT_THAT(runs_.read(), ElementsAre(expiry, newest, failed));
 }
 
+TEST_F(FollowedRunsTest, KeepWhatDecidesBesideARunOfAClockThatWasAhead) {
+  const auto newest = ran("backup", "2026-11-20T03:00:00Z", RunOutcome::succeeded);
+  const auto ahead = ran("backup", "2199-01-01T00:00:00Z", RunOutcome::succeeded);
+  EXPECT_THAT(runs_.read(), ElementsAre(newest, ahead));
+}
+
 TEST_F(FollowedRunsTest, BeginAgainWhenTheJournalIsAnother) {
   ran("backup", "2026-11-20T02:00:00Z", RunOutcome::succeeded);
   ran("backup", "2026-11-21T02:00:00Z", RunOutcome::succeeded);

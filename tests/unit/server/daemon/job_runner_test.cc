@@ -6,6 +6,7 @@
 #include "catalog/io/file.h"
 #include "catalog/records/event_journal.h"
 #include "catalog/records/identity.h"
+#include "catalog/records/run_journal.h"
 #include "catalog/store/backup_record.h"
 #include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/sample_wal.h"
@@ -53,6 +54,19 @@ class JobRunnerTest : public ::testing::Test {
     catalog::EventJournal(layout_).append(
         {io::now(), catalog::EventKind::gap, "the server had removed it",
          catalog::WalRange{kOne, postgres::Lsn(0x700000), postgres::Lsn(0x800000)}});
+  }
+  void schedule_expiry_after_a_backup() {
+    catalog::RunJournal journal(layout_);
+    auto run = journal.begin("backup", "");
+    journal.end(run, catalog::RunOutcome::succeeded, "", "");
+    std::string problem;
+    config_.servers[0].schedule.expire = JobTiming::parse("after backup", problem).value();
+    supervisor_.apply(config_);
+  }
+  std::vector<catalog::RunRecord> runs_of(const std::string& kind) const {
+    auto runs = catalog::RunJournal(layout_).read();
+    std::erase_if(runs, [&](const catalog::RunRecord& run) { return run.kind != kind; });
+    return runs;
   }
   void wait_for_report(const std::function<bool(const std::string&)>& is_wanted) {
     test::wait_until(
@@ -107,6 +121,20 @@ TEST_F(JobRunnerTest, ForgetsAServerThatIsOutOfService) {
   wait_until_due();
   supervisor_.apply({});
   wait_until_not_due();
+}
+
+TEST_F(JobRunnerTest, LetsExpiryMakeRoomWhileLostWalCallsForABackup) {
+  schedule_expiry_after_a_backup();
+  lose_segment_7();
+  wait_until_due();
+  test::wait_until([&] { return runs_of("expire").size() == 1; }, "an expiry has begun");
+}
+
+TEST_F(JobRunnerTest, CountsARunOfItsOwnWithoutAnEndAsFailed) {
+  schedule_expiry_after_a_backup();
+  catalog::RunJournal(layout_).begin("expire", "");  // its end could not be written
+  wait_for_report([](const std::string& report) { return report.find("1 attempt failed") != report.npos; });
+  EXPECT_THAT(jobs_.report("main"), HasSubstr("how it ended could not be recorded"));
 }
 
 TEST_F(JobRunnerTest, EndsWhenItIsAskedTo) {

@@ -53,6 +53,8 @@ TEST(JobTimingTest, SaysWhatIsWrong) {
   problem.clear();
   EXPECT_EQ(JobTiming::parse("cron 0 2", problem), std::nullopt);
   EXPECT_NE(problem, "");
+  EXPECT_EQ(JobTiming::parse("02-30 02:00", problem), std::nullopt);
+  EXPECT_EQ(problem, "that never comes: no year has such a day");
   problem.clear();
   EXPECT_EQ(JobTiming::parse("tonight", problem), std::nullopt);
   EXPECT_NE(problem, "");
