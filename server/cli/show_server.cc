@@ -21,12 +21,15 @@ std::string shown(const Setting& setting, const ServerConfig& server) {
 
 /// A size is in bytes, a duration in seconds.
 Json setting_json(const Setting& setting, const ServerConfig& server) {
-  if (const auto* member = std::get_if<bool ServerConfig::*>(&setting.member)) return server.*(*member);
-  if (const auto* member = std::get_if<std::uint64_t ServerConfig::*>(&setting.member))
-    return server.*(*member);
-  if (const auto* member = std::get_if<std::chrono::milliseconds ServerConfig::*>(&setting.member))
-    return std::chrono::duration<double>(server.*(*member)).count();
-  return shown(setting, server);
+  if (setting.name == "conninfo") return shown(setting, server);
+  return std::visit(
+      [](const auto& value) -> Json {
+        if constexpr (std::is_same_v<decltype(value), const std::chrono::milliseconds&>)
+          return std::chrono::duration<double>(value).count();
+        else
+          return value;
+      },
+      setting_value(setting, server));
 }
 
 Json identity_json(const catalog::ServerIdentity& identity) {

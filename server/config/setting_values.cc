@@ -264,4 +264,21 @@ std::string setting_text(const Setting& setting, const ServerConfig& config) {
       setting.member);
 }
 
+SettingValue setting_value(const Setting& setting, const ServerConfig& config) {
+  return std::visit(
+      [&](auto member) -> SettingValue {
+        if constexpr (kIsOfNoServer<decltype(member)>) {
+          return std::string();
+        } else {
+          const auto& field = field_of(config, member);
+          if constexpr (std::is_constructible_v<SettingValue, decltype(field)>) {
+            return field;
+          } else {
+            return text_of(setting, field);
+          }
+        }
+      },
+      setting.member);
+}
+
 }  // namespace pgkeep::server

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "server/config/settings.h"
 
@@ -23,5 +26,10 @@ std::string describe_type(const Setting& setting);
 
 /// The value of a setting in `config` as one would write it.
 std::string setting_text(const Setting& setting, const ServerConfig& config);
+
+/// The same as its type has it, for programs: what is neither true or false, nor a number, nor a duration is
+/// text as above.
+using SettingValue = std::variant<bool, std::uint64_t, std::chrono::milliseconds, std::string>;
+SettingValue setting_value(const Setting& setting, const ServerConfig& config);
 
 }  // namespace pgkeep::server

@@ -226,13 +226,18 @@ TEST_F(ListingsTest, ListWalHasSegmentsAndEventsOnlyWhenAsked) {
 TEST_F(ListingsTest, ShowServerTellsSizesInBytesAndDurationsInSeconds) {
   configure(
       "  main:\n    conninfo: host=a\n    status_interval: 500ms\n    max_rate: 50MiB\n    "
-      "create_slot: manual\n    checkpoint: spread\n    protect_primary: {retain_at_most: 20GiB}\n");
+      "create_slot: manual\n    checkpoint: spread\n    protect_primary: {retain_at_most: 20GiB}\n    "
+      "retention: {redundancy: 3, recovery_window: 14d}\n    schedule: {backup: every 6h, spread: 2h}\n");
   const auto json = document({"show-server", "main"}).at("data").at(0);
   EXPECT_EQ(json.at("status_interval"), 0.5);
   EXPECT_EQ(json.at("max_rate"), 50 << 20);
   EXPECT_EQ(json.at("create_slot"), false);
   EXPECT_EQ(json.at("checkpoint"), "spread");
   EXPECT_EQ(json.at("protect_primary.retain_at_most"), std::uint64_t{20} << 30);
+  EXPECT_EQ(json.at("retention.redundancy"), 3);
+  EXPECT_EQ(json.at("retention.recovery_window"), 14 * 86400);
+  EXPECT_EQ(json.at("schedule.backup"), "every 6h");
+  EXPECT_EQ(json.at("schedule.spread"), 7200);
 }
 
 TEST_F(ListingsTest, ShowServerHasEveryKeyAlsoOfAServerOfWhichNothingIsStored) {
