@@ -1,7 +1,6 @@
 #include "server/schedule/time_zone.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <exception>
 #include <vector>
 
@@ -33,12 +32,6 @@ const std::vector<date::time_zone>& all_zones() {
   fail(kWhat, "there are none");
 }
 
-std::string environment_zone() {
-  const char* const value = std::getenv("TZ");
-  if (!value) return {};
-  return value[0] == ':' ? value + 1 : value;
-}
-
 }  // namespace
 
 std::optional<TimeZone> TimeZone::find(std::string_view name) {
@@ -57,16 +50,6 @@ std::optional<TimeZone> TimeZone::find(std::string_view name) {
 
 TimeZone TimeZone::utc() {
   return TimeZone(nullptr);
-}
-
-TimeZone TimeZone::of_this_host() {
-  try {
-    if (const auto zone = find(environment_zone())) return *zone;
-    if (const auto zone = find(date::current_zone()->name())) return *zone;
-  } catch (const std::exception&) {
-    // Without a database, or with a zone that is not in it, the C library takes UTC as well.
-  }
-  return utc();
 }
 
 const std::string& TimeZone::name() const {

@@ -14,7 +14,8 @@ class time_zone;
 namespace pgkeep::server {
 
 /// A time zone of the system's tz database, or UTC, for which no database is needed. Cheap to copy; two are
-/// equal when they have the same name.
+/// equal when they have the same name. Debian 12's library that reads the database knows no daylight saving
+/// after the year 2037: later times are those of winter.
 ///
 /// Threads: any may call.
 /// Throws:  Error when the system's database cannot be read (only find(), which reads all it needs).
@@ -23,8 +24,6 @@ class TimeZone {
   /// By its name in the database, as "Europe/Berlin". Nothing when there is none of that name.
   static std::optional<TimeZone> find(std::string_view name);
   static TimeZone utc();
-  /// TZ of the environment when it names a zone, else the zone that this host is set to, else UTC.
-  static TimeZone of_this_host();
 
   const std::string& name() const;
 

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "server/schedule/job_queue.h"
+#include "tests/unit/server/schedule/samples.h"
 
 namespace pgkeep::server {
 namespace {
@@ -15,10 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 using catalog::RunOutcome;
 using catalog::RunRecord;
-
-io::TimePoint at(const char* text) {
-  return io::parse_rfc3339(text).value();
-}
 
 /// 200 servers on 100 hosts, with a clock that the test sets, minute by minute: backups take up to ten
 /// minutes, one in twenty fails. Stands where the daemon does, and decides as that does: by runs alone.
@@ -113,13 +110,12 @@ class SimulatedFleet {
 };
 
 JobSchedule nightly() {
-  std::string problem;
   JobSchedule schedule;
-  schedule.backup = JobTiming::parse("02:00", problem).value();
-  schedule.expire = JobTiming::parse("after backup", problem).value();
+  schedule.backup = timing("02:00");
+  schedule.expire = timing("after backup");
   schedule.zone = TimeZone::find("Europe/Berlin").value();
   schedule.spread = 2h;
-  schedule.never = {TimeWindow::parse("08:00-18:00 Mon-Fri", problem).value()};
+  schedule.never = {window("08:00-18:00 Mon-Fri")};
   return schedule;
 }
 

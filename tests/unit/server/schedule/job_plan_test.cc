@@ -2,26 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/server/schedule/samples.h"
+
 namespace pgkeep::server {
 namespace {
 
 using namespace std::chrono_literals;
 using catalog::RunOutcome;
 using catalog::RunRecord;
-
-io::TimePoint at(const char* text) {
-  return io::parse_rfc3339(text).value();
-}
-
-JobTiming timing(const char* text) {
-  std::string problem;
-  return JobTiming::parse(text, problem).value();
-}
-
-TimeWindow window(const char* text) {
-  std::string problem;
-  return TimeWindow::parse(text, problem).value();
-}
 
 RunRecord run(JobKind kind, const char* started, RunOutcome outcome) {
   RunRecord run;

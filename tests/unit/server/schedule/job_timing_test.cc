@@ -3,22 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/server/schedule/samples.h"
+
 namespace pgkeep::server {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
-
-io::TimePoint at(const char* text) {
-  return io::parse_rfc3339(text).value();
-}
-
-JobTiming timing(const char* text) {
-  std::string problem;
-  const auto parsed = JobTiming::parse(text, problem);
-  EXPECT_EQ(problem, "");
-  return parsed.value();
-}
 
 std::string next(const JobTiming& timing, const char* last, const TimeZone& zone = TimeZone::utc(),
                  std::chrono::seconds offset = 0s) {

@@ -1,7 +1,5 @@
 #include "server/schedule/time_zone.h"
 
-#include <cstdlib>
-
 #include <gtest/gtest.h>
 
 namespace pgkeep::server {
@@ -25,15 +23,6 @@ std::string shown(io::TimePoint time) {
 TimeZone zone(const char* name) {
   return TimeZone::find(name).value();
 }
-
-/// Sets TZ of the environment for the life of a test.
-class EnvironmentZone {
- public:
-  explicit EnvironmentZone(const char* value) { ::setenv("TZ", value, 1); }
-  EnvironmentZone(const EnvironmentZone&) = delete;
-  EnvironmentZone& operator=(const EnvironmentZone&) = delete;
-  ~EnvironmentZone() { ::unsetenv("TZ"); }
-};
 
 TEST(TimeZoneTest, TurnsALocalTimeIntoTheMomentItIs) {
   const struct {
@@ -126,20 +115,6 @@ TEST(TimeZoneTest, IsEqualByName) {
   EXPECT_NE(zone("Europe/Berlin"), zone("Europe/Paris"));
   EXPECT_EQ(zone("UTC"), TimeZone::utc());
   EXPECT_EQ(TimeZone::utc().name(), "UTC");
-}
-
-TEST(TimeZoneTest, OfThisHostIsWhatTheEnvironmentSaysIfItNamesAZone) {
-  {
-    const EnvironmentZone environment("Asia/Tokyo");
-    EXPECT_EQ(TimeZone::of_this_host(), zone("Asia/Tokyo"));
-  }
-  {
-    const EnvironmentZone environment(":Asia/Tokyo");
-    EXPECT_EQ(TimeZone::of_this_host(), zone("Asia/Tokyo"));
-  }
-  const auto host = TimeZone::of_this_host();
-  const EnvironmentZone environment("Mars/Olympus");
-  EXPECT_EQ(TimeZone::of_this_host(), host);
 }
 
 }  // namespace
