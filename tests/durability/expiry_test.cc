@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <set>
+#include <stop_token>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -64,11 +65,11 @@ class ExpiryPowerCut : public testing::Test {
 
   static store::ServerLayout layout_in(const fs::path& root) { return store::ServerLayout(root / "main"); }
   /// As `expire` does.
-  static void expire(const fs::path& root) {
+  static void expire(const fs::path& root, const std::stop_token& stop = {}) {
     const auto layout = layout_in(root);
     const auto lock = io::FileLock::acquire(layout.writer_lock(), "expire");
     auto facts = gather_expiry_facts(layout, {});
-    carry_out(layout, claim_expiry(layout, facts, kNewestAlone, io::now()), facts, io::now());
+    carry_out(layout, claim_expiry(layout, facts, kNewestAlone, io::now()), facts, io::now(), stop);
   }
   static std::set<std::string> backups(const fs::path& root) {
     const auto listing = store::list_backup_records(layout_in(root));
@@ -121,6 +122,18 @@ TEST_F(ExpiryPowerCut, IsFinishedByTheNextPlanAfterAKill) {
   cuts.record([&] { expire(root()); });
   cuts.check_after_kills([](const Aftermath& killed) { expire(killed.root()); },
                          [](const Aftermath& left) { require_promises(left); });
+}
+
+TEST_F(ExpiryPowerCut, IsFinishedByTheNextPlanAfterAStop) {
+  expire(root());  // marks
+  const auto before = backups(root());
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_THROW(expire(root(), stop.get_token()), Interrupted);
+  EXPECT_EQ(backups(root()), before);
+  expire(root());
+  EXPECT_EQ(backups(root()), kEnd);
+  require_no_gap(root());
 }
 
 }  // namespace
