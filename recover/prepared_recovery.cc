@@ -38,7 +38,7 @@ PreparedRecovery::PreparedRecovery(const RecoveryPlan& plan, const store::Reposi
                                    const store::ServerLayout& layout, Meter& meter)
     : plan_(&plan),
       meter_(&meter),
-      backup_(repository, layout, plan.backup.id, true),
+      backup_(repository, layout, plan.backup.id),
       archive_(layout, identity_of(layout)),
       paths_(plan) {
   require_packs();
@@ -163,10 +163,8 @@ void PreparedRecovery::prepare_tablespace_map() {
   made_.push_back(made_text("tablespace_map", *std::move(text)));
 }
 
-void PreparedRecovery::write_manifest(io::ByteSink& out) const {
-  const auto stored = io::File::open_to_read(archive_.layout().manifest(plan_->backup.id));
-  io::FileSource source(stored);
-  io::DecompressingSource plain(source);
+void PreparedRecovery::write_manifest(io::ByteSink& out) {
+  auto plain = backup_.manifest();
   if (manifest_as_stored_) {
     io::ByteVector buffer(kCopyBytes);
     while (const auto n = plain.read(buffer)) out.write(io::ByteView(buffer).first(n));
@@ -222,7 +220,7 @@ void PreparedRecovery::read_wal_to_consistency() {
 /// That a pack is missing, cut or not ours shows in its directory: better now than half-way. Damaged frames
 /// show when they are read.
 void PreparedRecovery::require_packs() {
-  for (const auto& [number, used] : backup_.files().packs()) {
+  for (const auto& [number, used] : backup_.pack_use()) {
     const auto pack = backup_.packs().open(number);
     if (used.size() > (std::size_t{pack->objects()} + 7) / 8) {
       throw Corruption(fmt::format("{}: it has {} objects, but backup {} names more; use another backup",

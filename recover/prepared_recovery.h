@@ -65,7 +65,7 @@ class PreparedRecovery {
   void prepare_roots();
 
   std::optional<std::string> small_text_file(std::string_view path, std::uint64_t limit);
-  void write_manifest(io::ByteSink& out) const;
+  void write_manifest(io::ByteSink& out);
   DeliveredFile file_of_backup(store::FileEntry&& entry);
   DeliveredFile made(std::string_view path, std::uint64_t size,
                      std::function<void(io::ByteSink&)> content) const;

@@ -351,6 +351,11 @@ std::vector<fs::directory_entry> entries(const fs::path& directory) {
   return found;
 }
 
+std::vector<fs::directory_entry> entries_there(const fs::path& directory) {
+  if (!is_there(directory)) throw StorageError(ENOENT, directory, "list the directory");
+  return entries(directory);
+}
+
 void for_each_below(const fs::path& directory, const std::function<void(const fs::directory_entry&)>& visit) {
   for (const auto& entry : entries(directory)) {
     visit(entry);

@@ -133,6 +133,9 @@ void make_directories(const std::filesystem::path& directory, mode_t mode = kDir
 /// What is in a directory, in no order; nothing when there is none. Throws StorageError when it cannot be
 /// listed.
 std::vector<std::filesystem::directory_entry> entries(const std::filesystem::path& directory);
+/// The same of a directory that has to be there: one that is missing says nothing of what is in it; it may be
+/// a mount point where nothing is mounted. Throws StorageError.
+std::vector<std::filesystem::directory_entry> entries_there(const std::filesystem::path& directory);
 /// Calls `visit` for all that is below a directory, at any depth. No symbolic link in it is followed; what
 /// goes meanwhile is passed over.
 void for_each_below(const std::filesystem::path& directory,

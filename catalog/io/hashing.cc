@@ -92,10 +92,20 @@ Sha256::Digest Sha256::finish() {
 }
 
 std::string sha256_hex(ByteSource& source) {
-  Sha256 sha;
+  return HashingSource(source).finish();
+}
+
+std::size_t HashingSource::read(ByteSpan into) {
+  const auto bytes = source_->read(into);
+  sha_.update(into.first(bytes));
+  return bytes;
+}
+
+std::string HashingSource::finish() {
   ByteVector buffer(std::size_t{1} << 20);
-  while (const auto bytes = source.read(buffer)) sha.update(ByteView(buffer).first(bytes));
-  return to_hex(sha.finish());
+  while (read(buffer) != 0) {
+  }
+  return to_hex(sha_.finish());
 }
 
 std::uint64_t page_digest(ByteView page, const DigestKey& key) {

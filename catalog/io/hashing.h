@@ -36,6 +36,19 @@ class Sha256 {
 /// SHA-256 of all that the source still brings, in hexadecimal.
 std::string sha256_hex(ByteSource& source);
 
+/// Passes a source on, and digests it on the way. Borrows it.
+class HashingSource final : public ByteSource {
+ public:
+  explicit HashingSource(ByteSource& source) : source_(&source) {}
+  std::size_t read(ByteSpan into) override;
+  /// Once: SHA-256 of the whole, in hexadecimal. Reads what nobody has read.
+  std::string finish();
+
+ private:
+  ByteSource* source_;
+  Sha256 sha_;
+};
+
 /// The secret of a repository with which page digests are made: one who writes pages without it can only try
 /// blindly. It makes XXH3 no pseudo-random function: such a try succeeds once in 2^33 pages, not in 2^64.
 inline constexpr std::size_t kDigestKeyBytes = 192;

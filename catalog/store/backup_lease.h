@@ -6,7 +6,7 @@
 
 namespace pgkeep::store {
 
-/// While somebody reads a backup it is not deleted: neither its record, file table and manifest, nor the
+/// While somebody reads a backup it is not deleted: neither its record and table of contents, nor the
 /// packs that they name. The lock is one on backup.json itself, so that reading makes no file in the
 /// repository: it may be a read-only copy, and the reader another user. It goes with its process, however
 /// that ends.

@@ -10,35 +10,24 @@
 namespace pgkeep::store {
 namespace {
 
-BackupRecord open_record(const ServerLayout& layout, const BackupId& id, bool check_table) {
+BackupRecord open_record(const ServerLayout& layout, const BackupId& id) {
   auto record = read_backup_record(layout, id);
   if (!record) {
     throw NotFound(fmt::format("no backup {} in {}; list-backups shows those there are", id.to_string(),
                                layout.backups().native()));
   }
-  if (check_table) check_file_table(layout, *record);
-  return std::move(*record);
+  return *std::move(record);
 }
 
 }  // namespace
 
-void check_file_table(const ServerLayout& layout, const BackupRecord& record) {
-  const auto path = layout.file_table(record.id);
-  const auto file = io::File::open_to_read(path);
-  io::FileSource source(file);
-  if (io::sha256_hex(source) == record.file_table_sha256) return;
-  throw Corruption(
-      fmt::format("{}: it is not what was stored (its SHA-256 differs from the backup's record); "
-                  "use another backup",
-                  path.native()));
-}
-
-BackupReader::BackupReader(const Repository& repository, const ServerLayout& layout, const BackupId& id,
-                           bool check_table)
+BackupReader::BackupReader(const Repository& repository, const ServerLayout& layout, const BackupId& id)
     : lease_(layout, id),
-      record_(open_record(layout, id, check_table)),
-      files_(layout.file_table(id), record_.data_bytes),
-      packs_(repository, layout) {}
+      record_(open_record(layout, id)),
+      contents_(read_contents(layout, record_)),
+      packs_(repository, layout),
+      sections_(packs_),
+      files_(sections_, contents_.files, record_.data_bytes) {}
 
 io::ByteVector BackupReader::read_small_file(std::string_view path, std::uint64_t limit) {
   const auto entry = files_.find(path);

@@ -141,7 +141,7 @@ BackupRecord read_record(const Stored& json) {
   if (json.contains("compared_with")) record.compared_with = json.at("compared_with").get<BackupId>();
   io::read_item(json, "checksum_failures", record.checksum_failures);
   io::read_item(json, "notices", record.notices);
-  io::read_item(json, "file_table_sha256", record.file_table_sha256);
+  io::read_item(json, "contents_sha256", record.contents_sha256);
   io::read_item(json, "manifest_sha256", record.manifest_sha256);
   return record;
 }
@@ -200,7 +200,7 @@ std::string BackupRecord::to_json() const {
             {"cost", cost},
             {"checksum_failures", checksum_failures},
             {"notices", notices},
-            {"file_table_sha256", file_table_sha256},
+            {"contents_sha256", contents_sha256},
             {"manifest_sha256", manifest_sha256}};
   if (compared_with) json["compared_with"] = *compared_with;
   put_bytes(json, "label", label);

@@ -43,7 +43,7 @@ struct BackupCost {
   std::uint64_t reused_pieces = 0;
   std::uint64_t zero_pieces = 0;
   std::uint64_t pack_bytes = 0;
-  std::uint64_t metadata_bytes = 0;  // files.db, manifest, backup.json
+  std::uint64_t metadata_bytes = 0;  // file table and manifest
 };
 
 void to_json(nlohmann::ordered_json& json, const BackupCost& cost);
@@ -76,8 +76,8 @@ struct BackupRecord {
   std::optional<BackupId> compared_with;  // information only; nothing depends on it
   std::uint64_t checksum_failures = 0;    // data pages that PostgreSQL found damaged while sending
   std::vector<std::string> notices;       // warnings of the server, in order
-  std::string file_table_sha256;          // hexadecimal
-  std::string manifest_sha256;            // of backup_manifest.zst as stored
+  std::string contents_sha256;            // of the file `contents`, hexadecimal
+  std::string manifest_sha256;            // of PostgreSQL's manifest as it was sent
 
   std::string to_json() const;
   /// Throws Corruption naming the item.

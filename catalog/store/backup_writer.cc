@@ -5,47 +5,40 @@
 
 #include <fmt/format.h>
 
-#include "catalog/io/compression.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/guarded.h"
+#include "catalog/io/scratch_file.h"
 #include "catalog/io/units.h"
-#include "catalog/store/pack_series.h"
+#include "catalog/store/file_spool.h"
 #include "catalog/store/piece_pipeline.h"
 
 namespace pgkeep::store {
 namespace {
 
-constexpr int kManifestCompression = 3;
 constexpr std::size_t kProblemsKept = 5;
 
 unsigned worker_count(unsigned wanted) {
   return wanted != 0 ? wanted : std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
 }
 
-std::string sha256_of(const std::filesystem::path& path) {
-  const auto file = io::File::open_to_read(path);
-  io::FileSource source(file);
-  return io::sha256_hex(source);
-}
-
 }  // namespace
 
-/// The consumer's side: puts encoded pieces into packs and finished files into the table, in order.
+/// The consumer's side: puts encoded pieces into packs and finished files into the spool, in order.
 class PieceKeeper {
  public:
   PieceKeeper(const Repository& repository, const ServerLayout& layout, const BackupId& id)
-      : packs_(repository, layout, id), table_(layout.file_table(id)) {}
+      : packs_(repository, layout, id), files_(layout.backup(id) / "files.tmp") {}
 
   void keep(PieceSlot& slot) {
     if (slot.begins) entry_ = std::move(*slot.begins);
     if (slot.size != 0) keep_piece(slot);
-    if (slot.ends) table_.add(entry_);
+    if (slot.ends) files_.add(entry_);
   }
 
   PackSeries& packs() { return packs_; }
-  FileTableWriter& table() { return table_; }
-  const ObjectUse& use() const { return use_; }
+  FileSpool& files() { return files_; }
+  const PackUse& use() const { return use_; }
   BackupCost cost() const {
     return cost_.with([](const BackupCost& cost) { return cost; });
   }
@@ -61,7 +54,9 @@ class PieceKeeper {
     if (encoded.outcome == PieceOutcome::reused) {
       ref = encoded.reused;
     } else if (encoded.outcome != PieceOutcome::zero) {
-      ref = packs_.add(encoded.entry, encoded.frame, std::span(encoded.digests).first(encoded.digest_count));
+      const auto kind = encoded.outcome == PieceOutcome::full ? PackKind::full : PackKind::delta;
+      ref = packs_.add(kind, encoded.entry, encoded.frame,
+                       std::span(encoded.digests).first(encoded.digest_count));
     }
     use_.mark(ref);
     if (encoded.base) use_.mark(*encoded.base);
@@ -89,12 +84,20 @@ class PieceKeeper {
   }
 
   PackSeries packs_;
-  FileTableWriter table_;
-  ObjectUse use_;
+  FileSpool files_;
+  PackUse use_;
   FileEntry entry_;
   io::Guarded<BackupCost> cost_;
   std::atomic<std::uint64_t> healed_{0};
 };
+
+namespace {
+
+PackSet* packs_of(BackupReader* backup) {
+  return backup == nullptr ? nullptr : &backup->packs();
+}
+
+}  // namespace
 
 class BackupWriter::Impl {
  public:
@@ -105,12 +108,11 @@ class BackupWriter::Impl {
         previous_(previous),
         key_(&repository.digest_key()),
         keeper_(repository, layout_, id),
+        sections_(repository, keeper_.packs(), packs_of(previous), settings.compression_level),
         pipeline_(std::make_unique<PiecePipeline>(
             worker_count(settings.workers),
             [&] {
-              return ObjectEncoder(repository.digest_key(),
-                                   previous == nullptr ? nullptr : &previous->packs(),
-                                   settings.compression_level);
+              return ObjectEncoder(repository.digest_key(), packs_of(previous), settings.compression_level);
             },
             [this](PieceSlot& slot) { keeper_.keep(slot); })) {}
 
@@ -133,11 +135,7 @@ class BackupWriter::Impl {
     if (path.size() > kMaxPathBytes)
       throw Error(fmt::format("{}…: a path of {} bytes; no more than {} can be stored", path.substr(0, 100),
                               path.size(), kMaxPathBytes));
-    if (previous_ != nullptr && size != 0) {
-      if (auto before = previous_->files().find(path); before && before->kind == EntryKind::file) {
-        before_ = std::move(before);
-      }
-    }
+    if (size != 0) before_ = file_before(path);
     slot_ = &pipeline_->acquire();
     slot_->begins = new_entry(EntryKind::file, path, size, mode, modified);
     prepare_slot();
@@ -182,10 +180,7 @@ class BackupWriter::Impl {
   }
 
   void manifest_data(io::ByteView bytes) {
-    if (!manifest_file_) {
-      manifest_file_ = std::make_unique<io::AtomicFile>(layout_.manifest(id_));
-      manifest_ = std::make_unique<io::CompressingSink>(*manifest_file_, kManifestCompression);
-    }
+    if (!manifest_) manifest_.emplace(layout_.backup(id_) / "manifest.tmp");
     manifest_->write(bytes);
   }
 
@@ -198,6 +193,7 @@ class BackupWriter::Impl {
   std::uint64_t file_count() const { return file_count_; }
   std::uint64_t data_bytes() const { return data_bytes_; }
   const PieceKeeper& keeper() const { return keeper_; }
+  std::uint64_t healed() const { return keeper_.healed() + sections_.healed(); }
   bool committed() const { return committed_; }
 
  private:
@@ -212,6 +208,21 @@ class BackupWriter::Impl {
     return entry;
   }
 
+  /// The lists of the backup that is compared with.
+  const Contents& before() const {
+    static const Contents kNone;
+    return previous_ == nullptr ? kNone : previous_->contents();
+  }
+  /// Nothing as well where the backup compared with does not know any more: the file is stored whole then.
+  std::optional<FileEntry> file_before(std::string_view path) {
+    if (previous_ == nullptr) return std::nullopt;
+    try {
+      auto before = previous_->files().find(path);
+      if (before && before->kind == EntryKind::file) return before;
+    } catch (const Corruption&) {
+    }
+    return std::nullopt;
+  }
   std::optional<std::string> problem_with(const postgres::ManifestFile& listed);
   std::uint64_t path_digest(std::string_view path) const {
     return io::page_digest(io::as_bytes(path), *key_);
@@ -230,6 +241,8 @@ class BackupWriter::Impl {
   BackupReader* previous_;
   const io::DigestKey* key_;
   PieceKeeper keeper_;
+  SectionWriter sections_;
+  Contents contents_;
   std::unique_ptr<PiecePipeline> pipeline_;  // its workers use the keeper
 
   std::string path_;  // the file being received
@@ -241,19 +254,19 @@ class BackupWriter::Impl {
   std::uint64_t file_count_ = 0;
   std::uint64_t data_bytes_ = 0;
   std::uint64_t sent_paths_ = 0;  // sum of the digests of their paths
-  std::unique_ptr<io::AtomicFile> manifest_file_;
-  std::unique_ptr<io::CompressingSink> manifest_;
+  std::optional<io::ScratchFile> manifest_;
+  std::string manifest_sha256_;
   bool prepared_ = false;
   bool committed_ = false;
 };
 
 ManifestComparison BackupWriter::Impl::finish_manifest() {
   if (!manifest_) throw Error("the server sent no backup manifest; nothing proves that the files are whole");
-  manifest_->finish();
-  manifest_file_->commit();
-  const auto file = io::File::open_to_read(layout_.manifest(id_));
-  io::FileSource stored(file);
-  io::DecompressingSource source(stored);
+  io::FileSource to_store(manifest_->file());
+  auto stored = store_manifest(to_store, sections_, before().manifest);
+  contents_.manifest = std::move(stored.sections);
+  manifest_sha256_ = std::move(stored.sha256);
+  io::FileSource source(manifest_->file());
   ManifestComparison comparison;
   std::uint64_t matched = 0;
   std::uint64_t listed_paths = 0;
@@ -275,7 +288,7 @@ ManifestComparison BackupWriter::Impl::finish_manifest() {
 }
 
 std::optional<std::string> BackupWriter::Impl::problem_with(const postgres::ManifestFile& listed) {
-  const auto entry = keeper_.table().find(listed.path);
+  const auto entry = keeper_.files().find(listed.path);
   if (!entry || entry->kind != EntryKind::file) {
     return fmt::format("{}: in PostgreSQL's manifest, but it was not sent", listed.path);
   }
@@ -289,20 +302,20 @@ std::optional<std::string> BackupWriter::Impl::problem_with(const postgres::Mani
   return std::nullopt;
 }
 
-// Packs are durable since finish_files(), the manifest since finish_manifest(). Now the table, then the
-// folder that names both, and the record, which will make it a backup.
+// Packs with pages are durable since finish_files(). Now those with the lists, then what names them, with the
+// folder that it is in, and the record, which will make it a backup.
 void BackupWriter::Impl::prepare(BackupRecord& record) {
-  for (const auto& [pack, used] : keeper_.use().packs()) keeper_.table().add_pack(pack, used);
-  keeper_.table().finish();
-  io::sync_directory(layout_.backup(id_));
+  contents_.files = keeper_.files().store(sections_, before().files);
+  contents_.packs = keeper_.use().store(sections_, before().packs);
+  keeper_.packs().finish();
+  record.contents_sha256 = write_contents(layout_, id_, contents_);
+  record.manifest_sha256 = manifest_sha256_;
   record.file_count = file_count_;
   record.data_bytes = data_bytes_;
   record.cost = keeper_.cost();
   record.cost.metadata_bytes =
-      std::filesystem::file_size(layout_.file_table(id_)) + std::filesystem::file_size(layout_.manifest(id_));
+      keeper_.packs().bytes() - record.cost.pack_bytes + std::filesystem::file_size(layout_.contents(id_));
   if (previous_ != nullptr) record.compared_with = previous_->record().id;
-  record.file_table_sha256 = sha256_of(layout_.file_table(id_));
-  record.manifest_sha256 = sha256_of(layout_.manifest(id_));
   io::write_file_durably(layout_.waiting_record(id_), io::as_bytes(record.to_json()));
   prepared_ = true;
 }
@@ -375,7 +388,7 @@ BackupCost BackupWriter::cost() const noexcept {
   return impl_->keeper().cost();
 }
 std::uint64_t BackupWriter::healed_pieces() const noexcept {
-  return impl_->keeper().healed();
+  return impl_->healed();
 }
 void BackupWriter::prepare(BackupRecord& record) {
   impl_->prepare(record);

@@ -29,11 +29,10 @@ struct ManifestComparison {
 /// what the previous backup does not have.
 ///
 /// The caller's thread cuts pieces; workers digest, compare and compress them; one thread writes packs and
-/// the file table in the order of arrival. Memory is a fixed number of pieces, whatever the size of the
-/// database. Order of writes: packs (each fsynced and renamed into place), files.db and backup_manifest.zst
-/// (fsynced), their folder, the record under the name of one that waits for WAL, and last, by commit(), its
-/// renaming to backup.json. Whatever ends the process before that leaves no backup, and what is left is swept
-/// by the next sweep_unfinished() (sweep.h).
+/// remembers the files in the order of arrival. Memory is a fixed number of pieces, and some 60 bytes a file.
+/// Order of writes: packs (each fsynced and renamed into place), `contents` (the same), the record under the
+/// name of one that waits for WAL, and last, by commit(), its renaming to backup.json. Whatever ends the
+/// process before that leaves no backup, and what is left is swept by the next sweep_unfinished() (sweep.h).
 ///
 /// Threads: all calls from one. Errors of the other threads are thrown by the next call. Destroyed without
 /// commit(): everything written is removed again.

@@ -60,10 +60,6 @@ std::filesystem::path ServerLayout::settled_conflict(std::string_view name, std:
   return wal_conflicts() / fmt::format("{}.{}.settled", name, sha256.substr(0, kShownDigits));
 }
 
-std::filesystem::path ServerLayout::pack(std::uint32_t number, PackKind kind) const {
-  return packs() / fmt::format("{:08}.{}", number, kind == PackKind::full ? "full" : "delta");
-}
-
 void ServerLayout::make() const {
   for (const auto& folder : {root_ / "locks", wal_streaming(), packs(), backups()})
     io::make_directories(folder);

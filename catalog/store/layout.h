@@ -8,11 +8,9 @@
 
 #include "catalog/postgres/wal_segment.h"
 #include "catalog/store/backup_id.h"
+#include "catalog/store/pack_name.h"
 
 namespace pgkeep::store {
-
-/// FULL objects lie in one kind of pack, the DELTAs of one backup in another: they die at different times.
-enum class PackKind : std::uint8_t { full = 1, delta = 2 };
 
 /// Where everything of one server lies; nobody else joins path pieces. See docs/repository-format.md.
 ///
@@ -85,12 +83,14 @@ class ServerLayout {
   std::filesystem::path settled_conflict(std::string_view name, std::string_view sha256) const;
 
   std::filesystem::path packs() const { return root_ / "packs"; }
-  std::filesystem::path pack(std::uint32_t number, PackKind kind) const;
+  std::filesystem::path pack(const PackName& name) const { return packs() / to_string(name); }
+  /// Which pack numbers were given.
+  std::filesystem::path pack_numbers() const { return root_ / "packs.json"; }
 
   std::filesystem::path backups() const { return root_ / "backups"; }
   std::filesystem::path backup(const BackupId& id) const { return backups() / id.to_string(); }
-  std::filesystem::path file_table(const BackupId& id) const { return backup(id) / "files.db"; }
-  std::filesystem::path manifest(const BackupId& id) const { return backup(id) / "backup_manifest.zst"; }
+  /// Where the lists of a backup's files, packs and manifest lie (Contents).
+  std::filesystem::path contents(const BackupId& id) const { return backup(id) / "contents"; }
   std::filesystem::path record(const BackupId& id) const { return backup(id) / "backup.json"; }
   /// What was decided of a backup: that it has expired, that it is to be kept (catalog::RetentionMarks).
   std::filesystem::path retention_marks(const BackupId& id) const { return backup(id) / "retention.json"; }

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::string_view kHeaderMagic = "pgkeepPK";
 constexpr std::string_view kFooterMagic = "pgkeepPE";
-constexpr std::uint16_t kFormat = 1;
-constexpr std::size_t kHeaderBytes = 80;
+constexpr std::uint16_t kFormat = 2;
+constexpr std::size_t kHeaderBytes = 64;
 constexpr std::size_t kFooterBytes = 48;
 constexpr std::size_t kEntryBytes = 16;
 constexpr std::size_t kWriteBytes = 1u << 20;
@@ -25,15 +25,16 @@ void put(std::byte* at, io::ByteView bytes) {
   std::memcpy(at, bytes.data(), bytes.size());
 }
 
-std::array<std::byte, kHeaderBytes> make_header(const Repository& repository, std::uint32_t number,
-                                                PackKind kind, const BackupId& made_by) {
+std::array<std::byte, kHeaderBytes> make_header(const Repository& repository, const PackName& name,
+                                                const BackupId& made_by) {
   std::array<std::byte, kHeaderBytes> header{};
   put(&header[0], io::as_bytes(kHeaderMagic));
   io::store_le<std::uint16_t>(&header[8], kFormat);
-  header[10] = static_cast<std::byte>(kind);
-  io::store_le<std::uint32_t>(&header[12], number);
+  header[10] = static_cast<std::byte>(name.kind);
+  io::store_le<std::uint32_t>(&header[12], name.number);
   put(&header[16], repository.id());
   put(&header[32], io::as_bytes(made_by.to_string()));
+  io::store_le<std::uint32_t>(&header[48], name.generation);
   return header;
 }
 
@@ -63,10 +64,10 @@ void reading(const std::filesystem::path& path, Read&& read) {
 
 }  // namespace
 
-PackWriter::PackWriter(const Repository& repository, const ServerLayout& layout, std::uint32_t number,
-                       PackKind kind, const BackupId& made_by)
-    : file_(layout.pack(number, kind)), number_(number) {
-  const auto header = make_header(repository, number, kind, made_by);
+PackWriter::PackWriter(const Repository& repository, const ServerLayout& layout, const PackName& name,
+                       const BackupId& made_by)
+    : file_(layout.pack(name)), number_(name.number) {
+  const auto header = make_header(repository, name, made_by);
   header_crc_ = io::crc32c(header);
   buffer_.reserve(kWriteBytes + kPieceBytes);
   buffer_.insert(buffer_.end(), header.begin(), header.end());
@@ -126,8 +127,9 @@ void PackWriter::finish() {
   file_.commit();
 }
 
-PackReader::PackReader(const Repository& repository, const std::filesystem::path& path, std::uint32_t number)
-    : file_(io::File::open_to_read(path)), file_bytes_(file_.size()) {
+PackReader::PackReader(const Repository& repository, const ServerLayout& layout, const PackName& name)
+    : file_(io::File::open_to_read(layout.pack(name))), file_bytes_(file_.size()) {
+  const auto& path = file_.path();
   const auto bad = [&](std::string_view why) {
     return Corruption(fmt::format("{}: {}", path.native(), why));
   };
@@ -144,10 +146,16 @@ PackReader::PackReader(const Repository& repository, const std::filesystem::path
     throw bad("not a pack that this program knows");
   }
   if (io::crc32c(header) != io::load_le<std::uint32_t>(&footer[24])) throw bad("its header is damaged");
-  if (io::load_le<std::uint32_t>(&header[12]) != number) throw bad("it is another pack under a wrong name");
+  const PackName own{.number = io::load_le<std::uint32_t>(&header[12]),
+                     .kind = static_cast<PackKind>(header[10]),
+                     .generation = io::load_le<std::uint32_t>(&header[48])};
+  if (own != name) throw bad("it is another pack under a wrong name");
+  made_by_ = BackupId::parse(io::as_text(header).substr(32, 16));
+  if (!made_by_) throw bad("its header names no backup");
   if (!std::ranges::equal(io::ByteView(header).subspan(16, 16), repository.id())) {
     throw bad("it belongs to another repository");
   }
+  if (!io::all_zero(io::ByteView(footer).subspan(28, 12))) throw bad("its footer is damaged");
   const auto offset = io::load_le<std::uint64_t>(&footer[0]);
   const auto length = io::load_le<std::uint64_t>(&footer[8]);
   const auto objects = io::load_le<std::uint32_t>(&footer[16]);

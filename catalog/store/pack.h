@@ -14,10 +14,9 @@ namespace pgkeep::store {
 
 // A pack, all integers little-endian:
 //
-//   header     80 bytes: "pgkeepPK", u16 format (1), u8 kind (1 full, 2 delta), u8 flags (0; bit 0:
-//   encrypted),
+//   header     64 bytes: "pgkeepPK", u16 format (2), u8 kind (1 full, 2 delta, 3 meta), u8 zero,
 //              u32 pack number, 16 bytes repository id, 16 bytes id of the backup that made it,
-//              32 bytes salt (zeroes while not encrypted)
+//              u32 generation, 12 bytes zero
 //   frames     one after the other, in the order of the objects
 //   directory  for each object: u8 kind (0 dropped, 1 full, 2 delta), u8 codec (0 raw, 1 zstd),
 //              u16 changed pages (delta: bit i = page i is in the frame; else 0), u32 length of the object,
@@ -53,7 +52,7 @@ struct ObjectEntry {
 /// Writes one pack under a temporary name. One thread at a time.
 class PackWriter {
  public:
-  PackWriter(const Repository& repository, const ServerLayout& layout, std::uint32_t number, PackKind kind,
+  PackWriter(const Repository& repository, const ServerLayout& layout, const PackName& name,
              const BackupId& made_by);
   std::uint32_t number() const noexcept { return number_; }
   std::uint32_t objects() const noexcept { return objects_; }
@@ -81,12 +80,18 @@ class PackWriter {
 class PackReader {
  public:
   /// Throws Corruption (what is wrong with which file) unless header, directory and footer are sound and
-  /// belong to this repository and number.
-  PackReader(const Repository& repository, const std::filesystem::path& path, std::uint32_t number);
+  /// belong to this repository and name.
+  PackReader(const Repository& repository, const ServerLayout& layout, const PackName& name);
   std::uint32_t objects() const noexcept { return static_cast<std::uint32_t>(entries_.size()); }
   const std::filesystem::path& path() const noexcept { return file_.path(); }
   std::uint64_t file_bytes() const noexcept { return file_bytes_; }
   std::size_t memory_bytes() const noexcept;
+  /// Of the backup that made the pack's first generation.
+  const BackupId& made_by() const noexcept { return *made_by_; }
+  /// Compaction has left it out. False for a number that is not in the pack.
+  bool is_dropped(std::uint32_t object) const noexcept {
+    return object < entries_.size() && entries_[object].kind == ObjectKind::dropped;
+  }
   /// Throws Corruption for a number that is not in the pack, or was dropped.
   const ObjectEntry& entry(std::uint32_t object) const;
   std::span<const std::uint64_t> digests(const ObjectEntry& entry) const;
@@ -98,6 +103,7 @@ class PackReader {
 
   io::File file_;
   std::uint64_t file_bytes_ = 0;
+  std::optional<BackupId> made_by_;
   std::vector<ObjectEntry> entries_;
   std::vector<std::uint64_t> digests_;
 };

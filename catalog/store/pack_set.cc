@@ -1,6 +1,7 @@
 #include "catalog/store/pack_set.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -57,12 +58,7 @@ std::shared_ptr<const PackReader> PackSet::open(std::uint32_t number) {
     recent_.splice(recent_.begin(), recent_, found->second.place);
     return found->second.pack;
   }
-  auto path = layout_.pack(number, PackKind::full);
-  if (!std::filesystem::exists(path)) path = layout_.pack(number, PackKind::delta);
-  if (!std::filesystem::exists(path)) {
-    throw Corruption(fmt::format("{}: pack {:08} is missing", layout_.packs().native(), number));
-  }
-  auto pack = std::make_shared<const PackReader>(*repository_, path, number);
+  auto pack = open_file(number);
   held_bytes_ += pack->memory_bytes();
   recent_.push_front(number);
   open_.emplace(number, Slot{pack, recent_.begin()});
@@ -73,6 +69,31 @@ std::shared_ptr<const PackReader> PackSet::open(std::uint32_t number) {
     recent_.pop_back();
   }
   return pack;
+}
+
+void PackSet::list_packs() {
+  names_.clear();
+  for (const auto& entry : io::entries(layout_.packs())) {
+    const auto name = parse_pack_name(entry.path().filename().native());
+    if (!name) continue;
+    auto& known = names_.try_emplace(name->number, *name).first->second;
+    if (name->generation > known.generation) known = *name;
+  }
+}
+
+/// Twice, since a pack that was listed may have given way to its next generation.
+std::shared_ptr<const PackReader> PackSet::open_file(std::uint32_t number) {
+  for (const bool listed_again : {false, true}) {
+    if (listed_again || names_.empty()) list_packs();
+    const auto name = names_.find(number);
+    if (name == names_.end()) continue;
+    try {
+      return std::make_shared<const PackReader>(*repository_, layout_, name->second);
+    } catch (const StorageError& error) {
+      if (error.cause() != ENOENT) throw;
+    }
+  }
+  throw Corruption(fmt::format("{}: pack {:08} is missing", layout_.packs().native(), number));
 }
 
 std::set<ObjectRef> read_suspects(const ServerLayout& layout) {

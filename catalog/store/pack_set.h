@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -36,7 +37,12 @@ class PackSet {
   std::size_t budget_bytes_;
   std::set<ObjectRef> suspects_;
   std::mutex mutex_;
-  std::list<std::uint32_t> recent_;  // most recent first
+  /// The file that has the pack now: of its last generation.
+  std::shared_ptr<const PackReader> open_file(std::uint32_t number);
+  void list_packs();
+
+  std::map<std::uint32_t, PackName> names_;  // as the folder was listed last
+  std::list<std::uint32_t> recent_;          // most recent first
   std::unordered_map<std::uint32_t, Slot> open_;
   std::size_t held_bytes_ = 0;
 };

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "catalog/store/file_table.h"
+#include "catalog/store/file_entry.h"
 #include "catalog/store/object_encoder.h"
 
 namespace pgkeep::store {

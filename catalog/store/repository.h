@@ -21,6 +21,9 @@ class Repository {
   /// Makes it when the folder is missing or empty; refuses a folder that holds something else.
   static Repository open_or_create(const std::filesystem::path& named_root);
 
+  /// The one that a server's folder lies in, opened once more.
+  static Repository of(const ServerLayout& layout) { return open(layout.root().parent_path()); }
+
   /// As real_root() gave it when the repository was opened.
   const std::filesystem::path& root() const noexcept { return root_; }
   /// The folder that is meant by a path in which there may be symbolic links: they are resolved once, here,

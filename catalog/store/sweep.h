@@ -13,7 +13,7 @@ namespace pgkeep::store {
 /// What a removal came to.
 struct Freed {
   std::uint64_t bytes = 0;
-  /// Why no pack was removed: backups whose record or file table cannot be read, so that nobody can say which
+  /// Why no pack was removed: backups whose record or lists cannot be read, so that nobody can say which
   /// packs they need. A message each, with the way out.
   std::vector<std::string> packs_kept{};
 };

@@ -35,11 +35,15 @@ void DamageFinder::find(const store::FileEntry& file, std::set<store::ObjectRef>
   for (const auto ref : file.pieces) {
     const auto length = std::min<std::uint64_t>(left, store::kPieceBytes);
     left -= length;
-    if (ref.is_zero() || !opens(ref.pack) || is_sound(ref, length)) continue;
-    damaged.insert(ref);
-    const auto base = base_of(*packs_, ref);
-    if (base && opens(base->pack) && !is_sound(*base)) damaged.insert(*base);
+    find(ref, length, damaged);
   }
+}
+
+void DamageFinder::find(store::ObjectRef ref, std::uint64_t length, std::set<store::ObjectRef>& damaged) {
+  if (ref.is_zero() || !opens(ref.pack) || is_sound(ref, length)) return;
+  damaged.insert(ref);
+  const auto base = base_of(*packs_, ref);
+  if (base && opens(base->pack) && !is_sound(*base)) damaged.insert(*base);
 }
 
 bool DamageFinder::opens(std::uint32_t pack) {

@@ -10,7 +10,7 @@
 
 namespace pgkeep::catalog {
 
-/// Finds the objects of a file that cannot be read back. Borrows the packs; one thread.
+/// Finds the objects that cannot be read back. Borrows the packs; one thread.
 class DamageFinder {
  public:
   explicit DamageFinder(store::PackSet& packs) : packs_(&packs), reader_(packs) {}
@@ -18,6 +18,8 @@ class DamageFinder {
   /// Adds them to `damaged`, with the bases that are the reason. Objects of packs that cannot even be opened
   /// are left out: the next backup sees that by itself, and they are good again when the pack is.
   void find(const store::FileEntry& file, std::set<store::ObjectRef>& damaged);
+  /// The same of one object, which has `length` bytes.
+  void find(store::ObjectRef ref, std::uint64_t length, std::set<store::ObjectRef>& damaged);
 
  private:
   bool opens(std::uint32_t pack);

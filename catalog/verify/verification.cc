@@ -1,6 +1,7 @@
 #include "catalog/verify/verification.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <memory>
@@ -78,7 +79,7 @@ class Verification {
   }
   std::unique_ptr<store::BackupReader> open();
   void check_manifest(store::BackupReader& backup);
-  void check_manifest_digest(const store::BackupRecord& record);
+  void check_lists(store::BackupReader& backup);
   void compare(store::FileTable& files, const postgres::ManifestFile& listed);
   void check_summary(const postgres::ManifestSummary& summary, const store::BackupRecord& record);
   void check_files(store::BackupReader& backup);
@@ -98,6 +99,7 @@ class Verification {
   io::Guarded<std::vector<Finding>> findings_;
   io::Guarded<std::set<store::ObjectRef>> damaged_;
   std::atomic<std::uint64_t> bytes_{0};
+  bool lists_are_sound_ = true;
   bool manifest_read_ = false;  // to its end, so that what it does not list is known
   std::vector<bool> listed_;    // by the number of the file in the table
 };
@@ -139,6 +141,7 @@ VerificationReport Verification::run() {
   if (record) {
     report_.formats_known = postgres::formats_known(record->major_version);
     if (const auto backup = open()) {
+      check_lists(*backup);
       attempt("", [&] { check_manifest(*backup); });
       attempt("", [&] { check_files(*backup); });
       attempt(kLabel, [&] { check_label(*backup); });
@@ -162,26 +165,39 @@ VerificationReport Verification::run() {
   return std::move(report_);
 }
 
-/// Nothing, and a finding, when the backup's table cannot be read at all.
+/// Nothing, and a finding, when it cannot be told where anything of the backup lies.
 std::unique_ptr<store::BackupReader> Verification::open() {
-  // First with the table's digest; then, if that is wrong, all the same: what is still readable is checked.
-  for (const bool check_table : {true, false}) {
-    try {
-      return std::make_unique<store::BackupReader>(*repository_, layout_, report_.backup, check_table);
-    } catch (const Error& error) {
-      add_unless_denied("", error);
+  try {
+    return std::make_unique<store::BackupReader>(*repository_, layout_, report_.backup);
+  } catch (const Error& error) {
+    add_unless_denied("", error);
+    return nullptr;
+  }
+}
+
+/// What says which files there are, and where. Damage in it is told here, once.
+void Verification::check_lists(store::BackupReader& backup) {
+  constexpr std::array<std::string_view, 3> kNames{"the list of files", "the list of packs",
+                                                   "PostgreSQL's manifest"};
+  for (std::size_t list = 0; list < kNames.size(); ++list) {
+    for (const auto& section : backup.contents().*store::kLists[list]) {
+      tick("reading the lists of files", 0, 0);
+      try {
+        backup.sections().read(section);
+      } catch (const Corruption& damage) {
+        lists_are_sound_ = false;
+        add("", fmt::format("a part of {} cannot be read: {}", kNames[list], damage.what()));
+        damaged_.with(
+            [&](auto& all) { DamageFinder(backup.packs()).find(section.object, section.bytes, all); });
+      }
     }
   }
-  return nullptr;
 }
 
 void Verification::check_manifest(store::BackupReader& backup) {
-  const auto path = layout_.manifest(report_.backup);
-  attempt("", [&] { check_manifest_digest(backup.record()); });
   tick("comparing with the manifest", 0, 0);
-  const auto file = io::File::open_to_read(path);
-  io::FileSource stored(file);
-  io::DecompressingSource source(stored);
+  auto stored = backup.manifest();
+  io::HashingSource source(stored);
   try {
     const auto summary = postgres::read_manifest(
         source, [&](postgres::ManifestFile&& listed) { compare(backup.files(), listed); });
@@ -190,22 +206,21 @@ void Verification::check_manifest(store::BackupReader& backup) {
   } catch (const postgres::UnknownManifest& unknown) {
     if (postgres::formats_known(backup.record().major_version)) throw;
     observer_->note(fmt::format("{}: the files were not compared with it", unknown.what()));
-  } catch (const Corruption& damage) {
-    throw Corruption(fmt::format("{}: {}", path.native(), damage.what()));
   }
-}
-
-void Verification::check_manifest_digest(const store::BackupRecord& record) {
-  const auto file = io::File::open_to_read(layout_.manifest(report_.backup));
-  io::FileSource source(file);
-  if (io::sha256_hex(source) == record.manifest_sha256) return;
-  throw Corruption(fmt::format("{}: it is not what was stored (its SHA-256 differs from the backup's record)",
-                               file.path().native()));
+  if (source.finish() != backup.record().manifest_sha256)
+    throw Corruption(
+        "PostgreSQL's manifest is not what was stored (its SHA-256 differs from the backup's record)");
 }
 
 void Verification::compare(store::FileTable& files, const postgres::ManifestFile& listed) {
   if (stop_.stop_requested()) throw Interrupted("stopped while comparing with the manifest");
-  const auto file = files.find(listed.path);
+  std::optional<store::FileEntry> file;
+  try {
+    file = files.find(listed.path);
+  } catch (const Corruption&) {
+    if (lists_are_sound_) throw;
+    return;  // it is in a part that cannot be read
+  }
   if (!file || file->kind != store::EntryKind::file) {
     return add(listed.path, "is in PostgreSQL's manifest, but not in the backup");
   }
@@ -254,20 +269,24 @@ void Verification::check_files(store::BackupReader& backup) {
       },
       [&] { tick("reading back files", bytes_, record.data_bytes); });
   std::uint64_t data_bytes = 0;
-  attempt("", [&] {  // a damaged table ends in the middle: what came before is finished
-    backup.files().for_each([&](store::FileEntry&& entry) {
-      if (entry.kind != store::EntryKind::file) return;
-      ++report_.files;
-      data_bytes += entry.size;
-      const auto number = static_cast<std::size_t>(entry.id);
-      if (manifest_read_ && (number >= listed_.size() || !listed_[number])) {
-        add(entry.path, "is in the backup, but not in PostgreSQL's manifest");
-      }
-      queue.push(std::move(entry));
+  const auto visit = [&](store::FileEntry&& entry) {
+    if (entry.kind != store::EntryKind::file) return;
+    ++report_.files;
+    data_bytes += entry.size;
+    const auto number = static_cast<std::size_t>(entry.id);
+    if (manifest_read_ && (number >= listed_.size() || !listed_[number])) {
+      add(entry.path, "is in the backup, but not in PostgreSQL's manifest");
+    }
+    queue.push(std::move(entry));
+  };
+  // What of the table can be read is checked.
+  attempt("", [&] {
+    backup.files().for_each(visit, [&](const store::Section&, const Corruption& damage) {
+      if (lists_are_sound_) add("", damage.what());
     });
   });
   queue.finish();
-  if (report_.files != record.file_count || data_bytes != record.data_bytes) {
+  if (lists_are_sound_ && (report_.files != record.file_count || data_bytes != record.data_bytes)) {
     add("", fmt::format("the file table has {} files with {} bytes, the backup's record says {} with {}",
                         report_.files, data_bytes, record.file_count, record.data_bytes));
   }

@@ -30,13 +30,13 @@ struct VerificationReport {
 };
 
 /// Reads back everything a backup is made of and lists all that is wrong, sorted by path: the record, the
-/// file table against its digest, PostgreSQL's manifest (its checksum; every file listed is there, of its
-/// size and checksum, and no other), every object (frame CRC, page digests), the label, pg_control's CRC and
-/// system, and the WAL that the backup needs to become consistent (every segment there, decodes, passes
-/// WalSegmentChecker). Uses `jobs` threads; memory does not grow with the backup but for a bit a file.
-/// Damaged objects are marked as suspects, so that the next backup stores those pieces again. The observer is
-/// called from the calling thread. Throws only for what stops the verification itself: NotFound, Interrupted,
-/// Busy (packs are being removed).
+/// lists of files and packs against their digests, PostgreSQL's manifest (its checksum; every file listed is
+/// there, of its size and checksum, and no other), every object (frame CRC, page digests), the label,
+/// pg_control's CRC and system, and the WAL that the backup needs to become consistent (every segment there,
+/// decodes, passes WalSegmentChecker). Uses `jobs` threads; memory does not grow with the backup but for a
+/// bit a file. Damaged objects are marked as suspects, so that the next backup stores those pieces again. The
+/// observer is called from the calling thread. Throws only for what stops the verification itself: NotFound,
+/// Interrupted, Busy (packs are being removed).
 VerificationReport verify_backup(const store::Repository& repository, const store::ServerLayout& layout,
                                  const store::BackupId& id, unsigned jobs, io::ProgressObserver& observer,
                                  std::stop_token stop);

@@ -56,7 +56,7 @@ std::uint32_t delivered_mode(std::uint32_t stored);
 bool is_delivered_as_it_is(std::string_view path);
 
 /// The files of a backup that are delivered as they are, in the order in which that is best done: large ones
-/// first, then the others in the order of the packs.
+/// first, then the others by path.
 void for_each_delivered(store::FileTable& files, const BackupSurvey& survey,
                         const std::function<void(store::FileEntry&&)>& visit);
 

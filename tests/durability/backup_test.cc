@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/store/backup_lease.h"
-#include "catalog/store/file_table.h"
+#include "catalog/store/living_objects.h"
 #include "catalog/store/pack_series.h"
 #include "catalog/store/sweep.h"
 #include "tests/support/power_cuts.h"
@@ -71,15 +71,10 @@ class Store {
   }
   /// What no backup has any use for.
   std::vector<std::string> leftovers() {
-    std::set<std::uint32_t> living;
+    const auto living = store::living_objects(layout_).packs;
     std::vector<std::string> found;
     for (const auto& entry : fs::directory_iterator(layout_.backups())) {
-      const auto table = entry.path() / "files.db";
-      if (!fs::exists(entry.path() / "backup.json")) {
-        found.push_back(entry.path());
-        continue;
-      }
-      for (const auto& [pack, used] : store::FileTable(table).packs()) living.insert(pack);
+      if (!fs::exists(entry.path() / "backup.json")) found.push_back(entry.path());
     }
     for (const auto& entry : fs::directory_iterator(layout_.packs())) {
       const auto pack = store::parse_pack_name(entry.path().filename().native());
@@ -94,8 +89,7 @@ class Store {
     const auto listing = store::list_backup_records(layout_);
     std::unique_ptr<store::BackupReader> previous;
     if (!listing.backups.empty())
-      previous =
-          std::make_unique<store::BackupReader>(repository_, layout_, listing.backups.back().id, false);
+      previous = std::make_unique<store::BackupReader>(repository_, layout_, listing.backups.back().id);
     store::BackupWriter writer(repository_, layout_, id(number), previous.get(),
                                {.compression_level = 1, .workers = 1});
     writer.directory("base", 0700, 1);

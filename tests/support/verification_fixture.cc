@@ -99,7 +99,7 @@ Content VerificationTest::sound_content() {
 store::BackupRecord VerificationTest::take_backup(const Content& content,
                                                   std::optional<io::ByteVector> manifest) {
   std::unique_ptr<store::BackupReader> previous;
-  if (newest_) previous = std::make_unique<store::BackupReader>(repository_, layout_, newest_->id, false);
+  if (newest_) previous = std::make_unique<store::BackupReader>(repository_, layout_, newest_->id);
   const auto id = next_id_;
   next_id_ = id.next();
   store::BackupWriter writer(repository_, layout_, id, previous.get(),
@@ -152,17 +152,28 @@ void VerificationTest::archived(const postgres::WalSegment& segment) {
 }
 
 std::filesystem::path VerificationTest::newest_pack(store::PackKind kind) const {
-  std::uint32_t number = 0;
-  while (std::filesystem::exists(layout_.pack(number + 1, store::PackKind::full)) ||
-         std::filesystem::exists(layout_.pack(number + 1, store::PackKind::delta))) {
-    ++number;
+  std::optional<store::PackName> newest;
+  for (const auto& entry : std::filesystem::directory_iterator(layout_.packs())) {
+    const auto name = store::parse_pack_name(entry.path().filename().native());
+    if (name && name->kind == kind && (!newest || newest->number < name->number)) newest = name;
   }
-  while (number > 0 && !std::filesystem::exists(layout_.pack(number, kind))) --number;
-  return layout_.pack(number, kind);
+  return layout_.pack(newest.value());
 }
 
-void VerificationTest::change_table(const char* sql) {
-  io::Database(layout_.file_table(newest_->id), io::Database::Mode::read_write).execute(sql);
+void VerificationTest::change_files(const std::function<void(std::vector<store::FileEntry>&)>& change) {
+  store::BackupReader backup(repository_, layout_, newest_->id);
+  std::vector<store::FileEntry> entries;
+  backup.files().for_each([&](store::FileEntry&& entry) { entries.push_back(std::move(entry)); });
+  change(entries);
+  store::FileSpool spool(layout_.backup(newest_->id) / "files.tmp");
+  for (const auto& entry : entries) spool.add(entry);
+  store::PackSeries packs(repository_, layout_, newest_->id);
+  store::SectionWriter sections(repository_, packs, nullptr, 1);
+  auto contents = backup.contents();
+  contents.files = spool.store(sections, {});
+  packs.finish();
+  newest_->contents_sha256 = store::write_contents(layout_, newest_->id, contents);
+  io::write_file_durably(layout_.record(newest_->id), io::as_bytes(newest_->to_json()));
 }
 
 std::vector<std::string> paths(const VerificationReport& report) {

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/store/backup_writer.h"
+#include "catalog/store/file_spool.h"
 #include "catalog/verify/verification.h"
 #include "tests/support/sample_wal.h"
 #include "tests/support/temp_directory.h"
@@ -77,7 +78,8 @@ class VerificationTest : public testing::Test {
     return layout_.archived({kOne, number}, size_);
   }
   std::filesystem::path newest_pack(store::PackKind kind) const;
-  void change_table(const char* sql);
+  /// Makes the newest backup's file table another one, and its record that of a backup with it.
+  void change_files(const std::function<void(std::vector<store::FileEntry>&)>& change);
 
   test::TempDirectory directory_;
   store::Repository repository_ = store::Repository::open_or_create(directory_ / "repository");

@@ -36,7 +36,7 @@ BackupRecord full_record() {
   record.compared_with = BackupId::parse("20261119T020000Z");
   record.checksum_failures = 9;
   record.notices = {"WARNING: something"};
-  record.file_table_sha256 = std::string(64, 'a');
+  record.contents_sha256 = std::string(64, 'a');
   record.manifest_sha256 = std::string(64, 'b');
   return record;
 }

@@ -57,7 +57,7 @@ class CollidingPiecesTest : public ObjectEncoderTest {
     encoder.encode(before_, std::nullopt, stored);
     encoder.encode(after_, std::nullopt, sent);
     before_crc_ = stored.crc32c;
-    PackWriter pack(repository_, layout_, 1, PackKind::full, next_id_);
+    PackWriter pack(repository_, layout_, {1, PackKind::full}, next_id_);
     pack.add(stored.entry, stored.frame, std::span(sent.digests).first(sent.digest_count));
     pack.finish();
   }

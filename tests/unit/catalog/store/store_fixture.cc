@@ -1,5 +1,6 @@
 #include "tests/unit/catalog/store/store_fixture.h"
 
+#include <algorithm>
 #include <random>
 
 #include "catalog/io/file.h"
@@ -69,7 +70,7 @@ BackupRecord StoreTest::backup(const Content& content) {
 }
 
 std::unique_ptr<BackupReader> StoreTest::open(const BackupId& id) {
-  return std::make_unique<BackupReader>(repository_, layout_, id, true);
+  return std::make_unique<BackupReader>(repository_, layout_, id);
 }
 
 Content StoreTest::read_back(const BackupId& id) {
@@ -86,24 +87,35 @@ Content StoreTest::read_back(const BackupId& id) {
   return content;
 }
 
+namespace {
+
+/// The packs of these kinds, by number.
+std::map<PackName, std::filesystem::path> packs_of(const ServerLayout& layout,
+                                                   std::initializer_list<PackKind> kinds) {
+  std::map<PackName, std::filesystem::path> packs;
+  for (const auto& entry : std::filesystem::directory_iterator(layout.packs())) {
+    const auto name = parse_pack_name(entry.path().filename().native());
+    if (name && std::ranges::find(kinds, name->kind) != kinds.end()) packs.emplace(*name, entry.path());
+  }
+  return packs;
+}
+
+}  // namespace
+
 std::uint64_t StoreTest::pack_bytes() const {
   std::uint64_t bytes = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(layout_.packs())) bytes += entry.file_size();
+  for (const auto& [name, path] : packs_of(layout_, {PackKind::full, PackKind::delta}))
+    bytes += std::filesystem::file_size(path);
   return bytes;
 }
 
-std::size_t StoreTest::pack_count() const {
-  const std::filesystem::directory_iterator packs(layout_.packs());
-  return static_cast<std::size_t>(std::distance(begin(packs), end(packs)));
+std::size_t StoreTest::pack_count(std::initializer_list<PackKind> kinds) const {
+  return packs_of(layout_, kinds).size();
 }
 
 std::filesystem::path StoreTest::newest_pack(PackKind kind) const {
-  std::filesystem::path newest;
-  const auto extension = kind == PackKind::full ? ".full" : ".delta";
-  for (const auto& entry : std::filesystem::directory_iterator(layout_.packs())) {
-    if (entry.path().extension() == extension && entry.path() > newest) newest = entry.path();
-  }
-  return newest;
+  const auto packs = packs_of(layout_, {kind});
+  return packs.empty() ? std::filesystem::path() : packs.rbegin()->second;
 }
 
 void flip(const std::filesystem::path& path, std::uint64_t offset) {

@@ -34,8 +34,10 @@ class StoreTest : public ::testing::Test {
   BackupRecord backup(const Content& content);
   Content read_back(const BackupId& id);
   std::unique_ptr<BackupReader> open(const BackupId& id);
+  /// Of the packs with pages; `kinds` for others.
   std::uint64_t pack_bytes() const;
-  std::size_t pack_count() const;
+  std::size_t pack_count(std::initializer_list<PackKind> kinds = {PackKind::full, PackKind::delta}) const;
+  std::size_t all_packs() const { return pack_count({PackKind::full, PackKind::delta, PackKind::meta}); }
   std::filesystem::path newest_pack(PackKind kind) const;
 
   test::TempDirectory folder_;

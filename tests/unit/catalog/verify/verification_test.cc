@@ -27,7 +27,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr std::uint64_t kPackHeaderBytes = 80;
+constexpr std::uint64_t kPackHeaderBytes = 64;
 constexpr std::uint64_t kPackFooterBytes = 48;
 /// The files of sound_content() of which something is stored.
 constexpr std::array kStoredFiles{"backup_label", "base/5/1", "base/5/2", "global/pg_control"};
@@ -145,48 +145,61 @@ TEST_F(VerificationTest, AnUnreadablePackNamesAllItsFilesAndSparesTheOthers) {
 
 // ----------------------------------------------------------------------------------------------- file table
 
-TEST_F(VerificationTest, AChangedTableIsFoundAndTheFilesAreStillRead) {
-  const auto record = take_backup(sound_content());
-  change_table("UPDATE files SET modified = 7 WHERE path = CAST('base/5/1' AS BLOB)");
-  const auto report = verify_newest();
-  EXPECT_THAT(paths(report), ElementsAre(""));
-  EXPECT_THAT(text(report), HasSubstr(layout_.file_table(record.id).native()));
-  EXPECT_EQ(report.bytes, record.data_bytes);
+store::FileEntry& entry_of(std::vector<store::FileEntry>& entries, std::string_view path) {
+  return *std::ranges::find(entries, path, &store::FileEntry::path);
 }
 
 TEST_F(VerificationTest, AChangedChecksumInTheTableNamesItsFile) {
   take_backup(sound_content());
-  change_table("UPDATE files SET crc32c = crc32c + 1 WHERE path = CAST('base/5/1' AS BLOB)");
+  change_files([](auto& entries) { ++entry_of(entries, "base/5/1").crc32c; });
   const auto report = verify_newest();
-  EXPECT_THAT(paths(report), ElementsAre("", "base/5/1"));
+  EXPECT_THAT(paths(report), ElementsAre("base/5/1"));
+  EXPECT_THAT(report.findings, SizeIs(2));  // it is neither what the manifest says nor what is stored
   EXPECT_THAT(store::read_suspects(layout_), IsEmpty());  // the objects are sound
 }
 
 TEST_F(VerificationTest, AFileTakenFromTheTableIsMissed) {
   take_backup(sound_content());
-  change_table("DELETE FROM files WHERE path = CAST('base/5/2' AS BLOB)");
+  change_files([](auto& entries) {
+    std::erase_if(entries, [](const auto& entry) { return entry.path == "base/5/2"; });
+  });
   const auto report = verify_newest();
   EXPECT_THAT(paths(report), ElementsAre("", "base/5/2"));
   EXPECT_THAT(text(report), HasSubstr("5 files"));
 }
 
-TEST_F(VerificationTest, ATableDamagedInTheMiddleIsReadAsFarAsItGoes) {
+TEST_F(VerificationTest, AFileThatTheManifestDoesNotListIsFound) {
   take_backup(sound_content());
-  change_table("UPDATE files SET kind = 9 WHERE path = CAST('base/5/3' AS BLOB)");
-  const auto report = verify_newest();
-  EXPECT_FALSE(report.good());
-  EXPECT_GE(report.files, 3u);
-  EXPECT_EQ(report.wal_segments, 2u);
+  change_files([](auto& entries) {
+    auto more = entry_of(entries, "base/5/3");
+    more.path = "base/5/9";
+    entries.push_back(std::move(more));
+  });
+  EXPECT_THAT(paths(verify_newest()), ElementsAre("", "base/5/9"));
 }
 
-TEST_F(VerificationTest, AnUnreadableOrMissingTableIsFoundAndTheWalStillChecked) {
+TEST_F(VerificationTest, ADamagedListOfFilesIsFoundAndStoredAgainByTheNextBackup) {
+  take_backup(sound_content());
+  const auto pack = newest_pack(PackKind::meta);
+  flip(pack,
+       directory_of(pack) - 60);  // the last frame but one byte or so is of the lists of files and packs
+  const auto report = verify_newest();
+  EXPECT_THAT(text(report), HasSubstr("cannot be read: " + pack.native()));
+  EXPECT_EQ(report.wal_segments, 2u);
+  EXPECT_THAT(store::read_suspects(layout_), SizeIs(1));
+  const auto second = take_backup(sound_content());
+  const auto healed = verify(second);
+  EXPECT_TRUE(healed.good()) << text(healed);
+}
+
+TEST_F(VerificationTest, AChangedOrMissingTableOfContentsIsFoundAndTheWalStillChecked) {
   const auto record = take_backup(sound_content());
-  io::write_file_durably(layout_.file_table(record.id), io::as_bytes("no table"));
+  flip(layout_.contents(record.id), 20);
   for (int i = 0; i < 2; ++i) {
     const auto report = verify_newest();
-    EXPECT_THAT(text(report), HasSubstr(layout_.file_table(record.id).native()));
+    EXPECT_THAT(text(report), HasSubstr(layout_.contents(record.id).native()));
     EXPECT_EQ(report.wal_segments, 2u);
-    io::remove_file(layout_.file_table(record.id));
+    io::remove_file(layout_.contents(record.id));
   }
 }
 
@@ -198,19 +211,26 @@ TEST_F(VerificationTest, ADamagedRecordIsAFinding) {
 
 // ----------------------------------------------------------------------------------------------- manifest
 
-TEST_F(VerificationTest, AChangedManifestIsFoundAndTheFilesAreStillRead) {
+TEST_F(VerificationTest, ADamagedManifestIsFoundAndTheFilesAreStillRead) {
   const auto record = take_backup(sound_content());
-  const auto path = layout_.manifest(record.id);
-  for (std::uint64_t at = 0; at < std::filesystem::file_size(path); at += 67) {
-    flip(path, at);
+  const auto pack = newest_pack(PackKind::meta);
+  for (std::uint64_t at = kPackHeaderBytes; at < kPackHeaderBytes + 200;
+       at += 67) {  // its frame is the first
+    flip(pack, at);
     const auto report = verify_newest();
     EXPECT_THAT(paths(report), ElementsAre("")) << at;
-    EXPECT_THAT(text(report), HasSubstr(path.native())) << at;
+    EXPECT_THAT(text(report), HasSubstr("PostgreSQL's manifest cannot be read")) << at;
     EXPECT_EQ(report.bytes, record.data_bytes) << at;
-    flip(path, at);
+    flip(pack, at);
   }
-  io::remove_file(path);
-  EXPECT_THAT(text(verify_newest()), HasSubstr(path.native()));
+  io::remove_file(pack);
+  EXPECT_THAT(text(verify_newest()), HasSubstr("pack 00000002 is missing"));
+}
+
+TEST_F(VerificationTest, AManifestThatIsNotTheOneOfTheRecordIsFound) {
+  take_backup(sound_content());
+  change_files([this](auto&) { newest_->manifest_sha256 = std::string(64, '0'); });
+  EXPECT_THAT(text(verify_newest()), HasSubstr("manifest is not what was stored"));
 }
 
 TEST_F(VerificationTest, AManifestOfOtherFilesNamesEachOfThem) {
@@ -324,14 +344,14 @@ TEST_F(VerificationTest, WhatThisUserMayNotOpenIsNotCalledDamaged) {
 }
 
 TEST_F(VerificationTest, ListsAllThatIsWrongInOneRunSortedByPath) {
-  const auto record = take_backup(sound_content());
+  take_backup(sound_content());
   flip(newest_pack(PackKind::full), kPackHeaderBytes + 2 * store::kPieceBytes);
-  flip(layout_.manifest(record.id), 20);
+  flip(newest_pack(PackKind::meta), kPackHeaderBytes + 20);
   std::filesystem::remove(archived_path(5));
   const auto report = verify_newest();
   EXPECT_THAT(paths(report), ElementsAre("", "base/5/1"));
-  EXPECT_THAT(text(report),
-              AllOf(HasSubstr("backup_manifest.zst"), HasSubstr("000000010000000000000005 is missing")));
+  EXPECT_THAT(text(report), AllOf(HasSubstr("PostgreSQL's manifest cannot be read"),
+                                  HasSubstr("000000010000000000000005 is missing")));
 }
 
 // ------------------------------------------------------------------- a version that came after this program

@@ -1,0 +1,76 @@
+#include "catalog/store/living_objects.h"
+
+#include <set>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
+#include "catalog/store/contents.h"
+
+namespace pgkeep::store {
+namespace {
+
+constexpr std::string_view kGiveBack = "Give the file back to the owner of the repository";
+
+std::string give_up_or_restore(const ServerLayout& layout, const BackupId& id) {
+  return fmt::format(
+      "Bring the file back from another copy of the repository, or give the backup up: `pgkeep delete {} {}`",
+      layout.root().filename().native(), id.to_string());
+}
+
+/// Gathers what one backup after the other needs.
+class Gatherer {
+ public:
+  explicit Gatherer(const ServerLayout& layout)
+      : layout_(layout), repository_(Repository::of(layout)), packs_(repository_, layout), reader_(packs_) {}
+
+  void add(const BackupId& id) {
+    const auto record = read_backup_record(layout_, id);
+    if (!record) return;
+    const auto contents = read_contents(layout_, *record);
+    for (const auto list : kLists) {
+      for (const auto& section : contents.*list) {
+        use_.mark(section.object);
+        use_.mark(section.base);
+      }
+    }
+    for (const auto& section : contents.packs) {
+      if (read_.contains(section.object)) continue;
+      const auto bytes = reader_.read(section);
+      for_each_pack(*bytes, [this](std::uint32_t pack, io::ByteView used) { use_.mark(pack, used); });
+      read_.insert(section.object);
+    }
+  }
+  const PackUse::Packs& packs() const { return use_.packs(); }
+
+ private:
+  ServerLayout layout_;
+  Repository repository_;
+  PackSet packs_;
+  SectionReader reader_;
+  PackUse use_;
+  std::set<ObjectRef> read_;  // sections of lists of packs
+};
+
+}  // namespace
+
+LivingObjects living_objects(const ServerLayout& layout) {
+  LivingObjects living;
+  Gatherer gatherer(layout);
+  for (const auto& entry : io::entries_there(layout.backups())) {
+    const auto id = BackupId::parse(entry.path().filename().native());
+    if (!id) continue;
+    try {
+      gatherer.add(*id);
+    } catch (const Error& e) {
+      living.unknown.push_back(fmt::format(
+          "{}; so nobody can say which packs backup {} needs, and none is removed. {}", e.what(),
+          id->to_string(), is_denied(e) ? std::string(kGiveBack) : give_up_or_restore(layout, *id)));
+    }
+  }
+  living.packs = gatherer.packs();
+  return living;
+}
+
+}  // namespace pgkeep::store

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "catalog/store/layout.h"
+#include "catalog/store/pack_use.h"
+
+namespace pgkeep::store {
+
+/// What the committed backups need: for their files, the bases of their deltas, and their lists.
+struct LivingObjects {
+  PackUse::Packs packs;              // of each pack the objects, as PackUse has them
+  std::vector<std::string> unknown;  // of which backups that cannot be said, and why, with the way out
+};
+
+/// What backups share of their lists is read once. Throws StorageError when they cannot be listed.
+LivingObjects living_objects(const ServerLayout& layout);
+
+}  // namespace pgkeep::store
