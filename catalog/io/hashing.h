@@ -50,11 +50,11 @@ class HashingSource final : public ByteSource {
 };
 
 /// The secret of a repository with which page digests are made: one who writes pages without it can only try
-/// blindly. It makes XXH3 no pseudo-random function: such a try succeeds once in 2^33 pages, not in 2^64.
-inline constexpr std::size_t kDigestKeyBytes = 192;
-using DigestKey = std::array<std::byte, kDigestKeyBytes>;
+/// blindly, and such a try succeeds once in 2^64 pages.
+using DigestKey = std::array<std::byte, 32>;
 
-/// XXH3-128 with the secret, shortened to its low 64 bits. Thread-safe.
+/// HighwayHash-64, a pseudo-random function. Its key is four numbers of 8 bytes, little-endian. Thread-safe.
+/// Throws Error where the library is wrong on this processor.
 std::uint64_t page_digest(ByteView page, const DigestKey& key);
 
 /// Fills with random bytes from OpenSSL's generator.

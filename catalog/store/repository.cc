@@ -16,7 +16,7 @@
 namespace pgkeep::store {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr std::uint64_t kMaxRecordBytes = 64u << 10;
 
 std::filesystem::path record_path(const std::filesystem::path& root) {
@@ -56,6 +56,20 @@ std::optional<io::ByteVector> read_record(const std::filesystem::path& root) {
     return io::read_file_if_exists(record_path(root), kMaxRecordBytes);
   } catch (const StorageError& error) {
     fail(error.cause(), error.path(), root, "open");
+  }
+}
+
+/// A repository of another format is left as it is.
+void check_format(const std::filesystem::path& path, int format) {
+  if (format > kFormat) {
+    throw Refused(fmt::format("{}: format {} is newer than this program knows ({}); use a newer pgkeep",
+                              path.native(), format, kFormat));
+  }
+  if (format < kFormat) {
+    throw Refused(
+        fmt::format("{}: this repository has a format from before the first release, which is not read any "
+                    "more; choose another folder for `repository` and take a first backup there",
+                    path.native()));
   }
 }
 
@@ -110,11 +124,7 @@ Repository Repository::open(const std::filesystem::path& named_root) {
   repository.root_ = root;
   try {
     const auto record = io::parse_json(io::as_text(*content));
-    const int format = io::whole_number<int>(record.at("pgkeep_repository"));
-    if (format > kFormat) {
-      throw Refused(fmt::format("{}: format {} is newer than this program knows ({}); use a newer pgkeep",
-                                path.native(), format, kFormat));
-    }
+    check_format(path, io::whole_number<int>(record.at("pgkeep_repository")));
     io::from_hex(record.at("id").get<std::string>(), repository.id_);
     io::from_hex(record.at("digest_key").get<std::string>(), repository.digest_key_);
   } catch (const nlohmann::json::exception& e) {

@@ -15,7 +15,7 @@ class Repository {
  public:
   using Id = std::array<std::byte, 16>;
 
-  /// Throws NotFound when there is none, Refused when its format is newer than this program, StorageError
+  /// Throws NotFound when there is none, Refused when its format is not the one of this program, StorageError
   /// that names the owner when this user may not read it.
   static Repository open(const std::filesystem::path& named_root);
   /// Makes it when the folder is missing or empty; refuses a folder that holds something else.

@@ -1,6 +1,8 @@
 #include "catalog/io/hashing.h"
 
+#include <array>
 #include <random>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -82,9 +84,28 @@ TEST(Sha256Test, IsTheSameInPieces) {
   EXPECT_EQ(whole.finish(), pieces.finish());
 }
 
+TEST(PageDigestTest, MatchesThePublishedVectors) {  // highwayhash_test.cc: of the bytes 0, 1, 2 …
+  constexpr std::array<std::pair<std::size_t, std::uint64_t>, 12> kVectors{{{0, 0x907a56de22c26e53},
+                                                                            {1, 0x7eab43aac7cddd78},
+                                                                            {2, 0xb8d0569ab0b53d62},
+                                                                            {3, 0x5c6befab8a463d80},
+                                                                            {4, 0xf205a46893007eda},
+                                                                            {15, 0x40793f86a449f33b},
+                                                                            {16, 0xcfab3489f97eb832},
+                                                                            {31, 0x9fc7007ccf035a68},
+                                                                            {32, 0xa0c964d9ecd580fc},
+                                                                            {33, 0x2c90f73ca03181fc},
+                                                                            {63, 0xab8eebe9bf2139a0},
+                                                                            {64, 0x75542c5d4cd2a6ff}}};
+  ByteVector ascending(64);
+  for (std::size_t i = 0; i < ascending.size(); ++i) ascending[i] = static_cast<std::byte>(i);
+  for (const auto& [length, digest] : kVectors)
+    EXPECT_EQ(page_digest(ByteView(ascending).first(length), counting_key()), digest) << length;
+}
+
 TEST(PageDigestTest, StaysWhatRepositoriesHaveStored) {
-  EXPECT_EQ(page_digest(ByteVector(8192), counting_key()), 0x6e1d53078805a163U);
-  EXPECT_EQ(page_digest(as_bytes("pgkeep"), counting_key()), 0xd1c5e39fda4a9bddU);
+  EXPECT_EQ(page_digest(ByteVector(8192), counting_key()), 0x6599826a3843bd7fU);
+  EXPECT_EQ(page_digest(as_bytes("pgkeep"), counting_key()), 0xa535fe92fee35280U);
 }
 
 TEST(PageDigestTest, DependsOnEveryByteOfThePageAndOnTheKey) {
@@ -96,8 +117,11 @@ TEST(PageDigestTest, DependsOnEveryByteOfThePageAndOnTheKey) {
     ASSERT_NE(page_digest(page, key), digest);
     byte ^= std::byte{1};
   }
-  key[100] ^= std::byte{1};
-  EXPECT_NE(page_digest(page, key), digest);
+  for (auto& byte : key) {
+    byte ^= std::byte{1};
+    ASSERT_NE(page_digest(page, key), digest);
+    byte ^= std::byte{1};
+  }
 }
 
 TEST(RandomBytesTest, AreDifferentEachTime) {

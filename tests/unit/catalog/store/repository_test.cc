@@ -62,10 +62,22 @@ TEST(RepositoryTest, OpeningNothingSaysHowToMakeOne) {
   EXPECT_THROW(Repository::open(folder / "r"), NotFound);
 }
 
-TEST(RepositoryTest, ANewerFormatIsRefused) {
+TEST(RepositoryTest, AnotherFormatIsRefusedWithTheWayOutAndLeftAsItIs) {
   const test::TempDirectory folder;
-  io::write_file_durably(folder / "repository.json", io::as_bytes(R"({"pgkeep_repository": 2})"));
-  EXPECT_THROW(Repository::open(folder.path()), Refused);
+  const auto refusal_of = [&](std::string_view record) {
+    io::write_file_durably(folder / "repository.json", io::as_bytes(record));
+    try {
+      Repository::open_or_create(folder.path());
+    } catch (const Refused& refusal) {
+      EXPECT_EQ(io::as_text(io::read_whole_file(folder / "repository.json", 100)), record);
+      return std::string(refusal.what());
+    }
+    return std::string("none");
+  };
+  EXPECT_THAT(refusal_of(R"({"pgkeep_repository": 3})"),
+              testing::HasSubstr("format 3 is newer than this program knows (2); use a newer pgkeep"));
+  EXPECT_THAT(refusal_of(R"({"pgkeep_repository": 1})"),
+              testing::HasSubstr("from before the first release, which is not read any more"));
 }
 
 TEST(RepositoryTest, ADamagedRecordIsNotReplaced) {
