@@ -8,15 +8,21 @@
 namespace pgkeep::catalog {
 namespace {
 
+/// Along the line on which it ended.
+HeldLine wal_of(const ExpiryCandidate& candidate, std::span<const LineOfWal> lines) {
+  const auto& held = lines[candidate.line].held;
+  return held.along(held.names().line_of(candidate.end.timeline));
+}
+
 class Planner {
  public:
   Planner(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now)
       : candidates_(facts.candidates),
         lines_(facts.lines),
-        all_wal_stays_(!facts.unclear.empty() || !policy.has_rules()),
+        all_wal_stays_(!facts.unclear.empty() || !(policy.has_rules() || any_was_deleted(facts))),
         policy_(&policy),
         now_(now) {
-    for (const auto& candidate : candidates_) faults_.push_back(fault_of(candidate));
+    for (const auto& candidate : candidates_) faults_.push_back(fault_of(candidate, lines_));
   }
 
   ExpiryPlan plan() {
@@ -32,21 +38,11 @@ class Planner {
   static bool is_deleted(const ExpiryCandidate& candidate) {
     return candidate.expired && candidate.expired->by == ExpiryMark::By::operator_;
   }
+  static bool any_was_deleted(const ExpiryFacts& facts) {
+    return facts.deleted_by_hand || std::ranges::any_of(facts.candidates, is_deleted);
+  }
   bool is_kept_by_hand(const ExpiryCandidate& candidate) const {
     return candidate.keep && (!candidate.keep->until || *candidate.keep->until > now_);
-  }
-
-  /// Along the line on which it ended.
-  HeldLine wal_of(const ExpiryCandidate& candidate) const {
-    const auto& held = lines_[candidate.line].held;
-    return held.along(held.names().line_of(candidate.end.timeline));
-  }
-
-  std::string fault_of(const ExpiryCandidate& candidate) const {
-    if (!candidate.fault.empty()) return candidate.fault;
-    const auto reach = wal_of(candidate).replay_reach(candidate.start.lsn, lines_[candidate.line].events);
-    if (reach >= candidate.end.lsn) return {};
-    return fmt::format("WAL is missing from {} on, before it is consistent", reach.to_string());
   }
 
   void find_those_that_stay() {
@@ -71,7 +67,7 @@ class Planner {
 
   /// Whether a recovery from a good backup that stays comes to where this one is consistent.
   bool is_reached_by_another(const ExpiryCandidate& wanted) const {
-    const auto along = wal_of(wanted);
+    const auto along = wal_of(wanted, lines_);
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       const auto& other = candidates_[i];
       if (!faults_[i].empty() || other.line != wanted.line || !stay_.contains(other.id)) continue;
@@ -129,19 +125,19 @@ class Planner {
   }
 
   WalExpiry expire_wal(std::size_t line, std::span<const ExpiryDecision> decisions) const {
-    std::vector<postgres::WalPosition> there;
-    std::vector<postgres::WalPosition> staying;
+    std::vector<postgres::WalPosition> left;     // after this plan
+    std::vector<postgres::WalPosition> staying;  // when what has expired is gone
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       if (candidates_[i].line != line) continue;
       const auto fate = decisions[i].fate;
-      if (fate != Fate::goes) there.push_back(candidates_[i].start);
+      if (fate != Fate::goes) left.push_back(candidates_[i].start);
       if (fate == Fate::stays || fate == Fate::returns) staying.push_back(candidates_[i].start);
     }
     const auto& held = lines_[line].held;
     // A line without backups keeps its WAL: the current one may be about to get its first, and of another
     // nobody has decided.
-    if (there.empty()) return {};
-    WalExpiry wal{.goes = needless_wal(held, there), .waits = {}};
+    if (left.empty()) return {};
+    WalExpiry wal{.goes = needless_wal(held, left), .waits = {}};
     if (staying.empty()) return wal;
     std::ranges::set_difference(needless_wal(held, staying).segments, wal.goes.segments,
                                 std::back_inserter(wal.waits));
@@ -173,6 +169,13 @@ std::string_view to_string(Fate fate) {
       break;
   }
   return "returns";
+}
+
+std::string fault_of(const ExpiryCandidate& candidate, std::span<const LineOfWal> lines) {
+  if (!candidate.fault.empty()) return candidate.fault;
+  const auto reach = wal_of(candidate, lines).replay_reach(candidate.start.lsn, lines[candidate.line].events);
+  if (reach >= candidate.end.lsn) return {};
+  return fmt::format("WAL is missing from {} on, before it is consistent", reach.to_string());
 }
 
 ExpiryPlan plan_expiry(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now) {

@@ -53,15 +53,22 @@ struct ExpiryFacts {
   /// Why there is a backup more of which nothing is known, so that it stays, and all WAL, since it may need
   /// any; a message each.
   std::vector<std::string> unclear;
+  /// An operator has deleted backups before. Then WAL that nothing needs goes without a policy, too: what a
+  /// deletion left, that was killed, must not look like WAL with a gap.
+  bool deleted_by_hand = false;
 };
+
+/// Why no recovery should rely on a backup: its own fault, or WAL that is missing before it is consistent;
+/// empty: it is good. Pure.
+std::string fault_of(const ExpiryCandidate& candidate, std::span<const LineOfWal> lines);
 
 /// Decides what of a server expires, and what goes. Pure.
 ///
 /// A backup that is not good, or that lacks WAL before it is consistent, counts for no rule. It stays as long
 /// as a rule would keep it if it were good, and nothing that stays reaches its time. What is being read
-/// stays, and so does what an operator wants kept. Without any rule nothing expires, and no WAL goes; while
-/// none of the backups that would stay is good, nothing expires. What an operator deleted never returns by
-/// itself.
+/// stays, and so does what an operator wants kept. While none of the backups that would stay is good, nothing
+/// expires. What an operator deleted never returns by itself. Without any rule nothing expires; what an
+/// operator deletes goes, and WAL only once one did.
 ExpiryPlan plan_expiry(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now);
 
 }  // namespace pgkeep::catalog

@@ -73,4 +73,10 @@ LivingObjects living_objects(const ServerLayout& layout) {
   return living;
 }
 
+PackUse::Packs objects_needed_by(const ServerLayout& layout, std::span<const BackupId> ids) {
+  Gatherer gatherer(layout);
+  for (const auto& id : ids) gatherer.add(id);
+  return gatherer.packs();
+}
+
 }  // namespace pgkeep::store

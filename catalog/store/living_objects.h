@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,5 +17,8 @@ struct LivingObjects {
 
 /// What backups share of their lists is read once. Throws StorageError when they cannot be listed.
 LivingObjects living_objects(const ServerLayout& layout);
+
+/// What these backups need. Throws what keeps it from being said of one of them.
+PackUse::Packs objects_needed_by(const ServerLayout& layout, std::span<const BackupId> ids);
 
 }  // namespace pgkeep::store

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "server/cli/run_job.h"
+#include "server/fleet/expiry_run.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/run_facts.h"
 
@@ -15,7 +16,9 @@ namespace {
 /// Of this kind, when it may begin now.
 std::optional<PlannedJob> due_job(const Fleet& fleet, const ServerConfig& server, JobKind kind) {
   const auto now = io::now();
-  for (const auto& job : plan_jobs(server.name, server.schedule, read_runs(fleet.layout(server)), now))
+  const auto layout = fleet.layout(server);
+  for (const auto& job :
+       plan_jobs(server.name, server.schedule, read_runs(layout), now, deletion_due(server, layout)))
     if (job.kind == kind && job.may_begin(now)) return job;
   return std::nullopt;
 }

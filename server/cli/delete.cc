@@ -1,75 +1,52 @@
 #include "server/cli/delete.h"
 
 #include <algorithm>
-#include <optional>
+#include <filesystem>
 
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "catalog/records/run_journal.h"
-#include "catalog/retention/retention_marks.h"
+#include "catalog/retention/deletion.h"
 #include "catalog/store/json.h"
-#include "catalog/store/sweep.h"
 #include "server/fleet/backup_choice.h"
+#include "server/fleet/expiry_run.h"
 #include "server/fleet/fleet.h"
+#include "server/fleet/marked_backup.h"
 #include "server/fleet/recorded_run.h"
+#include "server/fleet/stored_records.h"
 
 namespace pgkeep::server {
 namespace {
 
-/// The index as far as it is free and there is room for its changes: deleting is the way out of a full disk,
-/// so nothing in it may need space, or wait for who has stopped while he held the index. What is left out
-/// here those who only ask pass over, and the next command that writes puts it right.
-class Index {
- public:
-  Index(const ServerConfig& server, const store::ServerLayout& layout, Output& out)
-      : layout_(layout), out_(&out) {
-    if_possible([&] { index_.emplace(open_catalog(server, layout, warnings_to(out))); });
-  }
+using catalog::ExpiryMark;
 
-  /// Oldest first (store::is_older()); from the files when the index cannot be used.
-  std::vector<store::BackupRecord> backups() {
-    std::vector<store::BackupRecord> backups;
-    if_possible([&] {
-      if (index_) backups = index_->backups();
-    });
-    if (index_) return backups;
-    auto listing = store::list_backup_records(layout_);
-    for (const auto& backup : listing.unread) out_->warning(describe(backup));
-    return std::move(listing.backups);
-  }
-
-  void remove(const store::BackupId& id) {
-    if_possible([&] {
-      if (index_) index_->remove_backup(id);
-    });
-  }
-
- private:
-  template <typename Step>
-  void if_possible(Step&& step) {
-    try {
-      step();
-    } catch (const StorageError& error) {
-      if (!error.out_of_space()) throw;
-      do_without(error);
-    } catch (const Busy& error) {
-      do_without(error);
-    }
-  }
-
-  void do_without(const Error& error) {
-    index_.reset();
-    out_->warning(fmt::format(
-        "the index cannot be changed now; continuing without it, the next command that writes puts it right: {}",
-        error.what()));
-  }
-
-  store::ServerLayout layout_;
-  Output* out_;
-  std::optional<catalog::ServerCatalog> index_;
+struct Chosen {
+  store::BackupId id;
+  bool can_be_read = true;  // its record
 };
+
+/// Backups whose record cannot be read are in no list, and go by their whole id.
+std::optional<store::BackupId> unread_backup(const store::ServerLayout& layout, const std::string& wanted) {
+  const auto id = store::BackupId::parse(wanted);
+  if (!id) return std::nullopt;
+  const auto unread = store::list_backup_records(layout).unread;
+  return std::ranges::find(unread, *id, &store::UnreadBackup::id) == unread.end() ? std::nullopt : id;
+}
+
+/// All of them before the first is deleted: `oldest` may mean another one afterwards.
+std::vector<Chosen> choose_all(const store::ServerLayout& layout,
+                               const std::vector<store::BackupRecord>& backups,
+                               const std::vector<std::string>& wanted, const std::string& server) {
+  std::vector<Chosen> chosen;
+  for (const auto& text : wanted) {
+    const auto unread = unread_backup(layout, text);
+    const auto id = unread ? *unread : choose_backup(backups, text, server, unread_in_files(layout)).id;
+    if (std::ranges::find(chosen, id, &Chosen::id) == chosen.end()) chosen.push_back({id, !unread});
+  }
+  return chosen;
+}
 
 /// What reads backups of the server now, as the journal of runs has it: for a message.
 std::string describe_readers(const store::ServerLayout& layout, const store::BackupId& id) {
@@ -85,54 +62,179 @@ std::string describe_readers(const store::ServerLayout& layout, const store::Bac
   return readers.empty() ? readers : readers + ")";
 }
 
-/// Before the first is deleted, so that all or none are.
-std::vector<store::BackupClaim> claim_all(const store::ServerLayout& layout,
-                                          const std::vector<store::BackupId>& ids) {
-  std::vector<store::BackupClaim> claims;
-  for (const auto& id : ids) {
-    try {
-      claims.emplace_back(layout, id);
-    } catch (const Busy& busy) {
-      throw Busy(fmt::format("{}{}; nothing was deleted, try again when that has ended", busy.what(),
-                             describe_readers(layout, id)));
+std::uint64_t bytes_of(const store::ServerLayout& layout, const catalog::LineOfWal& line,
+                       const catalog::NeedlessWal& wal) {
+  const auto of_line = line.number ? layout.of_line(*line.number) : layout;
+  std::uint64_t bytes = 0;
+  for (const auto& segment : wal.segments) {
+    std::error_code gone;
+    const auto size = std::filesystem::file_size(of_line.archived(segment, line.held.segment_size()), gone);
+    if (!gone) bytes += size;
+  }
+  return bytes;
+}
+
+class Deletion {
+ public:
+  Deletion(const ServerConfig& server, const store::ServerLayout& layout, const DeleteArguments& arguments,
+           Output& out)
+      : server_(&server), layout_(layout), arguments_(&arguments), out_(&out) {}
+
+  Json run() {
+    const auto backups = StoredRecords(*server_, layout_, *out_).backups();
+    for (const auto& backup : backups) ids_.push_back(backup.id);
+    const auto chosen = choose_all(layout_, backups, arguments_->backups, server_->name);
+    auto claims = claim_all(chosen);
+    for (const auto& [id, can_be_read] : chosen)
+      require_not_kept(id, catalog::read_retention_marks(layout_, id));
+    facts_ = read_expiry_facts(*server_, layout_, warnings_to(*out_));
+    require_others(chosen);
+    auto deleted = Json::array();
+    for (auto& claim : claims) deleted.push_back(remove(std::move(claim)));
+    for (const auto& backup : chosen)
+      if (!goes_at_once(backup)) deleted.push_back(mark(backup.id));
+    return deleted;
+  }
+
+ private:
+  bool goes_at_once(const Chosen& backup) const { return arguments_->now || !backup.can_be_read; }
+
+  /// Of all that go at once, before the first is deleted, so that all or none are.
+  std::vector<store::BackupClaim> claim_all(const std::vector<Chosen>& chosen) const {
+    std::vector<store::BackupClaim> claims;
+    for (const auto& backup : chosen) {
+      if (!goes_at_once(backup)) continue;
+      try {
+        claims.emplace_back(layout_, backup.id);
+      } catch (const Busy& busy) {
+        throw Busy(fmt::format("{}{}; nothing was deleted, try again when that has ended", busy.what(),
+                               describe_readers(layout_, backup.id)));
+      }
     }
+    return claims;
   }
-  return claims;
-}
 
-/// Backups whose record cannot be read are in no list, and go by their whole id.
-std::optional<store::BackupId> unread_backup(const store::ServerLayout& layout, const std::string& wanted) {
-  const auto id = store::BackupId::parse(wanted);
-  if (!id) return std::nullopt;
-  const auto unread = store::list_backup_records(layout).unread;
-  return std::ranges::find(unread, *id, &store::UnreadBackup::id) == unread.end() ? std::nullopt : id;
-}
-
-/// All of them before the first is deleted: `oldest` means another one afterwards.
-std::vector<store::BackupId> choose_all(const store::ServerLayout& layout,
-                                        const std::vector<store::BackupRecord>& backups,
-                                        const std::vector<std::string>& wanted, const std::string& server) {
-  std::vector<store::BackupId> ids;
-  for (const auto& text : wanted) {
-    const auto unread = unread_backup(layout, text);
-    const auto id = unread ? *unread : choose_backup(backups, text, server, unread_in_files(layout)).id;
-    if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
-  }
-  return ids;
-}
-
-/// Marks that cannot be read may say that.
-void require_none_kept(const ServerConfig& server, const store::ServerLayout& layout,
-                       const std::vector<store::BackupId>& ids) {
-  for (const auto& id : ids) {
-    const auto marks = catalog::read_retention_marks(layout, id);
-    if (!marks.keep || (marks.keep->until && *marks.keep->until <= io::now())) continue;
+  /// Marks that cannot be read may say that.
+  void require_not_kept(const store::BackupId& id, const catalog::RetentionMarks& marks) const {
+    if (!marks.keep || (marks.keep->until && *marks.keep->until <= io::now())) return;
     throw Refused(
         fmt::format("backup {0} of {1} is to be kept{2}; nothing was deleted. "
                     "`pgkeep release {1} {0}` leaves it to you again",
-                    id.to_string(), server.name, marks.keep->why.empty() ? "" : ": " + marks.keep->why));
+                    id.to_string(), server_->name, marks.keep->why.empty() ? "" : ": " + marks.keep->why));
   }
-}
+
+  void require_others(const std::vector<Chosen>& chosen) const {
+    std::vector<store::BackupId> ids;
+    for (const auto& backup : chosen) ids.push_back(backup.id);
+    const auto why = why_they_are_needed(facts_, ids);
+    if (why.empty() || arguments_->force) return;
+    throw Refused(
+        fmt::format("{}: {}; nothing was deleted. Take a backup first (`pgkeep backup {}`), or give --force",
+                    server_->name, why, server_->name));
+  }
+
+  std::vector<catalog::ExpiryCandidate>::iterator candidate(const store::BackupId& id) {
+    return std::ranges::find(facts_.candidates, id, &catalog::ExpiryCandidate::id);
+  }
+
+  // ---------------------------------------------------------------------------------------- at once
+
+  Json remove(store::BackupClaim claim) {
+    const auto id = claim.id();
+    catalog::ClaimedExpiry one;
+    for (auto& wal : wal_needless_without(facts_, id))
+      one.plan.wal.push_back({.goes = std::move(wal), .waits = {}});
+    one.claims.push_back(std::move(claim));
+    catalog::ExpiryResult result;
+    record_run(layout_, "delete", id.to_string(), *out_, [&] {
+      result = carry_out(layout_, one, facts_, io::now());
+      return expiry_json(result);
+    });
+    for (const auto& why : result.warnings) out_->warning(why);
+    if (const auto gone = candidate(id); gone != facts_.candidates.end()) facts_.candidates.erase(gone);
+    out_->report(fmt::format("backup {} of {} deleted, {} freed{}", id.to_string(), server_->name,
+                             io::format_bytes(result.backup_bytes + result.wal_bytes),
+                             result.wal_segments == 0
+                                 ? ""
+                                 : fmt::format("; {} that nothing needs went with it",
+                                               counted(result.wal_segments, "WAL segment"))));
+    return {{"server", server_->name},
+            {"id", id},
+            {"removed", true},
+            {"goes_at", nullptr},
+            {"freed_bytes", result.backup_bytes},
+            {"wal_segments", result.wal_segments},
+            {"wal_bytes", result.wal_bytes}};
+  }
+
+  // ------------------------------------------------------------------------------------------ marked
+
+  Json mark(const store::BackupId& id) {
+    try {
+      return write_mark(id);
+    } catch (const StorageError& error) {
+      if (!error.out_of_space()) throw;
+      throw Error(
+          fmt::format("{}; there is no room for the mark. With --now the backup is removed at once, "
+                      "which needs none",
+                      error.what()));
+    }
+  }
+
+  Json write_mark(const store::BackupId& id) {
+    bool was_deleted = false;
+    catalog::RetentionMarks marks;
+    record_run(layout_, "delete", id.to_string(), *out_, [&] {
+      const store::BackupLease stays(layout_, id);
+      marks = catalog::change_retention_marks(layout_, id, [&](catalog::RetentionMarks& now) {
+        require_not_kept(id, now);
+        was_deleted = now.expired && now.expired->by == ExpiryMark::By::operator_;
+        if (!was_deleted)
+          now.expired = {ExpiryMark::By::operator_, io::now(),
+                         arguments_->reason.empty() ? "deleted" : "deleted: " + arguments_->reason};
+      });
+      return marks_json(marks, server_->retention.grace);
+    });
+    return describe_mark(id, *marks.expired, was_deleted);
+  }
+
+  Json describe_mark(const store::BackupId& id, const ExpiryMark& mark, bool was_deleted) {
+    if (const auto marked = candidate(id); marked != facts_.candidates.end()) marked->expired = mark;
+    std::uint64_t segments = 0;
+    std::uint64_t wal_bytes = 0;
+    const auto wal = wal_that_goes_with(facts_, id);
+    for (std::size_t line = 0; line < wal.size(); ++line) {
+      segments += wal[line].segments.size();
+      wal_bytes += bytes_of(layout_, facts_.lines[line], wal[line]);
+    }
+    auto others = ids_;
+    std::erase(others, id);
+    const auto bytes = catalog::bytes_freed_with(layout_, id, others);
+    const auto goes_at = mark.at + server_->retention.grace;
+    out_->report(fmt::format(
+        "backup {0} of {1} {2} deleted. The first `expire` from {3} on removes it{4}{5}. "
+        "Until then `pgkeep undelete {1} {0}` brings it back",
+        id.to_string(), server_->name, was_deleted ? "was already" : "is", io::format_time(goes_at),
+        bytes ? fmt::format(" and frees {}", io::format_bytes(*bytes)) : "",
+        segments == 0 ? ""
+                      : fmt::format(", and {} ({}) that nothing else needs", counted(segments, "WAL segment"),
+                                    io::format_bytes(wal_bytes))));
+    return {{"server", server_->name},
+            {"id", id},
+            {"removed", false},
+            {"goes_at", goes_at},
+            {"freed_bytes", bytes ? Json(*bytes) : Json()},
+            {"wal_segments", segments},
+            {"wal_bytes", wal_bytes}};
+  }
+
+  const ServerConfig* server_;
+  store::ServerLayout layout_;
+  const DeleteArguments* arguments_;
+  Output* out_;
+  std::vector<store::BackupId> ids_;  // of all whose record can be read
+  catalog::ExpiryFacts facts_;
+};
 
 }  // namespace
 
@@ -140,27 +242,9 @@ Exit run_delete(const DeleteArguments& arguments, const Invocation& invocation) 
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto& server = fleet.server(arguments.server);
   const auto layout = fleet.layout(server);
-  Index index(server, layout, invocation.out);
+  require_known(server, layout);
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "delete");
-  const auto ids = choose_all(layout, index.backups(), arguments.backups, server.name);
-  const auto claims = claim_all(layout, ids);
-  require_none_kept(server, layout, ids);  // which nobody changes any more
-  auto deleted = Json::array();
-  for (const auto& claim : claims) {
-    const auto& id = claim.id();
-    store::Freed freed;
-    record_run(layout, "delete", id.to_string(), invocation.out, [&] {
-      // The row goes before the files: the index never names what is not there.
-      index.remove(id);
-      freed = store::delete_backup(layout, claim);
-      return Json{{"freed_bytes", freed.bytes}};
-    });
-    for (const auto& why : freed.packs_kept) invocation.out.warning(why);
-    invocation.out.report(fmt::format("backup {} of {} deleted, {} freed", id.to_string(), server.name,
-                                      io::format_bytes(freed.bytes)));
-    deleted.push_back({{"server", server.name}, {"id", id}, {"freed_bytes", freed.bytes}});
-  }
-  invocation.out.data(std::move(deleted));
+  invocation.out.data(Deletion(server, layout, arguments, invocation.out).run());
   return Exit::ok;
 }
 

@@ -40,7 +40,8 @@ Json json_of(const ServerConfig& server, const ExpiryPlan& plan) {
 void print(const ServerConfig& server, const DecidedExpiry& expiry, Output& out) {
   const auto& [facts, plan] = expiry;
   if (!server.retention.has_rules())
-    out.fact(fmt::format("{}: no retention policy; nothing expires", server.name));
+    out.fact(
+        fmt::format("{}: no retention policy; nothing expires, and only what was deleted goes", server.name));
   if (plan.backups.empty()) return;
   TablePrinter table({{"SERVER"}, {"BACKUP"}, {"ENDED"}, {"FATE"}, {"GOES"}, {"WHY"}});
   for (std::size_t i = 0; i < plan.backups.size(); ++i) {

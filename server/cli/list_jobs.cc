@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "server/fleet/expiry_run.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/run_facts.h"
 #include "server/fleet/stored_records.h"
@@ -40,18 +41,22 @@ class JobTable {
  public:
   explicit JobTable(Output& out) : out_(&out) {}
 
-  void add(const ServerConfig& server, std::span<const RunRecord> runs, io::TimePoint now) {
-    const auto planned = plan_jobs(server.name, server.schedule, runs, now);
+  void add(const ServerConfig& server, std::span<const RunRecord> runs, std::optional<io::TimePoint> deletion,
+           io::TimePoint now) {
+    const auto planned = plan_jobs(server.name, server.schedule, runs, now, deletion);
     for (const auto kind : kJobKinds) {
       const auto& timing = server.schedule.timing(kind);
-      if (!timing.is_set()) continue;
       const auto found = std::ranges::find(planned, kind, &PlannedJob::kind);
+      // Without a time in the schedule: what was deleted is to be removed.
+      if (!timing.is_set() && found == planned.end()) continue;
       const auto* job = found == planned.end() || !server.active ? nullptr : &*found;
       const auto* last = newest_of(runs, kind);
       table_.add({server.name, std::string(to_string(kind)), timing.text(),
                   last ? io::format_time(last->started) : "never",
                   last ? std::string(to_string(last->outcome)) : "", next_text(job, now),
-                  server.active ? remark(job, server.schedule, now) : "out of service"});
+                  !server.active     ? "out of service"
+                  : !timing.is_set() ? "what was deleted goes"
+                                     : remark(job, server.schedule, now)});
       json_.push_back({{"server", server.name},
                        {"job", to_string(kind)},
                        {"schedule", timing.text()},
@@ -112,7 +117,7 @@ Exit run_list_jobs(const ListJobsArguments& arguments, const Invocation& invocat
       choose_servers(fleet.config(), arguments.servers, false), invocation.out,
       [&](const ServerConfig& server) {
         const auto layout = fleet.layout(server);
-        if (arguments.runs == 0) jobs.add(server, read_runs(layout), now);
+        if (arguments.runs == 0) jobs.add(server, read_runs(layout), deletion_due(server, layout), now);
         if (arguments.runs != 0 && is_known(layout))
           runs.add(server, StoredRecords(server, layout, invocation.out).runs(arguments.runs));
         return Exit::ok;

@@ -1,5 +1,8 @@
 #include "server/cli/undelete.h"
 
+#include <optional>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "server/fleet/fleet.h"
@@ -10,20 +13,20 @@ namespace pgkeep::server {
 Exit run_undelete(const OneBackup& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto& server = fleet.server(arguments.server);
-  bool had_expired = false;
+  std::optional<catalog::ExpiryMark> ended;
   const auto back = change_marks(server, fleet.layout(server), "undelete", arguments.backup, invocation.out,
                                  [&](catalog::RetentionMarks& marks) {
-                                   had_expired = marks.expired.has_value();
-                                   if (!had_expired) return;
-                                   marks.expired.reset();
+                                   ended = std::exchange(marks.expired, std::nullopt);
                                    // In the place of a `keep` that ends, or has ended.
-                                   marks.keep = {io::now(), {}, "brought back"};
+                                   if (ended && ended->by == catalog::ExpiryMark::By::policy)
+                                     marks.keep = {io::now(), {}, "brought back"};
                                  });
-  const auto name = back.id.to_string();
-  invocation.out.report(
-      had_expired ? fmt::format("backup {0} of {1} is back, and stays until `pgkeep release {1} {0}`", name,
-                                server.name)
-                  : fmt::format("backup {} of {} had not expired; nothing was changed", name, server.name));
+  invocation.out.report(fmt::format(
+      "backup {} of {} {}", back.id.to_string(), server.name,
+      !ended ? "had not expired; nothing was changed"
+      : ended->by == catalog::ExpiryMark::By::policy
+          ? fmt::format("is back, and stays until `pgkeep release {} {}`", server.name, back.id.to_string())
+          : "is back, and left to the retention policy as before"));
   return Exit::ok;
 }
 

@@ -15,6 +15,8 @@ class FollowedRuns {
 
   /// As the journal is now, with their current outcome. Throws StorageError.
   std::vector<catalog::RunRecord> read();
+  /// Of the journal as it was read: another when anything was recorded since.
+  std::uint64_t bytes_read() const noexcept { return end_; }
 
  private:
   void take_in(std::vector<catalog::RunRecord> lines);

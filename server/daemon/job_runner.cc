@@ -26,6 +26,8 @@ constexpr std::size_t kOtherThreads = 4;
 constexpr std::chrono::seconds kTick{1};
 // For what no file and no call tells: that a stream runs again, or that another command has ended.
 constexpr std::chrono::seconds kLookAgainIn{5};
+// That no file tells whose change is noticed; costs a look at the journal of runs.
+constexpr std::chrono::seconds kLookForDeletionsIn{10};
 // That costs a look at all names of the archive; the watch of the slot asks for it, too.
 constexpr std::chrono::seconds kLookForLostWalIn{30};
 
@@ -327,10 +329,19 @@ QueuedJob JobRunner::queued(const Supervised& server, JobKind kind, io::TimePoin
           .why = std::move(why)};
 }
 
+std::optional<io::TimePoint> JobRunner::deletion_of(const Supervised& server, Server& state) {
+  const auto bytes = state.runs.bytes_read();
+  const auto& policy = server.config.retention;
+  const auto& expire = server.config.schedule.expire;
+  auto& known = state.deletion;
+  if (!known || known->journal_bytes != bytes || known->policy != policy || known->expire != expire)
+    known = {bytes, policy, expire, deletion_due(server.config, server.stream->layout())};
+  return known->due;
+}
+
 JobRunner::Decision JobRunner::decide_by_schedule(const Supervised& server, Server& state) {
   Decision decision;
   const auto& schedule = server.config.schedule;
-  if (!schedule.is_set()) return decision;
   const auto now = io::now();
   const auto wait_until = [&](io::TimePoint time) {
     decision.next = std::min(decision.next.value_or(time), time);
@@ -342,7 +353,9 @@ JobRunner::Decision JobRunner::decide_by_schedule(const Supervised& server, Serv
   auto runs = state.runs.read();
   for (auto& run : runs)  // of this process none runs now: the end of this one could not be written
     if (run.outcome == catalog::RunOutcome::running && is_of_this_process(run)) failed_without_end(run);
-  for (const auto& job : plan_jobs(server.config.name, schedule, runs, now)) {
+  const auto deletion = deletion_of(server, state);
+  wait_until(now + kLookForDeletionsIn);
+  for (const auto& job : plan_jobs(server.config.name, schedule, runs, now, deletion)) {
     if (job.running_since) {
       wait_for("");
     } else if (!job.may_begin(now)) {
@@ -353,8 +366,10 @@ JobRunner::Decision JobRunner::decide_by_schedule(const Supervised& server, Serv
     } else if (const auto holder = io::FileLock::holder(server.stream->layout().writer_lock())) {
       wait_for(fmt::format("{}; it waits for {}", describe_due(job), holder->purpose));
     } else {
-      decision.jobs.push_back(queued(server, job.kind, job.due,
-                                     fmt::format("the schedule has one at {}", io::format_time(job.due))));
+      decision.jobs.push_back(queued(
+          server, job.kind, job.due,
+          fmt::format("{} at {}", job.due == deletion ? "a deleted backup may go" : "the schedule has one",
+                      io::format_time(job.due))));
     }
   }
   return decision;

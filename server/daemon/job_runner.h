@@ -80,10 +80,21 @@ class JobRunner {
     streaming::BackOff back_off_{kFirstPause, kLongestPause};
     Clock::time_point not_before_;
   };
+  struct Server;
+  /// Of a backup that an operator has deleted, see deletion_due(). Looked for again when a run was recorded
+  /// since, as one is by `delete` and by all that ends it.
+  struct Deletion {
+    std::uint64_t journal_bytes = 0;
+    catalog::RetentionPolicy policy;
+    JobTiming expire;
+    std::optional<io::TimePoint> due;
+  };
+  static std::optional<io::TimePoint> deletion_of(const Supervised& server, Server& state);
   /// Belongs to the thread that works on the server.
   struct Server {
     explicit Server(store::ServerLayout layout) : runs(std::move(layout)) {}
     FollowedRuns runs;
+    std::optional<Deletion> deletion;
     std::optional<Signature> whole;  // on these files: no WAL is lost that calls for a backup
     Retry look;                      // at what is due
     std::map<JobKind, Retry> retries{{JobKind::backup, {}}, {JobKind::expire, {}}};

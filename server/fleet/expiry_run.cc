@@ -5,24 +5,57 @@
 #include <fmt/format.h>
 
 #include "catalog/index/recorded_run.h"
+#include "catalog/io/error.h"
+#include "catalog/io/file.h"
 #include "catalog/io/lock.h"
 #include "catalog/store/json.h"
 #include "server/fleet/fleet.h"
+#include "server/fleet/run_facts.h"
 #include "server/fleet/stored_records.h"
 
 namespace pgkeep::server {
 namespace {
 
 catalog::ExpiryFacts gather(const ServerConfig& server, const store::ServerLayout& layout, const Warn& warn) {
-  StoredRecords records(server, layout, warn);
-  const auto archive = open_archive(server, layout);
-  const auto segments = records.segments(archive, archive.inventory());
-  auto facts = catalog::gather_expiry_facts(layout, segments);
+  auto facts = read_expiry_facts(server, layout, warn);
   for (const auto& why : facts.unclear) warn(fmt::format("{}: no WAL is removed: {}", server.name, why));
   return facts;
 }
 
 }  // namespace
+
+catalog::ExpiryFacts read_expiry_facts(const ServerConfig& server, const store::ServerLayout& layout,
+                                       const Warn& warn) {
+  StoredRecords records(server, layout, warn);
+  const auto archive = open_archive(server, layout);
+  auto facts = catalog::gather_expiry_facts(layout, records.segments(archive, archive.inventory()));
+  if (!server.retention.has_rules())
+    facts.deleted_by_hand = std::ranges::any_of(
+        read_runs(layout), [](const catalog::RunRecord& run) { return run.kind == "delete"; });
+  return facts;
+}
+
+std::optional<io::TimePoint> deletion_due(const ServerConfig& server, const store::ServerLayout& layout) {
+  std::optional<io::TimePoint> due;
+  const auto& timing = server.schedule.expire;
+  const bool another_calls = timing.is_set() ? !timing.is_after_backup() : server.retention.has_rules();
+  if (another_calls || !is_known(layout)) return due;
+  for (const auto& entry : io::entries(layout.backups())) {
+    const auto id = store::BackupId::parse(entry.path().filename().native());
+    if (!id) continue;
+    try {
+      const auto marks = catalog::read_retention_marks(layout, *id);
+      if (!marks.expired || marks.expired->by != catalog::ExpiryMark::By::operator_) continue;
+      if (marks.keep && !marks.keep->until) continue;
+      auto goes_at = marks.expired->at + server.retention.grace;
+      if (marks.keep) goes_at = std::max(goes_at, *marks.keep->until);
+      due = std::min(due.value_or(goes_at), goes_at);
+    } catch (const Error& error) {
+      if (!is_damage(error) && !is_denied(error)) throw;
+    }
+  }
+  return due;
+}
 
 DecidedExpiry decide_expiry(const ServerConfig& server, const store::ServerLayout& layout, const Warn& warn) {
   DecidedExpiry expiry{gather(server, layout, warn), {}};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <stop_token>
 
 #include "catalog/retention/expiry.h"
@@ -15,6 +16,16 @@ struct DecidedExpiry {
   catalog::ExpiryFacts facts;
   catalog::ExpiryPlan plan;
 };
+
+/// What the decision depends on. Throws NotFound when nothing was ever stored for the server.
+catalog::ExpiryFacts read_expiry_facts(const ServerConfig& server, const store::ServerLayout& layout,
+                                       const Warn& warn);
+
+/// From when an expiry has to remove a backup that an operator has deleted, though no time of the schedule
+/// calls for one: of a server without a policy, and of one that expires after backups, which may fail while
+/// there is no room. Elsewhere the schedule, or who runs `expire`, sees to it. Nothing: there is none. What
+/// cannot be read is passed over.
+std::optional<io::TimePoint> deletion_due(const ServerConfig& server, const store::ServerLayout& layout);
 
 /// What would be decided now, without looking at who reads backups. Throws NotFound when nothing was ever
 /// stored for the server.

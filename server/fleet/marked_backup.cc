@@ -31,7 +31,12 @@ MarkedBackup change_marks(const ServerConfig& server, const store::ServerLayout&
 std::string marks_remark(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace) {
   std::string text;
   const auto add = [&](const std::string& remark) { text += (text.empty() ? "" : "; ") + remark; };
-  if (marks.expired) add(fmt::format("expired, goes from {} on", io::format_time(marks.expired->at + grace)));
+  if (const auto& mark = marks.expired) {
+    // What was deleted says so itself, with the reason.
+    add(fmt::format("{}, goes from {} on",
+                    mark->by == catalog::ExpiryMark::By::operator_ ? mark->why : "expired",
+                    io::format_time(mark->at + grace)));
+  }
   if (marks.keep) {
     add(fmt::format("kept{}{}", marks.keep->until ? " until " + io::format_time(*marks.keep->until) : "",
                     marks.keep->why.empty() ? "" : ": " + marks.keep->why));

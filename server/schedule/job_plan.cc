@@ -17,6 +17,8 @@ constexpr std::chrono::minutes kFirstPause{1};
 constexpr std::chrono::minutes kLongestPause{60};
 constexpr unsigned kMostDoublings = 6;
 constexpr std::chrono::minutes kClocksDiffer{1};
+// After an expiry that could not remove what was deleted, since it is being read.
+constexpr std::chrono::hours kDeletionAgainIn{1};
 
 /// What the journal tells of one kind.
 struct History {
@@ -68,7 +70,7 @@ io::TimePoint outside_windows(const JobSchedule& schedule, io::TimePoint time) {
 std::optional<io::TimePoint> due_time(JobKind kind, std::string_view server, const JobSchedule& schedule,
                                       const History& own, const History& backups, io::TimePoint now) {
   const auto& timing = schedule.timing(kind);
-  if (kind != JobKind::backup && !backups.succeeded) return std::nullopt;
+  if (!timing.is_set() || (kind != JobKind::backup && !backups.succeeded)) return std::nullopt;
   if (timing.is_after_backup()) {
     if (kind == JobKind::backup) return std::nullopt;  // the configuration refuses it
     const auto backup_ended = backups.succeeded->ended.value_or(backups.succeeded->started);
@@ -77,6 +79,13 @@ std::optional<io::TimePoint> due_time(JobKind kind, std::string_view server, con
   }
   if (!own.succeeded) return own.failed ? own.failed->started : now;
   return timing.next_after(own.succeeded->started, schedule.zone, spread_offset(server, schedule.spread));
+}
+
+std::optional<io::TimePoint> due_by_deletion(JobKind kind, std::optional<io::TimePoint> deletion,
+                                             const History& own) {
+  if (!deletion || kind != JobKind::expire) return std::nullopt;
+  if (!own.succeeded || own.succeeded->started < *deletion) return deletion;
+  return own.succeeded->started + kDeletionAgainIn;
 }
 
 }  // namespace
@@ -115,13 +124,16 @@ const TimeWindow* window_at(const JobSchedule& schedule, io::TimePoint time) {
 }
 
 std::vector<PlannedJob> plan_jobs(std::string_view server, const JobSchedule& schedule,
-                                  std::span<const RunRecord> runs, io::TimePoint now) {
+                                  std::span<const RunRecord> runs, io::TimePoint now,
+                                  std::optional<io::TimePoint> deletion) {
   const auto backups = history_of(JobKind::backup, runs, now);
   std::vector<PlannedJob> jobs;
   for (const auto kind : kJobKinds) {
-    if (!schedule.timing(kind).is_set()) continue;
     const auto own = history_of(kind, runs, now);
-    const auto due = due_time(kind, server, schedule, own, backups, now);
+    const auto by_deletion = due_by_deletion(kind, deletion, own);
+    if (!schedule.timing(kind).is_set() && !by_deletion) continue;
+    auto due = due_time(kind, server, schedule, own, backups, now);
+    if (by_deletion) due = std::min(due.value_or(*by_deletion), *by_deletion);
     if (!due && !own.running) continue;
     PlannedJob job{.kind = kind,
                    .due = due.value_or(now),

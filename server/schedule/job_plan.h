@@ -55,8 +55,13 @@ struct PlannedJob {
 /// backup. However many times were missed, it runs once. One that failed is tried again after a minute, and
 /// after twice as long each further time, up to an hour; one that was interrupted at once. Runs that the
 /// clock says are still to come, since it was set back, count for nothing.
+///
+/// `deletion`: from when a backup may be removed that an operator has deleted, where the times of the
+/// schedule do not see to that. Then an expiry is due, and as long as that is so another an hour after the
+/// last.
 std::vector<PlannedJob> plan_jobs(std::string_view server, const JobSchedule& schedule,
-                                  std::span<const catalog::RunRecord> runs, io::TimePoint now);
+                                  std::span<const catalog::RunRecord> runs, io::TimePoint now,
+                                  std::optional<io::TimePoint> deletion = {});
 
 /// Whether the run has begun by now; one that has not was recorded by a clock that was ahead, and decides
 /// nothing.

@@ -65,11 +65,13 @@ class ExpiryPowerCut : public testing::Test {
 
   static store::ServerLayout layout_in(const fs::path& root) { return store::ServerLayout(root / "main"); }
   /// As `expire` does.
-  static void expire(const fs::path& root, const std::stop_token& stop = {}) {
+  static void expire(const fs::path& root, const std::stop_token& stop = {},
+                     const RetentionPolicy& policy = kNewestAlone) {
     const auto layout = layout_in(root);
     const auto lock = io::FileLock::acquire(layout.writer_lock(), "expire");
     auto facts = gather_expiry_facts(layout, {});
-    carry_out(layout, claim_expiry(layout, facts, kNewestAlone, io::now()), facts, io::now(), stop);
+    facts.deleted_by_hand = !policy.has_rules();
+    carry_out(layout, claim_expiry(layout, facts, policy, io::now()), facts, io::now(), stop);
   }
   static std::set<std::string> backups(const fs::path& root) {
     const auto listing = store::list_backup_records(layout_in(root));
@@ -92,10 +94,10 @@ class ExpiryPowerCut : public testing::Test {
     const auto held = HeldWal::read(WalArchive(layout_in(root), kIdentity));
     EXPECT_EQ(held.along(postgres::TimelineHistory(kOne)).stretches().size(), 1u);
   }
-  static void require_promises(const Aftermath& left) {
+  static void require_promises(const Aftermath& left, const RetentionPolicy& policy = kNewestAlone) {
     EXPECT_TRUE(backups(left.root()).contains(*kEnd.begin()));
     require_wal_of_all(left.root());
-    for (int i = 0; i < 2; ++i) expire(left.root());
+    for (int i = 0; i < 2; ++i) expire(left.root(), {}, policy);
     EXPECT_EQ(backups(left.root()), kEnd);
     require_wal_of_all(left.root());
     require_no_gap(left.root());
@@ -114,6 +116,19 @@ TEST_F(ExpiryPowerCut, LeavesNoBackupWithoutItsWal) {
   });
   EXPECT_EQ(backups(root()), kEnd);
   cuts.check([](const Aftermath& left) { require_promises(left); });
+}
+
+TEST_F(ExpiryPowerCut, OfWhatWasDeletedWithoutAPolicyLeavesNoBackupWithoutItsWal) {
+  const auto layout = layout_in(root());
+  for (const auto* name : {"20261120T020000Z", "20261121T020000Z"}) {
+    change_retention_marks(layout, store::BackupId::parse(name).value(), [](RetentionMarks& marks) {
+      marks.expired = {ExpiryMark::By::operator_, io::now(), "deleted"};
+    });
+  }
+  PowerCuts cuts(root());
+  cuts.record([&] { expire(root(), {}, {}); });
+  EXPECT_EQ(backups(root()), kEnd);
+  cuts.check([](const Aftermath& left) { require_promises(left, {}); });
 }
 
 TEST_F(ExpiryPowerCut, IsFinishedByTheNextPlanAfterAKill) {

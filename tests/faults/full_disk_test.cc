@@ -217,12 +217,15 @@ TEST_F(FullDisk, IsFreedByDeletingABackup) {
   const Ballast ballast(disk);
   ASSERT_EQ(fs::space(disk.path()).available, 0u);
 
-  const auto outcome = host.pgkeep({"delete", "main", first});
+  const auto marked = host.pgkeep({"delete", "main", first});
+  EXPECT_EQ(marked.exit_code, 1) << marked.text();
+  EXPECT_THAT(marked.err, HasSubstr("With --now the backup is removed at once"));
+  const auto outcome = host.pgkeep({"delete", "main", first, "--now"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
   EXPECT_THAT(outcome.err, HasSubstr("the beginning of this delete could not be recorded"));
   EXPECT_GT(fs::space(disk.path()).available, 0u);
   EXPECT_EQ(host.backup_ids(), std::vector<std::string>{second});
-  const auto last = host.pgkeep({"delete", "main", second});
+  const auto last = host.pgkeep({"delete", "main", second, "--now", "--force"});
   EXPECT_EQ(last.exit_code, 0) << last.text();
   EXPECT_TRUE(host.backup_ids().empty());
 }

@@ -61,11 +61,11 @@ TEST_F(Kill, InADeletionLeavesBackupsWholeOrGone) {
     host.backup();
     source.pgbench(100);
     host.backup();
-    auto deletion = host.start_pgkeep({"delete", "main", "oldest"});
+    auto deletion = host.start_pgkeep({"delete", "main", "oldest", "--now"});
     kill_sometime(deletion, chance, Milliseconds(60));
     verify_all(host);
     for (auto ids = host.backup_ids(); ids.size() > 1; ids = host.backup_ids())
-      host.pgkeep_or_throw({"delete", "main", ids.front()});
+      host.pgkeep_or_throw({"delete", "main", ids.front(), "--now"});
   }
 }
 

@@ -67,7 +67,7 @@ TEST_P(AnyOfThree, MayBeDeletedAndTheOthersVerifyAndRecover) {
     BackupHost copy;
     run_or_throw({{"cp", "--archive", host.repository(), copy.repository()}});
     copy.add_server("main", source.conninfo());
-    copy.pgkeep_or_throw({"delete", "main", all[deleted]});
+    copy.pgkeep_or_throw({"delete", "main", all[deleted], "--now"});
     auto left = all;
     left.erase(left.begin() + static_cast<std::ptrdiff_t>(deleted));
     EXPECT_EQ(copy.backup_ids(), left);
@@ -86,7 +86,7 @@ TEST_P(AnyOfThree, GivesItsRoomBackWhenAllAreDeleted) {
   source.pgbench_init(1);
   const BackupHost host(source);
   for (int i = 0; i < 2; ++i) host.backup();
-  for (const auto& id : host.backup_ids()) host.pgkeep_or_throw({"delete", "main", id});
+  for (const auto& id : host.backup_ids()) host.pgkeep_or_throw({"delete", "main", id, "--now", "--force"});
   EXPECT_THAT(host.backup_ids(), ElementsAre());
   std::uint64_t left = 0;
   for (const auto& entry : fs::recursive_directory_iterator(host.repository() / "main" / "packs"))

@@ -77,15 +77,15 @@ TEST_P(RepositoryReaders, AreNamedWhenTheirBackupIsToBeDeleted) {
   auto recovery =
       host.start_pgkeep({"recover", "main", second, destination, "--remote-ssh-command", shell.command()});
   shell.wait_until_reached();
-  const auto refused = host.pgkeep({"delete", "main", first, second});
+  const auto refused = host.pgkeep({"delete", "main", first, second, "--now", "--force"});
   EXPECT_EQ(refused.exit_code, 4) << refused.text();
   EXPECT_THAT(refused.err, AllOf(HasSubstr(second), HasSubstr("recover " + destination),
                                  HasSubstr("nothing was deleted")));
-  host.pgkeep_or_throw({"delete", "main", first});  // another one goes
+  host.pgkeep_or_throw({"delete", "main", first, "--now"});  // another one goes
   shell.let_go();
   const auto recovered = recovery.wait();
   EXPECT_EQ(recovered.exit_code, 0) << recovered.text();
-  host.pgkeep_or_throw({"delete", "main", second});
+  host.pgkeep_or_throw({"delete", "main", second, "--now", "--force"});
 }
 
 /// A repository of the server's user, which is read as that user, with files that root left in it.

@@ -99,6 +99,23 @@ TEST_P(Schedule, RunsAtItsTimesThroughAKillOfTheDaemonAndLosesOrDoublesNoRun) {
         << all[i - 1].id << " and " << all[i].id << " ran together on one host";
 }
 
+TEST_P(Schedule, IsNotNeededForADeletedBackupToGoNorIsAPolicy) {
+  const auto cluster = PostgresCluster::create(GetParam());
+  host_.add_server("one", cluster.conninfo(),
+                   {{"slot", "one"}, {"watch_interval", "1s"}, {"retention", "{grace: 1s}"}});
+  auto daemon = host_.serve(cluster);
+  for (int i = 0; i < 2; ++i) host_.pgkeep_or_throw({"backup", "one"});
+  const auto ids = host_.backup_ids("one");
+  EXPECT_EQ(host_.pgkeep({"delete", "one", ids[0], ids[1]}).exit_code, 6) << "none would be left";
+  EXPECT_THAT(host_.pgkeep_or_throw({"delete", "one", ids[0]}), HasSubstr("pgkeep undelete one " + ids[0]));
+  wait_until([&] { return host_.backup_ids("one").size() == 1; }, "the deleted backup has gone");
+  EXPECT_EQ(successes("one", "expire"), 1U);
+  host_.pgkeep_or_throw({"verify-backup", "one", ids[1]});
+  EXPECT_EQ(host_.pgkeep({"verify-wal", "one"}).exit_code, 0);
+  daemon.signal(SIGTERM);
+  EXPECT_EQ(daemon.wait().exit_code, 0);
+}
+
 TEST_P(Schedule, IsDoneOnceByCron) {
   const auto cluster = PostgresCluster::create(GetParam());
   add_server("one", cluster, "{backup: {every: 1d}, expire: after backup}");

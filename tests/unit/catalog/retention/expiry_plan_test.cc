@@ -79,6 +79,23 @@ TEST_F(ExpiryPlanTest, WithoutARuleNothingExpires) {
   EXPECT_THAT(plan(40, {}).wal.at(0).waits, IsEmpty());
 }
 
+TEST_F(ExpiryPlanTest, WithoutARuleWhatWasDeletedGoesWithTheWalThatNothingElseNeeds) {
+  expired(0, 10, ExpiryMark::By::operator_);
+  expired(1, 35, ExpiryMark::By::operator_);
+  const auto decided = plan(40, {.grace = 24h});
+  EXPECT_EQ(decided.backups[0].fate, Fate::goes);
+  EXPECT_EQ(decided.backups[1].fate, Fate::waits);
+  EXPECT_EQ(decided.backups[2].fate, Fate::stays);
+  EXPECT_THAT(decided.wal.at(0).goes.segments, SizeIs(11)) << "1 to 11";
+  EXPECT_THAT(decided.wal.at(0).waits, SizeIs(10)) << "12 to 21";
+}
+
+TEST_F(ExpiryPlanTest, FinishesADeletionThatWasKilledBeforeItsWalWentWithoutAPolicy) {
+  EXPECT_THAT(plan_expiry({backups_, lines_, unclear_, true}, {}, hour(40)).wal.at(0).goes.segments,
+              SizeIs(1));
+  EXPECT_THAT(plan(40, {}).wal.at(0).goes.segments, IsEmpty()) << "nothing was ever deleted";
+}
+
 TEST_F(ExpiryPlanTest, ReturnsWhatTheRulesKeepAgain) {
   expired(1, 35);
   EXPECT_THAT(fates(40, {.redundancy = 3, .grace = 24h}),

@@ -47,6 +47,27 @@ TEST_F(JobCommandsTest, SayThatNoServerHasASchedule) {
   EXPECT_THAT(run_line({"list-jobs", "spare"}).results, HasSubstr("no server has a schedule"));
 }
 
+TEST_F(JobCommandsTest, TellWhenADeletedBackupGoesOfAServerWithoutASchedule) {
+  configure("  main:\n    conninfo: host=nowhere\n    retention: {grace: 0}\n");
+  store_a_little();
+  commit_backup("20261121T020000Z", 0x600028, 0x680000);
+  run_line({"delete", "main", "oldest"});
+  EXPECT_THAT(run_line({"list-jobs"}).results,
+              AllOf(HasSubstr("expire"), HasSubstr("what was deleted goes")));
+  EXPECT_THAT(run_line({"cron", "--dry-run"}).results, HasSubstr("main: expire is due"));
+  EXPECT_EQ(run_line({"cron"}).exit, Exit::ok);
+  EXPECT_EQ(document({"list-backups", "main"})["data"].size(), 1u);
+  EXPECT_THAT(run_line({"list-jobs"}).results, HasSubstr("no server has a schedule"));
+}
+
+TEST_F(JobCommandsTest, LeaveADeletedBackupToWhoCallsExpireWhereThereIsAPolicy) {
+  configure("  main:\n    conninfo: host=nowhere\n    retention: {redundancy: 5, grace: 0}\n");
+  store_a_little();
+  commit_backup("20261121T020000Z", 0x600028, 0x680000);
+  run_line({"delete", "main", "oldest"});
+  EXPECT_THAT(run_line({"cron", "--dry-run"}).results, Not(HasSubstr("expire")));
+}
+
 TEST_F(JobCommandsTest, ListTheNewestRuns) {
   const auto said = run_line({"list-jobs", "main", "--runs", "1"});
   EXPECT_THAT(said.results, AllOf(HasSubstr(failed_), HasSubstr("no room on the disk")));

@@ -168,11 +168,11 @@ TEST_F(StoredBackupTest, RecoverRefusesABackupWhoseWalIsNotThere) {
 TEST_F(StoredBackupTest, ABackupThatIsBeingReadIsNotDeleted) {
   {
     const store::BackupLease reading(layout_, newest_->id);
-    const auto said = run_line({"delete", "main", "latest"});
+    const auto said = run_line({"delete", "main", "latest", "--now", "--force"});
     EXPECT_EQ(said.exit, Exit::busy);
     EXPECT_THAT(said.talk, HasSubstr("nothing was deleted, try again when that has ended"));
   }
-  const auto json = data({"delete", "main", "latest"});
+  const auto json = data({"delete", "main", "latest", "--now", "--force"});
   EXPECT_GT(json.at(0).at("freed_bytes"), 0);
   EXPECT_EQ(data({"list-backups", "main"}), Json::array());
 }

@@ -7,6 +7,7 @@
 #include "catalog/records/event_journal.h"
 #include "catalog/records/identity.h"
 #include "catalog/records/run_journal.h"
+#include "catalog/retention/retention_marks.h"
 #include "catalog/store/backup_record.h"
 #include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/sample_wal.h"
@@ -128,6 +129,20 @@ TEST_F(JobRunnerTest, LetsExpiryMakeRoomWhileLostWalCallsForABackup) {
   lose_segment_7();
   wait_until_due();
   test::wait_until([&] { return runs_of("expire").size() == 1; }, "an expiry has begun");
+}
+
+TEST_F(JobRunnerTest, RemovesADeletedBackupWhenItMayGoWithoutAPolicyAndASchedule) {
+  commit_backup("20261121T020000Z", 0x600028);
+  const auto first = store::BackupId::parse("20261120T020000Z").value();
+  jobs_.consider("main");
+  catalog::RunJournal journal(layout_);
+  auto run = journal.begin("delete", first.to_string());
+  catalog::change_retention_marks(layout_, first, [](catalog::RetentionMarks& marks) {
+    marks.expired = {catalog::ExpiryMark::By::operator_, io::now() - std::chrono::days(2), "deleted"};
+  });
+  journal.end(run, catalog::RunOutcome::succeeded, "", "");
+  wait_for_report([&](const std::string&) { return !io::is_there(layout_.record(first)); });
+  EXPECT_EQ(runs_of("expire").size(), 1u);
 }
 
 TEST_F(JobRunnerTest, CountsARunOfItsOwnWithoutAnEndAsFailed) {

@@ -54,6 +54,29 @@ TEST_F(JobPlanTest, TakesTheFirstBackupAtOnceAndExpiresNothingBefore) {
   EXPECT_EQ(begins(JobKind::expire, "2026-11-20T15:00:00Z"), "nothing");
 }
 
+TEST_F(JobPlanTest, ExpiresWhenADeletedBackupMayGoThoughNothingElseCallsForIt) {
+  schedule_ = {};
+  const auto expiry = [&](const char* now) {
+    const auto jobs = plan_jobs("main", schedule_, runs_, at(now), at("2026-11-20T12:00:00Z"));
+    EXPECT_EQ(jobs.size(), 1u);
+    EXPECT_EQ(jobs.at(0).kind, JobKind::expire);
+    return io::format_rfc3339(jobs.at(0).due);
+  };
+  EXPECT_EQ(expiry("2026-11-20T11:00:00Z"), "2026-11-20T12:00:00Z");
+  ran(JobKind::expire, "2026-11-20T11:30:00Z");
+  EXPECT_EQ(expiry("2026-11-20T15:00:00Z"), "2026-11-20T12:00:00Z");
+  ran(JobKind::expire, "2026-11-20T15:00:00Z");
+  EXPECT_EQ(expiry("2026-11-20T15:01:00Z"), "2026-11-20T16:00:00Z") << "it is there still";
+}
+
+TEST_F(JobPlanTest, ADeletionDoesNotPutOffWhatTheScheduleHas) {
+  ran(JobKind::backup, "2026-11-20T02:00:00Z");
+  for (const auto* deletion : {"2026-11-20T01:00:00Z", "2026-11-25T12:00:00Z"}) {
+    const auto jobs = plan_jobs("main", schedule_, runs_, at("2026-11-20T02:10:00Z"), at(deletion));
+    EXPECT_TRUE(jobs.at(1).may_begin(at("2026-11-20T02:10:00Z"))) << deletion;
+  }
+}
+
 TEST_F(JobPlanTest, WaitsForTheNextTimeAfterASuccess) {
   ran(JobKind::backup, "2026-11-20T02:00:01Z");
   EXPECT_EQ(begins(JobKind::backup, "2026-11-20T15:00:00Z"), "2026-11-21T02:00:00Z");
