@@ -63,7 +63,8 @@ std::string format(const RetentionMarks& marks) {
                   {"expired", marks.expired ? expired_json(*marks.expired) : Json()},
                   {"keep", marks.keep ? keep_json(*marks.keep) : Json()},
                   {"damaged", marks.damaged ? damage_json(*marks.damaged) : Json()},
-                  {"note", marks.note}};
+                  {"note", marks.note},
+                  {"name", marks.name}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
@@ -75,6 +76,7 @@ RetentionMarks parse(std::string_view text) {
   if (const auto& keep = json.at("keep"); !keep.is_null()) marks.keep = keep_from(keep);
   if (const auto& damaged = json.at("damaged"); !damaged.is_null()) marks.damaged = damage_from(damaged);
   io::read_item(json, "note", marks.note);
+  io::read_item(json, "name", marks.name);
   return marks;
 }
 
@@ -98,6 +100,21 @@ RetentionMarks read_retention_marks(const store::ServerLayout& layout, const sto
   } catch (const std::invalid_argument& error) {
     throw refuse(error.what());
   }
+}
+
+std::map<std::string, store::BackupId> read_backup_names(const store::ServerLayout& layout) {
+  std::map<std::string, store::BackupId> names;
+  for (const auto& entry : io::entries(layout.backups())) {
+    const auto id = store::BackupId::parse(entry.path().filename().native());
+    if (!id) continue;
+    try {
+      if (const auto marks = read_retention_marks(layout, *id); !marks.name.empty())
+        names.emplace(marks.name, *id);
+    } catch (const Error& error) {
+      if (!is_damage(error) && !is_denied(error)) throw;
+    }
+  }
+  return names;
 }
 
 RetentionMarks change_retention_marks(const store::ServerLayout& layout, const store::BackupId& id,

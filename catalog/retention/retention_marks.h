@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -39,7 +40,7 @@ struct DamageMark {
 ///     backups/<id>/retention.json: {"format":1,"expired":{"by":"policy"|"operator","at":RFC 3339,"why":…} or
 ///                                   null,"keep":{"at":RFC 3339,"until":RFC 3339 or null,"why":…} or null,
 ///                                   "damaged":{"at":RFC 3339,"why":…} or null,
-///                                   "note":…}
+///                                   "note":…,"name":…}
 ///
 /// The file is missing while nothing was decided, and replaced by rename.
 struct RetentionMarks {
@@ -47,15 +48,19 @@ struct RetentionMarks {
   std::optional<KeepMark> keep;
   std::optional<DamageMark> damaged;  // as the last verification found
   std::string note;                   // what an operator wants remembered of it
+  std::string name;                   // what it is called besides its id; empty: nothing
   bool operator==(const RetentionMarks&) const = default;
 };
 
 /// Nothing is marked where the file is missing. Throws Corruption with the way out, and StorageError.
 RetentionMarks read_retention_marks(const store::ServerLayout& layout, const store::BackupId& id);
 
+/// All backups of a server that have a name. Those whose marks cannot be read are passed over.
+std::map<std::string, store::BackupId> read_backup_names(const store::ServerLayout& layout);
+
 /// Changes the marks of a backup; durable when it returns. The caller holds a BackupLease or a BackupClaim on
 /// it, so that it does not go meanwhile. Others that change marks of the server are waited for
-/// (io::kLockPatience). Returns what the marks are now.
+/// (io::kLockPatience), before `change` is called. Returns what the marks are now.
 RetentionMarks change_retention_marks(const store::ServerLayout& layout, const store::BackupId& id,
                                       const std::function<void(RetentionMarks&)>& change);
 

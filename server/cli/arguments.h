@@ -38,7 +38,9 @@ struct OneBackup : OneServer {
   void declare(Syntax& syntax) {
     OneServer::declare(syntax);
     syntax.positional(
-        "BACKUP", "the backup: its id, the beginning of it, `latest` (`last`) or `oldest` (`first`)", backup);
+        "BACKUP",
+        "the backup: its id or its name, the beginning of the id, `latest` (`last`) or `oldest` (`first`)",
+        backup);
   }
 };
 

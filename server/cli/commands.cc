@@ -19,6 +19,7 @@
 #include "server/cli/list_jobs.h"
 #include "server/cli/list_servers.h"
 #include "server/cli/list_wal.h"
+#include "server/cli/name.h"
 #include "server/cli/new_line.h"
 #include "server/cli/pushed_wal.h"
 #include "server/cli/put_wal.h"
@@ -44,25 +45,19 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kAdoptWal,       kAnnotate,
-    kBackup,         kCheck,
-    kCreateSlot,     kCron,
-    kDelete,         kDropSlot,
-    kExpire,         kGenerateDocs,
-    kGetWal,         kKeep,
-    kListBackups,    kListFiles,
-    kListJobs,       kListServers,
-    kListWal,        kNewLine,
-    kPushedWal,      kPutWal,
-    kRebuildCatalog, kReceiveWal,
-    kRecover,        kRelease,
-    kReload,         kReplicationStatus,
-    kRunJob,         kServe,
-    kShowBackup,     kShowJob,
-    kShowServer,     kStatus,
-    kSwitchWal,      kUndelete,
-    kVerifyBackup,   kVerifyWal,
-    kWalConflicts,
+    kAdoptWal,       kAnnotate,     kBackup,
+    kCheck,          kCreateSlot,   kCron,
+    kDelete,         kDropSlot,     kExpire,
+    kGenerateDocs,   kGetWal,       kKeep,
+    kListBackups,    kListFiles,    kListJobs,
+    kListServers,    kListWal,      kName,
+    kNewLine,        kPushedWal,    kPutWal,
+    kRebuildCatalog, kReceiveWal,   kRecover,
+    kRelease,        kReload,       kReplicationStatus,
+    kRunJob,         kServe,        kShowBackup,
+    kShowJob,        kShowServer,   kStatus,
+    kSwitchWal,      kUndelete,     kVerifyBackup,
+    kVerifyWal,      kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 

@@ -42,7 +42,7 @@ std::vector<Chosen> choose_all(const store::ServerLayout& layout,
   std::vector<Chosen> chosen;
   for (const auto& text : wanted) {
     const auto unread = unread_backup(layout, text);
-    const auto id = unread ? *unread : choose_backup(backups, text, server, unread_in_files(layout)).id;
+    const auto id = unread ? *unread : choose_backup(backups, text, server, lookup_in_files(layout)).id;
     if (std::ranges::find(chosen, id, &Chosen::id) == chosen.end()) chosen.push_back({id, !unread});
   }
   return chosen;

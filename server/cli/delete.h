@@ -12,7 +12,8 @@ struct DeleteArguments : OneServer {
 
   void declare(Syntax& syntax) {
     OneServer::declare(syntax);
-    syntax.one_or_more("BACKUP", "the backups: ids, beginnings of them, `latest` or `oldest`", backups);
+    syntax.one_or_more("BACKUP", "the backups: ids, beginnings of them, names, `latest` or `oldest`",
+                       backups);
     syntax.option("--reason", "TEXT", "why, for those who wonder later", reason);
     syntax.flag("--now",
                 "remove them at once, and do not wait for the grace time: they cannot be brought back", now);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "catalog/io/error.h"
 #include "catalog/io/units.h"
 #include "catalog/postgres/json.h"
 #include "catalog/store/json.h"
@@ -78,16 +77,6 @@ std::vector<store::BackupRecord> own_of(const store::ServerLayout& layout,
   return backups;
 }
 
-/// Nothing, with a warning, where they cannot be read: the backup can be used all the same.
-catalog::RetentionMarks marks_of(const store::ServerLayout& layout, const store::BackupId& id, Output& out) {
-  try {
-    return catalog::read_retention_marks(layout, id);
-  } catch (const Error& error) {
-    out.warning(error.what());
-    return {};
-  }
-}
-
 /// The backups of one line with what its WAL says of them.
 void add_backups(const ServerConfig& server, const store::ServerLayout& layout, StoredRecords& records,
                  const std::vector<store::BackupRecord>& backups, Listing& listing, Output& out) {
@@ -98,7 +87,7 @@ void add_backups(const ServerConfig& server, const store::ServerLayout& layout, 
   const auto stored = wal_facts(held, catalog::EventJournal(layout).read());
   for (std::size_t i = 0; i < backups.size(); ++i)
     listing.add(server, backups[i], wal[i], gap_after(stored, backups[i]), layout.line(),
-                marks_of(layout, backups[i].id, out), out);
+                marks_to_show(layout, backups[i].id, out), out);
 }
 
 /// Those of which a damaged record of a line would tell: the WAL says nothing of them.
@@ -109,7 +98,7 @@ void add_unclear(const ServerConfig& server, const store::ServerLayout& layout,
     if (!line.damage.empty()) out.warning(fmt::format("{}: {}", server.name, line.damage));
   for (const auto& backup : backups)
     if (catalog::is_unclear(lines, backup.id))
-      listing.add(server, backup, 0, {}, {}, marks_of(layout, backup.id, out), out);
+      listing.add(server, backup, 0, {}, {}, marks_to_show(layout, backup.id, out), out);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ Exit run_list_files(const OneBackup& arguments, const Invocation& invocation) {
   const auto& server = fleet.server(arguments.server);
   const auto layout = fleet.layout(server);
   const auto backups = StoredRecords(server, layout, invocation.out).backups();
-  const auto& backup = choose_backup(backups, arguments.backup, server.name, unread_in_files(layout));
+  const auto& backup = choose_backup(backups, arguments.backup, server.name, lookup_in_files(layout));
   store::BackupReader reader(fleet.repository(), layout, backup.id);
   auto files = Json::array();
   reader.files().for_each([&](store::FileEntry&& file) {

@@ -89,11 +89,13 @@ void print_plan(const recover::RecoveryPlan& plan, const recover::RecoveryPrevie
 
 }  // namespace
 
-Exit run_recover(const RecoverArguments& arguments, const Invocation& invocation) {
+Exit run_recover(const RecoverArguments& given, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::recover);
-  const auto& server = fleet.server(arguments.server);
+  const auto& server = fleet.server(given.server);
   const auto current = fleet.layout(server);
   if (!is_known(current)) throw NotFound(fmt::format("nothing is stored for server {} yet", server.name));
+  auto arguments = given;
+  arguments.backup = id_of_name(current, given.backup);
   const auto layout = layout_for_backup(current, arguments.backup, server.name);
   auto facts = recover::gather_facts(layout);
   const auto request = make_recovery_request(arguments, server, facts, fleet.config().file, layout.line());

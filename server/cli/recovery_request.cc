@@ -117,10 +117,11 @@ void set_wal(const RecoverArguments& arguments, const ServerConfig& server,
 void RecoverArguments::declare(Syntax& syntax) {
   using recover::TargetAction;
   OneServer::declare(syntax);
-  syntax.positional("BACKUP",
-                    "the backup to begin with: its id, the beginning of it, `latest`, `oldest`, "
-                    "or `auto` for the newest that reaches the target",
-                    backup);
+  syntax.positional(
+      "BACKUP",
+      "the backup to begin with: its id or its name, the beginning of the id, `latest`, `oldest`, "
+      "or `auto` for the newest that reaches the target",
+      backup);
   syntax.positional("DEST",
                     "the new data directory, missing or empty; "
                     "a relative path is below the current directory, "
@@ -170,8 +171,9 @@ recover::RecoveryRequest make_recovery_request(const RecoverArguments& arguments
   request.server = server.name;
   const store::BackupRecord* backup = nullptr;
   if (arguments.backup != kAutomaticChoice) {
-    backup =
-        &choose_backup(facts.backups, arguments.backup, server.name, [&] { return facts.unread_backups; });
+    backup = &choose_backup(facts.backups, arguments.backup, server.name,
+                            {.unread = [&] { return facts.unread_backups; },
+                             .names = [] { return std::map<std::string, store::BackupId>(); }});
     request.backup = backup->id;
   }
   request.remote_ssh_command = arguments.remote_ssh_command;

@@ -46,8 +46,8 @@ struct RecoverArguments : OneServer {
   void declare(Syntax& syntax);
 };
 
-/// What is asked for with them. `facts` are of one line of the server; `line`:
-/// its number when it was set aside. Throws UsageError for options that do not go together, and what
+/// What is asked for with them; the backup by its id, not by its name. `facts` are of one line of the server;
+/// `line`: its number when it was set aside. Throws UsageError for options that do not go together, and what
 /// choose_backup() does.
 recover::RecoveryRequest make_recovery_request(const RecoverArguments& arguments, const ServerConfig& server,
                                                const recover::RecoveryFacts& facts,

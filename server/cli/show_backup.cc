@@ -7,11 +7,13 @@
 
 #include "catalog/postgres/json.h"
 #include "catalog/postgres/versions.h"
+#include "catalog/retention/retention_marks.h"
 #include "catalog/store/json.h"
 #include "catalog/wal/set_aside_line.h"
 #include "server/fleet/backup_choice.h"
 #include "server/fleet/backup_facts.h"
 #include "server/fleet/fleet.h"
+#include "server/fleet/marked_backup.h"
 #include "server/fleet/stored_records.h"
 #include "server/fleet/unfinished_backup.h"
 #include "server/health/wal_facts.h"
@@ -43,6 +45,23 @@ void add_identity(FactPrinter& facts, const store::BackupRecord& backup) {
                          : backup.checksum_failures == 0
                              ? "verified, no failure"
                              : fmt::format("{} failures", backup.checksum_failures));
+}
+
+void add_marks(FactPrinter& facts, const catalog::RetentionMarks& marks, std::chrono::milliseconds grace) {
+  if (!marks.name.empty()) facts.add("name", marks.name);
+  if (!marks.note.empty()) facts.add("note", marks.note);
+  if (const auto& mark = marks.expired) {
+    facts.add(mark->by == catalog::ExpiryMark::By::operator_ ? "deleted" : "expired",
+              fmt::format("{}, goes from {} on; {}", io::format_time(mark->at),
+                          io::format_time(mark->at + grace), mark->why));
+  }
+  if (const auto& keep = marks.keep) {
+    facts.add("kept", fmt::format("since {}{}{}", io::format_time(keep->at),
+                                  keep->until ? ", until " + io::format_time(*keep->until) : "",
+                                  keep->why.empty() ? "" : "; " + keep->why));
+  }
+  if (marks.damaged)
+    facts.add("DAMAGED", fmt::format("{}: {}", io::format_time(marks.damaged->at), marks.damaged->why));
 }
 
 void add_cost(FactPrinter& facts, const store::BackupRecord& backup) {
@@ -139,7 +158,7 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
   }
   StoredRecords records(server, layout, invocation.out);
   const auto backups = records.backups();
-  const auto& backup = choose_backup(backups, arguments.backup, server.name, unread_in_files(layout));
+  const auto& backup = choose_backup(backups, arguments.backup, server.name, lookup_in_files(layout));
   const auto lines = catalog::read_set_aside_lines(layout);
   const auto own_layout = own_layout_of(layout, lines, backup.id, invocation.out);
   const auto archive = open_archive(server, own_layout);
@@ -147,11 +166,13 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
   const auto wal_bytes = wal_from(
       backup, backups, own_layout,
       own_layout.line() ? segments_in_files(archive, held.names()) : records.segments(archive, held.names()));
+  const auto marks = marks_to_show(layout, backup.id, invocation.out);
   const bool complete = has_its_wal(archive, held, backup);
   const auto gap = gap_after(wal_facts(held, catalog::EventJournal(own_layout).read()), backup);
 
   FactPrinter facts;
   add_identity(facts, backup);
+  add_marks(facts, marks, server.retention.grace);
   if (own_layout.line()) add_line(facts, lines, *own_layout.line());
   add_cost(facts, backup);
   add_wal(facts, backup, complete, wal_bytes);
@@ -164,6 +185,7 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
   json["status"] = kDone;
   json["wal_complete"] = complete;
   json["line"] = own_layout.line();
+  json["retention"] = marks_json(marks, server.retention.grace);
   json["wal_bytes_to_next"] = wal_bytes;
   json["wal_hole_lsn"] = gap;
   invocation.out.data(std::move(json));

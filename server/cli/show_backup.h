@@ -13,7 +13,7 @@ inline constexpr Command kShowBackup{
     .name = "show-backup",
     .summary = "Show a base backup",
     .details =
-        "Its record: times, WAL it needs and whether all of it is stored, size and cost, tablespaces, "
+        "What was decided of it (a name, a note, that it is kept or goes, damage that was found), and its record: times, WAL it needs and whether all of it is stored, size and cost, tablespaces, "
         "and what the server said while it was taken.",
     .examples = kShowBackupExamples,
     .call = call_of<run_show_backup>,

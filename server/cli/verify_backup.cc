@@ -26,9 +26,9 @@ std::vector<store::BackupId> choose_all(const store::ServerLayout& layout,
     if (text == "all") {
       for (const auto& backup : backups) ids.push_back(backup.id);
       // Last, so that the others are verified first; verifying these says what is wrong with them.
-      for (const auto& backup : unread_in_files(layout)()) ids.push_back(backup.id);
+      for (const auto& backup : lookup_in_files(layout).unread()) ids.push_back(backup.id);
     } else {
-      ids.push_back(choose_backup(backups, text, server, unread_in_files(layout)).id);
+      ids.push_back(choose_backup(backups, text, server, lookup_in_files(layout)).id);
     }
   }
   return ids;

@@ -10,7 +10,7 @@ struct VerifyBackupArguments : OneServer {
 
   void declare(Syntax& syntax) {
     OneServer::declare(syntax);
-    syntax.one_or_more("BACKUP", "the backups: ids, beginnings of them, `latest`, `oldest`, or `all`",
+    syntax.one_or_more("BACKUP", "the backups: ids, beginnings of them, names, `latest`, `oldest`, or `all`",
                        backups);
     syntax.number("-j,--jobs", "N", "threads; default: one a core", jobs, 1, kMostJobs);
   }

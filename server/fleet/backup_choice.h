@@ -1,7 +1,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,16 +11,27 @@
 
 namespace pgkeep::server {
 
-/// The backup that an operator means: its id, `latest` or `last`, `oldest` or `first`, or the beginning of
-/// one id only. `backups` are those of one server, oldest first; `unread` are those of it that are there and
-/// cannot be read, asked for only when none of `backups` is meant. Throws NotFound, UsageError when several
-/// begin so, and Error for one that cannot be read.
-using UnreadBackups = std::function<std::vector<store::UnreadBackup>()>;
+/// What is asked for only when the records do not tell which backup is meant.
+struct BackupLookup {
+  std::function<std::vector<store::UnreadBackup>()> unread;  // that are there and cannot be read
+  std::function<std::map<std::string, store::BackupId>()> names;
+};
+/// From the files of a server.
+BackupLookup lookup_in_files(const store::ServerLayout& layout);
+
+/// The backup that an operator means: its id, its name, `latest` or `last`, `oldest` or `first`, or the
+/// beginning of one id only. `backups` are those of one server, oldest first. Throws NotFound, UsageError
+/// when several begin so, and Error for one that cannot be read.
 const store::BackupRecord& choose_backup(std::span<const store::BackupRecord> backups,
                                          std::string_view wanted, std::string_view server,
-                                         const UnreadBackups& unread);
-/// The `unread` of a server, from its files.
-UnreadBackups unread_in_files(const store::ServerLayout& layout);
+                                         const BackupLookup& lookup);
+
+/// The id where `wanted` is the name of a backup, else `wanted` itself.
+std::string id_of_name(const store::ServerLayout& layout, const std::string& wanted);
+
+/// Why a backup cannot have that name; empty when it can. A name cannot be taken for an id, the beginning of
+/// one, or a word that means a backup: it begins with a letter.
+std::string why_no_name(std::string_view name);
 
 /// Words that choose_backup() understands, and `auto`, which recover does: "the newest that reaches the
 /// target".

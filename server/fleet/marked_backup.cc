@@ -15,7 +15,7 @@ MarkedBackup change_marks(const ServerConfig& server, const store::ServerLayout&
                           const std::string& command, const std::string& backup, Output& out,
                           const std::function<void(catalog::RetentionMarks&)>& change) {
   const auto backups = StoredRecords(server, layout, out).backups();
-  MarkedBackup marked{choose_backup(backups, backup, server.name, unread_in_files(layout)).id, {}};
+  MarkedBackup marked{choose_backup(backups, backup, server.name, lookup_in_files(layout)).id, {}};
   record_run(layout, command, marked.id.to_string(), out, [&] {
     const store::BackupLease stays(layout, marked.id);
     marked.marks = catalog::change_retention_marks(layout, marked.id, change);
@@ -31,6 +31,7 @@ MarkedBackup change_marks(const ServerConfig& server, const store::ServerLayout&
 std::string marks_remark(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace) {
   std::string text;
   const auto add = [&](const std::string& remark) { text += (text.empty() ? "" : "; ") + remark; };
+  if (!marks.name.empty()) add("name " + marks.name);
   if (const auto& mark = marks.expired) {
     // What was deleted says so itself, with the reason.
     add(fmt::format("{}, goes from {} on",
@@ -46,8 +47,22 @@ std::string marks_remark(const catalog::RetentionMarks& marks, std::chrono::mill
   return text;
 }
 
+catalog::RetentionMarks marks_to_show(const store::ServerLayout& layout, const store::BackupId& id,
+                                      Output& out) {
+  try {
+    return catalog::read_retention_marks(layout, id);
+  } catch (const Error& error) {
+    out.warning(error.what());
+    return {};
+  }
+}
+
 Json marks_json(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace) {
-  Json json{{"expired", nullptr}, {"keep", nullptr}, {"damaged", nullptr}, {"note", marks.note}};
+  Json json{{"expired", nullptr},
+            {"keep", nullptr},
+            {"damaged", nullptr},
+            {"note", marks.note},
+            {"name", text_or_null(marks.name)}};
   if (const auto& expired = marks.expired) {
     json["expired"] = {{"by", expired->by == catalog::ExpiryMark::By::policy ? "policy" : "operator"},
                        {"at", expired->at},

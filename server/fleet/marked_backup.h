@@ -24,7 +24,10 @@ MarkedBackup change_marks(const ServerConfig& server, const store::ServerLayout&
 
 /// What the marks say, for a remark: empty when nothing was decided.
 std::string marks_remark(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace);
-/// The same for --json: {"expired":…,"keep":…,"damaged":…,"note":…}.
+/// The marks of a backup; none, with a warning, where they cannot be read: it can be used all the same.
+catalog::RetentionMarks marks_to_show(const store::ServerLayout& layout, const store::BackupId& id,
+                                      Output& out);
+/// For --json: {"expired":…,"keep":…,"damaged":…,"note":…,"name":…}.
 Json marks_json(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace);
 
 }  // namespace pgkeep::server

@@ -36,6 +36,7 @@ TEST_F(RetentionMarksTest, AreReadAsTheyWereWritten) {
   marks.keep = {now_, now_ + std::chrono::days(9), ""};
   marks.damaged = {now_, "a verification found damage"};
   marks.note = "ä";
+  marks.name = "before-upgrade";
   EXPECT_EQ(change([&](RetentionMarks& now) { now = marks; }), marks);
   EXPECT_EQ(read_retention_marks(layout_, id_), marks);
   marks.keep->until.reset();
@@ -54,8 +55,8 @@ TEST_F(RetentionMarksTest, ThatAreDamagedAreNeitherReadNorReplaced) {
   for (
       const auto* text :
       {"", "{", "[]", R"({"format":2})",
-       R"({"format":1,"expired":{"by":"me","at":"2026-11-21T03:00:00Z","why":""},"keep":null,"damaged":null,"note":""})",
-       R"({"format":1,"expired":null,"keep":{"at":"now","until":null,"why":""},"damaged":null,"note":""})"}) {
+       R"({"format":1,"expired":{"by":"me","at":"2026-11-21T03:00:00Z","why":""},"keep":null,"damaged":null,"note":"","name":""})",
+       R"({"format":1,"expired":null,"keep":{"at":"now","until":null,"why":""},"damaged":null,"note":"","name":""})"}) {
     io::write_file_durably(layout_.retention_marks(id_), io::as_bytes(text));
     EXPECT_THROW(read_retention_marks(layout_, id_), Corruption) << text;
     EXPECT_THROW(change([](RetentionMarks& marks) { marks.note = "x"; }), Corruption) << text;

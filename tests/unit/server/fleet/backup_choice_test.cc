@@ -32,7 +32,8 @@ class BackupChoiceTest : public ::testing::Test {
   }
 
   std::vector<store::UnreadBackup> unread_list_{};
-  UnreadBackups unread_ = [this] { return unread_list_; };
+  std::map<std::string, store::BackupId> names_{};
+  BackupLookup unread_{.unread = [this] { return unread_list_; }, .names = [this] { return names_; }};
   std::vector<store::BackupRecord> three_ =
       backups({"20261118T020000Z", "20261119T020000Z", "20261120T020000Z"});
 };
@@ -46,6 +47,20 @@ TEST_F(BackupChoiceTest, KnowsLatestAndOldestByBothWords) {
   EXPECT_EQ(chosen("last"), "20261120T020000Z");
   EXPECT_EQ(chosen("oldest"), "20261118T020000Z");
   EXPECT_EQ(chosen("first"), "20261118T020000Z");
+}
+
+TEST_F(BackupChoiceTest, TakesAName) {
+  names_.emplace("before-upgrade", three_[1].id);
+  EXPECT_EQ(chosen("before-upgrade"), "20261119T020000Z");
+  EXPECT_THAT(error_of<NotFound>("before"), HasSubstr("has no backup 'before'")) << "all of it";
+}
+
+TEST_F(BackupChoiceTest, SaysOfANameThatItsBackupCannotBeRead) {
+  const auto id = store::BackupId::parse("20261117T020000Z").value();
+  names_.emplace("before-upgrade", id);
+  EXPECT_THAT(error_of<NotFound>("before-upgrade"), HasSubstr("no backup 20261117T020000Z any more"));
+  unread_list_.push_back({.id = id, .why = "damaged"});
+  EXPECT_THAT(error_of<Error>("before-upgrade"), HasSubstr("20261117T020000Z"));
 }
 
 TEST_F(BackupChoiceTest, TakesABeginningThatFitsOne) {
