@@ -35,8 +35,13 @@ bool claim(const store::ServerLayout& layout, ExpiryCandidate& candidate,
 class Execution {
  public:
   Execution(const store::ServerLayout& layout, const ClaimedExpiry& expiry, const ExpiryFacts& facts,
-            io::TimePoint now, std::stop_token stop)
-      : layout_(layout), expiry_(&expiry), facts_(&facts), now_(now), stop_(std::move(stop)) {}
+            io::TimePoint now, io::ProgressObserver& observer, std::stop_token stop)
+      : layout_(layout),
+        expiry_(&expiry),
+        facts_(&facts),
+        now_(now),
+        observer_(&observer),
+        stop_(std::move(stop)) {}
 
   ExpiryResult run() {
     // Marks first: a backup that was marked by mistake can be brought back until its time has passed.
@@ -72,6 +77,7 @@ class Execution {
 
   void remove_backups() {
     if (expiry_->claims.empty()) return;
+    observer_->progress({.phase = "removing backups"});
     // The rows go before the files: who has an index that is free to be told never sees what is not there.
     tell_index([&](ServerCatalog& index) {
       for (const auto& claim : expiry_->claims) index.remove_backup(claim.id());
@@ -101,7 +107,10 @@ class Execution {
     if (!identity) return;
     const WalArchive archive(layout, *identity);
     if (!line.number) tell_index([&](ServerCatalog& index) { index.remove_segments(needless.segments); });
-    const auto removed = catalog::remove_wal(archive, needless.segments, needless.partials, stop_);
+    const auto removed = catalog::remove_wal(
+        archive, needless.segments, needless.partials, stop_, [&](const RemovedWal& so_far) {
+          observer_->progress({.phase = "removing WAL", .done_bytes = result_.wal_bytes + so_far.bytes});
+        });
     result_.wal_segments += removed.files;
     result_.wal_bytes += removed.bytes;
   }
@@ -114,6 +123,7 @@ class Execution {
   const ClaimedExpiry* expiry_;
   const ExpiryFacts* facts_;
   io::TimePoint now_;
+  io::ProgressObserver* observer_;
   std::stop_token stop_;
   ExpiryResult result_;
 };
@@ -133,8 +143,9 @@ ClaimedExpiry claim_expiry(const store::ServerLayout& layout, ExpiryFacts& facts
 }
 
 ExpiryResult carry_out(const store::ServerLayout& layout, const ClaimedExpiry& expiry,
-                       const ExpiryFacts& facts, io::TimePoint now, const std::stop_token& stop) {
-  return Execution(layout, expiry, facts, now, stop).run();
+                       const ExpiryFacts& facts, io::TimePoint now, io::ProgressObserver& observer,
+                       const std::stop_token& stop) {
+  return Execution(layout, expiry, facts, now, observer, stop).run();
 }
 
 }  // namespace pgkeep::catalog

@@ -4,6 +4,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "catalog/io/progress.h"
 #include "catalog/retention/expiry_plan.h"
 #include "catalog/store/backup_lease.h"
 #include "catalog/store/sweep.h"
@@ -35,6 +36,7 @@ struct ExpiryResult {
 /// comes to the same end. The caller holds the writer lock. Throws StorageError, and Busy when the archive or
 /// the marks are held for too long. Throws Interrupted between two steps when stop is asked.
 ExpiryResult carry_out(const store::ServerLayout& layout, const ClaimedExpiry& expiry,
-                       const ExpiryFacts& facts, io::TimePoint now, const std::stop_token& stop = {});
+                       const ExpiryFacts& facts, io::TimePoint now, io::ProgressObserver& observer,
+                       const std::stop_token& stop = {});
 
 }  // namespace pgkeep::catalog

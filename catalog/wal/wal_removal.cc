@@ -52,7 +52,8 @@ std::vector<fs::path> in_the_order_of_the_wal(const WalArchive& archive,
 }  // namespace
 
 RemovedWal remove_wal(const WalArchive& archive, std::span<const postgres::WalSegment> segments,
-                      std::span<const postgres::WalSegment> partials, const std::stop_token& stop) {
+                      std::span<const postgres::WalSegment> partials, const std::stop_token& stop,
+                      const std::function<void(const RemovedWal&)>& removed_so_far) {
   RemovedWal removed;
   const auto paths = in_the_order_of_the_wal(archive, segments, partials);
   for (std::size_t i = 0; i < paths.size();) {
@@ -62,6 +63,7 @@ RemovedWal remove_wal(const WalArchive& archive, std::span<const postgres::WalSe
     const auto folder = paths[i].parent_path();
     const auto end = std::min(paths.size(), i + kAtATime);
     for (; i < end && paths[i].parent_path() == folder; ++i) remove(paths[i], removed);
+    if (removed_so_far) removed_so_far(removed);
     if (!io::is_there(folder)) continue;
     io::sync_directory(folder);
     if (folder != archive.layout().wal_streaming()) remove_if_empty(folder);

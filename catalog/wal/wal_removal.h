@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <stop_token>
 
@@ -19,8 +20,9 @@ struct RemovedWal {
 /// durably gone. They go in the order of the WAL, and durably before those of another folder: a kill leaves
 /// no gap between those that are left, and a power cut at most one inside a folder. Others add to the archive
 /// in between. Waits for them like WalArchiveWriter, then throws Busy. Throws Interrupted when stop is asked:
-/// what is left goes the next time.
+/// what is left goes the next time. `removed_so_far` is called now and then.
 RemovedWal remove_wal(const WalArchive& archive, std::span<const postgres::WalSegment> segments,
-                      std::span<const postgres::WalSegment> partials, const std::stop_token& stop = {});
+                      std::span<const postgres::WalSegment> partials, const std::stop_token& stop = {},
+                      const std::function<void(const RemovedWal&)>& removed_so_far = {});
 
 }  // namespace pgkeep::catalog

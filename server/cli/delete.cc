@@ -16,6 +16,7 @@
 #include "server/fleet/marked_backup.h"
 #include "server/fleet/recorded_run.h"
 #include "server/fleet/stored_records.h"
+#include "server/terminal/console_progress.h"
 
 namespace pgkeep::server {
 namespace {
@@ -146,10 +147,12 @@ class Deletion {
       one.plan.wal.push_back({.goes = std::move(wal), .waits = {}});
     one.claims.push_back(std::move(claim));
     catalog::ExpiryResult result;
+    ConsoleProgress progress(*out_);
     record_run(layout_, "delete", id.to_string(), *out_, [&] {
-      result = carry_out(layout_, one, facts_, io::now());
+      result = carry_out(layout_, one, facts_, io::now(), progress);
       return expiry_json(result);
     });
+    progress.clear();
     for (const auto& why : result.warnings) out_->warning(why);
     if (const auto gone = candidate(id); gone != facts_.candidates.end()) facts_.candidates.erase(gone);
     out_->report(fmt::format("backup {} of {} deleted, {} freed{}", id.to_string(), server_->name,

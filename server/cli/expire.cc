@@ -6,6 +6,7 @@
 #include "catalog/store/json.h"
 #include "server/fleet/expiry_run.h"
 #include "server/fleet/fleet.h"
+#include "server/terminal/console_progress.h"
 #include "server/terminal/table_printer.h"
 
 namespace pgkeep::server {
@@ -68,11 +69,14 @@ Json expire_and_report(const ServerConfig& server, const store::ServerLayout& la
                        const Invocation& invocation) {
   auto& out = invocation.out;
   ExpiryPlan plan;
+  ConsoleProgress progress(out);
   const auto decided = [&](const DecidedExpiry& expiry) {
     plan = expiry.plan;
+    progress.clear();
     print(server, expiry, out);
   };
-  const auto result = expire(server, layout, warnings_to(out), decided, invocation.stop);
+  const auto result = expire(server, layout, progress, decided, invocation.stop);
+  progress.clear();
   out.report(fmt::format("{}: {}", server.name, describe(plan, result)));
   auto json = json_of(server, plan);
   json["result"] = expiry_json(result);

@@ -31,17 +31,18 @@ constexpr std::chrono::seconds kLookForDeletionsIn{10};
 // That costs a look at all names of the archive; the watch of the slot asks for it, too.
 constexpr std::chrono::seconds kLookForLostWalIn{30};
 
-/// Puts what a backup says into the log, and what it does into the daemon's report.
-class BackupLog final : public io::ProgressObserver {
+/// Puts what a job says into the log, and what it does into the daemon's report.
+class JobLog final : public io::ProgressObserver {
  public:
-  BackupLog(Log log, std::function<void(std::string_view)> doing)
-      : log_(std::move(log)), doing_(std::move(doing)) {}
+  JobLog(Log log, JobKind kind, std::function<void(std::string_view)> doing)
+      : log_(std::move(log)), kind_(kind), doing_(std::move(doing)) {}
   void progress(const io::Progress& progress) override { doing_(progress.phase); }
-  void note(std::string_view message) override { log_->info("backup: {}", message); }
-  void warning(std::string_view message) override { log_->warn("backup: {}", message); }
+  void note(std::string_view message) override { log_->info("{}: {}", to_string(kind_), message); }
+  void warning(std::string_view message) override { log_->warn("{}: {}", to_string(kind_), message); }
 
  private:
   Log log_;
+  JobKind kind_;
   std::function<void(std::string_view)> doing_;
 };
 
@@ -398,7 +399,7 @@ void JobRunner::take_backup(const Supervised& server, const std::string& why, co
   const auto since = io::format_time(io::now());
   log->info("{}; taking a base backup", why);
   say(name, fmt::format("being taken since {}, because {}", since, why));
-  BackupLog observer(log, [&](std::string_view doing) {
+  JobLog observer(log, JobKind::backup, [&](std::string_view doing) {
     say(name, fmt::format("being taken since {} ({}), because {}", since, doing, why));
   });
   auto job = backup_job(server.config);
@@ -413,8 +414,9 @@ void JobRunner::let_expire(const Supervised& server, const std::string& why, con
   const auto& log = server.stream->log();
   log->info("expiry begins: {}", why);
   catalog::ExpiryPlan plan;
+  JobLog observer(log, JobKind::expire, [](std::string_view) {});
   const auto result = expire(
-      server.config, server.stream->layout(), [&](const std::string& warning) { log->warn("{}", warning); },
+      server.config, server.stream->layout(), observer,
       [&](const DecidedExpiry& expiry) { plan = expiry.plan; }, stop);
   log->info("expiry: {}", describe(plan, result));
 }

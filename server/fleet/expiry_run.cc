@@ -63,17 +63,20 @@ DecidedExpiry decide_expiry(const ServerConfig& server, const store::ServerLayou
   return expiry;
 }
 
-catalog::ExpiryResult expire(const ServerConfig& server, const store::ServerLayout& layout, const Warn& warn,
+catalog::ExpiryResult expire(const ServerConfig& server, const store::ServerLayout& layout,
+                             io::ProgressObserver& observer,
                              const std::function<void(const DecidedExpiry&)>& decided,
                              const std::stop_token& stop) {
   const auto now = io::now();
+  const Warn warn = [&](const std::string& warning) { observer.warning(warning); };
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "expire");
   catalog::ExpiryResult result;
   catalog::record_run(layout, "expire", "", warn, [&](std::string&) {
+    observer.progress({.phase = "looking at what is stored"});
     auto facts = gather(server, layout, warn);
     const auto expiry = catalog::claim_expiry(layout, facts, server.retention, now);
     decided({facts, expiry.plan});
-    result = catalog::carry_out(layout, expiry, facts, now, stop);
+    result = catalog::carry_out(layout, expiry, facts, now, observer, stop);
     return expiry_json(result);
   });
   for (const auto& warning : result.warnings) warn(fmt::format("{}: {}", server.name, warning));

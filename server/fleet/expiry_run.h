@@ -31,9 +31,11 @@ std::optional<io::TimePoint> deletion_due(const ServerConfig& server, const stor
 /// stored for the server.
 DecidedExpiry decide_expiry(const ServerConfig& server, const store::ServerLayout& layout, const Warn& warn);
 
-/// Decides and does it, as a run of the server; `decided` is called in between. Throws Busy when another
-/// command changes the backups of the server, and what carry_out() throws.
-catalog::ExpiryResult expire(const ServerConfig& server, const store::ServerLayout& layout, const Warn& warn,
+/// Decides and does it, as a run of the server; `decided` is called in between. The observer takes the
+/// warnings, too. Throws Busy when another command changes the backups of the server, and what carry_out()
+/// throws.
+catalog::ExpiryResult expire(const ServerConfig& server, const store::ServerLayout& layout,
+                             io::ProgressObserver& observer,
                              const std::function<void(const DecidedExpiry&)>& decided,
                              const std::stop_token& stop);
 

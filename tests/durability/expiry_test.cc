@@ -15,6 +15,7 @@
 #include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/power_cuts.h"
 #include "tests/support/sample_wal.h"
+#include "tests/support/unobserved.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -71,7 +72,8 @@ class ExpiryPowerCut : public testing::Test {
     const auto lock = io::FileLock::acquire(layout.writer_lock(), "expire");
     auto facts = gather_expiry_facts(layout, {});
     facts.deleted_by_hand = !policy.has_rules();
-    carry_out(layout, claim_expiry(layout, facts, policy, io::now()), facts, io::now(), stop);
+    test::Unobserved observer;
+    carry_out(layout, claim_expiry(layout, facts, policy, io::now()), facts, io::now(), observer, stop);
   }
   static std::set<std::string> backups(const fs::path& root) {
     const auto listing = store::list_backup_records(layout_in(root));
