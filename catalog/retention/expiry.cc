@@ -131,9 +131,9 @@ class Execution {
 }  // namespace
 
 ClaimedExpiry claim_expiry(const store::ServerLayout& layout, ExpiryFacts& facts,
-                           const RetentionPolicy& policy, io::TimePoint now) {
+                           const RetentionPolicy& policy, io::TimePoint now, const LocalTime& local) {
   for (;;) {
-    ClaimedExpiry expiry{plan_expiry(facts, policy, now), {}};
+    ClaimedExpiry expiry{plan_expiry(facts, policy, now, local), {}};
     bool holds = true;
     for (std::size_t i = 0; i < facts.candidates.size(); ++i)
       if (expiry.plan.backups[i].fate == Fate::goes)

@@ -20,7 +20,7 @@ struct ClaimedExpiry {
 /// Plans, and claims what goes. What is being read, and what an operator has decided about since the facts
 /// were gathered, is put into `facts`, and planned again. The caller holds the writer lock.
 ClaimedExpiry claim_expiry(const store::ServerLayout& layout, ExpiryFacts& facts,
-                           const RetentionPolicy& policy, io::TimePoint now);
+                           const RetentionPolicy& policy, io::TimePoint now, const LocalTime& local = in_utc);
 
 /// What came of it.
 struct ExpiryResult {

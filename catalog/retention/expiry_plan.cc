@@ -16,12 +16,13 @@ HeldLine wal_of(const ExpiryCandidate& candidate, std::span<const LineOfWal> lin
 
 class Planner {
  public:
-  Planner(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now)
+  Planner(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now, const LocalTime& local)
       : candidates_(facts.candidates),
         lines_(facts.lines),
         all_wal_stays_(!facts.unclear.empty() || !(policy.has_rules() || any_was_deleted(facts))),
         policy_(&policy),
-        now_(now) {
+        now_(now),
+        local_(&local) {
     for (const auto& candidate : candidates_) faults_.push_back(fault_of(candidate, lines_));
   }
 
@@ -53,9 +54,9 @@ class Planner {
       all.push_back(candidates_[i]);
       if (faults_[i].empty()) good.push_back(candidates_[i]);
     }
-    stay_ = apply_rules(good, lines_, *policy_, now_);
+    stay_ = apply_rules(good, lines_, *policy_, now_, *local_);
     if (stay_.empty() || good.size() == all.size()) return;
-    const auto if_all_were_good = apply_rules(all, lines_, *policy_, now_);
+    const auto if_all_were_good = apply_rules(all, lines_, *policy_, now_, *local_);
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       const auto& candidate = candidates_[i];
       if (faults_[i].empty() || !if_all_were_good.contains(candidate.id) || is_reached_by_another(candidate))
@@ -149,6 +150,7 @@ class Planner {
   bool all_wal_stays_;
   const RetentionPolicy* policy_;
   io::TimePoint now_;
+  const LocalTime* local_;
   std::vector<std::string> faults_;  // in the order of the candidates; empty: good
   Reasons stay_;                     // by the rules
 };
@@ -178,8 +180,9 @@ std::string fault_of(const ExpiryCandidate& candidate, std::span<const LineOfWal
   return fmt::format("WAL is missing from {} on, before it is consistent", reach.to_string());
 }
 
-ExpiryPlan plan_expiry(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now) {
-  return Planner(facts, policy, now).plan();
+ExpiryPlan plan_expiry(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now,
+                       const LocalTime& local) {
+  return Planner(facts, policy, now, local).plan();
 }
 
 }  // namespace pgkeep::catalog

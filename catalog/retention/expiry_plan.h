@@ -69,6 +69,9 @@ std::string fault_of(const ExpiryCandidate& candidate, std::span<const LineOfWal
 /// stays, and so does what an operator wants kept. While none of the backups that would stay is good, nothing
 /// expires. What an operator deleted never returns by itself. Without any rule nothing expires; what an
 /// operator deletes goes, and WAL only once one did.
-ExpiryPlan plan_expiry(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now);
+///
+/// `local`: where the days of the policy begin and end.
+ExpiryPlan plan_expiry(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now,
+                       const LocalTime& local = in_utc);
 
 }  // namespace pgkeep::catalog

@@ -10,8 +10,7 @@ namespace pgkeep::catalog {
 struct RetentionPolicy {
   std::uint64_t redundancy = 0;                  // the newest so many
   std::chrono::milliseconds recovery_window{0};  // what every moment of that time back needs
-  // The newest of each of the last so many days, weeks (from Monday on), months and years that have one. In
-  // UTC.
+  // The newest of each of the last so many days, weeks (from Monday on), months and years that have one.
   std::uint64_t daily = 0;
   std::uint64_t weekly = 0;
   std::uint64_t monthly = 0;

@@ -10,7 +10,7 @@
 namespace pgkeep::catalog {
 namespace {
 
-using std::chrono::sys_days;
+using std::chrono::local_days;
 using std::chrono::year_month_day;
 
 /// A day, week, month or year: a number that rises with time, and how people call it.
@@ -19,44 +19,38 @@ struct Bucket {
   std::string name;
 };
 
-sys_days day_of(io::TimePoint time) {
-  return std::chrono::floor<std::chrono::days>(time);
-}
-
-std::string name_of(sys_days day) {
+std::string name_of(local_days day) {
   const year_month_day date(day);
   return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
                      static_cast<unsigned>(date.day()));
 }
 
-Bucket daily(io::TimePoint time) {
-  const auto day = day_of(time);
+Bucket daily(local_days day) {
   return {day.time_since_epoch().count(), name_of(day)};
 }
 
-Bucket weekly(io::TimePoint time) {
-  const auto day = day_of(time);
+Bucket weekly(local_days day) {
   const auto monday = day - (std::chrono::weekday(day) - std::chrono::Monday);
   return {monday.time_since_epoch().count(), "week of " + name_of(monday)};
 }
 
-Bucket monthly(io::TimePoint time) {
-  const year_month_day date(day_of(time));
+Bucket monthly(local_days day) {
+  const year_month_day date(day);
   const auto year = static_cast<int>(date.year());
   const auto month = static_cast<unsigned>(date.month());
   return {std::int64_t{year} * 12 + month, fmt::format("{:04}-{:02}", year, month)};
 }
 
-Bucket yearly(io::TimePoint time) {
-  const auto year = static_cast<int>(year_month_day(day_of(time)).year());
+Bucket yearly(local_days day) {
+  const auto year = static_cast<int>(year_month_day(day).year());
   return {year, fmt::format("{:04}", year)};
 }
 
 class Rules {
  public:
   Rules(std::span<const RuledBackup> backups, std::span<const LineOfWal> lines, const RetentionPolicy& policy,
-        io::TimePoint now)
-      : backups_(backups), lines_(lines), policy_(&policy), now_(now) {}
+        io::TimePoint now, const LocalTime& local)
+      : backups_(backups), lines_(lines), policy_(&policy), now_(now), local_(&local) {}
 
   Reasons apply() {
     keep_newest();
@@ -143,12 +137,12 @@ class Rules {
 
   // --------------------------------------------------------------------------------------------- buckets
 
-  void keep_buckets(std::string_view rule, std::uint64_t count, Bucket (*bucket_of)(io::TimePoint)) {
+  void keep_buckets(std::string_view rule, std::uint64_t count, Bucket (*bucket_of)(local_days)) {
     if (count == 0) return;
     // By the clock: of two with one time the one that is newer by its WAL.
     std::map<std::int64_t, std::pair<const RuledBackup*, std::string>, std::greater<>> newest;
     for (const auto& backup : backups_) {
-      auto [number, name] = bucket_of(backup.ended);
+      auto [number, name] = bucket_of(std::chrono::floor<std::chrono::days>((*local_)(backup.ended)));
       auto& known = newest[number];
       if (!known.first || known.first->ended <= backup.ended) known = {&backup, std::move(name)};
     }
@@ -186,14 +180,19 @@ class Rules {
   std::span<const LineOfWal> lines_;
   const RetentionPolicy* policy_;
   io::TimePoint now_;
+  const LocalTime* local_;
   Reasons reasons_;
 };
 
 }  // namespace
 
+std::chrono::local_seconds in_utc(io::TimePoint time) {
+  return std::chrono::local_seconds(std::chrono::floor<std::chrono::seconds>(time).time_since_epoch());
+}
+
 Reasons apply_rules(std::span<const RuledBackup> backups, std::span<const LineOfWal> lines,
-                    const RetentionPolicy& policy, io::TimePoint now) {
-  return Rules(backups, lines, policy, now).apply();
+                    const RetentionPolicy& policy, io::TimePoint now, const LocalTime& local) {
+  return Rules(backups, lines, policy, now, local).apply();
 }
 
 }  // namespace pgkeep::catalog

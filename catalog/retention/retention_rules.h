@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -33,6 +35,10 @@ struct RuledBackup {
   io::TimePoint ended;
 };
 
+/// What a clock on the wall shows where the days of the policy are counted.
+using LocalTime = std::function<std::chrono::local_seconds(io::TimePoint)>;
+std::chrono::local_seconds in_utc(io::TimePoint time);
+
 /// Which rules keep a backup, in words.
 using Reasons = std::map<store::BackupId, std::vector<std::string>>;
 
@@ -44,6 +50,6 @@ using Reasons = std::map<store::BackupId, std::vector<std::string>>;
 /// newest that ended before the window. Of a branch of which it is not known when it ended, it is assumed
 /// that it reaches into the window.
 Reasons apply_rules(std::span<const RuledBackup> backups, std::span<const LineOfWal> lines,
-                    const RetentionPolicy& policy, io::TimePoint now);
+                    const RetentionPolicy& policy, io::TimePoint now, const LocalTime& local = in_utc);
 
 }  // namespace pgkeep::catalog

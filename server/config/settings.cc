@@ -177,7 +177,7 @@ constexpr std::array kSettings{
             .least = ms(1min), .most = ms(24h), .zero = "all begin when the schedule says",
             .member = &JobSchedule::spread},
     Setting{.name = "timezone", .type = SettingType::time_zone, .default_text = "UTC", .sample = "Europe/Berlin",
-            .sentence = "Whose clock the schedule and the windows mean.",
+            .sentence = "Whose clock the schedule, the windows and the days of `retention.keep` mean.",
             .member = &JobSchedule::zone},
     Setting{.name = "windows.never", .type = SettingType::windows, .default_text = "", .sample = "08:00-18:00 Mon-Fri",
             .sentence = "When no job of the schedule begins: one window or a list of them. "

@@ -22,6 +22,11 @@ catalog::ExpiryFacts gather(const ServerConfig& server, const store::ServerLayou
   return facts;
 }
 
+/// On which days end: that of the server's time zone.
+catalog::LocalTime clock_of(const ServerConfig& server) {
+  return [zone = server.schedule.zone](io::TimePoint time) { return zone.to_local(time); };
+}
+
 }  // namespace
 
 catalog::ExpiryFacts read_expiry_facts(const ServerConfig& server, const store::ServerLayout& layout,
@@ -59,7 +64,7 @@ std::optional<io::TimePoint> deletion_due(const ServerConfig& server, const stor
 
 DecidedExpiry decide_expiry(const ServerConfig& server, const store::ServerLayout& layout, const Warn& warn) {
   DecidedExpiry expiry{gather(server, layout, warn), {}};
-  expiry.plan = catalog::plan_expiry(expiry.facts, server.retention, io::now());
+  expiry.plan = catalog::plan_expiry(expiry.facts, server.retention, io::now(), clock_of(server));
   return expiry;
 }
 
@@ -74,7 +79,7 @@ catalog::ExpiryResult expire(const ServerConfig& server, const store::ServerLayo
   catalog::record_run(layout, "expire", "", warn, [&](std::string&) {
     observer.progress({.phase = "looking at what is stored"});
     auto facts = gather(server, layout, warn);
-    const auto expiry = catalog::claim_expiry(layout, facts, server.retention, now);
+    const auto expiry = catalog::claim_expiry(layout, facts, server.retention, now, clock_of(server));
     decided({facts, expiry.plan});
     result = catalog::carry_out(layout, expiry, facts, now, observer, stop);
     return expiry_json(result);

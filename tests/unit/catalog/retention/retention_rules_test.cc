@@ -60,12 +60,25 @@ std::vector<io::TimePoint> parse_times(const std::string& text) {
   return times;
 }
 
+/// In 2026: summer time from 29 March to 25 October.
+std::chrono::local_seconds in_berlin(io::TimePoint time) {
+  const bool is_summer = time >= on(3, 29, 1) && time < on(10, 25, 1);
+  return in_utc(time + (is_summer ? 2h : 1h));
+}
+std::chrono::local_seconds in_kiritimati(io::TimePoint time) {
+  return in_utc(time + 14h);
+}
+std::chrono::local_seconds in_honolulu(io::TimePoint time) {
+  return in_utc(time - 10h);
+}
+
 struct Days {
   const char* name;
   RetentionPolicy policy;
   const char* backups;
   const char* now;
   const char* kept;
+  LocalTime clock = in_utc;
 };
 void PrintTo(const Days& days, std::ostream* out) {
   *out << days.name;
@@ -88,7 +101,7 @@ TEST_P(KeptDaysTest, AreAsThePolicySays) {
   }
   const std::vector<LineOfWal> lines(1);
   std::set<std::string> kept;
-  for (const auto& [id, why] : apply_rules(backups, lines, days.policy, parse_time(days.now)))
+  for (const auto& [id, why] : apply_rules(backups, lines, days.policy, parse_time(days.now), days.clock))
     kept.insert(id.to_string());
   std::set<std::string> expected;
   for (const auto time : parse_times(days.kept)) expected.insert(store::BackupId(time).to_string());
@@ -198,6 +211,83 @@ INSTANTIATE_TEST_SUITE_P(
              "01-31/12",
              "2025-12-31 01-25 01-30 01-31"},
         Days{"two in one hour: the later", {.daily = 1}, "01-05/02 01-05/02", "01-05/12", "01-05/02"}));
+
+// The hours of backups are those of UTC.
+INSTANTIATE_TEST_SUITE_P(
+    Zones, KeptDaysTest,
+    testing::Values(Days{"a day ends at midnight of the zone",
+                         {.daily = 2},
+                         "01-10/22 01-10/23",
+                         "01-11/12",
+                         "01-10/22 01-10/23",
+                         in_berlin},
+                    Days{"and not at that of UTC", {.daily = 2}, "01-10/22 01-10/23", "01-11/12", "01-10/23"},
+                    Days{"what is two days in UTC may be one",
+                         {.daily = 2},
+                         "01-09/12 01-10/23 01-11/22",
+                         "01-11/23",
+                         "01-09/12 01-11/22",
+                         in_berlin},
+                    Days{"one hour more in summer",
+                         {.daily = 2},
+                         "07-10/21 07-10/22",
+                         "07-11/12",
+                         "07-10/21 07-10/22",
+                         in_berlin},
+                    Days{"the day on which clocks are set forward has 23 hours",
+                         {.daily = 2},
+                         "03-28/23 03-29/21 03-29/22",
+                         "03-30/12",
+                         "03-29/21 03-29/22",
+                         in_berlin},
+                    Days{"the day on which clocks are set back has 25 hours",
+                         {.daily = 2},
+                         "10-24/22 10-25/22 10-25/23",
+                         "10-26/12",
+                         "10-25/22 10-25/23",
+                         in_berlin},
+                    Days{"a week ends at midnight of the zone",
+                         {.weekly = 2},
+                         "01-25/22 01-25/23",
+                         "01-26/12",
+                         "01-25/22 01-25/23",
+                         in_berlin},
+                    Days{"a month ends at midnight of the zone",
+                         {.monthly = 2},
+                         "01-31/22 01-31/23",
+                         "02-01/12",
+                         "01-31/22 01-31/23",
+                         in_berlin},
+                    Days{"a year ends at midnight of the zone",
+                         {.yearly = 2},
+                         "2025-12-31/22 2025-12-31/23",
+                         "01-01/12",
+                         "2025-12-31/22 2025-12-31/23",
+                         in_berlin},
+                    Days{"far to the east a day begins early",
+                         {.daily = 2},
+                         "01-10/09 01-10/10",
+                         "01-11/12",
+                         "01-10/09 01-10/10",
+                         in_kiritimati},
+                    Days{"far to the west a day ends late",
+                         {.daily = 2},
+                         "01-11/09 01-11/10",
+                         "01-11/12",
+                         "01-11/09 01-11/10",
+                         in_honolulu},
+                    Days{"a window is of hours, and knows no zone",
+                         {.recovery_window = 24h},
+                         "03-28/00 03-28/12 03-29/00 03-29/12",
+                         "03-29/12",
+                         "03-28/12 03-29/00 03-29/12",
+                         in_berlin},
+                    Days{"weeks across the change of the clocks",
+                         {.weekly = 3},
+                         "03-01/01..03-30/01",
+                         "03-30/12",
+                         "03-22/01 03-29/01 03-30/01",
+                         in_berlin}));
 
 // --------------------------------------------------------------------------------- lines and branches
 

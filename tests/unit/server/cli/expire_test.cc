@@ -1,5 +1,6 @@
 #include "server/cli/expire.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -182,6 +183,18 @@ TEST_F(ExpireTest, LeavesABackupWhoseMarksCannotBeRead) {
   io::write_file_durably(layout_.retention_marks(id(kFirst)), io::as_bytes("{"));
   EXPECT_THAT(expire().results, HasSubstr("retention.json"));
   EXPECT_THAT(backups(), ElementsAre(kFirst, kThird));
+}
+
+TEST_F(ExpireTest, CountsDaysInTheTimeZoneOfTheServer) {
+  // All three end at 02:00:01.5 UTC of 20 November: of one day there, and of the one before in New York.
+  for (const auto* zone : {"UTC", "America/New_York"}) {
+    configure(
+        fmt::format("  main:\n    conninfo: host=nowhere\n    active: false\n    timezone: {}\n"
+                    "    retention: {{keep: {{daily: 1}}}}\n",
+                    zone));
+    EXPECT_THAT(run_line({"expire", "main", "--dry-run"}).results,
+                HasSubstr(std::string(zone) == "UTC" ? "daily: 2026-11-20" : "daily: 2026-11-19"));
+  }
 }
 
 TEST_F(ExpireTest, ANoteKeepsNothing) {
