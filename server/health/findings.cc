@@ -79,6 +79,7 @@ std::vector<Finding> examine(const ServerFacts& facts, io::TimePoint now) {
   examine_live(facts, findings);
   examine_stream(facts, now, findings);
   examine_stored(facts, now, findings);
+  examine_jobs(facts, now, findings);
   for (auto& finding : findings) finding.server = facts.config.name;
   std::ranges::stable_sort(findings, {}, [](const Finding& finding) { return place_of(finding.key); });
   return findings;

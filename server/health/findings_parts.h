@@ -11,6 +11,8 @@ namespace pgkeep::server {
 
 void examine_repository(const ServerFacts& facts, std::vector<Finding>& findings);
 void examine_stored(const ServerFacts& facts, io::TimePoint now, std::vector<Finding>& findings);
+/// What the retention policy and the schedule lack, and jobs that fail.
+void examine_jobs(const ServerFacts& facts, io::TimePoint now, std::vector<Finding>& findings);
 void examine_stream(const ServerFacts& facts, io::TimePoint now, std::vector<Finding>& findings);
 void examine_live(const ServerFacts& facts, std::vector<Finding>& findings);
 

@@ -13,6 +13,7 @@
 #include "catalog/wal/set_aside_line.h"
 #include "catalog/wal/wal_conflicts.h"
 #include "server/fleet/fleet.h"
+#include "server/fleet/run_facts.h"
 #include "server/health/repository_files.h"
 #include "streaming/wire/replication.h"
 
@@ -92,6 +93,7 @@ void look_at_stored(const store::ServerLayout& layout, ServerFacts& facts) {
   look(facts, {"wal_continuous", "branches"}, [&] { stored.wal = read_wal_facts(*archive); });
   look(facts, {"lines"}, [&] { read_lines(layout, stored); });
   look(facts, {"wal_conflicts"}, [&] { read_pushed(*archive, stored); });
+  look(facts, {"jobs"}, [&] { stored.runs = read_runs(layout); });
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catalog/records/identity.h"
+#include "catalog/records/run_journal.h"
 #include "catalog/store/repository.h"
 #include "server/config/config.h"
 #include "server/health/control.h"
@@ -39,6 +40,7 @@ struct StoredFacts {
   std::vector<std::string> damaged_lines;           // set aside; each with what to do
   std::size_t wal_conflicts = 0;                    // that nobody has settled
   WaitingFacts waiting;
+  std::optional<std::vector<catalog::RunRecord>> runs;  // in any order; the newest are enough
 };
 
 /// An attempt to connect.

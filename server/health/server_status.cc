@@ -39,7 +39,8 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
   read_pushed(archive, stored);
   const auto segments = records.segments(archive, held.names());
   status.wal_stored_bytes = stored_bytes(segments);
-  status.last_failed = last_unmended_failure(records.runs(kRunsToLookAt));
+  stored.runs = records.runs(kRunsToLookAt);
+  status.last_failed = last_unmended_failure(*stored.runs);
   const auto window = records.recovery_window(stored.backups, segments, archive, held, stored.wal->events);
   if (!window) return;
   if (const auto* oldest = window->oldest_to_the_end()) status.recoverable_from = oldest->from;

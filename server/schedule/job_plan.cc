@@ -24,6 +24,7 @@ constexpr std::chrono::hours kDeletionAgainIn{1};
 struct History {
   const RunRecord* succeeded = nullptr;  // the newest
   const RunRecord* failed = nullptr;     // the newest after that
+  io::TimePoint failing_since;           // when the first after that began
   const RunRecord* running = nullptr;
   unsigned failures = 0;
 };
@@ -45,7 +46,7 @@ History history_of(JobKind kind, std::span<const RunRecord> runs, io::TimePoint 
   if (history.running && !is_newer(*history.running, history.succeeded)) history.running = nullptr;
   for (const auto& run : runs) {
     if (!counts(run) || run.outcome != RunOutcome::failed || !is_newer(run, history.succeeded)) continue;
-    ++history.failures;
+    if (history.failures++ == 0 || run.started < history.failing_since) history.failing_since = run.started;
     if (is_newer(run, history.failed)) history.failed = &run;
   }
   return history;
@@ -110,6 +111,13 @@ std::chrono::seconds spread_offset(std::string_view server, std::chrono::millise
   for (std::size_t i = 0; i < sizeof number; ++i)
     number = number << 8 | std::to_integer<std::uint64_t>(digest[i]);
   return std::chrono::seconds(number % static_cast<std::uint64_t>(seconds));
+}
+
+JobFailures failures_of(JobKind kind, std::span<const RunRecord> runs, io::TimePoint now) {
+  const auto history = history_of(kind, runs, now);
+  return {.count = history.failures,
+          .since = history.failing_since,
+          .error = history.failed ? history.failed->error : ""};
 }
 
 bool has_begun(const RunRecord& run, io::TimePoint now) {

@@ -63,6 +63,15 @@ std::vector<PlannedJob> plan_jobs(std::string_view server, const JobSchedule& sc
                                   std::span<const catalog::RunRecord> runs, io::TimePoint now,
                                   std::optional<io::TimePoint> deletion = {});
 
+/// The runs of a kind that failed since the newest that succeeded.
+struct JobFailures {
+  unsigned count = 0;
+  io::TimePoint since;  // when the first of them began
+  std::string error;    // of the newest
+};
+/// `runs` in any order.
+JobFailures failures_of(JobKind kind, std::span<const catalog::RunRecord> runs, io::TimePoint now);
+
 /// Whether the run has begun by now; one that has not was recorded by a clock that was ahead, and decides
 /// nothing.
 bool has_begun(const catalog::RunRecord& run, io::TimePoint now);

@@ -64,6 +64,7 @@ ServerFacts well() {
   facts.config.name = "main";
   facts.config.slot = "pgkeep";
   facts.config.active = true;
+  facts.config.retention.redundancy = 3;
   auto& repository = facts.repository.emplace();
   repository.config_file = "/etc/pgkeep.yaml";
   repository.root = "/repository";
@@ -72,6 +73,7 @@ ServerFacts well() {
   auto& stored = facts.stored.emplace();
   stored.identity = catalog::ServerIdentity{kCluster, 18, test::kHeldSize, 8192};
   stored.backups = {backup(1.5)};
+  stored.runs.emplace();
   stored.wal = wal_facts(Held().segments(kOne, 1, 4).wal(), {});
   facts.stream.source = StreamFacts::Source::daemon;
   facts.stream.receiver = io::LockOwner{.pid = 1, .purpose = "serve", .since = {}};
@@ -117,10 +119,11 @@ TEST(ExamineTest, FindsNothingWrongWithAServerThatIsWell) {
   EXPECT_THAT(findings, Not(Contains(Field(&Finding::server, Not("main")))));
   std::vector<std::string> keys;
   for (const auto& finding : findings) keys.push_back(finding.key);
-  EXPECT_THAT(keys, ElementsAre("configuration", "repository", "free_space", "repository_files",
-                                "sql_connection", "replication_connection", "version", "identity",
-                                "wal_level", "max_wal_senders", "slot", "receiver", "configuration_files",
-                                "backups", "wal_continuous", "branches", "wal_conflicts", "wal_lag"));
+  EXPECT_THAT(
+      keys, ElementsAre("configuration", "repository", "free_space", "repository_files", "sql_connection",
+                        "replication_connection", "version", "identity", "wal_level", "max_wal_senders",
+                        "slot", "receiver", "configuration_files", "backups", "retention", "schedule", "jobs",
+                        "wal_continuous", "branches", "wal_conflicts", "wal_lag"));
 }
 
 /// One thing that is wrong, and what is said of it.
@@ -284,6 +287,69 @@ INSTANTIATE_TEST_SUITE_P(
                f.stored->waiting.files = 1;
                f.stored->waiting.oldest = kNow - 2h;
              }}));
+
+catalog::RunRecord run(const char* kind, io::TimePoint started, catalog::RunOutcome outcome) {
+  catalog::RunRecord run;
+  run.id = run.kind = kind;
+  run.started = started;
+  run.ended = started + 1min;
+  run.outcome = outcome;
+  if (outcome == catalog::RunOutcome::failed) run.error = "no room";
+  return run;
+}
+
+JobTiming every_night() {
+  std::string problem;
+  return JobTiming::parse("02:00", problem).value();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Jobs, HarmTest,
+    ::testing::Values(
+        Harm{"retention", Severity::advice, "kept for ever", [](auto& f) { f.config.retention = {}; }},
+        Harm{"retention", Severity::advice, "no `expire` in the last 8 days",
+             [](auto& f) {
+               f.stored->backups.insert(f.stored->backups.begin(), backup(1.25, kNow - 24h * 9));
+               f.stored->runs->push_back(run("expire", kNow - 24h * 9, catalog::RunOutcome::succeeded));
+             }},
+        Harm{"schedule", Severity::advice, "no backup in the last 8 days",
+             [](auto& f) {
+               f.config.schedule.expire = every_night();
+               f.stored->backups = {backup(1.5, kNow - 24h * 9)};
+             }},
+        Harm{"jobs", Severity::warning,
+             "backup: 2 runs failed since 2027-01-15 05:00:00 UTC, the last: no room",
+             [](auto& f) {
+               const auto since = io::parse_rfc3339("2027-01-15T05:00:00Z").value();
+               using enum catalog::RunOutcome;
+               *f.stored->runs = {run("backup", since + 1h, failed), run("backup", since, failed),
+                                  run("backup", since - 1h, succeeded), run("backup", since - 2h, failed),
+                                  run("expire", since, succeeded)};
+             }},
+        Harm{"jobs", Severity::warning, "`pgkeep run-job main expire`",
+             [](auto& f) {
+               f.stored->runs->push_back(run("expire", kNow - 1h, catalog::RunOutcome::failed));
+             }},
+        Harm{"jobs", kFailed, "runs.jsonl", [](auto& f) {
+               f.unseen.push_back({"jobs", "runs.jsonl: cannot read"});
+               f.stored->runs.reset();
+             }}));
+
+TEST(ExamineTest, AsksForNoScheduleWhereBackupsComeWithoutOne) {
+  auto facts = well();
+  facts.stored->backups.insert(facts.stored->backups.begin(), backup(1.25, kNow - 24h * 9));
+  facts.stored->runs->push_back(run("expire", kNow - 24h * 7, catalog::RunOutcome::succeeded));
+  for (const auto* key : {"schedule", "retention", "jobs"})
+    EXPECT_EQ(find(examine(facts, kNow), key).severity, Severity::ok) << key;
+}
+
+TEST(ExamineTest, SaysSinceWhenAJobFails) {
+  auto facts = well();
+  facts.stored->runs->push_back(run("backup", kNow - 3h, catalog::RunOutcome::failed));
+  EXPECT_EQ(find(examine(facts, kNow), "jobs").since, kNow - 3h);
+  facts.config.active = false;
+  EXPECT_EQ(find(examine(facts, kNow), "jobs").key, "none of that key") << "of a server out of service";
+}
 
 TEST(ExamineTest, LetsPushedWalWaitForTheStreamForAWhile) {
   auto facts = well();

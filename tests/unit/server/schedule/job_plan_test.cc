@@ -69,6 +69,18 @@ TEST_F(JobPlanTest, ExpiresWhenADeletedBackupMayGoThoughNothingElseCallsForIt) {
   EXPECT_EQ(expiry("2026-11-20T15:01:00Z"), "2026-11-20T16:00:00Z") << "it is there still";
 }
 
+TEST_F(JobPlanTest, CountsWhatFailedSinceTheLastSuccess) {
+  const auto failures = [&] { return failures_of(JobKind::backup, runs_, at("2026-11-20T15:00:00Z")); };
+  EXPECT_EQ(failures().count, 0U);
+  ran(JobKind::backup, "2026-11-20T05:00:00Z", RunOutcome::failed);
+  ran(JobKind::backup, "2026-11-20T04:00:00Z", RunOutcome::failed);
+  ran(JobKind::backup, "2026-11-20T03:00:00Z");
+  ran(JobKind::backup, "2026-11-20T02:00:00Z", RunOutcome::failed);
+  EXPECT_EQ(failures().count, 2U);
+  EXPECT_EQ(failures().since, at("2026-11-20T04:00:00Z"));
+  EXPECT_EQ(failures().error, "no room");
+}
+
 TEST_F(JobPlanTest, ADeletionDoesNotPutOffWhatTheScheduleHas) {
   ran(JobKind::backup, "2026-11-20T02:00:00Z");
   for (const auto* deletion : {"2026-11-20T01:00:00Z", "2026-11-25T12:00:00Z"}) {
