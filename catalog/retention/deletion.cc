@@ -44,8 +44,10 @@ std::string why_they_are_needed(const ExpiryFacts& facts, std::span<const store:
   bool takes_of_current = false;
   bool leaves_good = false;
   bool leaves_of_current = false;
-  for (const auto& candidate : facts.candidates) {
-    if (candidate.expired || !fault_of(candidate, facts.lines).empty()) continue;
+  const auto faults = faults_of(facts.candidates, facts.lines);
+  for (std::size_t i = 0; i < facts.candidates.size(); ++i) {
+    const auto& candidate = facts.candidates[i];
+    if (candidate.expired || !faults[i].empty()) continue;
     const bool taken = contains(ids, candidate.id);
     (taken ? takes_good : leaves_good) = true;
     if (candidate.line == current) (taken ? takes_of_current : leaves_of_current) = true;

@@ -2,16 +2,39 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
 namespace pgkeep::catalog {
 namespace {
 
-/// Along the line on which it ended.
-HeldLine wal_of(const ExpiryCandidate& candidate, std::span<const LineOfWal> lines) {
-  const auto& held = lines[candidate.line].held;
-  return held.along(held.names().line_of(candidate.end.timeline));
+/// What is held along the lines of timelines on which backups ended. To make one looks at all segments, of
+/// which there may be many, and so may be of backups.
+class HeldLines {
+ public:
+  explicit HeldLines(std::span<const LineOfWal> lines) : lines_(lines) {}
+
+  const HeldLine& of(const ExpiryCandidate& candidate) {
+    const auto timeline = candidate.end.timeline;
+    const std::pair place(candidate.line, timeline);
+    const auto known = held_.find(place);
+    if (known != held_.end()) return known->second;
+    const auto& held = lines_[candidate.line].held;
+    return held_.emplace(place, held.along(held.names().line_of(timeline))).first->second;
+  }
+
+ private:
+  std::span<const LineOfWal> lines_;
+  std::map<std::pair<std::size_t, postgres::TimelineId>, HeldLine> held_;
+};
+
+std::string fault_of(const ExpiryCandidate& candidate, const HeldLine& along, std::span<const Event> events) {
+  if (!candidate.fault.empty()) return candidate.fault;
+  const auto reach = along.replay_reach(candidate.start.lsn, events);
+  if (reach >= candidate.end.lsn) return {};
+  return fmt::format("WAL is missing from {} on, before it is consistent", reach.to_string());
 }
 
 class Planner {
@@ -22,9 +45,9 @@ class Planner {
         all_wal_stays_(!facts.unclear.empty() || !(policy.has_rules() || any_was_deleted(facts))),
         policy_(&policy),
         now_(now),
-        local_(&local) {
-    for (const auto& candidate : candidates_) faults_.push_back(fault_of(candidate, lines_));
-  }
+        local_(&local),
+        held_(facts.lines),
+        faults_(faults_of(facts.candidates, facts.lines)) {}
 
   ExpiryPlan plan() {
     find_those_that_stay();
@@ -67,8 +90,8 @@ class Planner {
   }
 
   /// Whether a recovery from a good backup that stays comes to where this one is consistent.
-  bool is_reached_by_another(const ExpiryCandidate& wanted) const {
-    const auto along = wal_of(wanted, lines_);
+  bool is_reached_by_another(const ExpiryCandidate& wanted) {
+    const auto& along = held_.of(wanted);
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       const auto& other = candidates_[i];
       if (!faults_[i].empty() || other.line != wanted.line || !stay_.contains(other.id)) continue;
@@ -151,6 +174,7 @@ class Planner {
   const RetentionPolicy* policy_;
   io::TimePoint now_;
   const LocalTime* local_;
+  HeldLines held_;
   std::vector<std::string> faults_;  // in the order of the candidates; empty: good
   Reasons stay_;                     // by the rules
 };
@@ -173,11 +197,13 @@ std::string_view to_string(Fate fate) {
   return "returns";
 }
 
-std::string fault_of(const ExpiryCandidate& candidate, std::span<const LineOfWal> lines) {
-  if (!candidate.fault.empty()) return candidate.fault;
-  const auto reach = wal_of(candidate, lines).replay_reach(candidate.start.lsn, lines[candidate.line].events);
-  if (reach >= candidate.end.lsn) return {};
-  return fmt::format("WAL is missing from {} on, before it is consistent", reach.to_string());
+std::vector<std::string> faults_of(std::span<const ExpiryCandidate> candidates,
+                                   std::span<const LineOfWal> lines) {
+  HeldLines held(lines);
+  std::vector<std::string> faults;
+  for (const auto& candidate : candidates)
+    faults.push_back(fault_of(candidate, held.of(candidate), lines[candidate.line].events));
+  return faults;
 }
 
 ExpiryPlan plan_expiry(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now,

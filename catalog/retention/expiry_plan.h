@@ -58,9 +58,10 @@ struct ExpiryFacts {
   bool deleted_by_hand = false;
 };
 
-/// Why no recovery should rely on a backup: its own fault, or WAL that is missing before it is consistent;
-/// empty: it is good. Pure.
-std::string fault_of(const ExpiryCandidate& candidate, std::span<const LineOfWal> lines);
+/// Why no recovery should rely on each of the backups: its own fault, or WAL that is missing before it is
+/// consistent; empty: it is good. Pure.
+std::vector<std::string> faults_of(std::span<const ExpiryCandidate> candidates,
+                                   std::span<const LineOfWal> lines);
 
 /// Decides what of a server expires, and what goes. Pure.
 ///
