@@ -13,13 +13,14 @@ namespace pgkeep::io {
 
 /// An append-only file of lines, opened and locked to add one: one process appends at a time, so that what it
 /// read of the journal before is all there is, and a line that was cut is ended before the next one begins.
-/// Held until append() or the end of its life. Throws StorageError, and Busy when another process holds it for
-/// longer than `patience`.
+/// Held until append() or the end of its life. Throws StorageError, and Busy when another process holds it
+/// for longer than `patience`.
 class JournalAppender {
  public:
   explicit JournalAppender(const std::filesystem::path& path, std::chrono::seconds patience = kLockPatience);
-  /// `line` without its newline, once: written by one write, and durable with the file's name before it
-  /// returns. A line that could not be made durable is taken back, as far as that is possible.
+  /// `line`, sealed (sealed_json.h) and without its newline, once: written by one write, and durable with the
+  /// file's name before it returns. A line that could not be made durable is taken back, as far as that is
+  /// possible.
   void append(std::string line);
   /// Makes what the journal has durable with the file's name, when nothing is to be added. It is written
   /// again for that, to a new file: another process may have ended between its write and its fsync, or have
@@ -32,7 +33,8 @@ class JournalAppender {
 };
 
 /// The whole lines of a journal from a byte position on, without their newlines. A line that was cut by a
-/// crash, at the end or with another behind it, is not recognised here: who reads a line finds it no record.
+/// crash, at the end or with another behind it, is not recognised here: who reads a line finds that it has
+/// no checksum (sealed_json.h).
 struct JournalLines {
   std::vector<std::string> lines;
   std::uint64_t end = 0;  // position after the last whole line

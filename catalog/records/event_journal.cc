@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "catalog/io/error.h"
 #include "catalog/io/journal.h"
+#include "catalog/io/sealed_json.h"
 #include "catalog/records/json.h"
 
 namespace pgkeep::catalog {
@@ -27,7 +29,7 @@ std::string format_line(const Event& event) {
                   {"begin", known(range.begin)},
                   {"end", known(range.end)}};
   // A cause may carry what a server said, and that may be any bytes.
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return io::seal_json(line.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 std::optional<WalRange> parse_range(const nlohmann::json& line) {
@@ -42,7 +44,7 @@ std::optional<WalRange> parse_range(const nlohmann::json& line) {
 /// Nothing when it is no whole record, or of a kind that is not known here.
 std::optional<Event> parse_line(std::string_view text) {
   try {
-    const auto line = io::parse_json(text);
+    const auto line = io::parse_sealed_json(text);
     Event event;
     io::read_item(line, "at", event.at);
     io::read_item(line, "kind", event.kind);
@@ -50,6 +52,8 @@ std::optional<Event> parse_line(std::string_view text) {
     event.range = parse_range(line);
     return event;
   } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  } catch (const Corruption&) {
     return std::nullopt;
   }
 }

@@ -48,11 +48,12 @@ struct Event {
 /// first.
 const Event* undecided_rollback(std::span<const Event> events);
 
-/// events.jsonl: an append-only journal beside runs.jsonl and written like it, one JSON object a line:
+/// events.jsonl: an append-only journal beside runs.jsonl and written like it, one sealed JSON object
+/// (io/sealed_json.h) a line:
 ///
 ///     {"at":RFC 3339,"kind":…,"cause":…,"timeline":number or null,"begin":LSN or null,"end":LSN or null}
 ///
-/// A line that was cut by a crash, or has a kind that this program does not know, is passed over.
+/// A line that was cut by a crash or damaged, or has a kind that this program does not know, is passed over.
 /// Thread-safe; several processes may append.
 class EventJournal {
  public:

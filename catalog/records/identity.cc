@@ -1,6 +1,7 @@
 #include "catalog/records/identity.h"
 
 #include <limits>
+#include <stdexcept>
 #include <string>
 
 #include <fmt/format.h>
@@ -8,12 +9,13 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/lock.h"
+#include "catalog/io/sealed_json.h"
 #include "catalog/postgres/json.h"
 
 namespace pgkeep::catalog {
 namespace {
 
-// identity.json:
+// identity.json, sealed (io/sealed_json.h):
 //
 //   {"format": 1, "system_identifier": "7412345678901234567", "major_version": 18,
 //    "wal_segment_size": 16777216, "block_size": 8192}
@@ -31,15 +33,14 @@ std::string describe(const ServerIdentity& identity) {
 std::uint32_t number(const nlohmann::json& json, const char* key) {
   const auto value = io::whole_number<std::int64_t>(json.at(key));
   if (value <= 0 || value > std::numeric_limits<std::int32_t>::max()) {
-    throw Error(fmt::format("\"{}\" is {}", key, value));
+    throw std::invalid_argument(fmt::format("\"{}\" is {}", key, value));
   }
   return static_cast<std::uint32_t>(value);
 }
 
-ServerIdentity parse(std::string_view text) {
-  const auto json = io::parse_json(text);
+ServerIdentity parse(const nlohmann::json& json) {
   if (const auto format = number(json, "format"); format != kFormat) {
-    throw Error(fmt::format("format {} is not known to this pgkeep", format));
+    throw std::invalid_argument(fmt::format("format {} is not known to this pgkeep", format));
   }
   return {.system = json.at("system_identifier").get<postgres::SystemIdentifier>(),
           .major_version = static_cast<int>(number(json, "major_version")),
@@ -59,31 +60,17 @@ ServerIdentity read_or_write_identity(const store::ServerLayout& layout, const S
   return answered;
 }
 
-std::optional<ServerIdentity> read_file(const std::filesystem::path& path, std::string_view way_out) {
-  const auto content = io::read_file_if_exists(path, kMaxFileBytes);
-  if (!content) return std::nullopt;
-  const auto damaged = [&](std::string_view why) {
-    return Corruption(fmt::format("{}: cannot be understood ({}); {}", path.native(), why, way_out));
-  };
-  try {
-    return parse(io::as_text(*content));
-  } catch (const nlohmann::json::exception& error) {
-    throw damaged(io::why_no_json(error));
-  } catch (const Error& error) {
-    throw damaged(error.what());
-  }
-}
-
 }  // namespace
 
 std::optional<ServerIdentity> read_identity(const store::ServerLayout& layout) {
   if (layout.line()) {
-    auto own = read_file(layout.line_identity(), "bring it back from another copy of the repository");
+    auto own = io::read_sealed_json(layout.line_identity(), kMaxFileBytes,
+                                    "bring it back from another copy of the repository", parse);
     if (own) return own;
   }
-  return read_file(layout.identity(),
-                   "if the file was damaged, remove it: "
-                   "it is written again at the next contact with the server");
+  return io::read_sealed_json(layout.identity(), kMaxFileBytes,
+                              "remove the file: it is written again at the next contact with the server",
+                              parse);
 }
 
 void write_identity(const std::filesystem::path& file, const ServerIdentity& identity) {
@@ -92,7 +79,7 @@ void write_identity(const std::filesystem::path& file, const ServerIdentity& ide
                                     {"major_version", identity.major_version},
                                     {"wal_segment_size", identity.wal_segment_size.bytes()},
                                     {"block_size", identity.block_bytes}};
-  io::write_file_durably(file, io::as_bytes(json.dump(2) + "\n"));
+  io::write_sealed_json(file, json);
 }
 
 void confirm_identity(const store::ServerLayout& layout, const ServerIdentity& answered) {

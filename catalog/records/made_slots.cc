@@ -4,11 +4,10 @@
 #include <chrono>
 #include <stdexcept>
 
-#include <fmt/format.h>
-
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/lock.h"
+#include "catalog/io/sealed_json.h"
 #include "catalog/postgres/json.h"
 
 namespace pgkeep::catalog {
@@ -24,24 +23,23 @@ constexpr std::string_view kIntended = "intended";
 constexpr std::string_view kMade = "made";
 
 bool parse_state(const nlohmann::json& item) {
-  const auto state = item.value("state", std::string(kMade));
+  const auto& state = item.at("state").get_ref<const std::string&>();
   if (state != kMade && state != kIntended) throw std::invalid_argument("a slot in an unknown state");
   return state == kMade;
 }
 
-std::vector<MadeSlots::Slot> parse(std::string_view text) {
+std::vector<MadeSlots::Slot> parse(const nlohmann::json& file) {
   std::vector<MadeSlots::Slot> slots;
-  const auto file = io::parse_json(text);
   for (const auto& item : file.at("slots")) {
     slots.push_back({item.at("name").get<std::string>(),
                      item.at("system_identifier").get<postgres::SystemIdentifier>(),
-                     item.value("host", postgres::Endpoint()), parse_state(item),
+                     item.at("host").get<postgres::Endpoint>(), parse_state(item),
                      item.at("created").get<io::TimePoint>()});
   }
   return slots;
 }
 
-std::string format(const std::vector<MadeSlots::Slot>& slots) {
+Json json_of(const std::vector<MadeSlots::Slot>& slots) {
   auto list = Json::array();
   for (const auto& slot : slots) {
     list.push_back({{"name", slot.name},
@@ -50,7 +48,7 @@ std::string format(const std::vector<MadeSlots::Slot>& slots) {
                     {"state", slot.made ? kMade : kIntended},
                     {"created", slot.created}});
   }
-  return Json{{"slots", std::move(list)}}.dump() + '\n';
+  return {{"slots", std::move(list)}};
 }
 
 auto is(const std::string& name, postgres::SystemIdentifier system) {
@@ -66,22 +64,9 @@ auto is(const std::string& name, postgres::SystemIdentifier system, const postgr
 }  // namespace
 
 std::vector<MadeSlots::Slot> MadeSlots::read() const {
-  const auto path = layout_.made_slots();
-  const auto content = io::read_file_if_exists(path, kMaxBytes);
-  if (!content) return {};
-  const auto refuse = [&](std::string_view why) {
-    return Corruption(
-        fmt::format("{}: cannot be understood: {}; when it is removed, "
-                    "pgkeep takes no slot for one of its own",
-                    path.native(), why));
-  };
-  try {
-    return parse(io::as_text(*content));
-  } catch (const Json::exception& error) {
-    throw refuse(io::why_no_json(error));
-  } catch (const std::invalid_argument& error) {
-    throw refuse(error.what());
-  }
+  return io::read_sealed_json(layout_.made_slots(), kMaxBytes,
+                              "when it is removed, pgkeep takes no slot for one of its own", parse)
+      .value_or(std::vector<Slot>());
 }
 
 bool MadeSlots::has(const std::string& name, postgres::SystemIdentifier system) const {
@@ -104,7 +89,7 @@ void MadeSlots::change(Change&& change) {
   io::lock_alone(lock, kPatience);
   auto slots = read();
   change(slots);
-  io::write_file_durably(layout_.made_slots(), io::as_bytes(format(slots)));
+  io::write_sealed_json(layout_.made_slots(), json_of(slots));
 }
 
 /// Seen is not durable: a slot that comes back here would have another's of that name dropped as ours.
@@ -138,10 +123,7 @@ void MadeSlots::add(const std::string& name, postgres::SystemIdentifier system,
 void MadeSlots::remove(const std::string& name, postgres::SystemIdentifier system,
                        const postgres::Endpoint& host) {
   if (std::ranges::none_of(read(), is(name, system))) return keep_as_it_is();
-  change([&](auto& slots) {
-    std::erase_if(slots, is(name, system, host));
-    std::erase_if(slots, is(name, system, postgres::Endpoint()));  // wherever it was, it is known now
-  });
+  change([&](auto& slots) { std::erase_if(slots, is(name, system, host)); });
 }
 
 void MadeSlots::remove(const std::string& name, postgres::SystemIdentifier system) {

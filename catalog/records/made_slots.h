@@ -16,17 +16,17 @@ namespace pgkeep::catalog {
 ///     {"slots":[{"name":…,"system_identifier":"…","host":"HOST:PORT","state":"intended" or "made",
 ///                "created":RFC 3339}]}
 ///
-/// Replaced by rename. A slot is written here as intended before it is made, and as made once the server has
-/// said that it made it: after a crash in between nobody knows whose it is, and it is not dropped. Without
-/// `state` it was made, without `host` nobody knows where. Thread-safe; several processes may change it.
-/// Throws StorageError, Corruption, and Busy when another process holds its lock for 2 s.
+/// Sealed (io/sealed_json.h). Replaced by rename. A slot is written here as intended before it is made, and
+/// as made once the server has said that it made it: after a crash in between nobody knows whose it is, and
+/// it is not dropped. Thread-safe; several processes may change it. Throws StorageError, Corruption, and Busy
+/// when another process holds its lock for 2 s.
 class MadeSlots {
  public:
   struct Slot {
     std::string name;
     postgres::SystemIdentifier system;
-    postgres::Endpoint host;  // not known in an old file
-    bool made = false;        // not only intended
+    postgres::Endpoint host;
+    bool made = false;  // not only intended
     io::TimePoint created;
   };
 

@@ -12,6 +12,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/journal.h"
+#include "catalog/io/sealed_json.h"
 #include "catalog/records/json.h"
 #include "catalog/records/process_identity.h"
 #include "catalog/store/backup_id.h"
@@ -35,13 +36,13 @@ std::string format_line(const RunRecord& run) {
       {"error", run.error},     {"details", run.details.empty() ? Json() : Json::parse(run.details)},
       {"process", run.process}};
   // Messages may carry file names, and those may be any bytes.
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return io::seal_json(line.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 /// Nothing when it is no whole record.
 std::optional<RunRecord> parse_line(std::string_view text) {
   try {
-    const auto line = io::parse_json(text);
+    const auto line = io::parse_sealed_json(text);
     RunRecord run;
     io::read_item(line, "id", run.id);
     io::read_item(line, "kind", run.kind);
@@ -54,6 +55,8 @@ std::optional<RunRecord> parse_line(std::string_view text) {
     io::read_item(line, "process", run.process);
     return run;
   } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  } catch (const Corruption&) {
     return std::nullopt;
   }
 }

@@ -35,10 +35,11 @@ struct RunRecord {
 /// are: numbers are given again.
 RunOutcome current_outcome(const RunRecord& run);
 
-/// runs.jsonl: an append-only journal, a JSON object a line, one when a run begins and one when it ends; each
-/// line written by one write and fsynced. A line that was cut by a crash is passed over. A run without an end
-/// whose process is gone counts as interrupted. Thread-safe; several processes may append. Writing throws
-/// Busy when another holds the journal for 2 s: no work is to wait for its being noted.
+/// runs.jsonl: an append-only journal, a sealed JSON object (io/sealed_json.h) a line, one when a run begins
+/// and one when it ends; each line written by one write and fsynced. A line that was cut by a crash or
+/// damaged is passed over. A run without an end whose process is gone counts as interrupted. Thread-safe;
+/// several processes may append. Writing throws Busy when another holds the journal for 2 s: no work is to
+/// wait for its being noted.
 ///
 ///     {"id":…,"kind":…,"subject":…,"started":RFC 3339,"ended":RFC 3339 or null,"outcome":…,"error":…,
 ///      "details":object or null,"process":…}

@@ -11,6 +11,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/sealed_json.h"
 #include "catalog/records/json.h"
 
 namespace pgkeep::catalog {
@@ -73,15 +74,12 @@ void from_json(const nlohmann::json& json, StreamState& state) {
 std::string format_stream_state(const StreamState& state) {
   // What a server says may be any bytes.
   using Json = nlohmann::ordered_json;
-  return Json(state).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return io::seal_json(Json(state).dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 StreamState parse_stream_state(std::string_view text) {
-  try {
-    return io::parse_json(text).get<StreamState>();
-  } catch (const nlohmann::json::exception& error) {
-    throw Corruption(fmt::format("state of a stream: {}", io::why_no_json(error)));
-  }
+  return io::from_sealed_json("state of a stream", text, {},
+                              [](const nlohmann::json& json) { return json.get<StreamState>(); });
 }
 
 void write_stream_state(const store::ServerLayout& layout, const StreamState& state) {

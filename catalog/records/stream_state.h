@@ -53,7 +53,7 @@ void to_json(nlohmann::ordered_json& json, const StreamState& state);
 /// Throws nlohmann::json::exception.
 void from_json(const nlohmann::json& json, StreamState& state);
 
-/// The text of stream.json.
+/// The text of stream.json, sealed (io/sealed_json.h).
 std::string format_stream_state(const StreamState& state);
 /// Throws Corruption.
 StreamState parse_stream_state(std::string_view text);

@@ -2,12 +2,11 @@
 
 #include <stdexcept>
 
-#include <fmt/format.h>
-
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/json.h"
 #include "catalog/io/lock.h"
+#include "catalog/io/sealed_json.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -58,18 +57,16 @@ DamageMark damage_from(const nlohmann::json& json) {
   return mark;
 }
 
-std::string format(const RetentionMarks& marks) {
-  const Json json{{"format", kFormat},
-                  {"expired", marks.expired ? expired_json(*marks.expired) : Json()},
-                  {"keep", marks.keep ? keep_json(*marks.keep) : Json()},
-                  {"damaged", marks.damaged ? damage_json(*marks.damaged) : Json()},
-                  {"note", marks.note},
-                  {"name", marks.name}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+Json json_of(const RetentionMarks& marks) {
+  return {{"format", kFormat},
+          {"expired", marks.expired ? expired_json(*marks.expired) : Json()},
+          {"keep", marks.keep ? keep_json(*marks.keep) : Json()},
+          {"damaged", marks.damaged ? damage_json(*marks.damaged) : Json()},
+          {"note", marks.note},
+          {"name", marks.name}};
 }
 
-RetentionMarks parse(std::string_view text) {
-  const auto json = io::parse_json(text);
+RetentionMarks parse(const nlohmann::json& json) {
   if (io::whole_number<int>(json.at("format")) != kFormat) throw std::invalid_argument("an unknown format");
   RetentionMarks marks;
   if (const auto& expired = json.at("expired"); !expired.is_null()) marks.expired = expired_from(expired);
@@ -83,23 +80,12 @@ RetentionMarks parse(std::string_view text) {
 }  // namespace
 
 RetentionMarks read_retention_marks(const store::ServerLayout& layout, const store::BackupId& id) {
-  const auto path = layout.retention_marks(id);
-  const auto content = io::read_file_if_exists(path, kMaxBytes);
-  if (!content) return {};
-  const auto refuse = [&](std::string_view why) {
-    return Corruption(
-        fmt::format("{}: cannot be understood: {}; it tells whether the backup has expired or is to be "
-                    "kept. Until it is removed, or brought back from another copy of the repository, "
-                    "the backup stays",
-                    path.native(), why));
-  };
-  try {
-    return parse(io::as_text(*content));
-  } catch (const Json::exception& error) {
-    throw refuse(io::why_no_json(error));
-  } catch (const std::invalid_argument& error) {
-    throw refuse(error.what());
-  }
+  return io::read_sealed_json(
+             layout.retention_marks(id), kMaxBytes,
+             "it tells whether the backup has expired or is to be kept. Until it is "
+             "removed, or brought back from another copy of the repository, the backup stays",
+             parse)
+      .value_or(RetentionMarks());
 }
 
 std::map<std::string, store::BackupId> read_backup_names(const store::ServerLayout& layout) {
@@ -125,7 +111,7 @@ RetentionMarks change_retention_marks(const store::ServerLayout& layout, const s
   change(marks);
   const auto path = layout.retention_marks(id);
   if (marks != RetentionMarks()) {
-    io::write_file_durably(path, io::as_bytes(format(marks)));
+    io::write_sealed_json(path, json_of(marks));
   } else if (io::remove_file(path)) {
     io::sync_directory(path.parent_path());
   }

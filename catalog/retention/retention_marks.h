@@ -42,7 +42,7 @@ struct DamageMark {
 ///                                   "damaged":{"at":RFC 3339,"why":…} or null,
 ///                                   "note":…,"name":…}
 ///
-/// The file is missing while nothing was decided, and replaced by rename.
+/// Sealed (io/sealed_json.h). The file is missing while nothing was decided, and replaced by rename.
 struct RetentionMarks {
   std::optional<ExpiryMark> expired;
   std::optional<KeepMark> keep;

@@ -9,6 +9,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/hashing.h"
+#include "catalog/io/sealed_json.h"
 #include "catalog/postgres/json.h"
 #include "catalog/store/json.h"
 
@@ -18,7 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;  // as it is written
 using Stored = nlohmann::json;        // as it is read
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr std::uint64_t kMaxRecordBytes = 16u << 20;
 
 /// JSON has only text. Bytes that are none (a path in Latin-1, say) also go in as hexadecimal, in an item of
@@ -96,22 +97,17 @@ Json configuration_json(const ConfigurationFiles& files) {
   return json;
 }
 
-/// Backups of before this was recorded have none.
-ConfigurationFiles read_configuration(const Stored& record) {
+ConfigurationFiles read_configuration(const Stored& json) {
   ConfigurationFiles files;
-  const auto json = record.find("configuration");
-  if (json == record.end()) return files;
   for (const auto& [name, path] : kConfigurationItems)
-    if (json->contains(name)) files.*path = read_bytes(*json, name);
+    if (json.contains(name)) files.*path = read_bytes(json, name);
   return files;
 }
 
 void check_format(const Stored& json) {
   const int format = io::whole_number<int>(json.at("pgkeep_backup"));
-  if (format > kFormat) {
-    throw Corruption(
-        fmt::format("format {} is newer than this program knows ({}); use a newer pgkeep", format, kFormat));
-  }
+  if (format != kFormat)
+    throw Corruption(fmt::format("format {} is not the one that this program knows ({})", format, kFormat));
 }
 
 BackupRecord read_record(const Stored& json) {
@@ -136,7 +132,7 @@ BackupRecord read_record(const Stored& json) {
   io::read_item(json, "data_bytes", record.data_bytes);
   record.tablespaces = read_tablespaces(json.at("tablespaces"));
   io::read_item(json, "directory_mode", record.directory_mode);
-  record.configuration = read_configuration(json);
+  record.configuration = read_configuration(json.at("configuration"));
   io::read_items(json.at("cost"), record.cost, kCostItems);
   if (json.contains("compared_with")) record.compared_with = json.at("compared_with").get<BackupId>();
   io::read_item(json, "checksum_failures", record.checksum_failures);
@@ -147,15 +143,11 @@ BackupRecord read_record(const Stored& json) {
 }
 
 std::optional<BackupRecord> read_record(const std::filesystem::path& path, const BackupId& id) {
-  const auto content = io::read_file_if_exists(path, kMaxRecordBytes);
-  if (!content) return std::nullopt;
-  try {
-    auto record = BackupRecord::from_json(io::as_text(*content));
+  return io::read_sealed_json(path, kMaxRecordBytes, {}, [&](const Stored& json) {
+    auto record = read_record(json);
     if (record.id != id) throw Corruption(fmt::format("it says that it is backup {}", record.id.to_string()));
     return record;
-  } catch (const Corruption& e) {
-    throw Corruption(fmt::format("{}: {}", path.native(), e.what()));
-  }
+  });
 }
 
 }  // namespace
@@ -205,19 +197,12 @@ std::string BackupRecord::to_json() const {
   if (compared_with) json["compared_with"] = *compared_with;
   put_bytes(json, "label", label);
   // The server's warnings are for people: what is not UTF-8 in them is replaced.
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return io::seal_json(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 BackupRecord BackupRecord::from_json(std::string_view text) {
-  try {
-    return read_record(io::parse_json(text));
-  } catch (const Json::exception& e) {
-    throw Corruption(fmt::format("not a backup record: {}", io::why_no_json(e)));
-  } catch (const Corruption&) {
-    throw;
-  } catch (const Error& e) {  // of a value that is of its kind, and not possible
-    throw Corruption(fmt::format("not a backup record: {}", e.what()));
-  }
+  return io::from_sealed_json("not a backup record", text, {},
+                              [](const Stored& json) { return read_record(json); });
 }
 
 bool is_older(const BackupRecord& a, const BackupRecord& b) {

@@ -48,7 +48,7 @@ struct BackupCost {
 
 void to_json(nlohmann::ordered_json& json, const BackupCost& cost);
 
-/// backup.json: the commit record, written last. Without it there is no backup. Format version 1.
+/// backup.json: the commit record, written last. Without it there is no backup. Format version 2.
 struct BackupRecord {
   explicit BackupRecord(BackupId backup_id) : id(std::move(backup_id)) {}
 
@@ -79,6 +79,7 @@ struct BackupRecord {
   std::string contents_sha256;            // of the file `contents`, hexadecimal
   std::string manifest_sha256;            // of PostgreSQL's manifest as it was sent
 
+  /// The text of backup.json, sealed (io/sealed_json.h).
   std::string to_json() const;
   /// Throws Corruption naming the item.
   static BackupRecord from_json(std::string_view json);

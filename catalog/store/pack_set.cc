@@ -10,6 +10,7 @@
 #include "catalog/io/file.h"
 #include "catalog/io/json.h"
 #include "catalog/io/lock.h"
+#include "catalog/io/sealed_json.h"
 
 namespace pgkeep::store {
 namespace {
@@ -97,20 +98,17 @@ std::shared_ptr<const PackReader> PackSet::open_file(std::uint32_t number) {
 }
 
 std::set<ObjectRef> read_suspects(const ServerLayout& layout) {
-  std::set<ObjectRef> suspects;
-  const auto content = io::read_file_if_exists(layout.suspects(), kMaxSuspectsBytes);
-  if (!content) return suspects;
-  try {
-    const auto record = io::parse_json(io::as_text(*content));
+  const auto parse = [](const nlohmann::json& record) {
+    std::set<ObjectRef> suspects;
     for (const auto& item : record.at("objects")) {
       suspects.insert(
           {io::whole_number<std::uint32_t>(item.at(0)), io::whole_number<std::uint32_t>(item.at(1))});
     }
-  } catch (const nlohmann::json::exception& e) {
-    throw Corruption(fmt::format("{}: {}; remove it and run verify-backup to find damaged objects again",
-                                 layout.suspects().native(), io::why_no_json(e)));
-  }
-  return suspects;
+    return suspects;
+  };
+  return io::read_sealed_json(layout.suspects(), kMaxSuspectsBytes,
+                              "remove it and run verify-backup to find damaged objects again", parse)
+      .value_or(std::set<ObjectRef>());
 }
 
 void mark_suspects(const ServerLayout& layout, const std::set<ObjectRef>& damaged) {
@@ -122,7 +120,7 @@ void mark_suspects(const ServerLayout& layout, const std::set<ObjectRef>& damage
   nlohmann::json objects = nlohmann::json::array();
   for (const auto& ref : suspects) objects.push_back({ref.pack, ref.object});
   const nlohmann::json record = {{"objects", std::move(objects)}};
-  io::write_file_durably(layout.suspects(), io::as_bytes(record.dump() + "\n"));
+  io::write_file_durably(layout.suspects(), io::as_bytes(io::seal_json(record.dump()) + "\n"));
 }
 
 ObjectReader::ObjectReader(PackSet& packs) : packs_(&packs) {}

@@ -10,6 +10,7 @@
 #include "catalog/io/file.h"
 #include "catalog/io/json.h"
 #include "catalog/io/lock.h"
+#include "catalog/io/sealed_json.h"
 #include "catalog/io/units.h"
 #include "catalog/io/user.h"
 
@@ -32,7 +33,7 @@ void write_new(const std::filesystem::path& root) {
                                       {"id", io::to_hex(id)},
                                       {"created", io::format_rfc3339(io::now())},
                                       {"digest_key", io::to_hex(key)}};
-  io::write_file_durably(record_path(root), io::as_bytes(record.dump(2) + "\n"));
+  io::write_sealed_json(record_path(root), record);
 }
 
 /// The user who may go there: the owner of the folder, or of the innermost one that can be asked.
@@ -59,18 +60,28 @@ std::optional<io::ByteVector> read_record(const std::filesystem::path& root) {
   }
 }
 
-/// A repository of another format is left as it is.
-void check_format(const std::filesystem::path& path, int format) {
-  if (format > kFormat) {
-    throw Refused(fmt::format("{}: format {} is newer than this program knows ({}); use a newer pgkeep",
-                              path.native(), format, kFormat));
+int format_of(const nlohmann::json& record) {
+  return io::whole_number<int>(record.at("pgkeep_repository"));
+}
+
+/// Before its checksum is looked at, which a record of format 1 does not have.
+void refuse_unreleased(const std::filesystem::path& path, std::string_view content) {
+  try {
+    if (format_of(io::parse_json(content)) >= kFormat) return;
+  } catch (const nlohmann::json::exception&) {
+    return;  // damaged
   }
-  if (format < kFormat) {
-    throw Refused(
-        fmt::format("{}: this repository has a format from before the first release, which is not read any "
-                    "more; choose another folder for `repository` and take a first backup there",
-                    path.native()));
-  }
+  throw Refused(
+      fmt::format("{}: this repository has a format from before the first release, which is not read any "
+                  "more; choose another folder for `repository` and take a first backup there",
+                  path.native()));
+}
+
+void refuse_newer(const std::filesystem::path& path, const nlohmann::json& record) {
+  const int format = format_of(record);
+  if (format <= kFormat) return;
+  throw Refused(fmt::format("{}: format {} is newer than this program knows ({}); use a newer pgkeep",
+                            path.native(), format, kFormat));
 }
 
 bool is_made(const std::filesystem::path& root) {
@@ -120,18 +131,16 @@ Repository Repository::open(const std::filesystem::path& named_root) {
                     "check `repository` in the configuration, or take a first backup to make one",
                     root.native()));
   }
+  refuse_unreleased(path, io::as_text(*content));
   Repository repository;
   repository.root_ = root;
-  try {
-    const auto record = io::parse_json(io::as_text(*content));
-    check_format(path, io::whole_number<int>(record.at("pgkeep_repository")));
-    io::from_hex(record.at("id").get<std::string>(), repository.id_);
-    io::from_hex(record.at("digest_key").get<std::string>(), repository.digest_key_);
-  } catch (const nlohmann::json::exception& e) {
-    throw Corruption(
-        fmt::format("{}: {}; restore this file from a copy, the repository cannot be used without it",
-                    path.native(), io::why_no_json(e)));
-  }
+  io::use_sealed_json(path.native(), io::as_text(*content),
+                      "restore this file from a copy, the repository cannot be used without it",
+                      [&](const nlohmann::json& record) {
+                        refuse_newer(path, record);
+                        io::from_hex(record.at("id").get<std::string>(), repository.id_);
+                        io::from_hex(record.at("digest_key").get<std::string>(), repository.digest_key_);
+                      });
   return repository;
 }
 

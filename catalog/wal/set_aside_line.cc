@@ -9,6 +9,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/sealed_json.h"
 #include "catalog/postgres/json.h"
 #include "catalog/postgres/number.h"
 #include "catalog/records/event_journal.h"
@@ -24,18 +25,16 @@ using Json = nlohmann::ordered_json;
 constexpr int kFormat = 1;
 constexpr std::uint64_t kMaxBytes = 16u << 20;
 
-std::string format(const SetAsideLine& line) {
-  const Json json{{"format", kFormat},
-                  {"set_aside", line.at},
-                  {"why", line.why},
-                  {"timeline", line.end ? Json(line.end->timeline) : Json()},
-                  {"end", line.end ? Json(line.end->lsn) : Json()},
-                  {"backups", line.backups}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+Json json_of(const SetAsideLine& line) {
+  return {{"format", kFormat},
+          {"set_aside", line.at},
+          {"why", line.why},
+          {"timeline", line.end ? Json(line.end->timeline) : Json()},
+          {"end", line.end ? Json(line.end->lsn) : Json()},
+          {"backups", line.backups}};
 }
 
-SetAsideLine parse(unsigned number, std::string_view text) {
-  const auto json = io::parse_json(text);
+SetAsideLine parse(unsigned number, const nlohmann::json& json) {
   if (io::whole_number<int>(json.at("format")) != kFormat) throw std::invalid_argument("an unknown format");
   SetAsideLine line;
   line.number = number;
@@ -49,28 +48,29 @@ SetAsideLine parse(unsigned number, std::string_view text) {
   return line;
 }
 
-SetAsideLine damaged_line(const store::ServerLayout& layout, unsigned number, std::string_view why) {
+constexpr std::string_view kWayOut =
+    "only it tells which backups belong to the WAL beside it. "
+    "Those of which that is not known can be listed and deleted, but not recovered; "
+    "bring the file back from another copy of the repository";
+
+SetAsideLine damaged_line(unsigned number, std::string why) {
   SetAsideLine line;
   line.number = number;
-  line.damage = fmt::format(
-      "{}: cannot be read ({}), and only it tells which backups belong to the WAL beside it. "
-      "Those of which that is not known can be listed and deleted, but not recovered; "
-      "bring the file back from another copy of the repository",
-      layout.line_record(number).native(), why);
+  line.damage = std::move(why);
   return line;
 }
 
 SetAsideLine read_record(const store::ServerLayout& layout, unsigned number) {
   const auto path = layout.line_record(number);
+  const auto parse_it = [&](const nlohmann::json& json) { return parse(number, json); };
   try {
-    return parse(number, io::as_text(io::read_whole_file(path, kMaxBytes)));
-  } catch (const Json::exception& error) {
-    return damaged_line(layout, number, io::why_no_json(error));
-  } catch (const std::invalid_argument& error) {
-    return damaged_line(layout, number, error.what());
-  } catch (const Error& error) {
+    if (auto line = io::read_sealed_json(path, kMaxBytes, kWayOut, parse_it)) return *std::move(line);
+    return damaged_line(number, fmt::format("{}: is missing; {}", path.native(), kWayOut));
+  } catch (const Corruption& error) {
+    return damaged_line(number, error.what());
+  } catch (const StorageError& error) {
     if (!is_damage(error)) throw;
-    return damaged_line(layout, number, error.what());
+    return damaged_line(number, fmt::format("{}; {}", error.what(), kWayOut));
   }
 }
 
@@ -197,7 +197,7 @@ SetAsideLine set_line_aside(const store::ServerLayout& layout, const std::string
     io::remove_file(aside.next_identity());
     io::remove_file(aside.line_identity());
   }
-  io::write_file_durably(record, io::as_bytes(format(line)));
+  io::write_sealed_json(record, json_of(line));
   finish_setting_aside(layout);
   return line;
 }

@@ -16,7 +16,8 @@ namespace pgkeep::catalog {
 /// kept under ServerLayout::of_line(), and the backups that were taken on it are recovered with that WAL
 /// alone.
 ///
-///     lines/<number>/line.json: {"format":1,"set_aside":RFC 3339,"why":…,"timeline":number or null,
+///     lines/<number>/line.json, sealed (io/sealed_json.h): {"format":1,"set_aside":RFC
+///     3339,"why":…,"timeline":number or null,
 ///                                "end":LSN or null,"backups":[id, …]}
 ///     lines/<number>/wal, lines/<number>/events.jsonl: as those of the current line
 ///     lines/<number>/cluster.json: as identity.json, where that is another cluster's since

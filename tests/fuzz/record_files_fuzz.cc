@@ -8,6 +8,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/sealed_json.h"
 #include "catalog/records/event_journal.h"
 #include "catalog/records/identity.h"
 #include "catalog/records/made_slots.h"
@@ -19,7 +20,8 @@
 #include "tests/fuzz/memory_folder.h"
 
 // The files of a repository that are JSON: backup.json, stream.json, identity.json, line.json, slot.json, and
-// the journals events.jsonl and runs.jsonl. Sound ones in which something was changed, and any text. Each is
+// the journals events.jsonl and runs.jsonl. Sound ones in which something was changed, by an accident or by
+// somebody who computes the checksums again, and any text. Each is
 // read or refused by Corruption, lines of a journal are passed over; and what is read is what comes back when
 // it is written again.
 
@@ -97,8 +99,8 @@ class StreamFile final : public RecordFile {
 class IdentityFile final : public RecordFile {
  public:
   std::string sound() const override {
-    return R"({"format": 1, "system_identifier": "7400000000000000001", "major_version": 18,
-               "wal_segment_size": 16777216, "block_size": 8192})";
+    return io::seal_json(R"({"format": 1, "system_identifier": "7400000000000000001", "major_version": 18,
+               "wal_segment_size": 16777216, "block_size": 8192})");
   }
   void read(const std::string& text) const override {
     put(layout().identity(), text);
@@ -114,8 +116,9 @@ class IdentityFile final : public RecordFile {
 class LineFile final : public RecordFile {
  public:
   std::string sound() const override {
-    return R"({"format": 1, "set_aside": "2026-11-20T02:00:00Z", "why": "put back", "timeline": 2,
-               "end": "0/3000028", "backups": ["20261118T020000Z", "20261119T020000Z"]})";
+    return io::seal_json(
+        R"({"format": 1, "set_aside": "2026-11-20T02:00:00Z", "why": "put back", "timeline": 2,
+               "end": "0/3000028", "backups": ["20261118T020000Z", "20261119T020000Z"]})");
   }
   void read(const std::string& text) const override {
     put(layout().line_record(1), text);
@@ -129,8 +132,9 @@ class LineFile final : public RecordFile {
 class SlotFile final : public RecordFile {
  public:
   std::string sound() const override {
-    return R"({"slots":[{"name":"pgkeep","system_identifier":"7400000000000000001","host":"pg1:5432",
-               "state":"made","created":"2026-11-20T02:00:00Z"}]})";
+    return io::seal_json(
+        R"({"slots":[{"name":"pgkeep","system_identifier":"7400000000000000001","host":"pg1:5432",
+               "state":"made","created":"2026-11-20T02:00:00Z"}]})");
   }
   void read(const std::string& text) const override {
     put(layout().made_slots(), text);
@@ -230,6 +234,21 @@ void change(std::string& text, fuzz::Input& input) {
   }
 }
 
+/// Of every line, or of the whole when its checksum has a line of its own.
+std::string seal_again(const std::string& text) {
+  std::string sealed;
+  const bool is_one = text.find("\n  \"crc32c\"") != text.npos;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = is_one ? text.size() : std::min(text.find('\n', at), text.size());
+    const auto line = text.substr(at, end - at);
+    const auto seal = line.rfind(',');
+    sealed += seal == line.npos ? line : io::seal_json(line.substr(0, seal) + (is_one ? "\n}" : "}"));
+    sealed += '\n';
+    at = end + 1;
+  }
+  return sealed;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -257,6 +276,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     text = sound[which];
     files[which]->read(text);  // is read as it is
     for (int left = 8; left > 0 && !input.empty(); --left) change(text, input);
+    if ((kind & 1) == 0) text = seal_again(text);
   }
   try {
     files[which]->read(text);

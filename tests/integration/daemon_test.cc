@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 
+#include "catalog/io/sealed_json.h"
 #include "catalog/records/stream_state.h"
 #include "tests/integration/versions.h"
 #include "tests/support/backup_host.h"
@@ -211,8 +212,9 @@ TEST_P(Daemon, FailsABackupWhoseWalIsLostWhileItWaits) {
   wait_until([&] { return listed().size() == 1 && listed()[0].at("status") == "WAITING_FOR_WALS"; },
              "the backup waits for WAL");
   std::ofstream(host_.repository() / "main" / "events.jsonl", std::ios::app)
-      << R"({"at":"2026-01-01T00:00:00.000000Z","kind":"gap","cause":"the server removed it",)"
-      << R"("timeline":1,"begin":"0/0","end":"1/0"})" << '\n';
+      << io::seal_json(R"({"at":"2026-01-01T00:00:00.000000Z","kind":"gap","cause":"the server removed it",)"
+                       R"("timeline":1,"begin":"0/0","end":"1/0"})")
+      << '\n';
   const auto outcome = backup.wait();
   daemon.signal(SIGCONT);
   EXPECT_EQ(outcome.exit_code, 1) << outcome.text();

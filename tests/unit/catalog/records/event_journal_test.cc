@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "catalog/io/file.h"
+#include "catalog/io/sealed_json.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::catalog {
@@ -68,10 +69,12 @@ TEST_F(EventJournalTest, HasTheDocumentedLines) {
   journal_.append(slot_lost("x"));
   EXPECT_EQ(
       content(),
-      R"({"at":"2026-11-20T12:00:00Z","kind":"gap","cause":"gone","timeline":2147483649,"begin":"0/3000000","end":"1/0"})"
-      "\n"
-      R"({"at":"2026-11-20T12:00:00Z","kind":"slot_lost","cause":"x","timeline":null,"begin":null,"end":null})"
-      "\n");
+      io::seal_json(
+          R"({"at":"2026-11-20T12:00:00Z","kind":"gap","cause":"gone","timeline":2147483649,"begin":"0/3000000","end":"1/0"})") +
+          "\n" +
+          io::seal_json(
+              R"({"at":"2026-11-20T12:00:00Z","kind":"slot_lost","cause":"x","timeline":null,"begin":null,"end":null})") +
+          "\n");
 }
 
 TEST_F(EventJournalTest, DoesNotWriteARepetitionBehindAnEventOfAnotherKind) {
@@ -135,15 +138,24 @@ TEST_F(EventJournalTest, PassesOverALineThatWasCutAndEndsItBeforeTheNext) {
 }
 
 TEST_F(EventJournalTest, PassesOverWhatIsNoEvent) {
-  write_at_the_end(
-      "\n7\n{}\nnull\n[]\n"
-      R"({"at":"noon","kind":"gap","cause":"","timeline":null,"begin":null,"end":null})"
-      "\n"
-      R"({"at":"2026-11-20T12:00:00Z","kind":"flood","cause":"","timeline":null,"begin":null,"end":null})"
-      "\n"
-      R"({"at":"2026-11-20T12:00:00Z","kind":"gap","cause":"","timeline":1,"begin":"5","end":null})"
-      "\n");
+  write_at_the_end("\n7\n{}\nnull\n[]\n");
+  for (const auto* line :
+       {R"({"a":1})", R"({"at":"noon","kind":"gap","cause":"","timeline":null,"begin":null,"end":null})",
+        R"({"at":"2026-11-20T12:00:00Z","kind":"flood","cause":"","timeline":null,"begin":null,"end":null})",
+        R"({"at":"2026-11-20T12:00:00Z","kind":"gap","cause":"","timeline":1,"begin":"5","end":null})"})
+    write_at_the_end(io::seal_json(line) + "\n");
   EXPECT_THAT(journal_.read(), IsEmpty());
+}
+
+TEST_F(EventJournalTest, PassesOverALineThatWasDamaged) {
+  journal_.append(slot_lost("before"));
+  journal_.append(slot_lost("damaged"));
+  journal_.append(slot_lost("after"));
+  const auto place = content().find("damaged");
+  auto file = io::File::open_or_create(layout_.event_journal());
+  file.write_at(io::as_bytes("e"), place);
+  file.close();
+  EXPECT_THAT(journal_.read(), ElementsAre(slot_lost("before"), slot_lost("after")));
 }
 
 TEST_F(EventJournalTest, TakesEventsFromSeveralProcesses) {

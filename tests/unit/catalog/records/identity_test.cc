@@ -10,6 +10,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/sealed_json.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::catalog {
@@ -109,14 +110,16 @@ TEST_F(IdentityTest, RefusesTheSecondOfTwoServersAtOnce) {
 TEST_F(IdentityTest, NamesAFileThatCannotBeUnderstood) {
   for (
       const auto* content :
-      {"", "{}", "[1]", "{\"format\": 2}",
+      {"{\"x\":1}", "[1]", "{\"format\":2}",
        R"({"format":1,"system_identifier":"x","major_version":18,"wal_segment_size":1048576,"block_size":8192})",
        R"({"format":1,"system_identifier":"1","major_version":18,"wal_segment_size":1048577,"block_size":8192})",
        R"({"format":1,"system_identifier":"1","major_version":18,"wal_segment_size":1048576,"block_size":-1})"}) {
-    write(content);
-    EXPECT_THAT([&] { read_identity(layout_); },
-                ThrowsMessage<Corruption>(HasSubstr(layout_.identity().native())))
-        << content;
+    for (const auto& text : {std::string(content), io::seal_json(content)}) {
+      write(text);
+      EXPECT_THAT([&] { read_identity(layout_); },
+                  ThrowsMessage<Corruption>(HasSubstr(layout_.identity().native())))
+          << text;
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/lock.h"
+#include "catalog/io/sealed_json.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::catalog {
@@ -80,17 +81,6 @@ TEST_F(MadeSlotsTest, ForgetsAnIntentionButNotASlotThatWasMade) {
   EXPECT_TRUE(slots_.has("pgkeep", kCluster, kHost));
 }
 
-TEST_F(MadeSlotsTest, ReadsASlotOfWhichItIsNotSaidWhere) {
-  io::write_file_durably(
-      layout_.made_slots(),
-      io::as_bytes(
-          R"({"slots":[{"name":"pgkeep","system_identifier":"7710112584741425143","created":"2026-11-20T09:00:00Z"}]})"));
-  EXPECT_TRUE(slots_.has("pgkeep", kCluster));
-  EXPECT_FALSE(slots_.has("pgkeep", kCluster, kHost));
-  slots_.remove("pgkeep", kCluster, kHost);
-  EXPECT_FALSE(slots_.has("pgkeep", kCluster));
-}
-
 TEST_F(MadeSlotsTest, DoesNotWaitForEverForWhoeverHoldsIt) {
   io::make_directories(layout_.made_slots_lock().parent_path());
   const auto holder = io::File::open_or_create(layout_.made_slots_lock());
@@ -99,11 +89,21 @@ TEST_F(MadeSlotsTest, DoesNotWaitForEverForWhoeverHoldsIt) {
 }
 
 TEST_F(MadeSlotsTest, RefusesWhatCannotBeUnderstood) {
-  for (const auto* content : {"", "[]", R"({"slots":[{"name":"pgkeep"}]})",
-                              R"({"slots":[{"name":"x","system_identifier":"y","created":"z"}]})"}) {
-    io::write_file_durably(layout_.made_slots(), io::as_bytes(content));
-    EXPECT_THROW(slots_.read(), Corruption) << content;
+  constexpr std::string_view kSound =
+      R"({"slots":[{"name":"x","system_identifier":"7","host":"h:1","state":"made","created":"2026-11-20T09:00:00Z"}]})";
+  const auto put = [&](std::string_view text) {
+    io::write_file_durably(layout_.made_slots(), io::as_bytes(text));
+  };
+  put(io::seal_json(std::string(kSound)));
+  EXPECT_THAT(slots_.read(), SizeIs(1));
+  for (const std::string part : {"slots", "name", "\"7\"", "\"host\"", "\"made\"", "2026"}) {
+    std::string text(kSound);
+    text.replace(text.find(part), part.size(), part.starts_with('"') ? "\"?\"" : "?");
+    put(io::seal_json(text));
+    EXPECT_THROW(slots_.read(), Corruption) << text;
   }
+  put(kSound);
+  EXPECT_THROW(slots_.read(), Corruption) << "without its checksum";
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/lock.h"
+#include "tests/support/sealed_text.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::catalog {
@@ -63,7 +64,7 @@ TEST_F(RunJournalTest, PassesOverDetailsOfAnyDepth) {
   const std::string none = "\"details\":null";
   line.replace(line.find(none), none.size(),
                "\"details\":" + std::string(1'000'000, '[') + std::string(1'000'000, ']'));
-  write_at_the_end(line);
+  write_at_the_end(test::seal_again(line));
   EXPECT_THAT(journal_.read(), SizeIs(1));
 }
 
@@ -138,9 +139,19 @@ TEST_F(RunJournalTest, PassesOverALineThatACrashHasCut) {
 }
 
 TEST_F(RunJournalTest, PassesOverLinesThatAreNoRecords) {
-  write_at_the_end("\n[]\n{}\nnull\n{\"id\":1}\n");
+  write_at_the_end("\n[]\n{}\nnull\n" + io::seal_json("{\"id\":1}") + "\n");
   const auto run = journal_.begin("backup", "");
   EXPECT_THAT(journal_.read(), testing::ElementsAre(run));
+}
+
+TEST_F(RunJournalTest, PassesOverALineThatWasDamaged) {
+  const auto first = journal_.begin("backup", "1");
+  journal_.begin("backup", "2");
+  const auto third = journal_.begin("backup", "3");
+  auto file = io::File::open_or_create(layout_.run_journal());
+  file.write_at(io::as_bytes("4"), content().find("\"2\"") + 1);
+  file.close();
+  EXPECT_THAT(journal_.read(), testing::ElementsAre(first, third));
 }
 
 TEST_F(RunJournalTest, GivesRunsOfTheSameSecondNamesOfTheirOwn) {

@@ -5,6 +5,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "tests/support/sealed_text.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::catalog {
@@ -50,15 +51,17 @@ TEST_F(StreamStateTest, IsReadAsItWasWritten) {
 }
 
 TEST_F(StreamStateTest, HasItsItemsInTheOrderOfTheFile) {
-  EXPECT_EQ(format_stream_state(full_state()),
-            R"({"phase":"blocked","since":"2026-11-18T11:06:41.000123Z",)"
-            R"("cause":"the server said \"no\"\nand more","next_try":"2026-11-18T11:06:42.000123Z",)"
-            R"("reconnects":7,"last_error":"gone","last_error_at":"2026-11-18T11:06:43.000123Z",)"
-            R"("peer":"pg1:5432","from_standby":true,"received":{"timeline":2,"lsn":"0/5000100"},)"
-            R"("flushed":{"timeline":2,"lsn":"0/5000000"},"server_end":"0/5000200",)"
-            R"("last_message":"2026-11-18T11:06:44.000123Z","disk_busy_since":"2026-11-18T11:06:45.000123Z",)"
-            R"("process":"4711 99 boot","started":"2026-11-18T11:06:40.000123Z",)"
-            R"("written":"2026-11-18T11:06:46.000123Z"})");
+  EXPECT_EQ(
+      format_stream_state(full_state()),
+      io::seal_json(
+          R"({"phase":"blocked","since":"2026-11-18T11:06:41.000123Z",)"
+          R"("cause":"the server said \"no\"\nand more","next_try":"2026-11-18T11:06:42.000123Z",)"
+          R"("reconnects":7,"last_error":"gone","last_error_at":"2026-11-18T11:06:43.000123Z",)"
+          R"("peer":"pg1:5432","from_standby":true,"received":{"timeline":2,"lsn":"0/5000100"},)"
+          R"("flushed":{"timeline":2,"lsn":"0/5000000"},"server_end":"0/5000200",)"
+          R"("last_message":"2026-11-18T11:06:44.000123Z","disk_busy_since":"2026-11-18T11:06:45.000123Z",)"
+          R"("process":"4711 99 boot","started":"2026-11-18T11:06:40.000123Z",)"
+          R"("written":"2026-11-18T11:06:46.000123Z"})"));
 }
 
 TEST_F(StreamStateTest, RefusesWhatItCannotUnderstand) {
@@ -67,10 +70,13 @@ TEST_F(StreamStateTest, RefusesWhatItCannotUnderstand) {
     EXPECT_THROW(parse_stream_state(bad), Corruption) << bad;
   auto unknown_phase = good;
   unknown_phase.replace(unknown_phase.find("blocked"), 7, "dancing");
-  EXPECT_THROW(parse_stream_state(unknown_phase), Corruption);
+  EXPECT_THROW(parse_stream_state(test::seal_again(unknown_phase)), Corruption);
   auto wrong_lsn = good;
   wrong_lsn.replace(wrong_lsn.find("0/5000200"), 9, "0:5000200");
-  EXPECT_THROW(parse_stream_state(wrong_lsn), Corruption);
+  EXPECT_THROW(parse_stream_state(test::seal_again(wrong_lsn)), Corruption);
+  auto wrong_number = good;
+  wrong_number.replace(wrong_number.find("\"reconnects\":7"), 14, "\"reconnects\":8");
+  EXPECT_THROW(parse_stream_state(wrong_number), Corruption) << "its checksum does not fit";
 }
 
 TEST_F(StreamStateTest, HasANameForEachPhase) {

@@ -5,6 +5,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/sealed_json.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::catalog {
@@ -54,12 +55,14 @@ TEST_F(RetentionMarksTest, LeaveNoFileWhenNothingIsMarked) {
 TEST_F(RetentionMarksTest, ThatAreDamagedAreNeitherReadNorReplaced) {
   for (
       const auto* text :
-      {"", "{", "[]", R"({"format":2})",
+      {R"({"x":1})", R"({"a":{)", "[1]", R"({"format":2})",
        R"({"format":1,"expired":{"by":"me","at":"2026-11-21T03:00:00Z","why":""},"keep":null,"damaged":null,"note":"","name":""})",
        R"({"format":1,"expired":null,"keep":{"at":"now","until":null,"why":""},"damaged":null,"note":"","name":""})"}) {
-    io::write_file_durably(layout_.retention_marks(id_), io::as_bytes(text));
-    EXPECT_THROW(read_retention_marks(layout_, id_), Corruption) << text;
-    EXPECT_THROW(change([](RetentionMarks& marks) { marks.note = "x"; }), Corruption) << text;
+    for (const auto& content : {std::string(text), io::seal_json(text)}) {
+      io::write_file_durably(layout_.retention_marks(id_), io::as_bytes(content));
+      EXPECT_THROW(read_retention_marks(layout_, id_), Corruption) << content;
+      EXPECT_THROW(change([](RetentionMarks& marks) { marks.note = "x"; }), Corruption) << content;
+    }
   }
 }
 

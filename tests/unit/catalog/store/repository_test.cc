@@ -7,6 +7,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/sealed_json.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::store {
@@ -74,7 +75,7 @@ TEST(RepositoryTest, AnotherFormatIsRefusedWithTheWayOutAndLeftAsItIs) {
     }
     return std::string("none");
   };
-  EXPECT_THAT(refusal_of(R"({"pgkeep_repository": 3})"),
+  EXPECT_THAT(refusal_of(io::seal_json(R"({"pgkeep_repository": 3})")),
               testing::HasSubstr("format 3 is newer than this program knows (2); use a newer pgkeep"));
   EXPECT_THAT(refusal_of(R"({"pgkeep_repository": 1})"),
               testing::HasSubstr("from before the first release, which is not read any more"));

@@ -78,7 +78,7 @@ TEST_F(SetAsideLinesTest, ADamagedRecordOfALineIsToldAndKeepsNothingElseFromBein
   ASSERT_EQ(json.at("data").size(), 1u);
   EXPECT_EQ(json.at("data")[0].at("line"), nullptr);
   EXPECT_THAT(json.at("warnings").at(0).get<std::string>(),
-              AllOf(HasSubstr("line.json"), HasSubstr("cannot be read")));
+              AllOf(HasSubstr("line.json"), HasSubstr("has no checksum"), HasSubstr("another copy")));
   EXPECT_EQ(run_line({"recover", "main", "latest", directory_ / "new"}).exit, Exit::failed);
 }
 
