@@ -82,10 +82,15 @@ class Execution {
     tell_index([&](ServerCatalog& index) {
       for (const auto& claim : expiry_->claims) index.remove_backup(claim.id());
     });
-    auto freed = store::delete_backups(layout_, expiry_->claims);
+    auto freed = store::delete_backups(layout_, expiry_->claims,
+                                       [this](const store::BackupId& id) { return why_it_went(id); });
     for (const auto& claim : expiry_->claims) result_.backups.push_back(claim.id());
     result_.backup_bytes = freed.bytes;
     std::ranges::move(freed.packs_kept, std::back_inserter(result_.warnings));
+  }
+
+  std::string why_it_went(const store::BackupId& id) const {
+    return std::ranges::find(expiry_->plan.backups, id, &ExpiryDecision::id)->reasons.front();
   }
 
   bool any_wal_goes() const {

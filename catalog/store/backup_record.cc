@@ -11,6 +11,7 @@
 #include "catalog/io/hashing.h"
 #include "catalog/io/sealed_json.h"
 #include "catalog/postgres/json.h"
+#include "catalog/store/commit_chain.h"
 #include "catalog/store/json.h"
 
 namespace pgkeep::store {
@@ -110,9 +111,12 @@ void check_format(const Stored& json) {
     throw Corruption(fmt::format("format {} is not the one that this program knows ({})", format, kFormat));
 }
 
-BackupRecord read_record(const Stored& json) {
+BackupRecord read_items_of_record(const Stored& json) {
   check_format(json);
   BackupRecord record(json.at("id").get<BackupId>());
+  io::read_item(json, "sequence", record.sequence);
+  require_possible(record.sequence);
+  io::read_item(json, "previous_record_sha256", record.previous_record_sha256);
   io::read_item(json, "server", record.server);
   record.label = read_bytes(json, "label");
   io::read_item(json, "system_identifier", record.system);
@@ -143,11 +147,15 @@ BackupRecord read_record(const Stored& json) {
 }
 
 std::optional<BackupRecord> read_record(const std::filesystem::path& path, const BackupId& id) {
-  return io::read_sealed_json(path, kMaxRecordBytes, {}, [&](const Stored& json) {
-    auto record = read_record(json);
-    if (record.id != id) throw Corruption(fmt::format("it says that it is backup {}", record.id.to_string()));
-    return record;
-  });
+  const auto content = io::read_file_if_exists(path, kMaxRecordBytes);
+  if (!content) return std::nullopt;
+  auto record = io::from_sealed_json(path.native(), io::as_text(*content), {}, read_items_of_record);
+  if (record.id != id) {
+    throw Corruption(fmt::format("{}: it says that it is backup {}", path.native(), record.id.to_string()));
+  }
+  io::MemorySource source(*content);
+  record.record_sha256 = io::sha256_hex(source);
+  return record;
 }
 
 }  // namespace
@@ -170,6 +178,8 @@ void to_json(nlohmann::ordered_json& json, const BackupCost& cost) {
 std::string BackupRecord::to_json() const {
   Json json{{"pgkeep_backup", kFormat},
             {"id", id},
+            {"sequence", sequence},
+            {"previous_record_sha256", previous_record_sha256},
             {"server", server},
             {"label", ""},
             {"system_identifier", system},
@@ -201,8 +211,7 @@ std::string BackupRecord::to_json() const {
 }
 
 BackupRecord BackupRecord::from_json(std::string_view text) {
-  return io::from_sealed_json("not a backup record", text, {},
-                              [](const Stored& json) { return read_record(json); });
+  return io::from_sealed_json("not a backup record", text, {}, read_items_of_record);
 }
 
 bool is_older(const BackupRecord& a, const BackupRecord& b) {

@@ -10,6 +10,7 @@
 #include "catalog/io/guarded.h"
 #include "catalog/io/scratch_file.h"
 #include "catalog/io/units.h"
+#include "catalog/store/commit_chain.h"
 #include "catalog/store/file_spool.h"
 #include "catalog/store/piece_pipeline.h"
 
@@ -316,6 +317,9 @@ void BackupWriter::Impl::prepare(BackupRecord& record) {
   record.cost.metadata_bytes =
       keeper_.packs().bytes() - record.cost.pack_bytes + std::filesystem::file_size(layout_.contents(id_));
   if (previous_ != nullptr) record.compared_with = previous_->record().id;
+  const auto link = next_link(list_backup_records(layout_), read_deletions(layout_));
+  record.sequence = link.sequence;
+  record.previous_record_sha256 = link.previous_record_sha256;
   io::write_file_durably(layout_.waiting_record(id_), io::as_bytes(record.to_json()));
   prepared_ = true;
 }

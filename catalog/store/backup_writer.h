@@ -65,7 +65,9 @@ class BackupWriter {
   std::uint64_t healed_pieces() const noexcept;
 
   /// Makes everything durable but the commit, after which there is only WAL to wait for; others see from the
-  /// files that it is so. Fills in file_count, data_bytes, cost, compared_with and the digests.
+  /// files that it is so. Fills in file_count, data_bytes, cost, compared_with, the digests and
+  /// the place in the chain of records (commit_chain.h): the caller holds the writer lock from here to
+  /// commit().
   void prepare(BackupRecord& record);
   /// Makes it a backup; prepare() first, unless that was done.
   void commit(BackupRecord& record);

@@ -40,6 +40,8 @@ class ServerLayout {
   std::filesystem::path made_slots() const { return root_ / "slot.json"; }
   std::filesystem::path stream_state() const { return root_ / "stream.json"; }
   std::filesystem::path suspects() const { return root_ / "suspects.json"; }
+  /// What was deleted, when and why (store/deletions.h).
+  std::filesystem::path deletions() const { return root_ / "deletions.jsonl"; }
 
   /// Held alone by who changes packs and backups (backup, delete, expire).
   std::filesystem::path writer_lock() const { return root_ / "locks" / "backup"; }

@@ -6,6 +6,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/store/deletions.h"
 #include "catalog/store/living_objects.h"
 
 namespace pgkeep::store {
@@ -68,6 +69,17 @@ std::vector<std::filesystem::path> dead_packs(const ServerLayout& layout, Freed&
   return dead;
 }
 
+/// Deleting is the way out of a full disk.
+bool note_if_there_is_room(const ServerLayout& layout, const Deletion& deletion) {
+  try {
+    note_deletion(layout, deletion);
+    return true;
+  } catch (const StorageError& error) {
+    if (!error.out_of_space()) throw;
+    return false;
+  }
+}
+
 void sweep_packs(const ServerLayout& layout, Freed& freed) {
   const auto dead = dead_packs(layout, freed);
   if (dead.empty()) return;
@@ -91,12 +103,18 @@ Freed sweep_unfinished(const ServerLayout& layout) {
   return freed;
 }
 
-Freed delete_backups(const ServerLayout& layout, std::span<const BackupClaim> claims) {
+Freed delete_backups(const ServerLayout& layout, std::span<const BackupClaim> claims, const WhyDeleted& why) {
+  std::vector<Deletion> unnoted;
   for (const auto& claim : claims) {
+    const auto deletion = deletion_of(layout, claim.id(), why(claim.id()));
+    // First, or a power cut in between would leave a backup that is missing without a reason.
+    if (!note_if_there_is_room(layout, deletion)) unnoted.push_back(deletion);
     io::remove_file(layout.record(claim.id()));
     io::sync_directory(layout.backup(claim.id()));
   }
-  return sweep_unfinished(layout);
+  auto freed = sweep_unfinished(layout);
+  for (const auto& deletion : unnoted) note_deletion(layout, deletion);
+  return freed;
 }
 
 }  // namespace pgkeep::store

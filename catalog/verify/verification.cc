@@ -19,6 +19,7 @@
 #include "catalog/postgres/backup_manifest.h"
 #include "catalog/postgres/control_file.h"
 #include "catalog/postgres/versions.h"
+#include "catalog/store/commit_chain.h"
 #include "catalog/verify/damage_finder.h"
 #include "catalog/verify/manifest_meaning.h"
 #include "catalog/verify/wal_verification.h"
@@ -79,6 +80,7 @@ class Verification {
   }
   std::unique_ptr<store::BackupReader> open();
   void check_manifest(store::BackupReader& backup);
+  void check_chain();
   void check_lists(store::BackupReader& backup);
   void compare(store::FileTable& files, const postgres::ManifestFile& listed);
   void check_summary(const postgres::ManifestSummary& summary, const store::BackupRecord& record);
@@ -152,6 +154,7 @@ VerificationReport Verification::run() {
       report_.wal_segments = verify_wal(own_layout(), *record, jobs_, findings_,
                                         [&](auto done, auto total) { tick("checking WAL", done, total); });
     });
+    attempt("", [&] { check_chain(); });
     mark_damaged();
   }
   report_.bytes = bytes_;
@@ -192,6 +195,12 @@ void Verification::check_lists(store::BackupReader& backup) {
       }
     }
   }
+}
+
+/// Whether the record is the one after which the next backup was taken.
+void Verification::check_chain() {
+  for (const auto& replaced : store::examine_chain(layout_).replaced)
+    if (replaced.id == report_.backup) add("", store::describe(replaced));
 }
 
 void Verification::check_manifest(store::BackupReader& backup) {

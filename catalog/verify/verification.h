@@ -29,8 +29,8 @@ struct VerificationReport {
   bool good() const noexcept { return findings.empty(); }
 };
 
-/// Reads back everything a backup is made of and lists all that is wrong, sorted by path: the record, the
-/// lists of files and packs against their digests, PostgreSQL's manifest (its checksum; every file listed is
+/// Reads back everything a backup is made of and lists all that is wrong, sorted by path: the record
+/// (and whether the next backup was taken after it), the lists of files and packs against their digests, PostgreSQL's manifest (its checksum; every file listed is
 /// there, of its size and checksum, and no other), every object (frame CRC, page digests), the label,
 /// pg_control's CRC and system, and the WAL that the backup needs to become consistent (every segment there,
 /// decodes, passes WalSegmentChecker). Uses `jobs` threads; memory does not grow with the backup but for a

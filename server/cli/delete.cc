@@ -9,6 +9,7 @@
 #include "catalog/io/lock.h"
 #include "catalog/records/run_journal.h"
 #include "catalog/retention/deletion.h"
+#include "catalog/store/commit_chain.h"
 #include "catalog/store/json.h"
 #include "server/fleet/backup_choice.h"
 #include "server/fleet/expiry_run.h"
@@ -75,6 +76,30 @@ std::uint64_t bytes_of(const store::ServerLayout& layout, const catalog::LineOfW
   return bytes;
 }
 
+/// Notes that nobody looks for a missing backup any more. Nothing of it is there.
+void give_up_missing(const ServerConfig& server, const store::ServerLayout& layout, std::uint64_t number,
+                     Output& out) {
+  const auto missing = store::examine_chain(layout).missing;
+  const auto found = std::ranges::find_if(missing, [number](const store::MissingBackups& stretch) {
+    return stretch.first <= number && number <= stretch.last;
+  });
+  if (found == missing.end()) {
+    throw NotFound(
+        fmt::format("no backup of {0} with number {1} is missing; `pgkeep check {0}` names those "
+                    "that are",
+                    server.name, number));
+  }
+  record_run(layout, "delete", fmt::format("number {}", number), out, [&] {
+    store::note_deletion(layout, {.id = {},
+                                  .sequence = number,
+                                  .record_sha256 = {},
+                                  .at = io::now(),
+                                  .why = "it was missing, and given up by an operator"});
+    return Json{{"number", number}};
+  });
+  out.report(fmt::format("backup number {} of {}, which was missing, is given up", number, server.name));
+}
+
 class Deletion {
  public:
   Deletion(const ServerConfig& server, const store::ServerLayout& layout, const DeleteArguments& arguments,
@@ -138,6 +163,10 @@ class Deletion {
     return std::ranges::find(facts_.candidates, id, &catalog::ExpiryCandidate::id);
   }
 
+  std::string why(const std::string& what) const {
+    return arguments_->reason.empty() ? what : fmt::format("{}: {}", what, arguments_->reason);
+  }
+
   // ---------------------------------------------------------------------------------------- at once
 
   Json remove(store::BackupClaim claim) {
@@ -145,6 +174,10 @@ class Deletion {
     catalog::ClaimedExpiry one;
     for (auto& wal : wal_needless_without(facts_, id))
       one.plan.wal.push_back({.goes = std::move(wal), .waits = {}});
+    one.plan.backups.push_back({.id = id,
+                                .fate = catalog::Fate::goes,
+                                .reasons = {why("deleted by an operator")},
+                                .goes_at = {}});
     one.claims.push_back(std::move(claim));
     catalog::ExpiryResult result;
     ConsoleProgress progress(*out_);
@@ -194,7 +227,7 @@ class Deletion {
         was_deleted = now.expired && now.expired->by == ExpiryMark::By::operator_;
         if (!was_deleted)
           now.expired = {ExpiryMark::By::operator_, io::now(),
-                         arguments_->reason.empty() ? "deleted" : "deleted: " + arguments_->reason};
+                         why("deleted")};
       });
       return marks_json(marks, server_->retention.grace);
     });
@@ -242,12 +275,19 @@ class Deletion {
 }  // namespace
 
 Exit run_delete(const DeleteArguments& arguments, const Invocation& invocation) {
+  if (arguments.backups.empty() && !arguments.missing)
+    throw UsageError("delete: which backups? Give their ids, or --missing with a number");
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto& server = fleet.server(arguments.server);
   const auto layout = fleet.layout(server);
   require_known(server, layout);
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "delete");
-  invocation.out.data(Deletion(server, layout, arguments, invocation.out).run());
+  auto deleted = Deletion(server, layout, arguments, invocation.out).run();
+  if (arguments.missing) {
+    give_up_missing(server, layout, *arguments.missing, invocation.out);
+    deleted.push_back({{"server", server.name}, {"number", *arguments.missing}});
+  }
+  invocation.out.data(std::move(deleted));
   return Exit::ok;
 }
 

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <cstdint>
+#include <limits>
+#include <optional>
+
 #include "server/cli/arguments.h"
 
 namespace pgkeep::server {
@@ -7,17 +11,20 @@ namespace pgkeep::server {
 struct DeleteArguments : OneServer {
   std::vector<std::string> backups;
   std::string reason;
+  std::optional<std::uint64_t> missing;  // number of a backup
   bool now = false;
   bool force = false;
 
   void declare(Syntax& syntax) {
     OneServer::declare(syntax);
-    syntax.one_or_more("BACKUP", "the backups: ids, beginnings of them, names, `latest` or `oldest`",
+    syntax.any_number("BACKUP", "the backups: ids, beginnings of them, names, `latest` or `oldest`",
                        backups);
     syntax.option("--reason", "TEXT", "why, for those who wonder later", reason);
     syntax.flag("--now",
                 "remove them at once, and do not wait for the grace time: they cannot be brought back", now);
     syntax.flag("--force", "also the last good backup", force);
+    syntax.number("--missing", "NUMBER", "give up a backup that `check` calls missing, by its number",
+                  missing, 1, std::numeric_limits<std::uint64_t>::max());
   }
 };
 
@@ -28,6 +35,7 @@ inline constexpr std::array kDeleteExamples{
     Example{"delete main 20261120T020000Z 20261121T020000Z --reason 'taken during the migration'",
             "two of them"},
     Example{"delete main oldest --now", "the disk is full"},
+    Example{"delete main --missing 7", "one that somebody removed by hand"},
 };
 inline constexpr Command kDelete{
     .name = "delete",
@@ -42,7 +50,10 @@ inline constexpr Command kDelete{
         "the command says who reads it, removes none of the backups, and ends with exit code 4. "
         "A backup whose record is damaged is always removed at once, and named by its whole id.\n\n"
         "One that was kept with `keep` is refused (exit code 6), and so is the last good backup, of all or of the line "
-        "that the server is on, without --force. Backups that have expired or are damaged do not count as others.",
+        "that the server is on, without --force. Backups that have expired or are damaged do not count as others.\n\n"
+        "What is removed is noted before, with its time and the reason, in `deletions.jsonl` of the server's "
+        "folder. A backup whose folder is missing though its deletion was not noted is reported by `check` "
+        "until it is brought back from another copy of the repository, or given up with `--missing`.",
     .examples = kDeleteExamples,
     .call = call_of<run_delete>,
 };

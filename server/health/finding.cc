@@ -33,6 +33,7 @@ constexpr auto kLabels = std::to_array<std::pair<std::string_view, std::string_v
     {"summarize_wal", "summarize_wal"},
     {"data_checksums", "data checksums"},
     {"backups", "backups"},
+    {"backup_chain", "records of backups"},
     {"own_backup", "backup by the daemon"},
     {"retention", "retention policy"},
     {"schedule", "schedule"},

@@ -123,6 +123,7 @@ StoredFacts read_backups_and_wal(const ServerConfig& server, const store::Server
 
 void read_backups(const store::ServerLayout& layout, StoredFacts& stored) {
   auto listing = store::list_backup_records(layout);
+  stored.chain = store::examine_chain(listing, store::read_deletions(layout));
   const auto all = listing.backups.size();
   catalog::keep_only_own(layout, listing.backups);
   stored.has_backups_aside = listing.backups.size() < all;

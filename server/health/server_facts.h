@@ -7,6 +7,7 @@
 
 #include "catalog/records/identity.h"
 #include "catalog/records/run_journal.h"
+#include "catalog/store/commit_chain.h"
 #include "catalog/store/repository.h"
 #include "server/config/config.h"
 #include "server/health/control.h"
@@ -34,6 +35,7 @@ struct RepositoryFacts {
 struct StoredFacts {
   std::vector<store::BackupRecord> backups;  // oldest first
   std::vector<store::UnreadBackup> unread_backups;
+  store::ChainReport chain;                         // of the backups of all lines
   bool has_backups_aside = false;                   // of lines that were set aside
   std::optional<catalog::ServerIdentity> identity;  // nothing: there was no contact yet
   std::optional<WalFacts> wal;                      // nothing without an identity

@@ -58,6 +58,33 @@ Finding examine_backups(const std::string& server, const StoredFacts& stored, io
   return finding;
 }
 
+/// Nothing while the chain of records is whole.
+std::optional<Finding> examine_chain(const std::string& server, const store::ChainReport& chain) {
+  if (chain.is_sound()) return std::nullopt;
+  std::vector<std::string> lines;
+  std::vector<std::string> hints;
+  for (const auto& missing : chain.missing) lines.push_back(describe(missing));
+  for (const auto& replaced : chain.replaced) lines.push_back(describe(replaced));
+  if (!chain.missing.empty()) {
+    if (chain.unnumbered != 0)
+      lines.push_back(fmt::format("{} of these may be those whose record cannot be read", chain.unnumbered));
+    hints.push_back(
+        fmt::format("bring the folders of backups that are missing back from another copy of the "
+                    "repository, or give each up: `pgkeep delete {} --missing {}`",
+                    server, chain.missing.front().first));
+  }
+  if (!chain.replaced.empty()) {
+    hints.push_back(
+        fmt::format("bring the record back from another copy of the repository, or give the "
+                    "backup up: `pgkeep delete {} {}`",
+                    server, chain.replaced.front().id.to_string()));
+  }
+  return Finding{.key = "backup_chain",
+                 .severity = Severity::failed,
+                 .what = fmt::format("{}", fmt::join(lines, "; ")),
+                 .hint = fmt::format("{}", fmt::join(hints, "; "))};
+}
+
 std::string describe(const catalog::WalGap& gap) {
   return fmt::format("{} to {} of timeline {}{}", gap.range.begin.to_string(), gap.range.end.to_string(),
                      gap.range.timeline.to_string(), gap.event ? ": " + gap.event->cause : "");
@@ -192,6 +219,7 @@ void examine_stored(const ServerFacts& facts, io::TimePoint now, std::vector<Fin
   const bool has_backups = !stored.backups.empty() || !stored.unread_backups.empty();
   if (facts.has_seen("backups") && (facts.config.active || has_backups))
     findings.push_back(examine_backups(server, stored, now));
+  if (auto finding = examine_chain(server, stored.chain)) findings.push_back(*std::move(finding));
   if (!facts.stream.own_backup.empty())
     findings.push_back({.key = "own_backup", .severity = Severity::warning, .what = facts.stream.own_backup});
   if (!stored.identity || !facts.has_seen("stored")) return;

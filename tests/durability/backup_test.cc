@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/store/backup_lease.h"
+#include "catalog/store/commit_chain.h"
 #include "catalog/store/living_objects.h"
 #include "catalog/store/pack_series.h"
 #include "catalog/store/sweep.h"
@@ -51,7 +52,7 @@ class Store {
     write(number, content, [](auto& writer, auto& record) { writer.prepare(record); });
   }
   void remove(unsigned number) {
-    store::delete_backup(layout_, store::BackupClaim(layout_, id(number)));
+    store::delete_backup(layout_, store::BackupClaim(layout_, id(number)), "old");
     DiskRecorder::note(kDeleted, number);
   }
   void sweep() { store::sweep_unfinished(layout_); }
@@ -60,6 +61,7 @@ class Store {
   std::set<std::string> sound_backups() {
     const auto listing = store::list_backup_records(layout_);
     for (const auto& unread : listing.unread) ADD_FAILURE() << unread.why;
+    EXPECT_TRUE(store::examine_chain(layout_).is_sound()) << "a backup is missing, and nobody noted why";
     std::set<std::string> ids;
     for (const auto& record : listing.backups) {
       KeptProgress progress;

@@ -12,6 +12,7 @@
 #include "catalog/io/lock.h"
 #include "catalog/records/identity.h"
 #include "catalog/retention/expiry_facts.h"
+#include "catalog/store/commit_chain.h"
 #include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/power_cuts.h"
 #include "tests/support/sample_wal.h"
@@ -59,6 +60,9 @@ class ExpiryPowerCut : public testing::Test {
     record.wal_segment_size = kIdentity.wal_segment_size;
     record.start = {kOne, postgres::Lsn(segment * kMiB + 0x28)};
     record.end = {kOne, postgres::Lsn(segment * kMiB + kMiB / 2)};
+    const auto link = store::next_link(store::list_backup_records(layout), {});
+    record.sequence = link.sequence;
+    record.previous_record_sha256 = link.previous_record_sha256;
     io::make_directories(layout.backup(record.id));
     io::write_file_durably(layout.record(record.id), io::as_bytes(record.to_json()));
   }
@@ -82,6 +86,10 @@ class ExpiryPowerCut : public testing::Test {
     for (const auto& record : listing.backups) ids.insert(record.id.to_string());
     return ids;
   }
+  /// What has gone was noted before it went.
+  static void require_no_missing_backup(const fs::path& root) {
+    EXPECT_TRUE(store::examine_chain(layout_in(root)).is_sound());
+  }
   /// From the start of each backup to the end of all.
   static void require_wal_of_all(const fs::path& root) {
     const auto layout = layout_in(root);
@@ -99,8 +107,10 @@ class ExpiryPowerCut : public testing::Test {
   static void require_promises(const Aftermath& left, const RetentionPolicy& policy = kNewestAlone) {
     EXPECT_TRUE(backups(left.root()).contains(*kEnd.begin()));
     require_wal_of_all(left.root());
+    require_no_missing_backup(left.root());
     for (int i = 0; i < 2; ++i) expire(left.root(), {}, policy);
     EXPECT_EQ(backups(left.root()), kEnd);
+    require_no_missing_backup(left.root());
     require_wal_of_all(left.root());
     require_no_gap(left.root());
     EXPECT_EQ(WalArchive(layout_in(left.root()), kIdentity).inventory().segments.front().number, 5u);
@@ -117,6 +127,9 @@ TEST_F(ExpiryPowerCut, LeavesNoBackupWithoutItsWal) {
     for (int i = 0; i < 2; ++i) expire(root());
   });
   EXPECT_EQ(backups(root()), kEnd);
+  std::set<std::string> why;
+  for (const auto& deletion : store::read_deletions(layout_in(root()))) why.insert(deletion.why);
+  EXPECT_EQ(why, std::set<std::string>{"no rule keeps it"});
   cuts.check([](const Aftermath& left) { require_promises(left); });
 }
 

@@ -15,15 +15,16 @@
 #include "catalog/records/run_journal.h"
 #include "catalog/records/stream_state.h"
 #include "catalog/store/backup_record.h"
+#include "catalog/store/commit_chain.h"
 #include "catalog/wal/set_aside_line.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/memory_folder.h"
 
 // The files of a repository that are JSON: backup.json, stream.json, identity.json, line.json, slot.json, and
-// the journals events.jsonl and runs.jsonl. Sound ones in which something was changed, by an accident or by
-// somebody who computes the checksums again, and any text. Each is
-// read or refused by Corruption, lines of a journal are passed over; and what is read is what comes back when
-// it is written again.
+// the journals events.jsonl, runs.jsonl and deletions.jsonl. Sound ones in which something was changed, by an
+// accident or by somebody who computes the checksums again, and any text. Each is read or refused by
+// Corruption, lines of a journal are passed over; and what is read is what comes back when it is written
+// again.
 
 namespace {
 
@@ -234,6 +235,29 @@ void change(std::string& text, fuzz::Input& input) {
   }
 }
 
+class DeletionFile final : public RecordFile {
+ public:
+  std::string sound() const override {
+    io::remove_file(layout().deletions());
+    for (const std::uint64_t sequence : {1, 2}) {
+      store::note_deletion(layout(), {.id = store::BackupId(kThen),
+                                      .sequence = sequence,
+                                      .record_sha256 = std::string(64, 'a'),
+                                      .at = kThen,
+                                      .why = "expired: no rule keeps it"});
+    }
+    return content(layout().deletions());
+  }
+  void read(const std::string& text) const override {
+    put(layout().deletions(), text);
+    const auto known = store::read_deletions(layout());
+    static_cast<void>(store::examine_chain({}, known));
+    io::remove_file(layout().deletions());
+    for (const auto& deletion : known) store::note_deletion(layout(), deletion);
+    require(store::read_deletions(layout()) == known, "a deletion does not come back");
+  }
+};
+
 /// Of every line, or of the whole when its checksum has a line of its own.
 std::string seal_again(const std::string& text) {
   std::string sealed;
@@ -259,8 +283,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const SlotFile slot;
   static const EventFile event;
   static const RunFile run;
-  static const std::array<const RecordFile*, 7> files{&backup, &stream, &identity, &line,
-                                                      &slot,   &event,  &run};
+  static const DeletionFile deletion;
+  static const std::array<const RecordFile*, 8> files{&backup, &stream, &identity, &line,
+                                                      &slot,   &event,  &run,      &deletion};
   static const auto sound = [] {
     std::vector<std::string> texts;
     for (const auto* file : files) texts.push_back(file->sound());
@@ -276,7 +301,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     text = sound[which];
     files[which]->read(text);  // is read as it is
     for (int left = 8; left > 0 && !input.empty(); --left) change(text, input);
-    if ((kind & 1) == 0) text = seal_again(text);
+    if (input.byte() % 2 == 0) text = seal_again(text);
   }
   try {
     files[which]->read(text);

@@ -164,6 +164,14 @@ TEST(BackupRecordTest, CutAnywhereItIsNoRecord) {
   }
 }
 
+TEST(BackupRecordTest, ANumberThatNoBackupCanHaveIsDamage) {
+  auto record = full_record();
+  for (const auto sequence : {std::uint64_t{0}, ~std::uint64_t{0}}) {
+    record.sequence = sequence;
+    EXPECT_THROW(BackupRecord::from_json(record.to_json()), Corruption) << sequence;
+  }
+}
+
 TEST(BackupRecordTest, AnotherFormatIsRefusedByName) {
   const auto text = full_record().to_json();
   for (const std::string other : {"1", "3"}) {

@@ -164,10 +164,10 @@ TEST_F(BackupStoreTest, AnyBackupMayBeDeletedAndTheOthersStillRead) {
       content["base/5/1000"][static_cast<std::size_t>(i) * kPieceBytes] ^= std::byte{1};
       kept.emplace_back(backup(content).id, content);
     }
-    delete_backup(layout_, BackupClaim(layout_, kept[static_cast<std::size_t>(deleted)].first));
+    delete_backup(layout_, BackupClaim(layout_, kept[static_cast<std::size_t>(deleted)].first), "old");
     kept.erase(kept.begin() + deleted);
     for (const auto& [id, expected] : kept) EXPECT_EQ(read_back(id), expected) << deleted;
-    for (const auto& [id, expected] : kept) delete_backup(layout_, BackupClaim(layout_, id));
+    for (const auto& [id, expected] : kept) delete_backup(layout_, BackupClaim(layout_, id), "old");
     EXPECT_EQ(all_packs(), 0u) << deleted;
   }
 }

@@ -27,7 +27,7 @@ TEST_F(PackNumbersTest, BeginWithOneAndAreNeverGivenTwice) {
 TEST_F(PackNumbersTest, OfABackupThatWasDeletedIsNotGivenAgain) {
   const auto record = backup(kDatabase);
   const auto pack = newest_pack(PackKind::full);
-  delete_backup(layout_, BackupClaim(layout_, record.id));
+  delete_backup(layout_, BackupClaim(layout_, record.id), "old");
   ASSERT_EQ(all_packs(), 0u);
   newest_.reset();
   backup(kDatabase);

@@ -43,7 +43,7 @@ TEST_F(SweepTest, ABackupThatIsBeingReadIsNotDeleted) {
   sweep_unfinished(layout_);
   EXPECT_EQ(read_back(record.id), kDatabase);
   reader.reset();
-  delete_backup(layout_, BackupClaim(layout_, record.id));
+  delete_backup(layout_, BackupClaim(layout_, record.id), "old");
   EXPECT_EQ(all_packs(), 0u);
 }
 
@@ -51,7 +51,7 @@ TEST_F(SweepTest, OthersAreDeletedWhileOneIsRead) {
   const auto old = backup(kDatabase);
   const auto kept = backup({{"base/5/1", noise(kPieceBytes, 2)}});
   const auto reader = open(kept.id);
-  delete_backup(layout_, BackupClaim(layout_, old.id));
+  delete_backup(layout_, BackupClaim(layout_, old.id), "old");
   EXPECT_EQ(pack_count(), 1u);
   EXPECT_EQ(read_back(kept.id).at("base/5/1"), noise(kPieceBytes, 2));
 }
@@ -60,7 +60,7 @@ TEST_F(SweepTest, ABackupThatIsBeingDeletedIsNotRead) {
   const auto record = backup(kDatabase);
   const BackupClaim claim(layout_, record.id);
   EXPECT_THROW(open(record.id), Busy);
-  delete_backup(layout_, claim);
+  delete_backup(layout_, claim, "old");
   EXPECT_THROW(open(record.id), NotFound);
 }
 
@@ -100,7 +100,7 @@ TEST_F(SweepTest, ADamagedRecordKeepsNobodyFromDeletingAnother) {
   const auto damaged = backup(kDatabase);
   const auto other = backup({{"base/5/1", noise(kPieceBytes, 2)}});
   io::write_file_durably(layout_.record(damaged.id), io::as_bytes("{"));
-  const auto freed = delete_backup(layout_, BackupClaim(layout_, other.id));
+  const auto freed = delete_backup(layout_, BackupClaim(layout_, other.id), "old");
   EXPECT_FALSE(std::filesystem::exists(layout_.backup(other.id)));
   EXPECT_EQ(pack_count(), 2u);  // until it is known what the damaged one needs
   EXPECT_THAT(freed.packs_kept, ElementsAre(HasSubstr(damaged.id.to_string())));
@@ -110,7 +110,7 @@ TEST_F(SweepTest, ABackupWhoseRecordIsDamagedIsDeletedWithItsPacks) {
   const auto damaged = backup(kDatabase);
   const auto kept = backup({{"base/5/1", noise(kPieceBytes, 2)}});
   io::write_file_durably(layout_.record(damaged.id), io::as_bytes("{"));
-  const auto freed = delete_backup(layout_, BackupClaim(layout_, damaged.id));
+  const auto freed = delete_backup(layout_, BackupClaim(layout_, damaged.id), "old");
   EXPECT_THAT(freed.packs_kept, IsEmpty());
   EXPECT_EQ(pack_count(), 1u);
   EXPECT_EQ(read_back(kept.id).at("base/5/1"), noise(kPieceBytes, 2));

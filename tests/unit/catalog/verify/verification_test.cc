@@ -209,6 +209,16 @@ TEST_F(VerificationTest, ADamagedRecordIsAFinding) {
   EXPECT_THAT(text(verify(record)), HasSubstr(layout_.record(record.id).native()));
 }
 
+TEST_F(VerificationTest, ARecordAfterWhichTheNextBackupWasNotTakenIsAFinding) {
+  auto first = take_backup(sound_content());
+  const auto second = take_backup(sound_content());
+  EXPECT_TRUE(verify(first).good());
+  first.label = "another";
+  io::write_file_durably(layout_.record(first.id), io::as_bytes(first.to_json()));
+  EXPECT_THAT(text(verify(first)), HasSubstr("is not the one after which backup " + second.id.to_string()));
+  EXPECT_TRUE(verify(second).good()) << text(verify(second));
+}
+
 // ----------------------------------------------------------------------------------------------- manifest
 
 TEST_F(VerificationTest, ADamagedManifestIsFoundAndTheFilesAreStillRead) {

@@ -7,6 +7,7 @@
 #include "catalog/records/run_journal.h"
 #include "catalog/retention/retention_marks.h"
 #include "catalog/store/backup_lease.h"
+#include "catalog/store/commit_chain.h"
 #include "tests/unit/server/cli/command_fixture.h"
 
 namespace pgkeep::server {
@@ -219,6 +220,32 @@ TEST_F(DeleteTest, RemovesNoWalAtOnceThatABackupMayNeedWhoseRecordCannotBeRead) 
   damage_record_of(kSecond);
   run_line({"delete", "main", kFirst, "--now"});
   EXPECT_THAT(segments(), SizeIs(6));
+}
+
+TEST_F(DeleteTest, NotesWhatWasDeletedWhenAndWhy) {
+  run_line({"delete", "main", "oldest", "--now", "--reason", "taken by mistake"});
+  const auto noted = store::read_deletions(layout_);
+  ASSERT_EQ(noted.size(), 1u);
+  EXPECT_EQ(noted[0].id, store::BackupId::parse("20261120T020000Z"));
+  EXPECT_EQ(noted[0].why, "deleted by an operator: taken by mistake");
+}
+
+TEST_F(DeleteTest, GivesUpABackupThatIsMissingOnlyOnce) {
+  auto fourth = commit_backup("20261123T020000Z", 0x900028, 0x980000);
+  fourth.sequence = 3;
+  io::write_file_durably(layout_.record(fourth.id), io::as_bytes(fourth.to_json()));
+  auto arguments = deleting({});
+  arguments.missing = 2;
+  EXPECT_FALSE(store::examine_chain(layout_).is_sound());
+  EXPECT_THAT(run(run_delete, arguments).results,
+              HasSubstr("number 2 of main, which was missing, is given up"));
+  EXPECT_TRUE(store::examine_chain(layout_).is_sound());
+  EXPECT_THROW(run(run_delete, arguments), NotFound);
+  EXPECT_EQ(left().size(), 4u);
+}
+
+TEST_F(DeleteTest, AsksWhichBackups) {
+  EXPECT_THROW(run(run_delete, deleting({})), UsageError);
 }
 
 }  // namespace

@@ -257,6 +257,18 @@ INSTANTIATE_TEST_SUITE_P(
              [](auto& f) {
                f.stored->unread_backups.push_back({store::BackupId(kNow), "damaged", false});
              }},
+        Harm{"backup_chain", kFailed, "backup number 7, taken before",
+             [](auto& f) {
+               f.stored->chain.missing.push_back({7, 7, {}, store::BackupId(kNow)});
+             }},
+        Harm{"backup_chain", kFailed, "`pgkeep delete main --missing 7`",
+             [](auto& f) {
+               f.stored->chain.missing.push_back({7, 9, {}, {}});
+             }},
+        Harm{"backup_chain", kFailed, "one of the two was changed or replaced",
+             [](auto& f) {
+               f.stored->chain.replaced.push_back({store::BackupId(kNow - 2h), store::BackupId(kNow)});
+             }},
         Harm{"backups", kFailed, "delete nothing for that",
              [](auto& f) {
                f.stored->unread_backups.push_back({store::BackupId(kNow), "denied", true});
