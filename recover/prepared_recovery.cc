@@ -220,7 +220,13 @@ void PreparedRecovery::read_wal_to_consistency() {
 /// That a pack is missing, cut or not ours shows in its directory: better now than half-way. Damaged frames
 /// show when they are read.
 void PreparedRecovery::require_packs() {
-  for (const auto& [number, used] : backup_.pack_use()) {
+  store::PackUse::Packs packs;
+  try {
+    packs = backup_.pack_use();
+  } catch (const Corruption&) {
+    return;  // the files are read without that list
+  }
+  for (const auto& [number, used] : packs) {
     const auto pack = backup_.packs().open(number);
     if (used.size() > (std::size_t{pack->objects()} + 7) / 8) {
       throw Corruption(fmt::format("{}: it has {} objects, but backup {} names more; use another backup",

@@ -79,8 +79,8 @@ struct BackupRecord {
   /// Of all backups of the server, from 1 on: its place in the chain of records (commit_chain.h).
   std::uint64_t sequence = 1;
   std::optional<std::string> previous_record_sha256;  // hexadecimal; nothing: there was none before
-  std::string contents_sha256;            // of the file `contents`, hexadecimal
-  std::string manifest_sha256;            // of PostgreSQL's manifest as it was sent
+  std::string contents_sha256;                        // of the file `contents`, hexadecimal
+  std::string manifest_sha256;                        // of PostgreSQL's manifest as it was sent
   /// No item, but that of the file it was read from; empty when it was read from elsewhere.
   std::string record_sha256;
 

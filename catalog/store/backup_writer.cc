@@ -94,6 +94,12 @@ class PieceKeeper {
 
 namespace {
 
+void require_storable(std::string_view path) {
+  if (path.size() <= kMaxPathBytes) return;
+  throw Error(fmt::format("{}…: a path of {} bytes; no more than {} can be stored", path.substr(0, 100),
+                          path.size(), kMaxPathBytes));
+}
+
 PackSet* packs_of(BackupReader* backup) {
   return backup == nullptr ? nullptr : &backup->packs();
 }
@@ -118,6 +124,7 @@ class BackupWriter::Impl {
             [this](PieceSlot& slot) { keeper_.keep(slot); })) {}
 
   void directory(std::string_view path, std::uint32_t mode, std::int64_t modified) {
+    require_storable(path);
     auto& slot = pipeline_->acquire();
     slot.begins = new_entry(EntryKind::directory, path, 0, mode, modified);
     slot.ends = true;
@@ -133,9 +140,7 @@ class BackupWriter::Impl {
       throw Error(fmt::format("{}: has {}, and no more than {} can be stored of a file", path,
                               io::format_bytes(size), io::format_bytes(kMaxFileBytes)));
     }
-    if (path.size() > kMaxPathBytes)
-      throw Error(fmt::format("{}…: a path of {} bytes; no more than {} can be stored", path.substr(0, 100),
-                              path.size(), kMaxPathBytes));
+    require_storable(path);
     if (size != 0) before_ = file_before(path);
     slot_ = &pipeline_->acquire();
     slot_->begins = new_entry(EntryKind::file, path, size, mode, modified);
@@ -317,7 +322,12 @@ void BackupWriter::Impl::prepare(BackupRecord& record) {
   record.cost.metadata_bytes =
       keeper_.packs().bytes() - record.cost.pack_bytes + std::filesystem::file_size(layout_.contents(id_));
   if (previous_ != nullptr) record.compared_with = previous_->record().id;
-  const auto link = next_link(list_backup_records(layout_), read_deletions(layout_));
+  const auto listing = list_backup_records(layout_);
+  const auto last = std::ranges::max_element(listing.backups, {}, &BackupRecord::sequence);
+  // It may be of a process that was killed before its name was durable: the one after it must not be so
+  // alone.
+  if (last != listing.backups.end()) io::sync_directory(layout_.backup(last->id));
+  const auto link = next_link(listing, read_deletions(layout_));
   record.sequence = link.sequence;
   record.previous_record_sha256 = link.previous_record_sha256;
   io::write_file_durably(layout_.waiting_record(id_), io::as_bytes(record.to_json()));

@@ -128,6 +128,12 @@ ChainLink next_link(const BackupListing& listing, std::span<const Deletion> dele
   const Chain chain(listing, deletions);
   const auto* newest = chain.newest();
   if (newest == nullptr) return {};
+  if (newest->first >= kHighestSequence) {
+    throw Refused(fmt::format(
+        "a commit record or deletions.jsonl says that backup number {} was taken, and there are no "
+        "numbers after that. No server comes so far by itself: remove what says so",
+        newest->first));
+  }
   return {.sequence = newest->first + 1, .previous_record_sha256 = newest->second.sha256};
 }
 

@@ -51,8 +51,9 @@ ChainReport examine_chain(const ServerLayout& layout);
 std::string describe(const MissingBackups& missing);
 std::string describe(const ReplacedRecord& replaced);
 
-/// What the record of the next backup has to have. Pure. Where the newest record cannot be read, its number
-/// is given again; it was given to two then, once that record is brought back.
+/// What the record of the next backup has to have. Pure. Throws Refused when there are no more numbers. Where
+/// the newest record cannot be read, its number is given again; it was given to two then, once that record is
+/// brought back.
 struct ChainLink {
   std::uint64_t sequence = 1;
   std::optional<std::string> previous_record_sha256{};

@@ -6,7 +6,9 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/hashing.h"
+#include "catalog/io/units.h"
 #include "catalog/store/fields.h"
+#include "catalog/store/pack.h"
 
 namespace pgkeep::store {
 namespace {
@@ -14,9 +16,9 @@ namespace {
 constexpr std::string_view kMagic = "pgkeepCT";
 constexpr std::size_t kHeaderBytes = 16;
 constexpr int kCompression = 3;
-/// Of a file, and of what it holds: some 500,000 sections, of as many gigabytes.
+/// Of a file, and of what it holds: a million sections, of a hundred terabytes or of 200 million files.
 constexpr std::uint64_t kMaxFileBytes = 64u << 20;
-constexpr std::uint32_t kMaxPlainBytes = 256u << 20;
+constexpr std::uint32_t kMaxPlainBytes = 64u << 20;
 
 void put_list(io::ByteVector& out, const SectionList& list) {
   put_number(out, static_cast<std::uint32_t>(list.size()));
@@ -39,6 +41,8 @@ SectionList take_list(FieldReader& in) {
       *number = in.number<std::uint32_t>();
     if (section.bytes == 0 || section.bytes > kPieceBytes)
       throw Corruption(fmt::format("a section of {} bytes cannot be", section.bytes));
+    if (section.object.object >= kPackMaxObjects || section.base.object >= kPackMaxObjects)
+      throw Corruption("it names an object that no pack can have");
   }
   return list;
 }
@@ -53,6 +57,9 @@ std::string sha256_of(io::ByteView bytes) {
 io::ByteVector encode_contents(const Contents& contents) {
   io::ByteVector plain;
   for (const auto list : kLists) put_list(plain, contents.*list);
+  if (plain.size() > kMaxPlainBytes)
+    throw Error(fmt::format("the lists of the backup have so many sections that they cannot be written: {}",
+                            io::format_bytes(plain.size())));
   io::ByteVector frame(io::Compressor::bound(plain.size()));
   frame.resize(io::Compressor(kCompression).compress(plain, frame));
   io::ByteVector bytes;

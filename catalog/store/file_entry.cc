@@ -44,6 +44,8 @@ void take_pieces(FieldReader& in, std::size_t count, std::vector<ObjectRef>& int
     const auto pack = take_varint(in);
     const auto first = take_varint(in);
     if (run == 0 || run > count) throw Corruption("a list of pieces does not fit the file's size");
+    if (std::uint64_t{first} + run > std::uint64_t{1} << 32)
+      throw Corruption("a list of pieces names objects that no pack can have");
     for (std::uint32_t i = 0; i < run; ++i) into.push_back({pack, pack == 0 ? 0 : first + i});
     count -= run;
   }

@@ -18,6 +18,7 @@ constexpr std::uint16_t kFormat = 2;
 constexpr std::size_t kHeaderBytes = 64;
 constexpr std::size_t kFooterBytes = 48;
 constexpr std::size_t kEntryBytes = 16;
+constexpr std::uint64_t kMaxDirectoryBytes = kPackMaxObjects * (kEntryBytes + 8 + 8 * kPagesPerPiece);
 constexpr std::size_t kWriteBytes = 1u << 20;
 constexpr std::uint64_t kWritebackBytes = 8u << 20;
 
@@ -160,7 +161,8 @@ PackReader::PackReader(const Repository& repository, const ServerLayout& layout,
   const auto length = io::load_le<std::uint64_t>(&footer[8]);
   const auto objects = io::load_le<std::uint32_t>(&footer[16]);
   const auto room = file_bytes_ - kHeaderBytes - kFooterBytes;
-  if (length > room || offset != file_bytes_ - kFooterBytes - length || objects > length / kEntryBytes) {
+  if (objects > kPackMaxObjects || length > kMaxDirectoryBytes || length > room ||
+      offset != file_bytes_ - kFooterBytes - length || objects > length / kEntryBytes) {
     throw bad("its footer does not fit its size");
   }
   io::ByteVector directory(length);
@@ -171,6 +173,16 @@ PackReader::PackReader(const Repository& repository, const ServerLayout& layout,
   } catch (const Corruption& e) {
     throw bad(e.what());
   }
+}
+
+std::uint32_t objects_in(const ServerLayout& layout, const PackName& name) {
+  const auto file = io::File::open_to_read(layout.pack(name));
+  const auto size = file.size();
+  std::array<std::byte, kFooterBytes> footer;
+  if (size < kHeaderBytes + kFooterBytes)
+    throw Corruption(fmt::format("{}: too short for a pack: it was cut", file.path().native()));
+  reading(file.path(), [&] { file.read_exactly_at(footer, size - kFooterBytes); });
+  return io::load_le<std::uint32_t>(&footer[16]);
 }
 
 void PackReader::parse_directory(io::ByteView directory, std::uint32_t objects, std::uint64_t frames_end) {

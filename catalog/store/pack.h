@@ -76,6 +76,9 @@ class PackWriter {
   io::ByteVector directory_;
 };
 
+/// How many objects a pack says that it has, dropped ones included: of its footer alone. Throws Corruption.
+std::uint32_t objects_in(const ServerLayout& layout, const PackName& name);
+
 /// An open pack with its directory in memory. Immutable: any thread.
 class PackReader {
  public:

@@ -9,6 +9,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/json.h"
+#include "catalog/io/sealed_json.h"
 #include "catalog/store/living_objects.h"
 #include "catalog/store/pack_set.h"
 
@@ -19,38 +20,34 @@ constexpr std::uint64_t kMaxBytes = 4u << 10;
 /// Given at once, so that a large backup does not wait for an fsync with each of its packs. Those that it
 /// does not use are lost, of four thousand million.
 constexpr std::uint32_t kGivenAtOnce = 16;
+constexpr std::uint64_t kPassedOver = 1u << 20;  // packs of 64 TiB
 constexpr auto kLast = std::numeric_limits<std::uint32_t>::max() - 1;
 
 /// The last number that was given; nothing when that is not known.
 std::optional<std::uint32_t> read_given(const ServerLayout& layout) {
-  const auto content = io::read_file_if_exists(layout.pack_numbers(), kMaxBytes);
-  if (!content) return std::nullopt;
   try {
-    return io::whole_number<std::uint32_t>(io::parse_json(io::as_text(*content)).at("given"));
-  } catch (const nlohmann::json::exception&) {
+    return io::read_sealed_json(layout.pack_numbers(), kMaxBytes, {}, [](const nlohmann::json& json) {
+      return io::whole_number<std::uint32_t>(json.at("given"));
+    });
+  } catch (const Corruption&) {
     return std::nullopt;
   }
 }
 
-void write_given(const ServerLayout& layout, std::uint32_t given) {
-  const nlohmann::json record{{"given", given}};
-  io::write_file_durably(layout.pack_numbers(), io::as_bytes(record.dump() + "\n"));
-}
-
-/// A pack that was lost keeps its number while a backup names it.
+/// A pack that was lost keeps its number while a backup names it. Of a backup that cannot be read nobody
+/// knows what it names: so many more are passed over then as no server ever uses.
 std::uint32_t highest_named(const ServerLayout& layout) {
   const auto living = living_objects(layout);
-  return living.packs.empty() ? 0 : living.packs.rbegin()->first;
+  const auto highest = living.packs.empty() ? 0 : living.packs.rbegin()->first;
+  if (living.unknown.empty()) return highest;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(std::uint64_t{highest} + kPassedOver, kLast));
 }
 
 /// Also where packs.json is there: in a copy of the repository it may be older than the rest.
 std::uint32_t highest_seen(const ServerLayout& layout) {
   const auto suspects = read_suspects(layout);
-  auto highest = suspects.empty() ? 0 : suspects.rbegin()->pack;
-  for (const auto& entry : io::entries(layout.packs()))
-    if (const auto pack = parse_pack_name(entry.path().filename().native()))
-      highest = std::max(highest, pack->number);
-  return highest;
+  const auto files = list_pack_files(layout);
+  return std::max(suspects.empty() ? 0 : suspects.rbegin()->pack, files.empty() ? 0 : files.rbegin()->first);
 }
 
 }  // namespace
@@ -71,7 +68,7 @@ std::uint32_t PackNumbers::take() {
   }
   if (next_ > given_) {
     given_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(next_ + kGivenAtOnce - 1, kLast));
-    write_given(layout_, given_);
+    io::write_sealed_json(layout_.pack_numbers(), {{"given", given_}});
   }
   return static_cast<std::uint32_t>(next_++);
 }

@@ -72,29 +72,38 @@ std::shared_ptr<const PackReader> PackSet::open(std::uint32_t number) {
   return pack;
 }
 
-void PackSet::list_packs() {
-  names_.clear();
-  for (const auto& entry : io::entries(layout_.packs())) {
-    const auto name = parse_pack_name(entry.path().filename().native());
-    if (!name) continue;
-    auto& known = names_.try_emplace(name->number, *name).first->second;
-    if (name->generation > known.generation) known = *name;
+/// Or the one before, where the last cannot be read: a copy of the repository may have been cut in the
+/// middle of it.
+std::shared_ptr<const PackReader> PackSet::open_last_generation(const std::vector<PackName>& files) {
+  for (auto name = files.rbegin(); name != files.rend(); ++name) {
+    try {
+      return std::make_shared<const PackReader>(*repository_, layout_, *name);
+    } catch (const Corruption&) {
+      if (std::next(name) == files.rend()) throw;
+    }
   }
+  return nullptr;
 }
 
 /// Twice, since a pack that was listed may have given way to its next generation.
 std::shared_ptr<const PackReader> PackSet::open_file(std::uint32_t number) {
-  for (const bool listed_again : {false, true}) {
-    if (listed_again || names_.empty()) list_packs();
-    const auto name = names_.find(number);
-    if (name == names_.end()) continue;
-    try {
-      return std::make_shared<const PackReader>(*repository_, layout_, name->second);
-    } catch (const StorageError& error) {
-      if (error.cause() != ENOENT) throw;
+  if (const auto failed = failed_.find(number); failed != failed_.end()) throw Corruption(failed->second);
+  try {
+    for (const bool listed_again : {false, true}) {
+      if (listed_again || files_.empty()) files_ = list_pack_files(layout_);
+      const auto files = files_.find(number);
+      if (files == files_.end()) continue;
+      try {
+        return open_last_generation(files->second);
+      } catch (const StorageError& error) {
+        if (error.cause() != ENOENT) throw;
+      }
     }
+    throw Corruption(fmt::format("{}: pack {:08} is missing", layout_.packs().native(), number));
+  } catch (const Corruption& damage) {
+    failed_.emplace(number, damage.what());  // it is asked for again for each of its objects
+    throw;
   }
-  throw Corruption(fmt::format("{}: pack {:08} is missing", layout_.packs().native(), number));
 }
 
 std::set<ObjectRef> read_suspects(const ServerLayout& layout) {

@@ -11,6 +11,7 @@
 
 #include "catalog/io/compression.h"
 #include "catalog/store/pack.h"
+#include "catalog/store/pack_files.h"
 
 namespace pgkeep::store {
 
@@ -37,12 +38,12 @@ class PackSet {
   std::size_t budget_bytes_;
   std::set<ObjectRef> suspects_;
   std::mutex mutex_;
-  /// The file that has the pack now: of its last generation.
   std::shared_ptr<const PackReader> open_file(std::uint32_t number);
-  void list_packs();
+  std::shared_ptr<const PackReader> open_last_generation(const std::vector<PackName>& files);
 
-  std::map<std::uint32_t, PackName> names_;  // as the folder was listed last
-  std::list<std::uint32_t> recent_;          // most recent first
+  PackFiles files_;                              // as the folder was listed last
+  std::map<std::uint32_t, std::string> failed_;  // packs that cannot be opened, and why
+  std::list<std::uint32_t> recent_;              // most recent first
   std::unordered_map<std::uint32_t, Slot> open_;
   std::size_t held_bytes_ = 0;
 };

@@ -1,5 +1,8 @@
 #include "catalog/store/sections.h"
 
+#include <algorithm>
+#include <stdexcept>
+
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
@@ -12,7 +15,19 @@ bool begins_section(std::string_view key, std::uint32_t mean) {
 
 SectionWriter::SectionWriter(const Repository& repository, PackSeries& packs, PackSet* previous,
                              int compression_level)
-    : packs_(&packs), encoder_(repository.digest_key(), previous, compression_level) {}
+    : packs_(&packs), encoder_(repository.digest_key(), previous, compression_level) {
+  if (previous != nullptr) previous_.emplace(*previous);
+}
+
+bool SectionWriter::reads_back(ObjectRef ref, io::ByteView expected) {
+  read_.resize(expected.size());
+  try {
+    previous_->read(ref, read_);
+    return std::ranges::equal(read_, expected);
+  } catch (const Corruption&) {
+    return false;
+  }
+}
 
 const Section* SectionWriter::same(const SectionList& before, std::string_view first) {
   if (looked_up_ != &before) {
@@ -26,10 +41,17 @@ const Section* SectionWriter::same(const SectionList& before, std::string_view f
 
 Section SectionWriter::store(std::string first, io::ByteView bytes, std::uint32_t entries,
                              const SectionList& before) {
+  if (bytes.empty() || bytes.size() > kPieceBytes)
+    throw std::logic_error(fmt::format("a section of {} bytes", bytes.size()));
   std::optional<PreviousPiece> previous;
   if (const auto* section = same(before, first)) previous = {section->object, section->crc32c};
   encoder_.encode(bytes, previous, encoded_);
-  if (encoded_.healed) ++healed_;
+  bool healed = encoded_.healed;
+  if (encoded_.outcome == PieceOutcome::reused && !reads_back(encoded_.reused, bytes)) {
+    encoder_.encode(bytes, {}, encoded_);
+    healed = true;
+  }
+  if (healed) ++healed_;
   Section section{.first = std::move(first),
                   .object = {},
                   .base = encoded_.base.value_or(ObjectRef{}),

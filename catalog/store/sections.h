@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 
@@ -25,15 +26,19 @@ class SectionWriter {
  public:
   /// `previous`: the packs of the backup that is compared with; may be null.
   SectionWriter(const Repository& repository, PackSeries& packs, PackSet* previous, int compression_level);
-  /// `before` is the same list of that backup. Bytes: 1 to kPieceBytes.
+  /// `before` is the same list of that backup. Bytes: 1 to kPieceBytes; throws std::logic_error for others. A
+  /// section that is the same is read back before it is relied on: all later backups would rely on it too.
   Section store(std::string first, io::ByteView bytes, std::uint32_t entries, const SectionList& before);
   /// Sections that could not be read back and have been stored again.
   std::uint64_t healed() const noexcept { return healed_; }
 
  private:
   const Section* same(const SectionList& before, std::string_view first);
+  bool reads_back(ObjectRef ref, io::ByteView expected);
 
   PackSeries* packs_;
+  std::optional<ObjectReader> previous_;
+  io::ByteVector read_;
   ObjectEncoder encoder_;
   EncodedPiece encoded_;
   std::uint64_t healed_ = 0;

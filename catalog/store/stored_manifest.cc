@@ -8,7 +8,7 @@ namespace pgkeep::store {
 namespace {
 
 constexpr std::uint32_t kMeanLines = 256;
-constexpr std::size_t kReadBytes = 16u << 10;  // kSectionBytes and this are no more than a piece
+constexpr std::size_t kReadBytes = 16u << 10;  // kSectionBytes and twice this are no more than a piece
 
 /// What a line is known by: the path of its file, which stays when size and checksum change.
 std::string_view key_of(std::string_view line) {

@@ -1,13 +1,11 @@
 #include "catalog/store/sweep.h"
 
-#include <algorithm>
-#include <map>
-#include <optional>
-
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/store/deletions.h"
 #include "catalog/store/living_objects.h"
+#include "catalog/store/pack.h"
+#include "catalog/store/pack_files.h"
 
 namespace pgkeep::store {
 namespace {
@@ -34,38 +32,38 @@ std::uint64_t sweep_folders(const ServerLayout& layout) {
   return bytes;
 }
 
-/// The last generation of each pack that is there.
-std::map<std::uint32_t, std::uint32_t> last_generations(
-    const std::vector<std::filesystem::directory_entry>& packs) {
-  std::map<std::uint32_t, std::uint32_t> last;
-  for (const auto& entry : packs) {
-    const auto pack = parse_pack_name(entry.path().filename().native());
-    if (pack) last[pack->number] = std::max(last[pack->number], pack->generation);
+/// Generations that have a later one, which is whole as far as its directory tells: a copy of the repository
+/// may have been cut in the middle of it.
+std::vector<PackName> superseded(const Repository& repository, const ServerLayout& layout,
+                                 const std::vector<PackName>& files) {
+  std::vector<PackName> old;
+  const auto& last = files.back();
+  try {
+    if (files.size() > 1) PackReader(repository, layout, last);
+  } catch (const Corruption&) {
+    return old;
   }
-  return last;
+  for (const auto& name : files)
+    if (name.generation < last.generation && name.kind == last.kind) old.push_back(name);
+  return old;
 }
 
 /// What no backup names, and what has a later generation. The living are asked for only when there is
 /// something to decide.
 std::vector<std::filesystem::path> dead_packs(const ServerLayout& layout, Freed& freed) {
   std::vector<std::filesystem::path> dead;
-  std::optional<LivingObjects> living;
-  const auto entries = io::entries_there(layout.packs());
-  const auto last = last_generations(entries);
-  for (const auto& entry : entries) {
-    const auto pack = parse_pack_name(entry.path().filename().native());
-    if (!pack) {
-      if (entry.path().extension() == ".tmp") dead.push_back(entry.path());
-      continue;
-    }
-    if (pack->generation < last.at(pack->number)) {
-      dead.push_back(entry.path());
-      continue;
-    }
-    if (!living) living = living_objects(layout);
-    if (living->unknown.empty() && !living->packs.contains(pack->number)) dead.push_back(entry.path());
+  for (const auto& entry : io::entries_there(layout.packs()))
+    if (entry.path().extension() == ".tmp") dead.push_back(entry.path());
+  const auto packs = list_pack_files(layout);
+  if (packs.empty()) return dead;
+  const auto repository = Repository::of(layout);
+  auto living = living_objects(layout);
+  for (const auto& [number, files] : packs) {
+    const bool needed = !living.unknown.empty() || living.packs.contains(number);
+    for (const auto& name : needed ? superseded(repository, layout, files) : files)
+      dead.push_back(layout.pack(name));
   }
-  if (living) freed.packs_kept = std::move(living->unknown);
+  freed.packs_kept = std::move(living.unknown);
   return dead;
 }
 

@@ -87,6 +87,7 @@ class Verification {
   void check_files(store::BackupReader& backup);
   void check_file(const store::FileEntry& file, store::PackSet& packs, store::ObjectReader& reader,
                   io::ByteVector& buffer);
+  void check_use(const store::FileEntry& file, store::PackSet& packs);
   void check_label(store::BackupReader& backup);
   void check_control(store::BackupReader& backup);
   void check_checkpoint(store::BackupReader& backup);
@@ -101,7 +102,9 @@ class Verification {
   io::Guarded<std::vector<Finding>> findings_;
   io::Guarded<std::set<store::ObjectRef>> damaged_;
   std::atomic<std::uint64_t> bytes_{0};
-  bool lists_are_sound_ = true;
+  enum List : std::size_t { kFiles, kPacks, kManifest };  // as store::kLists has them
+  std::array<bool, 3> sound_{true, true, true};
+  std::optional<store::PackUse::Packs> needed_;
   bool manifest_read_ = false;  // to its end, so that what it does not list is known
   std::vector<bool> listed_;    // by the number of the file in the table
 };
@@ -188,12 +191,35 @@ void Verification::check_lists(store::BackupReader& backup) {
       try {
         backup.sections().read(section);
       } catch (const Corruption& damage) {
-        lists_are_sound_ = false;
+        sound_[list] = false;
         add("", fmt::format("a part of {} cannot be read: {}", kNames[list], damage.what()));
         damaged_.with(
             [&](auto& all) { DamageFinder(backup.packs()).find(section.object, section.bytes, all); });
+      } catch (const Error& error) {
+        sound_[list] = false;
+        add_unless_denied("", error);
       }
     }
+  }
+  if (sound_[kPacks]) attempt("", [&] { needed_ = backup.pack_use(); });
+}
+
+/// What the list of packs does not name, a compaction removes.
+void Verification::check_use(const store::FileEntry& file, store::PackSet& packs) {
+  const auto is_listed = [this](store::ObjectRef ref) {
+    const auto used = needed_->find(ref.pack);
+    return used != needed_->end() && store::is_used(used->second, ref.object);
+  };
+  for (const auto ref : file.pieces) {
+    if (ref.is_zero()) continue;
+    const auto pack = packs.open(ref.pack);
+    const auto& entry = pack->entry(ref.object);
+    const bool has_base = entry.kind == store::ObjectKind::delta;
+    if (is_listed(ref) && (!has_base || is_listed(entry.base))) continue;
+    throw Corruption(
+        fmt::format("needs object {} of pack {:08}, which the backup's list of packs lacks, "
+                    "so that a compaction may remove it",
+                    ref.object, ref.pack));
   }
 }
 
@@ -204,6 +230,7 @@ void Verification::check_chain() {
 }
 
 void Verification::check_manifest(store::BackupReader& backup) {
+  if (!sound_[kManifest]) return;
   tick("comparing with the manifest", 0, 0);
   auto stored = backup.manifest();
   io::HashingSource source(stored);
@@ -227,7 +254,7 @@ void Verification::compare(store::FileTable& files, const postgres::ManifestFile
   try {
     file = files.find(listed.path);
   } catch (const Corruption&) {
-    if (lists_are_sound_) throw;
+    if (sound_[kFiles]) throw;
     return;  // it is in a part that cannot be read
   }
   if (!file || file->kind != store::EntryKind::file) {
@@ -291,11 +318,11 @@ void Verification::check_files(store::BackupReader& backup) {
   // What of the table can be read is checked.
   attempt("", [&] {
     backup.files().for_each(visit, [&](const store::Section&, const Corruption& damage) {
-      if (lists_are_sound_) add("", damage.what());
+      if (sound_[kFiles]) add("", damage.what());
     });
   });
   queue.finish();
-  if (lists_are_sound_ && (report_.files != record.file_count || data_bytes != record.data_bytes)) {
+  if (sound_[kFiles] && (report_.files != record.file_count || data_bytes != record.data_bytes)) {
     add("", fmt::format("the file table has {} files with {} bytes, the backup's record says {} with {}",
                         report_.files, data_bytes, record.file_count, record.data_bytes));
   }
@@ -307,6 +334,7 @@ void Verification::check_file(const store::FileEntry& file, store::PackSet& pack
   CountingSink sink(bytes_, stop_);
   try {
     store::read_file(file, reader, buffer, sink);
+    if (needed_) check_use(file, packs);
   } catch (const Corruption& damage) {
     add(file.path, damage.what());
     std::set<store::ObjectRef> damaged;

@@ -160,20 +160,28 @@ std::filesystem::path VerificationTest::newest_pack(store::PackKind kind) const 
   return layout_.pack(newest.value());
 }
 
-void VerificationTest::change_files(const std::function<void(std::vector<store::FileEntry>&)>& change) {
-  store::BackupReader backup(repository_, layout_, newest_->id);
-  std::vector<store::FileEntry> entries;
-  backup.files().for_each([&](store::FileEntry&& entry) { entries.push_back(std::move(entry)); });
-  change(entries);
-  store::FileSpool spool(layout_.backup(newest_->id) / "files.tmp");
-  for (const auto& entry : entries) spool.add(entry);
+void VerificationTest::change_contents(
+    const std::function<void(store::SectionWriter&, store::Contents&)>& change) {
+  auto contents = store::BackupReader(repository_, layout_, newest_->id).contents();
   store::PackSeries packs(repository_, layout_, newest_->id);
   store::SectionWriter sections(repository_, packs, nullptr, 1);
-  auto contents = backup.contents();
-  contents.files = spool.store(sections, {});
+  change(sections, contents);
   packs.finish();
   newest_->contents_sha256 = store::write_contents(layout_, newest_->id, contents);
   io::write_file_durably(layout_.record(newest_->id), io::as_bytes(newest_->to_json()));
+}
+
+void VerificationTest::change_files(const std::function<void(std::vector<store::FileEntry>&)>& change) {
+  std::vector<store::FileEntry> entries;
+  store::BackupReader(repository_, layout_, newest_->id).files().for_each([&](store::FileEntry&& entry) {
+    entries.push_back(std::move(entry));
+  });
+  change(entries);
+  store::FileSpool spool(layout_.backup(newest_->id) / "files.tmp");
+  for (const auto& entry : entries) spool.add(entry);
+  change_contents([&](store::SectionWriter& sections, store::Contents& contents) {
+    contents.files = spool.store(sections, {});
+  });
 }
 
 std::vector<std::string> paths(const VerificationReport& report) {

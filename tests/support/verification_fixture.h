@@ -80,6 +80,8 @@ class VerificationTest : public testing::Test {
   std::filesystem::path newest_pack(store::PackKind kind) const;
   /// Makes the newest backup's file table another one, and its record that of a backup with it.
   void change_files(const std::function<void(std::vector<store::FileEntry>&)>& change);
+  /// The same of any of its lists.
+  void change_contents(const std::function<void(store::SectionWriter&, store::Contents&)>& change);
 
   test::TempDirectory directory_;
   store::Repository repository_ = store::Repository::open_or_create(directory_ / "repository");

@@ -178,6 +178,19 @@ TEST_F(VerificationTest, AFileThatTheManifestDoesNotListIsFound) {
   EXPECT_THAT(paths(verify_newest()), ElementsAre("", "base/5/9"));
 }
 
+TEST_F(VerificationTest, AFileOfWhichTheListOfPacksLacksAnObjectIsFound) {
+  take_backup(sound_content());
+  change_contents([](store::SectionWriter& sections, store::Contents& contents) {
+    store::PackUse use;
+    use.mark({1, 0});
+    contents.packs = use.store(sections, {});
+  });
+  const auto report = verify_newest();
+  EXPECT_THAT(paths(report), Contains("base/5/2"));
+  EXPECT_THAT(text(report), HasSubstr("the backup's list of packs lacks"));
+  EXPECT_THAT(store::read_suspects(layout_), IsEmpty());
+}
+
 TEST_F(VerificationTest, ADamagedListOfFilesIsFoundAndStoredAgainByTheNextBackup) {
   take_backup(sound_content());
   const auto pack = newest_pack(PackKind::meta);
