@@ -6,6 +6,7 @@
 #include "server/cli/annotate.h"
 #include "server/cli/backup.h"
 #include "server/cli/check.h"
+#include "server/cli/compact.h"
 #include "server/cli/create_slot.h"
 #include "server/cli/cron.h"
 #include "server/cli/delete.h"
@@ -45,19 +46,12 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kAdoptWal,       kAnnotate,     kBackup,
-    kCheck,          kCreateSlot,   kCron,
-    kDelete,         kDropSlot,     kExpire,
-    kGenerateDocs,   kGetWal,       kKeep,
-    kListBackups,    kListFiles,    kListJobs,
-    kListServers,    kListWal,      kName,
-    kNewLine,        kPushedWal,    kPutWal,
-    kRebuildCatalog, kReceiveWal,   kRecover,
-    kRelease,        kReload,       kReplicationStatus,
-    kRunJob,         kServe,        kShowBackup,
-    kShowJob,        kShowServer,   kStatus,
-    kSwitchWal,      kUndelete,     kVerifyBackup,
-    kVerifyWal,      kWalConflicts,
+    kAdoptWal,  kAnnotate,       kBackup,      kCheck,        kCompact,    kCreateSlot, kCron,
+    kDelete,    kDropSlot,       kExpire,      kGenerateDocs, kGetWal,     kKeep,       kListBackups,
+    kListFiles, kListJobs,       kListServers, kListWal,      kName,       kNewLine,    kPushedWal,
+    kPutWal,    kRebuildCatalog, kReceiveWal,  kRecover,      kRelease,    kReload,     kReplicationStatus,
+    kRunJob,    kServe,          kShowBackup,  kShowJob,      kShowServer, kStatus,     kSwitchWal,
+    kUndelete,  kVerifyBackup,   kVerifyWal,   kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include "catalog/store/json.h"
+#include "server/cli/compact.h"
+#include "server/fleet/compaction_run.h"
 #include "server/fleet/expiry_run.h"
 #include "server/fleet/fleet.h"
 #include "server/terminal/console_progress.h"
@@ -80,6 +82,7 @@ Json expire_and_report(const ServerConfig& server, const store::ServerLayout& la
   out.report(fmt::format("{}: {}", server.name, describe(plan, result)));
   auto json = json_of(server, plan);
   json["result"] = expiry_json(result);
+  json["compaction"] = compact_and_report(server, layout, invocation, compact_after_expiry);
   return json;
 }
 

@@ -15,7 +15,8 @@ struct ExpireArguments : SomeServers {
   }
 };
 
-/// Lets go of what one server's policy does not keep, prints what was decided and done, and returns it.
+/// Lets go of what one server's policy does not keep, compacts its packs, prints what was decided and done,
+/// and returns it.
 Json expire_and_report(const ServerConfig& server, const store::ServerLayout& layout,
                        const Invocation& invocation);
 Exit run_expire(const ExpireArguments& arguments, const Invocation& invocation);
@@ -32,7 +33,7 @@ inline constexpr Command kExpire{
         "keeps it, or why it goes. A backup that no rule keeps expires: it is marked, and `undelete` or `keep` "
         "bring it back. The next `expire` after `retention.grace` removes it, and with it the WAL that no "
         "backup needs any more. Without any rule, nothing expires, and only "
-        "what `delete` has marked goes.\n\n"
+        "what `delete` has marked goes. Then packs are compacted (`compact`).\n\n"
         "A backup that is not good (PostgreSQL found damaged pages, its last verification found damage, or WAL is missing before it is "
         "consistent) "
         "counts for no rule, and stays while nothing else reaches its time. "

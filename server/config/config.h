@@ -44,6 +44,8 @@ struct ServerConfig {
   std::uint64_t pushed_most_bytes = 0;
   std::uint64_t pushed_most_files = 0;
   catalog::RetentionPolicy retention;
+  std::uint64_t compaction_dead_percent = 0;
+  std::uint64_t compaction_budget = 0;  // bytes
   JobSchedule schedule;
   bool operator==(const ServerConfig&) const = default;
 };

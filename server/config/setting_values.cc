@@ -27,6 +27,7 @@ constexpr bool kIsOfNoServer = std::is_same_v<Member, std::monostate> || std::is
 std::string format_in_unit(SettingType type, std::int64_t value) {
   if (type == SettingType::size) return io::format_bytes(static_cast<std::uint64_t>(value));
   if (type == SettingType::duration) return io::format_duration(std::chrono::milliseconds(value));
+  if (type == SettingType::percent) return fmt::format("{}%", value);
   return std::to_string(value);
 }
 
@@ -41,6 +42,10 @@ std::optional<std::int64_t> parse_in_unit(SettingType type, std::string_view tex
     return bytes && *bytes <= static_cast<std::uint64_t>(INT64_MAX)
                ? std::optional(static_cast<std::int64_t>(*bytes))
                : std::nullopt;
+  }
+  if (type == SettingType::percent) {
+    if (!text.ends_with('%')) return std::nullopt;
+    text.remove_suffix(1);
   }
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -242,6 +247,8 @@ std::string describe_type(const Setting& setting) {
       return with_range("a number");
     case SettingType::size:
       return with_range("a size (512KiB, 64MiB)");
+    case SettingType::percent:
+      return with_range("a share");
     case SettingType::duration:
       return with_range("a duration (500ms, 30s, 15min)");
     case SettingType::boolean:

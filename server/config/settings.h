@@ -19,6 +19,7 @@ enum class SettingType : std::uint8_t {
   boolean,
   number,
   size,
+  percent,
   duration,
   choice,
   timing,

@@ -10,6 +10,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "server/fleet/backup_facts.h"
+#include "server/fleet/compaction_run.h"
 #include "server/fleet/expiry_run.h"
 #include "server/fleet/server_settings.h"
 #include "server/health/findings.h"
@@ -419,6 +420,8 @@ void JobRunner::let_expire(const Supervised& server, const std::string& why, con
       server.config, server.stream->layout(), observer,
       [&](const DecidedExpiry& expiry) { plan = expiry.plan; }, stop);
   log->info("expiry: {}", describe(plan, result));
+  const auto compacted = compact_after_expiry(server.config, server.stream->layout(), observer, stop);
+  if (compacted.packs != 0) log->info("compaction: {}", describe(compacted));
 }
 
 // --- The clock, and servers that have gone ---

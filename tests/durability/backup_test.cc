@@ -10,6 +10,7 @@
 
 #include "catalog/store/backup_lease.h"
 #include "catalog/store/commit_chain.h"
+#include "catalog/store/compaction.h"
 #include "catalog/store/living_objects.h"
 #include "catalog/store/pack_series.h"
 #include "catalog/store/sweep.h"
@@ -56,6 +57,12 @@ class Store {
     DiskRecorder::note(kDeleted, number);
   }
   void sweep() { store::sweep_unfinished(layout_); }
+  /// Of every pack of which anything is dead.
+  std::uint64_t compact() {
+    KeptProgress progress;
+    const auto plan = store::plan_compaction(repository_, layout_, 1);
+    return store::compact(repository_, layout_, plan, std::uint64_t{1} << 40, progress, {}).packs;
+  }
 
   /// Those that are there; each has to be whole.
   std::set<std::string> sound_backups() {
@@ -187,6 +194,28 @@ TEST_F(BackupPowerCut, FinishesADeletionThatWasKilled) {
   cuts.record([&] { Store(root()).remove(2); });
   cuts.check_after_kills([](const Aftermath& killed) { Store(killed.root()).sweep(); },
                          [](const Aftermath& left) { require_promises(left, {1}); }, 2);
+}
+
+TEST_F(BackupPowerCut, LosesNothingThatIsNeededWhilePacksAreCompacted) {
+  for (const unsigned number : {1, 2, 3}) Store(root()).take(number, content(number));
+  Store(root()).remove(1);
+  PowerCuts cuts(root());
+  cuts.record([&] { EXPECT_GE(Store(root()).compact(), 1u); });
+  cuts.check([](const Aftermath& left) { require_promises(left, {2, 3}); });
+}
+
+TEST_F(BackupPowerCut, FinishesACompactionThatWasKilled) {
+  for (const unsigned number : {1, 2}) Store(root()).take(number, content(number));
+  Store(root()).remove(1);
+  PowerCuts cuts(root());
+  cuts.record([&] { Store(root()).compact(); });
+  cuts.check_after_kills(
+      [](const Aftermath& killed) {
+        Store store(killed.root());
+        store.sweep();
+        store.compact();
+      },
+      [](const Aftermath& left) { require_promises(left, {2}); }, 2);
 }
 
 }  // namespace
