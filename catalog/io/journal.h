@@ -33,7 +33,7 @@ class JournalAppender {
 };
 
 /// The whole lines of a journal from a byte position on, without their newlines. A line that was cut by a
-/// crash, at the end or with another behind it, is not recognised here: who reads a line finds that it has
+/// crash, at the end or with another after it, is not recognised here: who reads a line finds that it has
 /// no checksum (sealed_json.h).
 struct JournalLines {
   std::vector<std::string> lines;

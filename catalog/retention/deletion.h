@@ -24,7 +24,7 @@ std::vector<NeedlessWal> wal_that_goes_with(const ExpiryFacts& facts, const stor
 std::vector<NeedlessWal> wal_needless_without(const ExpiryFacts& facts, const store::BackupId& id);
 
 /// The bytes of the files that are removed with that backup: its folder, and the packs that none of `others`
-/// names. Nothing when that cannot be said, since a file table cannot be read.
+/// names. Nothing when that cannot be said, since its lists cannot be read.
 std::optional<std::uint64_t> bytes_freed_with(const store::ServerLayout& layout, const store::BackupId& id,
                                               std::span<const store::BackupId> others);
 

@@ -358,5 +358,12 @@ TEST(CommitChainPropertyTest, NamesExactlyWhatWasLostOrReplaced) {
   }
 }
 
+TEST_F(CommitChainTest, GivesNoNumberThatNoReaderTakes) {
+  auto last = records_.commit();
+  last.sequence = std::uint64_t{1} << 53;
+  records_.put(last);
+  EXPECT_THROW(records_.prepare(), Refused);
+}
+
 }  // namespace
 }  // namespace pgkeep::store

@@ -53,6 +53,11 @@ TEST(ContentsTest, ThatClaimEndlessBytesAreRefused) {
   auto contents = sample();
   contents.files[0].bytes = kPieceBytes + 1;
   EXPECT_THROW(decode_contents(encode_contents(contents)), Corruption);
+  for (const auto ref : {&Section::object, &Section::base}) {  // a bit is kept for each object up to it
+    auto endless = sample();
+    (endless.files[0].*ref).object = 0xFFFFFFFF;
+    EXPECT_THROW(decode_contents(encode_contents(endless)), Corruption);
+  }
 }
 
 }  // namespace
