@@ -193,6 +193,7 @@ class BackupWriter::Impl {
   ManifestComparison finish_manifest();
   void prepare(BackupRecord& record);
   void commit(BackupRecord& record);
+  void note_as_newest(const BackupRecord& record) noexcept;
   /// Removes everything again. Never throws.
   void abandon() noexcept;
 
@@ -322,12 +323,13 @@ void BackupWriter::Impl::prepare(BackupRecord& record) {
   record.cost.metadata_bytes =
       keeper_.packs().bytes() - record.cost.pack_bytes + std::filesystem::file_size(layout_.contents(id_));
   if (previous_ != nullptr) record.compared_with = previous_->record().id;
+  const auto head = sound_chain_head(layout_);
   const auto listing = list_backup_records(layout_);
   const auto last = std::ranges::max_element(listing.backups, {}, &BackupRecord::sequence);
   // It may be of a process that was killed before its name was durable: the one after it must not be so
   // alone.
   if (last != listing.backups.end()) io::sync_directory(layout_.backup(last->id));
-  const auto link = next_link(listing, read_deletions(layout_));
+  const auto link = next_link(listing, read_deletions(layout_), head);
   record.sequence = link.sequence;
   record.previous_record_sha256 = link.previous_record_sha256;
   io::write_file_durably(layout_.waiting_record(id_), io::as_bytes(record.to_json()));
@@ -338,6 +340,17 @@ void BackupWriter::Impl::commit(BackupRecord& record) {
   if (!prepared_) prepare(record);
   io::rename_durably(layout_.waiting_record(id_), layout_.record(id_));
   committed_ = true;
+  note_as_newest(record);
+}
+
+/// There is a backup, whatever becomes of this: without room, say, the next one writes it.
+void BackupWriter::Impl::note_as_newest(const BackupRecord& record) noexcept {
+  try {
+    const auto text = record.to_json();
+    io::MemorySource source(io::as_bytes(text));
+    write_chain_head(layout_, {record.sequence, record.id, io::sha256_hex(source)});
+  } catch (const std::exception&) {
+  }
 }
 
 void BackupWriter::Impl::abandon() noexcept {

@@ -7,11 +7,17 @@
 
 #include <fmt/format.h>
 
+#include "catalog/io/error.h"
+#include "catalog/io/sealed_json.h"
+#include "catalog/store/json.h"
+
 namespace pgkeep::store {
 namespace {
 
 /// As many readers of JSON know whole numbers.
 constexpr std::uint64_t kHighestSequence = std::uint64_t{1} << 53;
+
+constexpr std::uint64_t kMaxHeadBytes = 1u << 16;
 
 /// One backup of which the number is known.
 struct Known {
@@ -24,7 +30,9 @@ struct Known {
 /// could not be read, or not be found, when the next was taken, and came back later.
 class Chain {
  public:
-  Chain(const BackupListing& listing, std::span<const Deletion> deletions) {
+  Chain(const BackupListing& listing, std::span<const Deletion> deletions,
+        const std::optional<ChainHead>& head)
+      : head_(head) {
     for (const auto& backup : listing.unread) unnumbered_.insert(backup.id);
     for (const auto& deletion : deletions) {
       if (deletion.sequence)
@@ -40,9 +48,19 @@ class Chain {
 
   /// Backups of which it is not known which number they have.
   std::uint64_t unnumbered() const { return unnumbered_.size(); }
-  /// Null while nothing is known.
-  const std::pair<const std::uint64_t, Known>* newest() const {
-    return known_.empty() ? nullptr : &*known_.rbegin();
+  /// The link after the newest, whether that is there, was deleted or is missing.
+  ChainLink next() const {
+    std::uint64_t newest = 0;
+    std::optional<std::string> sha256;
+    if (!known_.empty()) {
+      newest = known_.rbegin()->first;
+      sha256 = known_.rbegin()->second.sha256;
+    }
+    if (head_ && head_->sequence > newest) {
+      newest = head_->sequence;
+      sha256 = head_->record_sha256;
+    }
+    return {.sequence = newest + 1, .previous_record_sha256 = sha256};
   }
 
   std::vector<MissingBackups> missing() const {
@@ -54,6 +72,7 @@ class Chain {
       expected = sequence + 1;
       if (known.id) before = known.id;
     }
+    if (head_ && head_->sequence >= expected) found.push_back({expected, head_->sequence, before, {}});
     return found;
   }
 
@@ -64,6 +83,9 @@ class Chain {
       const auto* other = other_record(sequence - 1, *known.record->previous_record_sha256);
       if (other != nullptr) found.push_back({other->id, known.record->id});
     }
+    if (head_)
+      if (const auto* other = other_record(head_->sequence, head_->record_sha256))
+        found.push_back({other->id, {}});
     return found;
   }
 
@@ -80,12 +102,41 @@ class Chain {
 
   std::multimap<std::uint64_t, Known> known_;
   std::set<BackupId> unnumbered_;
+  std::optional<ChainHead> head_;
 };
 
 }  // namespace
 
-ChainReport examine_chain(const BackupListing& listing, std::span<const Deletion> deletions) {
-  const Chain chain(listing, deletions);
+std::optional<ChainHead> read_chain_head(const ServerLayout& layout) {
+  const auto parse = [](const nlohmann::json& json) {
+    ChainHead head{.sequence = io::whole_number<std::uint64_t>(json.at("sequence")),
+                   .id = json.at("id").get<BackupId>(),
+                   .record_sha256 = json.at("record_sha256").get<std::string>()};
+    require_possible(head.sequence);
+    return head;
+  };
+  return io::read_sealed_json(
+      layout.chain_head(), kMaxHeadBytes,
+      "it tells which backup is the newest. Remove it; the next backup writes another", parse);
+}
+
+std::optional<ChainHead> sound_chain_head(const ServerLayout& layout) {
+  try {
+    return read_chain_head(layout);
+  } catch (const Corruption&) {
+    return std::nullopt;
+  }
+}
+
+void write_chain_head(const ServerLayout& layout, const ChainHead& head) {
+  io::write_sealed_json(
+      layout.chain_head(),
+      {{"sequence", head.sequence}, {"id", head.id}, {"record_sha256", head.record_sha256}});
+}
+
+ChainReport examine_chain(const BackupListing& listing, std::span<const Deletion> deletions,
+                          const std::optional<ChainHead>& head) {
+  const Chain chain(listing, deletions, head);
   ChainReport report{
       .missing = chain.missing(), .unnumbered = chain.unnumbered(), .replaced = chain.replaced()};
   std::uint64_t count = 0;
@@ -95,9 +146,10 @@ ChainReport examine_chain(const BackupListing& listing, std::span<const Deletion
 }
 
 ChainReport examine_chain(const ServerLayout& layout) {
-  // The records first: one that is deleted meanwhile was noted before it went.
+  const auto head = sound_chain_head(layout);
+  // The records before the deletions: one that is deleted meanwhile was noted before it went.
   const auto listing = list_backup_records(layout);
-  return examine_chain(listing, read_deletions(layout));
+  return examine_chain(listing, read_deletions(layout), head);
 }
 
 std::string describe(const MissingBackups& missing) {
@@ -113,10 +165,13 @@ std::string describe(const MissingBackups& missing) {
 }
 
 std::string describe(const ReplacedRecord& replaced) {
+  if (!replaced.next)
+    return fmt::format("the record of backup {} is not the one that was committed, as chain.json says",
+                       replaced.id.to_string());
   return fmt::format(
       "the record of backup {} is not the one after which backup {} was taken: one of the two "
       "was changed or replaced",
-      replaced.id.to_string(), replaced.next.to_string());
+      replaced.id.to_string(), replaced.next->to_string());
 }
 
 void require_possible(std::uint64_t sequence) {
@@ -124,17 +179,16 @@ void require_possible(std::uint64_t sequence) {
     throw std::invalid_argument(fmt::format("{} is no number of a backup", sequence));
 }
 
-ChainLink next_link(const BackupListing& listing, std::span<const Deletion> deletions) {
-  const Chain chain(listing, deletions);
-  const auto* newest = chain.newest();
-  if (newest == nullptr) return {};
-  if (newest->first >= kHighestSequence) {
+ChainLink next_link(const BackupListing& listing, std::span<const Deletion> deletions,
+                    const std::optional<ChainHead>& head) {
+  const auto link = Chain(listing, deletions, head).next();
+  if (link.sequence > kHighestSequence) {
     throw Refused(fmt::format(
-        "a commit record or deletions.jsonl says that backup number {} was taken, and there are no "
-        "numbers after that. No server comes so far by itself: remove what says so",
-        newest->first));
+        "a commit record, chain.json or deletions.jsonl says that backup number {} was taken, and there are "
+        "no numbers after that. No server comes so far by itself: remove what says so",
+        link.sequence - 1));
   }
-  return {.sequence = newest->first + 1, .previous_record_sha256 = newest->second.sha256};
+  return link;
 }
 
 }  // namespace pgkeep::store

@@ -40,6 +40,10 @@ class ServerLayout {
   std::filesystem::path made_slots() const { return root_ / "slot.json"; }
   std::filesystem::path stream_state() const { return root_ / "stream.json"; }
   std::filesystem::path suspects() const { return root_ / "suspects.json"; }
+  /// When what was read back last, and what is damaged (catalog::VerificationMemory).
+  std::filesystem::path verified() const { return root_ / "verified.json"; }
+  /// The newest record of the chain of backups (store/commit_chain.h).
+  std::filesystem::path chain_head() const { return root_ / "chain.json"; }
   /// What was deleted, when and why (store/deletions.h).
   std::filesystem::path deletions() const { return root_ / "deletions.jsonl"; }
 

@@ -122,8 +122,9 @@ StoredFacts read_backups_and_wal(const ServerConfig& server, const store::Server
 }
 
 void read_backups(const store::ServerLayout& layout, StoredFacts& stored) {
+  const auto head = store::sound_chain_head(layout);
   auto listing = store::list_backup_records(layout);
-  stored.chain = store::examine_chain(listing, store::read_deletions(layout));
+  stored.chain = store::examine_chain(listing, store::read_deletions(layout), head);
   const auto all = listing.backups.size();
   catalog::keep_only_own(layout, listing.backups);
   stored.has_backups_aside = listing.backups.size() < all;

@@ -60,7 +60,7 @@ class ExpiryPowerCut : public testing::Test {
     record.wal_segment_size = kIdentity.wal_segment_size;
     record.start = {kOne, postgres::Lsn(segment * kMiB + 0x28)};
     record.end = {kOne, postgres::Lsn(segment * kMiB + kMiB / 2)};
-    const auto link = store::next_link(store::list_backup_records(layout), {});
+    const auto link = store::next_link(store::list_backup_records(layout), {}, {});
     record.sequence = link.sequence;
     record.previous_record_sha256 = link.previous_record_sha256;
     io::make_directories(layout.backup(record.id));

@@ -251,7 +251,7 @@ class DeletionFile final : public RecordFile {
   void read(const std::string& text) const override {
     put(layout().deletions(), text);
     const auto known = store::read_deletions(layout());
-    static_cast<void>(store::examine_chain({}, known));
+    static_cast<void>(store::examine_chain({}, known, {}));
     io::remove_file(layout().deletions());
     for (const auto& deletion : known) store::note_deletion(layout(), deletion);
     require(store::read_deletions(layout()) == known, "a deletion does not come back");

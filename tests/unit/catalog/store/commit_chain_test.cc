@@ -28,7 +28,8 @@ class Records {
   /// The record of the next backup, which is not committed yet.
   BackupRecord prepare() {
     BackupRecord record(next_id_);
-    const auto link = next_link(list_backup_records(layout_), read_deletions(layout_));
+    const auto link =
+        next_link(list_backup_records(layout_), read_deletions(layout_), sound_chain_head(layout_));
     record.sequence = link.sequence;
     record.previous_record_sha256 = link.previous_record_sha256;
     return record;
@@ -50,6 +51,9 @@ class Records {
     return std::string(io::as_text(io::read_whole_file(layout_.record(id), 1 << 20)));
   }
   std::string digest(const BackupId& id) const { return deletion_of(layout_, id, "").record_sha256.value(); }
+  void note_as_newest(const BackupRecord& record) {
+    write_chain_head(layout_, {record.sequence, record.id, digest(record.id)});
+  }
   void note(const BackupId& id) { note_deletion(layout_, deletion_of(layout_, id, "old")); }
   void lose(const BackupId& id) { io::remove_tree(layout_.backup(id)); }
   void remove(const BackupId& id) {
@@ -92,6 +96,44 @@ class CommitChainTest : public testing::Test {
   }
   Records records_;
 };
+
+TEST_F(CommitChainTest, NoticesThatTheNewestBackupsAreMissing) {
+  const auto backups = commit(3);
+  records_.note_as_newest(backups.back());
+  expect_sound();
+  for (const auto number : {1, 2}) records_.lose(backups[number].id);
+  EXPECT_THAT(records_.missing(), testing::ElementsAre(2u, 3u));
+  EXPECT_THAT(describe(records_.report().missing.front()),
+              HasSubstr("2 to 3, taken after " + backups[0].id.to_string()));
+  EXPECT_EQ(records_.commit().sequence, 4u) << "no number is given again";
+  EXPECT_THAT(records_.missing(), testing::ElementsAre(2u, 3u));
+}
+
+TEST_F(CommitChainTest, MissesNoNewestBackupThatWasDeletedOrGivenUp) {
+  const auto backups = commit(2);
+  records_.note_as_newest(backups.back());
+  records_.remove(backups.back().id);
+  expect_sound();
+}
+
+TEST_F(CommitChainTest, NoticesThatTheNewestRecordWasReplaced) {
+  const auto backups = commit(2);
+  records_.note_as_newest(backups.back());
+  records_.replace(backups.back().id);
+  const auto report = records_.report();
+  ASSERT_EQ(report.replaced.size(), 1u);
+  EXPECT_EQ(report.replaced[0].id, backups.back().id);
+  EXPECT_THAT(describe(report.replaced[0]), HasSubstr("chain.json"));
+}
+
+TEST_F(CommitChainTest, MissesNothingByAHeadThatLagsOrIsDamaged) {
+  const auto backups = commit(2);
+  records_.note_as_newest(backups.front());
+  expect_sound();
+  io::write_file_durably(records_.layout().chain_head(), io::as_bytes("{}"));
+  expect_sound();
+  EXPECT_EQ(records_.commit().sequence, 3u);
+}
 
 TEST_F(CommitChainTest, IsWholeBeforeTheFirstBackup) {
   expect_sound();
