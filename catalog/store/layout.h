@@ -49,6 +49,8 @@ class ServerLayout {
 
   /// Held alone by who changes packs and backups (backup, delete, expire).
   std::filesystem::path writer_lock() const { return root_ / "locks" / "backup"; }
+  /// Held alone by who verifies what is stored, and changes verified().
+  std::filesystem::path verify_lock() const { return root_ / "locks" / "verify"; }
   /// Held alone while suspects.json is being replaced.
   std::filesystem::path suspects_lock() const { return root_ / "locks" / "suspects"; }
   /// Held alone while the retention_marks() of a backup are being replaced.

@@ -1,7 +1,6 @@
 #include "catalog/verify/damage_finder.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "catalog/io/error.h"
 
@@ -12,23 +11,25 @@ bool reads(store::ObjectReader& reader, store::ObjectRef ref, io::ByteSpan into)
   try {
     reader.read(ref, into);
     return true;
-  } catch (const Corruption&) {
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
     return false;
   }
 }
 
-/// The full object that a delta was made against; nothing for other objects, or when that cannot be told.
-std::optional<store::ObjectRef> base_of(store::PackSet& packs, store::ObjectRef ref) {
+}  // namespace
+
+store::ObjectRef base_of(store::PackSet& packs, store::ObjectRef ref) {
+  if (ref.is_zero()) return {};
   try {
     const auto pack = packs.open(ref.pack);
     const auto& entry = pack->entry(ref.object);
     if (entry.kind == store::ObjectKind::delta) return entry.base;
-  } catch (const Corruption&) {
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
   }
-  return std::nullopt;
+  return {};
 }
-
-}  // namespace
 
 void DamageFinder::find(const store::FileEntry& file, std::set<store::ObjectRef>& damaged) {
   auto left = file.size;
@@ -43,7 +44,7 @@ void DamageFinder::find(store::ObjectRef ref, std::uint64_t length, std::set<sto
   if (ref.is_zero() || !opens(ref.pack) || is_sound(ref, length)) return;
   damaged.insert(ref);
   const auto base = base_of(*packs_, ref);
-  if (base && opens(base->pack) && !is_sound(*base)) damaged.insert(*base);
+  if (!base.is_zero() && opens(base.pack) && !is_sound(base)) damaged.insert(base);
 }
 
 bool DamageFinder::opens(std::uint32_t pack) {
@@ -52,7 +53,8 @@ bool DamageFinder::opens(std::uint32_t pack) {
   try {
     packs_->open(pack);
     known->second = true;
-  } catch (const Corruption&) {
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
   }
   return known->second;
 }
@@ -65,7 +67,8 @@ bool DamageFinder::is_sound(store::ObjectRef ref, std::uint64_t length) {
 bool DamageFinder::is_sound(store::ObjectRef ref) {
   try {
     return is_sound(ref, reader_.length(ref));
-  } catch (const Corruption&) {
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
     return false;
   }
 }

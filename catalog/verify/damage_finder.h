@@ -10,6 +10,9 @@
 
 namespace pgkeep::catalog {
 
+/// The full object that a delta was made against; zero for other objects, and when that cannot be told.
+store::ObjectRef base_of(store::PackSet& packs, store::ObjectRef ref);
+
 /// Finds the objects that cannot be read back. Borrows the packs; one thread.
 class DamageFinder {
  public:

@@ -53,10 +53,12 @@ class CountingSink final : public io::ByteSink {
 class Verification {
  public:
   Verification(const store::Repository& repository, const store::ServerLayout& layout,
-               const store::BackupId& id, unsigned jobs, io::ProgressObserver& observer, std::stop_token stop)
+               const store::BackupId& id, unsigned jobs, io::ProgressObserver& observer, std::stop_token stop,
+               Depth depth)
       : repository_(&repository),
         layout_(layout),
         jobs_(jobs),
+        depth_(depth),
         observer_(&observer),
         stop_(std::move(stop)),
         report_{.backup = id, .findings = {}} {}
@@ -96,6 +98,7 @@ class Verification {
   const store::Repository* repository_;
   store::ServerLayout layout_;
   unsigned jobs_;
+  Depth depth_;
   io::ProgressObserver* observer_;
   std::stop_token stop_;
   VerificationReport report_;
@@ -154,7 +157,7 @@ VerificationReport Verification::run() {
       attempt(kLabel, [&] { check_checkpoint(*backup); });
     }
     attempt("", [&] {
-      report_.wal_segments = verify_wal(own_layout(), *record, jobs_, findings_,
+      report_.wal_segments = verify_wal(own_layout(), *record, depth_, jobs_, findings_,
                                         [&](auto done, auto total) { tick("checking WAL", done, total); });
     });
     attempt("", [&] { check_chain(); });
@@ -212,10 +215,10 @@ void Verification::check_use(const store::FileEntry& file, store::PackSet& packs
   };
   for (const auto ref : file.pieces) {
     if (ref.is_zero()) continue;
-    const auto pack = packs.open(ref.pack);
-    const auto& entry = pack->entry(ref.object);
-    const bool has_base = entry.kind == store::ObjectKind::delta;
-    if (is_listed(ref) && (!has_base || is_listed(entry.base))) continue;
+    if (is_listed(ref)) {
+      const auto base = base_of(packs, ref);
+      if (base.is_zero() || is_listed(base)) continue;
+    }
     throw Corruption(
         fmt::format("needs object {} of pack {:08}, which the backup's list of packs lacks, "
                     "so that a compaction may remove it",
@@ -333,17 +336,16 @@ void Verification::check_file(const store::FileEntry& file, store::PackSet& pack
                               store::ObjectReader& reader, io::ByteVector& buffer) {
   CountingSink sink(bytes_, stop_);
   try {
-    store::read_file(file, reader, buffer, sink);
+    if (depth_ == Depth::everything) store::read_file(file, reader, buffer, sink);
     if (needed_) check_use(file, packs);
-  } catch (const Corruption& damage) {
-    add(file.path, damage.what());
-    std::set<store::ObjectRef> damaged;
-    DamageFinder(packs).find(file, damaged);
-    damaged_.with([&](auto& all) { all.merge(damaged); });
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
     add_unless_denied(file.path, error);
+    if (!is_damage(error)) return;
+    std::set<store::ObjectRef> damaged;
+    DamageFinder(packs).find(file, damaged);
+    damaged_.with([&](auto& all) { all.merge(damaged); });
   }
 }
 
@@ -392,10 +394,17 @@ void Verification::mark_damaged() {
 
 }  // namespace
 
+std::string describe(const std::vector<Finding>& findings) {
+  const auto& [path, message] = findings.front();
+  const auto place = path.empty() || message.starts_with(path) ? "" : path + ": ";
+  if (findings.size() == 1) return place + message;
+  return fmt::format("{} findings, the first: {}{}", findings.size(), place, message);
+}
+
 VerificationReport verify_backup(const store::Repository& repository, const store::ServerLayout& layout,
                                  const store::BackupId& id, unsigned jobs, io::ProgressObserver& observer,
-                                 std::stop_token stop) {
-  return Verification(repository, layout, id, jobs, observer, std::move(stop)).run();
+                                 std::stop_token stop, Depth depth) {
+  return Verification(repository, layout, id, jobs, observer, std::move(stop), depth).run();
 }
 
 }  // namespace pgkeep::catalog

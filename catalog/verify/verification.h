@@ -29,16 +29,28 @@ struct VerificationReport {
   bool good() const noexcept { return findings.empty(); }
 };
 
+/// How much of a backup is read.
+enum class Depth : std::uint8_t {
+  everything,
+  /// Not the content of files and WAL: that packs and segments are what was stored is known otherwise. Of
+  /// both it is only seen that they are there.
+  lists,
+};
+
+/// "3 findings, the first: …". There is one at least.
+std::string describe(const std::vector<Finding>& findings);
+
 /// Reads back everything a backup is made of and lists all that is wrong, sorted by path: the record
-/// (and whether the next backup was taken after it), the lists of files and packs against their digests, PostgreSQL's manifest (its checksum; every file listed is
-/// there, of its size and checksum, and no other), every object (frame CRC, page digests), the label,
-/// pg_control's CRC and system, and the WAL that the backup needs to become consistent (every segment there,
-/// decodes, passes WalSegmentChecker). Uses `jobs` threads; memory does not grow with the backup but for a
-/// bit a file. Damaged objects are marked as suspects, so that the next backup stores those pieces again. The
-/// observer is called from the calling thread. Throws only for what stops the verification itself: NotFound,
-/// Interrupted, Busy (packs are being removed).
+/// (and whether the next backup was taken after it), the lists of files and packs against their digests,
+/// PostgreSQL's manifest (its checksum; every file listed is there, of its size and checksum, and no other),
+/// every object (frame CRC, page digests), the label, pg_control's CRC and system, and the WAL that the
+/// backup needs to become consistent (every segment there, decodes, passes WalSegmentChecker). Uses `jobs`
+/// threads; memory does not grow with the backup but for a bit a file. Damaged objects are marked as
+/// suspects, so that the next backup stores those pieces again. The observer is called from the calling
+/// thread. Throws only for what stops the verification itself: NotFound, Interrupted, Busy (packs are being
+/// removed).
 VerificationReport verify_backup(const store::Repository& repository, const store::ServerLayout& layout,
                                  const store::BackupId& id, unsigned jobs, io::ProgressObserver& observer,
-                                 std::stop_token stop);
+                                 std::stop_token stop, Depth depth = Depth::everything);
 
 }  // namespace pgkeep::catalog

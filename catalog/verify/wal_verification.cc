@@ -24,9 +24,13 @@ void need(Needs& needs, const postgres::WalSegment& segment, postgres::Lsn until
 
 class WalVerification {
  public:
-  WalVerification(const WalArchive& archive, HeldWal held, const postgres::TimelineHistory& line,
+  WalVerification(const WalArchive& archive, HeldWal held, const postgres::TimelineHistory& line, Depth depth,
                   io::Guarded<std::vector<Finding>>& findings)
-      : segments_(archive), held_(std::move(held)), line_(held_.along(line)), findings_(&findings) {}
+      : segments_(archive),
+        held_(std::move(held)),
+        line_(held_.along(line)),
+        depth_(depth),
+        findings_(&findings) {}
 
   void check(const NeededSegment& needed) {
     try {
@@ -62,7 +66,7 @@ class WalVerification {
   /// does.
   bool find_and_check(const NeededSegment& needed) {
     return std::ranges::any_of(candidates(needed), [&](const HeldFile& file) {
-      return file.end >= needed.until && segments_.check(file, needed.until);
+      return file.end >= needed.until && (depth_ == Depth::lists || segments_.check(file, needed.until));
     });
   }
 
@@ -86,6 +90,7 @@ class WalVerification {
   StoredSegmentCheck segments_;
   HeldWal held_;
   HeldLine line_;
+  Depth depth_;
   io::Guarded<std::vector<Finding>>* findings_;
   std::atomic<std::uint64_t> done_bytes_{0};
 };
@@ -167,8 +172,8 @@ void verify_checkpoint(const store::ServerLayout& layout, const store::BackupRec
         [&](auto& all) { all.push_back({.path = "backup_label", .message = *std::move(problem)}); });
 }
 
-std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupRecord& record, unsigned jobs,
-                         io::Guarded<std::vector<Finding>>& findings,
+std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupRecord& record, Depth depth,
+                         unsigned jobs, io::Guarded<std::vector<Finding>>& findings,
                          const std::function<void(std::uint64_t done, std::uint64_t total)>& tick) {
   const auto add = [&](std::string message) {
     findings.with([&](auto& all) { all.push_back({.path = "", .message = std::move(message)}); });
@@ -201,7 +206,7 @@ std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupR
     add(error.what());
     return 0;
   }
-  WalVerification verification(archive, *std::move(held), line, findings);
+  WalVerification verification(archive, *std::move(held), line, depth, findings);
   io::WorkQueue<NeededSegment> queue(
       jobs, [&](unsigned) { return [&](const NeededSegment& segment) { verification.check(segment); }; },
       [&] { tick(verification.done_bytes(), total); });

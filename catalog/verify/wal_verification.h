@@ -27,8 +27,8 @@ std::vector<NeededSegment> needed_wal(const store::BackupRecord& record,
 /// Checks the WAL part of verify_backup() with `jobs` threads, adding to `findings`. Returns how many
 /// segments were read. `tick` is called from the calling thread with the bytes done and to do, and may throw
 /// to stop.
-std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupRecord& record, unsigned jobs,
-                         io::Guarded<std::vector<Finding>>& findings,
+std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupRecord& record, Depth depth,
+                         unsigned jobs, io::Guarded<std::vector<Finding>>& findings,
                          const std::function<void(std::uint64_t done, std::uint64_t total)>& tick);
 
 /// The history of the timeline on which the backup ended, as it is held in `layout`. Nothing when it cannot

@@ -1,13 +1,9 @@
 #include "catalog/wal/pushed_copy.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <chrono>
 
-#include <sys/stat.h>
-
-#include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/file_facts.h"
 #include "catalog/postgres/wal_segment.h"
 
 namespace pgkeep::catalog {
@@ -48,16 +44,9 @@ std::vector<PushedCopy> list_pushed_copies(const fs::path& folder) {
 }
 
 std::optional<PushedCopyFacts> look_at(const PushedCopy& copy) {
-  struct stat status {};
-  if (::lstat(copy.path.c_str(), &status) != 0) {
-    const int cause = errno;
-    if (cause == ENOENT) return std::nullopt;
-    throw StorageError(cause, copy.path, "look at the file");
-  }
-  const auto since_epoch =
-      std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
-  return PushedCopyFacts{static_cast<std::uint64_t>(status.st_size),
-                         io::TimePoint(std::chrono::duration_cast<std::chrono::microseconds>(since_epoch))};
+  const auto facts = io::facts_of(copy.path);
+  if (!facts) return std::nullopt;
+  return PushedCopyFacts{facts->bytes, facts->written};
 }
 
 }  // namespace pgkeep::catalog

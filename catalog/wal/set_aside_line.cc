@@ -109,6 +109,13 @@ std::vector<SetAsideLine> read_set_aside_lines(const store::ServerLayout& layout
   return lines;
 }
 
+std::vector<store::ServerLayout> layouts_of_lines(const store::ServerLayout& layout) {
+  std::vector<store::ServerLayout> lines;
+  for (const auto& line : read_set_aside_lines(layout)) lines.push_back(layout.of_line(line.number));
+  lines.push_back(layout);
+  return lines;
+}
+
 std::optional<unsigned> line_of(std::span<const SetAsideLine> lines, const store::BackupId& backup) {
   const auto has_it = [&backup](const SetAsideLine& line) {
     return std::ranges::find(line.backups, backup) != line.backups.end();

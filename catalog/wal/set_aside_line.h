@@ -41,6 +41,9 @@ struct SetAsideLine {
 /// other record tells (is_unclear()).
 std::vector<SetAsideLine> read_set_aside_lines(const store::ServerLayout& layout);
 
+/// The server with the WAL of each of its lines, by number; that of the current line last.
+std::vector<store::ServerLayout> layouts_of_lines(const store::ServerLayout& layout);
+
 /// Which line a backup belongs to; nothing: the current one, or that is unclear.
 std::optional<unsigned> line_of(std::span<const SetAsideLine> lines, const store::BackupId& backup);
 

@@ -1,13 +1,12 @@
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <filesystem>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/file_facts.h"
 #include "catalog/records/event_journal.h"
 #include "catalog/records/identity.h"
 #include "catalog/wal/commit_times.h"
@@ -22,18 +21,12 @@ namespace {
 
 using postgres::WalSegment;
 
-/// When the receiver last wrote to the segment: nothing sent later is in it.
-std::optional<io::TimePoint> written_time(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto time = std::filesystem::last_write_time(path, error);
-  if (error) return std::nullopt;
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::file_clock::to_sys(time));
-}
-
 /// An upper bound of when the segment's last byte was sent.
 std::optional<io::TimePoint> last_time(const catalog::WalArchive& archive, const WalSegment& segment) {
   if (const auto file = archive.open_segment(segment)) return file->header().last_time;
-  return written_time(archive.layout().partial(segment, archive.identity().wal_segment_size));
+  // When the receiver last wrote to it: nothing sent later is in it.
+  const auto facts = io::facts_of(archive.layout().partial(segment, archive.identity().wal_segment_size));
+  return facts ? std::optional(facts->written) : std::nullopt;
 }
 
 /// The last one of each timeline.

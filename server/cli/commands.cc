@@ -38,6 +38,7 @@
 #include "server/cli/status.h"
 #include "server/cli/switch_wal.h"
 #include "server/cli/undelete.h"
+#include "server/cli/verify.h"
 #include "server/cli/verify_backup.h"
 #include "server/cli/verify_wal.h"
 #include "server/cli/wal_conflicts.h"
@@ -46,12 +47,12 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kAdoptWal,  kAnnotate,       kBackup,      kCheck,        kCompact,    kCreateSlot, kCron,
-    kDelete,    kDropSlot,       kExpire,      kGenerateDocs, kGetWal,     kKeep,       kListBackups,
-    kListFiles, kListJobs,       kListServers, kListWal,      kName,       kNewLine,    kPushedWal,
-    kPutWal,    kRebuildCatalog, kReceiveWal,  kRecover,      kRelease,    kReload,     kReplicationStatus,
-    kRunJob,    kServe,          kShowBackup,  kShowJob,      kShowServer, kStatus,     kSwitchWal,
-    kUndelete,  kVerifyBackup,   kVerifyWal,   kWalConflicts,
+    kAdoptWal,  kAnnotate,       kBackup,       kCheck,        kCompact,      kCreateSlot, kCron,
+    kDelete,    kDropSlot,       kExpire,       kGenerateDocs, kGetWal,       kKeep,       kListBackups,
+    kListFiles, kListJobs,       kListServers,  kListWal,      kName,         kNewLine,    kPushedWal,
+    kPutWal,    kRebuildCatalog, kReceiveWal,   kRecover,      kRelease,      kReload,     kReplicationStatus,
+    kRunJob,    kServe,          kShowBackup,   kShowJob,      kShowServer,   kStatus,     kSwitchWal,
+    kUndelete,  kVerify,         kVerifyBackup, kVerifyWal,    kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 

@@ -16,7 +16,7 @@ struct RunJobArguments : OneServer {
 
   void declare(Syntax& syntax) {
     OneServer::declare(syntax);
-    syntax.positional("JOB", "`backup` or `expire`", job);
+    syntax.positional("JOB", "`backup`, `expire` or `verify`", job);
   }
 };
 

@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "catalog/retention/retention_marks.h"
-#include "catalog/store/backup_lease.h"
 #include "catalog/store/json.h"
 #include "catalog/verify/verification.h"
 #include "server/fleet/backup_choice.h"
@@ -13,6 +11,7 @@
 #include "server/fleet/fleet.h"
 #include "server/fleet/recorded_run.h"
 #include "server/fleet/stored_records.h"
+#include "server/fleet/verification_run.h"
 #include "server/terminal/console_progress.h"
 
 namespace pgkeep::server {
@@ -63,26 +62,6 @@ void print(const std::string& server, const catalog::VerificationReport& report,
   }
 }
 
-std::string what_was_found(const catalog::VerificationReport& report) {
-  return fmt::format("{} findings, the first: {}", report.findings.size(), report.findings[0].message);
-}
-
-/// So that no retention policy counts on a backup that is damaged.
-void note_in_marks(const store::ServerLayout& layout, const catalog::VerificationReport& report,
-                   Output& out) {
-  try {
-    const store::BackupLease stays(layout, report.backup);
-    if (report.good() && !catalog::read_retention_marks(layout, report.backup).damaged) return;
-    catalog::change_retention_marks(layout, report.backup, [&](catalog::RetentionMarks& marks) {
-      marks.damaged.reset();
-      if (!report.good())
-        marks.damaged = {io::now(), "a verification found damage: " + what_was_found(report)};
-    });
-  } catch (const Error& error) {
-    out.warning(fmt::format("what was found could not be noted for `expire`: {}", error.what()));
-  }
-}
-
 /// The journal counts a damaged backup as a failed verification.
 catalog::VerificationReport verify(const Fleet& fleet, const store::ServerLayout& layout,
                                    const store::BackupId& id, unsigned jobs, const Invocation& invocation) {
@@ -91,13 +70,13 @@ catalog::VerificationReport verify(const Fleet& fleet, const store::ServerLayout
     record_run(layout, "verify-backup", id.to_string(), invocation.out, [&] {
       ConsoleProgress progress(invocation.out);
       report = catalog::verify_backup(fleet.repository(), layout, id, jobs, progress, invocation.stop);
-      if (!report.good()) throw Corruption(what_was_found(report));
+      if (!report.good()) throw Corruption(describe(report.findings));
       return Json{{"files", report.files}, {"bytes", report.bytes}};
     });
   } catch (const Corruption&) {
     if (report.good()) throw;
   }
-  note_in_marks(layout, report, invocation.out);
+  note_verification(layout, id, report.good() ? "" : describe(report.findings), warnings_to(invocation.out));
   return report;
 }
 

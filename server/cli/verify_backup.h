@@ -18,14 +18,12 @@ struct VerifyBackupArguments : OneServer {
 
 Exit run_verify_backup(const VerifyBackupArguments& arguments, const Invocation& invocation);
 
-inline constexpr std::array<std::string_view, 1> kVerifyBackupAliases{"verify"};
 inline constexpr std::array kVerifyBackupExamples{
     Example{"verify-backup main latest", "read a backup back and check every byte"},
     Example{"verify-backup main all", "every backup of a server"},
 };
 inline constexpr Command kVerifyBackup{
     .name = "verify-backup",
-    .aliases = kVerifyBackupAliases,
     .summary = "Read backups back and check every byte",
     .details =
         "Checks the record, the file table, every stored piece, each file against PostgreSQL's own manifest, "

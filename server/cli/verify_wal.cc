@@ -33,14 +33,6 @@ Json json_of(const store::ServerLayout& line, const catalog::WalVerificationRepo
           {"segments", report.segments}, {"bytes", report.bytes}, {"findings", report.findings}};
 }
 
-/// The current line last, as in every list of lines.
-std::vector<store::ServerLayout> lines_of(const store::ServerLayout& layout) {
-  std::vector<store::ServerLayout> lines;
-  for (const auto& line : catalog::read_set_aside_lines(layout)) lines.push_back(layout.of_line(line.number));
-  lines.push_back(layout);
-  return lines;
-}
-
 }  // namespace
 
 Exit run_verify_wal(const VerifyWalArguments& arguments, const Invocation& invocation) {
@@ -53,7 +45,7 @@ Exit run_verify_wal(const VerifyWalArguments& arguments, const Invocation& invoc
   try {
     record_run(layout, "verify-wal", "", invocation.out, [&] {
       std::uint64_t bytes = 0;
-      for (const auto& line : lines_of(layout)) {
+      for (const auto& line : catalog::layouts_of_lines(layout)) {
         ConsoleProgress progress(invocation.out);
         const auto report = catalog::verify_whole_wal(line, arguments.jobs, progress, invocation.stop);
         progress.clear();

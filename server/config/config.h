@@ -46,6 +46,8 @@ struct ServerConfig {
   catalog::RetentionPolicy retention;
   std::uint64_t compaction_dead_percent = 0;
   std::uint64_t compaction_budget = 0;  // bytes
+  std::chrono::milliseconds verification_older_than{};
+  std::uint64_t verification_budget = 0;  // bytes; 0: no limit
   JobSchedule schedule;
   bool operator==(const ServerConfig&) const = default;
 };

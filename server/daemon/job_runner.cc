@@ -9,12 +9,9 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
-#include "server/fleet/backup_facts.h"
-#include "server/fleet/compaction_run.h"
+#include "server/daemon/daemon_jobs.h"
 #include "server/fleet/expiry_run.h"
-#include "server/fleet/server_settings.h"
 #include "server/health/findings.h"
-#include "streaming/backup/take_backup.h"
 #include "streaming/wire/conninfo.h"
 
 namespace pgkeep::server {
@@ -22,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Beside those that take backups: for looking at servers and for expiries.
+// Beside those that take backups and verify: for looking at servers and for expiries.
 constexpr std::size_t kOtherThreads = 4;
 constexpr std::chrono::seconds kTick{1};
 // For what no file and no call tells: that a stream runs again, or that another command has ended.
@@ -31,21 +28,6 @@ constexpr std::chrono::seconds kLookAgainIn{5};
 constexpr std::chrono::seconds kLookForDeletionsIn{10};
 // That costs a look at all names of the archive; the watch of the slot asks for it, too.
 constexpr std::chrono::seconds kLookForLostWalIn{30};
-
-/// Puts what a job says into the log, and what it does into the daemon's report.
-class JobLog final : public io::ProgressObserver {
- public:
-  JobLog(Log log, JobKind kind, std::function<void(std::string_view)> doing)
-      : log_(std::move(log)), kind_(kind), doing_(std::move(doing)) {}
-  void progress(const io::Progress& progress) override { doing_(progress.phase); }
-  void note(std::string_view message) override { log_->info("{}: {}", to_string(kind_), message); }
-  void warning(std::string_view message) override { log_->warn("{}: {}", to_string(kind_), message); }
-
- private:
-  Log log_;
-  JobKind kind_;
-  std::function<void(std::string_view)> doing_;
-};
 
 fs::file_time_type changed_at(const fs::path& path) {
   std::error_code error;
@@ -75,17 +57,19 @@ bool is_of_this_process(const catalog::RunRecord& run) {
 /// Or else it would be due again at once, and again.
 void require_recorded(JobKind kind, io::TimePoint began, std::span<const catalog::RunRecord> runs) {
   const auto is_this_one = [&](const catalog::RunRecord& run) {
-    return run.kind == to_string(kind) && run.outcome == catalog::RunOutcome::succeeded &&
-           run.started >= began;
+    return run.kind == to_string(kind) && run.outcome != catalog::RunOutcome::running && run.started >= began;
   };
   if (std::ranges::none_of(runs, is_this_one))
     throw Error("it was done, but could not be recorded in the journal of runs");
 }
 
+fs::path lock_for(JobKind kind, const store::ServerLayout& layout) {
+  return kind == JobKind::verify ? layout.verify_lock() : layout.writer_lock();
+}
+
 /// "a backup is due since …", for one that does not begin.
 std::string describe_due(const PlannedJob& job) {
-  return fmt::format("{} is due since {}", job.kind == JobKind::backup ? "a backup" : "an expiry",
-                     io::format_time(job.due));
+  return fmt::format("{} is due since {}", with_article(job.kind), io::format_time(job.due));
 }
 
 std::string describe_failure(const PlannedJob& job) {
@@ -109,7 +93,7 @@ void JobRunner::set_limits(const JobLimits& limits) {
   {
     const std::scoped_lock lock(mutex_);
     limits_ = limits;
-    while (threads_.size() < limits.backups + kOtherThreads)
+    while (threads_.size() < limits.backups + limits.verifications + kOtherThreads)
       threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
   }
   changed_.notify_all();
@@ -234,9 +218,7 @@ void JobRunner::work_on(const std::string& name, const QueuedJob* job, const std
     }
   } catch (const Interrupted&) {
     // The end of the program, or of the server's service.
-    server->stream->log()->warn(job && job->kind == JobKind::expire
-                                    ? "the expiry that was due is stopped; the next one goes on"
-                                    : "the base backup that was due is stopped; nothing of it is kept");
+    if (job) server->stream->log()->warn("{}", when_stopped(job->kind));
   } catch (const std::exception& failure) {
     const auto pause = job ? state.retries.at(job->kind).failed() : state.look.failed();
     server->stream->log()->error("{} failed: {}", job ? to_string(job->kind) : "looking for what is due",
@@ -365,7 +347,7 @@ JobRunner::Decision JobRunner::decide_by_schedule(const Supervised& server, Serv
       if (job.failures != 0 && job.due <= now) decision.report = describe_failure(job);
     } else if (job.kind == JobKind::backup && !is_streaming(server)) {
       wait_for(describe_due(job) + "; it is taken as soon as WAL is received again");
-    } else if (const auto holder = io::FileLock::holder(server.stream->layout().writer_lock())) {
+    } else if (const auto holder = io::FileLock::holder(lock_for(job.kind, server.stream->layout()))) {
       wait_for(fmt::format("{}; it waits for {}", describe_due(job), holder->purpose));
     } else {
       decision.jobs.push_back(queued(
@@ -384,44 +366,12 @@ void JobRunner::run(const Supervised& server, JobKind kind, Server& state, const
   const auto job = std::ranges::find(decision.jobs, kind, &QueuedJob::kind);
   if (job == decision.jobs.end()) return;  // a command has done it, or it has to wait again
   const auto began = io::now();
-  if (kind == JobKind::backup) {
-    take_backup(server, job->why, stop);
-  } else {
-    let_expire(server, job->why, stop);
-  }
+  const auto& name = server.config.name;
+  do_job(
+      kind, repository_, server, job->why, [&](std::string report) { say(name, std::move(report)); }, stop);
   require_recorded(kind, began, state.runs.read());
   state.retries.at(kind).succeeded();
-  say(server.config.name, "");
-}
-
-void JobRunner::take_backup(const Supervised& server, const std::string& why, const std::stop_token& stop) {
-  const auto& name = server.config.name;
-  const auto& log = server.stream->log();
-  const auto since = io::format_time(io::now());
-  log->info("{}; taking a base backup", why);
-  say(name, fmt::format("being taken since {}, because {}", since, why));
-  JobLog observer(log, JobKind::backup, [&](std::string_view doing) {
-    say(name, fmt::format("being taken since {} ({}), because {}", since, doing, why));
-  });
-  auto job = backup_job(server.config);
-  // A receiver of its own would use the slot between two runs of the stream, or after the end of its service.
-  job.wal.reset();
-  const auto backup = streaming::take_backup(repository_, job, observer, stop);
-  log->info("backup {} is complete: {}, {} stored", backup.id.to_string(),
-            io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)));
-}
-
-void JobRunner::let_expire(const Supervised& server, const std::string& why, const std::stop_token& stop) {
-  const auto& log = server.stream->log();
-  log->info("expiry begins: {}", why);
-  catalog::ExpiryPlan plan;
-  JobLog observer(log, JobKind::expire, [](std::string_view) {});
-  const auto result = expire(
-      server.config, server.stream->layout(), observer,
-      [&](const DecidedExpiry& expiry) { plan = expiry.plan; }, stop);
-  log->info("expiry: {}", describe(plan, result));
-  const auto compacted = compact_after_expiry(server.config, server.stream->layout(), observer, stop);
-  if (compacted.packs != 0) log->info("compaction: {}", describe(compacted));
+  say(name, "");
 }
 
 // --- The clock, and servers that have gone ---

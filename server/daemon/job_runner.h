@@ -97,7 +97,7 @@ class JobRunner {
     std::optional<Deletion> deletion;
     std::optional<Signature> whole;  // on these files: no WAL is lost that calls for a backup
     Retry look;                      // at what is due
-    std::map<JobKind, Retry> retries{{JobKind::backup, {}}, {JobKind::expire, {}}};
+    std::map<JobKind, Retry> retries{{JobKind::backup, {}}, {JobKind::expire, {}}, {JobKind::verify, {}}};
   };
   struct Decision {
     std::vector<QueuedJob> jobs;        // that may begin now
@@ -117,8 +117,6 @@ class JobRunner {
   static Decision decide_by_schedule(const Supervised& server, Server& state);
   static QueuedJob queued(const Supervised& server, JobKind kind, io::TimePoint due, std::string why);
   void run(const Supervised& server, JobKind kind, Server& state, const std::stop_token& stop);
-  void take_backup(const Supervised& server, const std::string& why, const std::stop_token& stop);
-  static void let_expire(const Supervised& server, const std::string& why, const std::stop_token& stop);
   void forget(const std::string& server);
   Server& state_of(const Supervised& server);
   void look_again(const std::string& server, std::optional<io::TimePoint> at);

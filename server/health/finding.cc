@@ -34,6 +34,7 @@ constexpr auto kLabels = std::to_array<std::pair<std::string_view, std::string_v
     {"data_checksums", "data checksums"},
     {"backups", "backups"},
     {"backup_chain", "records of backups"},
+    {"damage", "damage of what is stored"},
     {"own_backup", "backup by the daemon"},
     {"retention", "retention policy"},
     {"schedule", "schedule"},

@@ -10,6 +10,8 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/user.h"
+#include "catalog/verify/concerned_backups.h"
+#include "catalog/verify/verification_memory.h"
 #include "catalog/wal/set_aside_line.h"
 #include "catalog/wal/wal_conflicts.h"
 #include "server/fleet/fleet.h"
@@ -85,6 +87,7 @@ void ask_for_replication(ServerFacts& facts, const std::stop_token& stop) {
 void look_at_stored(const store::ServerLayout& layout, ServerFacts& facts) {
   auto& stored = facts.stored.emplace();
   look(facts, {"backups"}, [&] { read_backups(layout, stored); });
+  look(facts, {"damage"}, [&] { read_damage(layout, stored); });
   look(facts, {"identity"}, [&] { stored.identity = catalog::read_identity(layout); });
   if (!stored.identity) return;
   std::optional<catalog::WalArchive> archive;
@@ -140,6 +143,17 @@ void read_pushed(catalog::WalArchive& archive, StoredFacts& stored) {
 void read_lines(const store::ServerLayout& layout, StoredFacts& stored) {
   for (const auto& line : catalog::read_set_aside_lines(layout))
     if (!line.damage.empty()) stored.damaged_lines.push_back(line.damage);
+}
+
+void read_damage(const store::ServerLayout& layout, StoredFacts& stored) {
+  const auto memory = catalog::read_verification_memory(layout);
+  for (const auto& damage : memory.damage()) {
+    const auto is_there = [&](const store::BackupId& id) { return io::is_there(layout.record(id)); };
+    if (!damage.backups.empty() && std::ranges::none_of(damage.backups, is_there)) continue;
+    const bool concerned =
+        !stored.backups.empty() && catalog::is_concerned(layout, stored.backups.back(), damage);
+    stored.damage.push_back({damage, concerned});
+  }
 }
 
 void ask_server(ServerFacts& facts, const std::stop_token& stop) {

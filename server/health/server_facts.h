@@ -9,6 +9,7 @@
 #include "catalog/records/run_journal.h"
 #include "catalog/store/commit_chain.h"
 #include "catalog/store/repository.h"
+#include "catalog/verify/stored_damage.h"
 #include "server/config/config.h"
 #include "server/health/control.h"
 #include "server/health/live_facts.h"
@@ -31,6 +32,12 @@ struct RepositoryFacts {
   std::string owner;                        // of the root
 };
 
+/// Something that a verification found damaged.
+struct DamageFacts {
+  catalog::StoredDamage damage;
+  bool concerns_newest = false;  // backup: it has to be mended, or another backup is needed
+};
+
 /// What is stored for a server, on its current line.
 struct StoredFacts {
   std::vector<store::BackupRecord> backups;  // oldest first
@@ -42,6 +49,7 @@ struct StoredFacts {
   std::vector<std::string> damaged_lines;           // set aside; each with what to do
   std::size_t wal_conflicts = 0;                    // that nobody has settled
   WaitingFacts waiting;
+  std::vector<DamageFacts> damage;                      // that verifications found
   std::optional<std::vector<catalog::RunRecord>> runs;  // in any order; the newest are enough
 };
 
@@ -89,6 +97,8 @@ void read_backups(const store::ServerLayout& layout, StoredFacts& stored);
 /// What is waiting, in conflict or set aside; throws as well.
 void read_pushed(catalog::WalArchive& archive, StoredFacts& stored);
 void read_lines(const store::ServerLayout& layout, StoredFacts& stored);
+/// After the backups. Without what concerned backups that have all gone.
+void read_damage(const store::ServerLayout& layout, StoredFacts& stored);
 
 /// Asks the server, unless it is out of service. One that cannot be reached is a fact, no error.
 void ask_server(ServerFacts& facts, const std::stop_token& stop);

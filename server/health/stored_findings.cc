@@ -192,6 +192,34 @@ void add_damage(const char* key, const std::vector<std::string>& damage, const c
                       .hint = hint});
 }
 
+/// Nothing while no verification has found any.
+std::optional<Finding> examine_damage(const std::string& server, const std::vector<DamageFacts>& damage) {
+  if (damage.empty()) return std::nullopt;
+  Finding finding{.key = "damage", .severity = Severity::warning, .what = {}};
+  for (const auto& [one, concerns_newest] : damage) {
+    if (concerns_newest) finding.severity = Severity::failed;
+    finding.since = std::min(finding.since.value_or(one.since), one.since);
+    const auto backups =
+        one.backups.empty() ? "" : fmt::format(", needed by {}", counted(one.backups.size(), "backup"));
+    const auto files = one.files.empty() ? "" : fmt::format(" for {}", fmt::join(one.files, ", "));
+    const auto more = one.file_count - one.files.size();
+    finding.what +=
+        fmt::format("{}{} {}: {}{}{}{}", finding.what.empty() ? "" : "; ", to_string(one.kind), one.name,
+                    one.what, backups, files, more == 0 ? "" : fmt::format(" and {} more files", more));
+  }
+  finding.hint =
+      finding.severity == Severity::failed
+          ? fmt::format(
+                "take a backup, which stores again what the server still has: `pgkeep backup {0}`; or bring "
+                "the file back from another copy of the repository; then `pgkeep verify {0}`",
+                server)
+          : fmt::format(
+                "the newest backup is not concerned; older ones are, until they expire, or the file is "
+                "brought back from another copy of the repository; then `pgkeep verify {}`",
+                server);
+  return finding;
+}
+
 Finding examine_lag(const std::optional<std::uint64_t>& lag, postgres::WalSegmentSize size) {
   Finding finding{.key = "wal_lag",
                   .what = lag ? fmt::format("{} behind the server", io::format_bytes(*lag)) : "none"};
@@ -220,6 +248,7 @@ void examine_stored(const ServerFacts& facts, io::TimePoint now, std::vector<Fin
   if (facts.has_seen("backups") && (facts.config.active || has_backups))
     findings.push_back(examine_backups(server, stored, now));
   if (auto finding = examine_chain(server, stored.chain)) findings.push_back(*std::move(finding));
+  if (auto finding = examine_damage(server, stored.damage)) findings.push_back(*std::move(finding));
   if (!facts.stream.own_backup.empty())
     findings.push_back({.key = "own_backup", .severity = Severity::warning, .what = facts.stream.own_backup});
   if (!stored.identity || !facts.has_seen("stored")) return;

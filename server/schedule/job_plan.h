@@ -16,20 +16,21 @@
 namespace pgkeep::server {
 
 /// What a schedule can run; each is a command of the same name, and the journal of runs has it by that name.
-enum class JobKind : std::uint8_t { backup, expire };
+enum class JobKind : std::uint8_t { backup, expire, verify };
 std::string_view to_string(JobKind kind);
 std::optional<JobKind> parse_job_kind(std::string_view text);
-inline constexpr std::array kJobKinds{JobKind::backup, JobKind::expire};
+inline constexpr std::array kJobKinds{JobKind::backup, JobKind::expire, JobKind::verify};
 
 /// When the jobs of a server run, as the configuration says.
 struct JobSchedule {
   JobTiming backup;
   JobTiming expire;
+  JobTiming verify;
   TimeZone zone = TimeZone::utc();     // of the times above and below
   std::chrono::milliseconds spread{};  // each server begins by a time of its own in it later
   std::vector<TimeWindow> never;       // when no job begins
-  bool is_set() const { return backup.is_set() || expire.is_set(); }
-  const JobTiming& timing(JobKind kind) const { return kind == JobKind::backup ? backup : expire; }
+  bool is_set() const { return backup.is_set() || expire.is_set() || verify.is_set(); }
+  const JobTiming& timing(JobKind kind) const;
   bool operator==(const JobSchedule&) const = default;
 };
 
@@ -53,7 +54,8 @@ struct PlannedJob {
 ///
 /// A job that never succeeded is due at once, a backup without any other condition, another when there is a
 /// backup. However many times were missed, it runs once. One that failed is tried again after a minute, and
-/// after twice as long each further time, up to an hour; one that was interrupted at once. Runs that the
+/// after twice as long each further time, up to an hour; one that was interrupted at once. Not so a
+/// verification: one that found damage has failed, and what is damaged stays so. Runs that the
 /// clock says are still to come, since it was set back, count for nothing.
 ///
 /// `deletion`: from when a backup may be removed that an operator has deleted, where the times of the

@@ -36,6 +36,7 @@ bool JobQueue::may_begin(const QueuedJob& job, const JobLimits& limits) const {
     if (other.host == job.host) ++on_host;
   }
   if (job.kind == JobKind::expire) return alike < kMostExpiries;
+  if (job.kind == JobKind::verify) return alike < limits.verifications;
   return alike < limits.backups && (job.urgent || on_host < limits.per_host);
 }
 

@@ -14,6 +14,7 @@ namespace pgkeep::server {
 struct JobLimits {
   std::uint64_t backups = 0;   // over the fleet
   std::uint64_t per_host = 0;  // of these, of servers on one host
+  std::uint64_t verifications = 0;
   bool operator==(const JobLimits&) const = default;
 };
 

@@ -116,7 +116,6 @@ TEST(CommandLineTest, LetsAServerHaveTheNameOfACommand) {
 
 TEST(CommandLineTest, KnowsTheWordsOfBarman) {
   const std::vector<std::pair<std::string, std::string>> aliases{{"restore", "recover"},
-                                                                 {"verify", "verify-backup"},
                                                                  {"list-server", "list-servers"},
                                                                  {"list-backup", "list-backups"},
                                                                  {"show-servers", "show-server"}};

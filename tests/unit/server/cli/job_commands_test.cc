@@ -93,7 +93,7 @@ TEST_F(JobCommandsTest, SayOfCronWhatItWouldDo) {
 TEST_F(JobCommandsTest, RefuseToRunAJobThatThereIsNot) {
   const auto said = run_line({"run-job", "main", "vacuum"});
   EXPECT_EQ(said.exit, Exit::usage);
-  EXPECT_THAT(said.talk, HasSubstr("backup or expire is expected, not 'vacuum'"));
+  EXPECT_THAT(said.talk, HasSubstr("backup, expire or verify is expected, not 'vacuum'"));
 }
 
 }  // namespace

@@ -99,11 +99,53 @@ TEST_F(StoredBackupTest, WhatAVerificationFindsIsNotedUntilOneFindsNothing) {
   const auto wal = archived_path(6);
   std::filesystem::rename(wal, directory_ / "aside");
   run_line({"verify-backup", "main", "latest"});
-  EXPECT_THAT(noted().at("why").get<std::string>(), HasSubstr("findings, the first: "));
+  EXPECT_THAT(noted().at("why").get<std::string>(), HasSubstr("a verification found damage: "));
   EXPECT_THAT(run_line({"list-backups", "main"}).results, HasSubstr("DAMAGED"));
   std::filesystem::rename(directory_ / "aside", wal);
   run_line({"verify-backup", "main", "latest"});
   EXPECT_EQ(noted(), nullptr);
+}
+
+TEST_F(StoredBackupTest, VerifySaysWhatItHasReadAndThatAllIsSound) {
+  const auto said = run_line({"verify", "main"});
+  EXPECT_EQ(said.exit, Exit::ok);
+  EXPECT_THAT(said.results, AllOf(HasSubstr("3 WAL segments and 1 backup read back"),
+                                  HasSubstr("everything was read back or written after")));
+  const auto json = data({"verify", "main", "--older-than", "1d"}).at(0);
+  EXPECT_EQ(json.at("good"), true);
+  EXPECT_EQ(json.at("packs"), 0) << "all of it was read just now";
+  EXPECT_EQ(catalog::RunJournal(layout_).read().back().kind, "verify");
+}
+
+TEST_F(StoredBackupTest, VerifyFailsForWhatIsDamagedAndSaysWhoNeedsIt) {
+  damage();
+  const auto said = run_line({"verify", "main"});
+  EXPECT_EQ(said.exit, Exit::failed);
+  EXPECT_THAT(said.results,
+              AllOf(HasSubstr("pack 00000001"), HasSubstr("needed by 1 backup: 20261120T020000Z"),
+                    HasSubstr("for backup_label")));
+  EXPECT_EQ(data({"verify", "main"}).at(0).at("damage").at(0).at("backups").at(0), "20261120T020000Z");
+  const auto run = catalog::RunJournal(layout_).read().back();
+  EXPECT_EQ(run.outcome, catalog::RunOutcome::failed);
+  EXPECT_THAT(run.error, HasSubstr("00000001.full"));
+  EXPECT_THAT(run_line({"list-backups", "main"}).results, HasSubstr("DAMAGED"));
+}
+
+TEST_F(StoredBackupTest, VerifyTakesTheLimitsOfTheServerUnlessOthersAreGiven) {
+  std::ofstream(config_) << "repository: " << (directory_ / "repository").native()
+                         << "\nservers:\n  main: {conninfo: host=nowhere, verification: {older_than: 1d}}\n";
+  EXPECT_EQ(data({"verify", "main"}).at(0).at("wal_segments"), 0);
+  EXPECT_EQ(data({"verify", "main", "--older-than", "0"}).at(0).at("wal_segments"), 3);
+  const auto json = data({"verify", "main", "--older-than", "0", "--budget", "1"}).at(0);
+  EXPECT_GT(json.at("left_units"), 0);
+  EXPECT_THROW(run_line({"verify", "main", "--budget", "much"}), UsageError);
+  EXPECT_THROW(run_line({"verify", "main", "--older-than", "old"}), UsageError);
+}
+
+TEST_F(StoredBackupTest, RunJobVerifies) {
+  EXPECT_EQ(data({"run-job", "main", "verify"}).at("result").at("good"), true);
+  damage();
+  EXPECT_EQ(run_line({"run-job", "main", "verify"}).exit, Exit::failed);
 }
 
 TEST_F(StoredBackupTest, ADryRunOfRecoverTellsThePlanAndWritesNothing) {

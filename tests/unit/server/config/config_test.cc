@@ -345,7 +345,7 @@ servers:
   b: {conninfo: host=pg2, schedule: {backup: {every: 6h}}, windows: {never: 12:00-13:00}}
   c: {conninfo: host=pg3, schedule: {backup: {cron: "0 2 * * *"}, expire: never}}
 )");
-  EXPECT_EQ(config.limits, (JobLimits{.backups = 4, .per_host = 1}));
+  EXPECT_EQ(config.limits, (JobLimits{.backups = 4, .per_host = 1, .verifications = 1}));
   const auto& a = config.servers[0].schedule;
   EXPECT_EQ(a.backup.text(), "02:00");
   EXPECT_TRUE(a.expire.is_after_backup());

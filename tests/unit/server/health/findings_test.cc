@@ -230,6 +230,18 @@ INSTANTIATE_TEST_SUITE_P(
                              facts.made_here = false;
                            }}));
 
+catalog::StoredDamage pack_damage() {
+  return {.kind = catalog::StoredKind::pack,
+          .name = "00000017",
+          .line = {},
+          .what = "object 3 is damaged",
+          .since = kNow - 1h,
+          .objects = {{17, 3}},
+          .backups = {store::BackupId(kNow - 2h)},
+          .files = {"base/5/1259"},
+          .file_count = 40};
+}
+
 INSTANTIATE_TEST_SUITE_P(Stream, HarmTest,
                          ::testing::Values(Harm{"receiver", kFailed, "connection refused",
                                                 [](auto& f) {
@@ -268,6 +280,19 @@ INSTANTIATE_TEST_SUITE_P(
         Harm{"backup_chain", kFailed, "one of the two was changed or replaced",
              [](auto& f) {
                f.stored->chain.replaced.push_back({store::BackupId(kNow - 2h), store::BackupId(kNow)});
+             }},
+        Harm{"damage", kFailed,
+             "pack 00000017: object 3 is damaged, needed by 1 backup for base/5/1259 and 39 more files",
+             [](auto& f) {
+               f.stored->damage.push_back({pack_damage(), true});
+             }},
+        Harm{"damage", kFailed, "which stores again what the server still has",
+             [](auto& f) {
+               f.stored->damage = {{pack_damage(), false}, {pack_damage(), true}};
+             }},
+        Harm{"damage", Severity::warning, "the newest backup is not concerned",
+             [](auto& f) {
+               f.stored->damage.push_back({pack_damage(), false});
              }},
         Harm{"backups", kFailed, "delete nothing for that",
              [](auto& f) {

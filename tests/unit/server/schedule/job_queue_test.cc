@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr JobLimits kLimits{.backups = 2, .per_host = 1};
+constexpr JobLimits kLimits{.backups = 2, .per_host = 1, .verifications = 1};
 
 QueuedJob job(const std::string& server, int minute, JobKind kind = JobKind::backup,
               const std::string& host = "") {
@@ -87,6 +87,17 @@ TEST(JobQueueTest, LetsExpiriesRunBesideBackups) {
   for (const auto* name : {"c", "d", "e"}) queue.add(job(name, 2, JobKind::expire));
   for (const auto* name : {"a", "b", "c", "d"}) EXPECT_EQ(begun(queue), name);
   EXPECT_EQ(begun(queue), "nothing") << "two expiries at a time";
+}
+
+TEST(JobQueueTest, KeepsTheLimitOfVerifications) {
+  JobQueue queue;
+  for (const auto* name : {"a", "b"}) queue.add(job(name, 1, JobKind::verify));
+  queue.add(job("c", 2));
+  EXPECT_EQ(begun(queue), "a");
+  EXPECT_EQ(begun(queue), "c");
+  EXPECT_EQ(begun(queue), "nothing");
+  queue.end("a");
+  EXPECT_EQ(begun(queue), "b");
 }
 
 TEST(JobQueueTest, PassesOverAServerThatIsBusyOrForgotten) {

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "catalog/io/progress.h"
+#include "catalog/store/repository.h"
+#include "catalog/verify/stored_units.h"
+
+namespace pgkeep::catalog {
+
+/// What one verification of all that is stored of a server has shown.
+struct StoredReport {
+  std::uint64_t packs = 0;  // read back
+  std::uint64_t segments = 0;
+  std::uint64_t backups = 0;
+  std::uint64_t bytes = 0;       // of these
+  std::uint64_t left_units = 0;  // due as well, beyond the budget
+  std::uint64_t left_bytes = 0;
+  /// Everything that is not damaged has been proved since: read back, or written. Nothing: nothing is stored.
+  std::optional<io::TimePoint> proved_since;
+  std::vector<StoredDamage> damage;      // all that is known now, by kind and name
+  std::vector<std::string> sound_again;  // what was damaged and is not any more
+  /// What is missing or cannot be read besides, a line each: small files, backups of the chain, WAL between
+  /// other WAL. Not remembered: who looks sees it again.
+  std::vector<std::string> besides;
+  bool good() const noexcept { return damage.empty() && besides.empty(); }
+};
+
+/// Reads back what is stored of a server, each thing once however many backups need it: packs as far as
+/// backups need them, WAL segments and that each continues the one before it, of every backup the record, the
+/// lists, the manifest and that its WAL is there; what was proved the longest ago first, within the limits.
+/// Each time, whatever the limits: what is damaged already, the small files, whether a pack or WAL between
+/// other WAL is missing, the chain of backups, and WAL that is still being received. Uses `jobs` threads.
+///
+/// What it comes to is remembered (VerificationMemory), every few seconds too, so that one that is stopped or
+/// killed goes on where it was. Damaged objects are marked as suspects, so that the next backup stores those
+/// pieces again. The observer is called from the calling thread. Throws Busy when another verification runs,
+/// and what stops it: Interrupted, StorageError. What goes meanwhile is passed over.
+StoredReport verify_stored(const store::Repository& repository, const store::ServerLayout& layout,
+                           const VerificationLimits& limits, unsigned jobs, io::ProgressObserver& observer,
+                           const std::stop_token& stop);
+
+}  // namespace pgkeep::catalog

@@ -1,0 +1,114 @@
+#include "server/cli/verify.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "catalog/io/units.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/verification_run.h"
+#include "server/terminal/console_progress.h"
+
+namespace pgkeep::server {
+namespace {
+
+constexpr std::size_t kShownBackups = 5;
+
+std::string concerned(const catalog::StoredDamage& damage) {
+  std::vector<std::string> ids;
+  for (const auto& id : damage.backups) {
+    if (ids.size() == kShownBackups) break;
+    ids.push_back(id.to_string());
+  }
+  const auto more = damage.backups.size() - ids.size();
+  return fmt::format("{}{}", fmt::join(ids, ", "), more == 0 ? "" : fmt::format(" and {} more", more));
+}
+
+void print(const catalog::StoredDamage& damage, Output& out) {
+  const auto line = damage.line ? fmt::format(" of line {}", *damage.line) : "";
+  out.fact(fmt::format("  {} {}{}: {}", to_string(damage.kind), damage.name, line, damage.what));
+  if (damage.kind != catalog::StoredKind::backup && !damage.backups.empty())
+    out.fact(
+        fmt::format("    needed by {}: {}", counted(damage.backups.size(), "backup"), concerned(damage)));
+  if (damage.file_count == 0) return;
+  const auto more = damage.file_count - damage.files.size();
+  out.fact(fmt::format("    for {}{}", fmt::join(damage.files, ", "),
+                       more == 0 ? "" : fmt::format(" and {} more files", more)));
+}
+
+void print(const ServerConfig& server, const catalog::StoredReport& report, Output& out) {
+  out.report(fmt::format("{}: {}", server.name, describe_read(report)));
+  for (const auto& name : report.sound_again)
+    out.fact(fmt::format("{}: {} is sound again", server.name, name));
+  if (report.left_units != 0) {
+    out.report(
+        fmt::format("{}: {} are left for the next one", server.name, io::format_bytes(report.left_bytes)));
+  }
+  if (report.proved_since) {
+    out.report(fmt::format("{}: {}was read back or written after {}", server.name,
+                           report.good() ? "everything " : "all else ",
+                           io::format_time(*report.proved_since)));
+  }
+  if (report.good()) return;
+  out.fact(fmt::format("{}: DAMAGED or missing:", server.name));
+  for (const auto& damage : report.damage) print(damage, out);
+  for (const auto& line : report.besides) out.fact("  " + line);
+}
+
+}  // namespace
+
+void VerifyArguments::declare(Syntax& syntax) {
+  SomeServers::declare(syntax);
+  syntax.option(
+      "--older-than", "DURATION",
+      "only what was read back, or written, so long ago, as 30d; default: `verification.older_than`",
+      older_than, [](const std::string& text) {
+        const auto duration =
+            text == "0" ? std::optional<std::chrono::milliseconds>(0) : io::parse_duration(text);
+        if (!duration)
+          throw UsageError(fmt::format("--older-than: a duration is expected, as 30d, not '{}'", text));
+        return *duration;
+      });
+  syntax.option("--budget", "SIZE",
+                "read no more than this, as 200GiB; 0: no limit; default: `verification.budget`", budget,
+                [](const std::string& text) {
+                  const auto size = io::parse_bytes(text);
+                  if (!size)
+                    throw UsageError(fmt::format("--budget: a size is expected, as 200GiB, not '{}'", text));
+                  return *size;
+                });
+  syntax.number("-j,--jobs", "N", "threads; default: one a core", jobs, 1, kMostJobs);
+}
+
+Exit verify_and_report(const ServerConfig& server, const store::ServerLayout& layout,
+                       const catalog::VerificationLimits& limits, unsigned jobs, const Invocation& invocation,
+                       Json& results) {
+  ConsoleProgress progress(invocation.out);
+  const auto report = verify(layout, limits, jobs, progress, invocation.stop);
+  progress.clear();
+  print(server, report, invocation.out);
+  auto json = verification_json(report);
+  json["server"] = server.name;
+  results.push_back(std::move(json));
+  if (report.good()) return Exit::ok;
+  invocation.out.error(fmt::format("{}: {}", server.name, describe_damage(report)), Exit::failed);
+  return Exit::failed;
+}
+
+Exit run_verify(const VerifyArguments& arguments, const Invocation& invocation) {
+  const Fleet fleet(invocation.config_file, Fleet::Access::open);
+  auto data = Json::array();
+  const auto exit =
+      for_each_server(choose_servers(fleet.config(), arguments.servers, false), invocation.out,
+                      [&](const ServerConfig& server) {
+                        const auto layout = fleet.layout(server);
+                        if (!is_known(layout)) return Exit::ok;
+                        auto limits = limits_of(server);
+                        limits.older_than = arguments.older_than.value_or(limits.older_than);
+                        limits.budget = arguments.budget.value_or(limits.budget);
+                        return verify_and_report(server, layout, limits, arguments.jobs, invocation, data);
+                      });
+  invocation.out.data(std::move(data));
+  return exit;
+}
+
+}  // namespace pgkeep::server

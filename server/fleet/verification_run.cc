@@ -1,0 +1,112 @@
+#include "server/fleet/verification_run.h"
+
+#include <set>
+
+#include <fmt/format.h>
+
+#include "catalog/index/recorded_run.h"
+#include "catalog/io/error.h"
+#include "catalog/retention/retention_marks.h"
+#include "catalog/store/backup_lease.h"
+#include "catalog/store/json.h"
+
+namespace pgkeep::server {
+namespace {
+
+constexpr std::string_view kFound = "a verification found damage: ";
+
+/// Those that are marked already stay so: what else is found of them changes nothing.
+void mark_concerned(const store::ServerLayout& layout, const catalog::StoredReport& report,
+                    const Warn& warn) {
+  std::set<store::BackupId> marked;
+  for (const auto& damage : report.damage) {
+    for (const auto& id : damage.backups) {
+      if (!marked.insert(id).second) continue;
+      try {
+        const store::BackupLease stays(layout, id);
+        if (!catalog::read_retention_marks(layout, id).damaged)
+          note_verification(layout, id, damage.what, warn);
+      } catch (const NotFound&) {  // it has gone
+      } catch (const Error& error) {
+        warn(fmt::format("backup {} could not be marked as damaged: {}", id.to_string(), error.what()));
+      }
+    }
+  }
+}
+
+Json damage_json(const catalog::StoredDamage& damage) {
+  return {{"kind", to_string(damage.kind)},
+          {"name", damage.name},
+          {"line", damage.line},
+          {"what", damage.what},
+          {"since", damage.since},
+          {"backups", damage.backups},
+          {"files", damage.files},
+          {"file_count", damage.file_count}};
+}
+
+}  // namespace
+
+catalog::VerificationLimits limits_of(const ServerConfig& server) {
+  return {.older_than = server.verification_older_than, .budget = server.verification_budget};
+}
+
+void note_verification(const store::ServerLayout& layout, const store::BackupId& id, std::string_view what,
+                       const Warn& warn) {
+  try {
+    const store::BackupLease stays(layout, id);
+    if (what.empty() && !catalog::read_retention_marks(layout, id).damaged) return;
+    catalog::change_retention_marks(layout, id, [&](catalog::RetentionMarks& marks) {
+      marks.damaged.reset();
+      if (!what.empty()) marks.damaged = {io::now(), fmt::format("{}{}", kFound, what)};
+    });
+  } catch (const Error& error) {
+    warn(fmt::format("what was found could not be noted for `expire`: {}", error.what()));
+  }
+}
+
+catalog::StoredReport verify(const store::ServerLayout& layout, const catalog::VerificationLimits& limits,
+                             unsigned jobs, io::ProgressObserver& observer, const std::stop_token& stop) {
+  const Warn warn = [&](const std::string& warning) { observer.warning(warning); };
+  const auto repository = store::Repository::of(layout);
+  catalog::StoredReport report;
+  try {
+    catalog::record_run(layout, "verify", "", warn, [&](std::string&) {
+      report = catalog::verify_stored(repository, layout, limits, jobs, observer, stop);
+      mark_concerned(layout, report, warn);
+      if (!report.good()) throw Corruption(describe_damage(report));
+      return verification_json(report);
+    });
+  } catch (const Corruption&) {
+    if (report.good()) throw;
+  }
+  return report;
+}
+
+std::string describe_read(const catalog::StoredReport& report) {
+  return fmt::format("{}, {} and {} read back, {}", counted(report.packs, "pack"),
+                     counted(report.segments, "WAL segment"), counted(report.backups, "backup"),
+                     io::format_bytes(report.bytes));
+}
+
+std::string describe_damage(const catalog::StoredReport& report) {
+  const auto count = report.damage.size() + report.besides.size();
+  const auto& first = report.damage.empty() ? report.besides.front() : report.damage.front().what;
+  return count == 1 ? first : fmt::format("{} things are damaged or missing, the first: {}", count, first);
+}
+
+Json verification_json(const catalog::StoredReport& report) {
+  return {{"good", report.good()},
+          {"packs", report.packs},
+          {"wal_segments", report.segments},
+          {"backups", report.backups},
+          {"bytes", report.bytes},
+          {"left_units", report.left_units},
+          {"left_bytes", report.left_bytes},
+          {"proved_since", report.proved_since},
+          {"damage", json_list(report.damage, damage_json)},
+          {"besides", report.besides},
+          {"sound_again", report.sound_again}};
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,245 @@
+#include "catalog/verify/stored_verification.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/lock.h"
+#include "catalog/store/pack_set.h"
+#include "catalog/store/sweep.h"
+#include "catalog/verify/concerned_backups.h"
+#include "tests/support/chance.h"
+#include "tests/support/verification_fixture.h"
+
+namespace pgkeep::catalog {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+class StoredVerificationTest : public VerificationTest {
+ protected:
+  StoredReport verify_all(const VerificationLimits& limits = {}, unsigned jobs = 2) {
+    return verify_stored(repository_, layout_, limits, jobs, progress_, stop_.get_token());
+  }
+  VerificationMemory memory() const { return read_verification_memory(layout_); }
+  /// What a backup needs of a pack, and of no other pack of its kind.
+  store::BackupRecord backup_with(const std::string& path, std::uint32_t seed) {
+    auto content = sound_content();
+    content[path] = noise(store::kPieceBytes, seed);
+    return take_backup(content);
+  }
+  void written_long_ago(const fs::path& path) {
+    fs::last_write_time(path, fs::file_time_type::clock::now() - 100h);
+  }
+};
+
+std::string text(const StoredReport& report) {
+  std::string text;
+  for (const auto& damage : report.damage)
+    text += std::string(to_string(damage.kind)) + " " + damage.name + ": " + damage.what + "\n";
+  for (const auto& line : report.besides) text += line + "\n";
+  return text;
+}
+
+TEST_F(StoredVerificationTest, ReadsEachThingOnceHoweverManyBackupsNeedIt) {
+  for (int i = 0; i < 3; ++i) take_backup(sound_content());
+  const auto before = io::now();
+  const auto report = verify_all();
+  EXPECT_TRUE(report.good()) << text(report);
+  EXPECT_EQ(report.backups, 3);
+  EXPECT_EQ(report.segments, 3);
+  EXPECT_GE(report.packs, 2);
+  EXPECT_GE(report.proved_since, before);
+  const auto remembered = memory();
+  EXPECT_GE(remembered.checked(newest_->id), before);
+  EXPECT_GE(remembered.checked(SegmentOfLine{{}, {kOne, 4}, size_}), before);
+}
+
+TEST_F(StoredVerificationTest, NamesTheBackupsAndFilesThatADamagedObjectConcerns) {
+  const auto first = take_backup(sound_content());
+  const auto second = backup_with("base/5/77", 77);
+  const auto third = take_backup(sound_content());  // without that file
+  const auto pack = newest_pack(store::PackKind::full);
+  flip(pack, 64 + 1000);
+  const auto report = verify_all();
+  ASSERT_THAT(report.damage, SizeIs(1)) << text(report);
+  const auto& damage = report.damage.front();
+  EXPECT_EQ(damage.kind, StoredKind::pack);
+  EXPECT_THAT(damage.what, HasSubstr(pack.filename().native()));
+  EXPECT_THAT(damage.objects, SizeIs(1));
+  EXPECT_THAT(damage.backups, ElementsAre(second.id));
+  EXPECT_THAT(damage.files, ElementsAre("base/5/77"));
+  EXPECT_EQ(memory().damage(), report.damage);
+  EXPECT_THAT(store::read_suspects(layout_), testing::ElementsAreArray(damage.objects));
+  EXPECT_FALSE(is_concerned(layout_, third, damage));
+  EXPECT_TRUE(is_concerned(layout_, second, damage));
+}
+
+TEST_F(StoredVerificationTest, NamesTheBackupsWhoseDeltasNeedADamagedBase) {
+  const auto first = take_backup(sound_content());
+  const auto base = newest_pack(store::PackKind::full);
+  auto content = sound_content();
+  content["base/5/1"][5] ^= std::byte{1};
+  const auto second = take_backup(content);
+  flip(base, 64 + 1000);  // the first piece of base/5/1
+  const auto report = verify_all();
+  ASSERT_THAT(report.damage, SizeIs(2))
+      << text(report);  // the base, and the delta that cannot be read for it
+  for (const auto& damage : report.damage) {
+    EXPECT_THAT(damage.backups, Contains(second.id)) << damage.name;
+    EXPECT_THAT(damage.files, ElementsAre("base/5/1")) << damage.name;
+  }
+  EXPECT_THAT(report.damage.front().backups, ElementsAre(first.id, second.id));
+}
+
+TEST_F(StoredVerificationTest, TellsOfAPackThatCannotBeOpenedThoughItSaysWhatIsNeeded) {
+  const auto record = take_backup(sound_content());
+  const auto meta = newest_pack(store::PackKind::meta);
+  fs::resize_file(meta, fs::file_size(meta) - 1);
+  const auto report = verify_all();
+  ASSERT_THAT(report.damage, SizeIs(2)) << text(report);
+  EXPECT_THAT(report.damage.front().what, HasSubstr(meta.filename().native()));
+  EXPECT_THAT(report.damage.back().backups, ElementsAre(record.id));
+}
+
+TEST_F(StoredVerificationTest, TellsOfABackupWhoseTableOfContentsIsMissing) {
+  const auto record = take_backup(sound_content());
+  fs::remove(layout_.contents(record.id));
+  const auto report = verify_all();
+  ASSERT_THAT(report.damage, SizeIs(1)) << text(report);
+  EXPECT_THAT(report.damage.front().backups, ElementsAre(record.id));
+}
+
+TEST_F(StoredVerificationTest, SaysWhatOfAMissingPackIsNeeded) {
+  const auto record = take_backup(sound_content());
+  fs::remove(newest_pack(store::PackKind::full));
+  const auto report = verify_all();
+  const auto missing = std::ranges::find_if(
+      report.damage, [](const StoredDamage& damage) { return damage.kind == StoredKind::pack; });
+  ASSERT_NE(missing, report.damage.end());
+  EXPECT_THAT(missing->objects, IsEmpty());
+  EXPECT_THAT(missing->backups, ElementsAre(record.id));
+  EXPECT_THAT(missing->files, Contains("base/5/1"));
+}
+
+TEST_F(StoredVerificationTest, FindsDamagedAndMissingWal) {
+  const auto record = take_backup(sound_content());
+  flip(archived_path(5), 3000);
+  auto report = verify_all();
+  ASSERT_THAT(report.damage, SizeIs(1)) << text(report);
+  EXPECT_EQ(report.damage.front().kind, StoredKind::wal);
+  EXPECT_EQ(report.damage.front().name, "000000010000000000000005");
+  EXPECT_THAT(report.damage.front().backups, ElementsAre(record.id));
+  fs::remove(archived_path(5));
+  report = verify_all();
+  EXPECT_THAT(report.besides, Contains(AllOf(HasSubstr("0/500000"), HasSubstr("missing between other WAL"))));
+  ASSERT_THAT(report.damage, SizeIs(1)) << text(report);
+  EXPECT_EQ(report.damage.front().kind, StoredKind::backup);
+}
+
+TEST_F(StoredVerificationTest, FindsDamageOfWalThatIsStillBeingReceived) {
+  received({kOne, 7}, kMiB / 2);
+  EXPECT_TRUE(verify_all().good());
+  flip(layout_.partial({kOne, 7}, size_), 70'000);
+  const auto report = verify_all();
+  ASSERT_THAT(report.damage, SizeIs(1)) << text(report);
+  EXPECT_THAT(report.damage.front().what, HasSubstr(".partial"));
+}
+
+TEST_F(StoredVerificationTest, FindsABackupThatIsMissingAndSmallFilesThatAreDamaged) {
+  const auto first = take_backup(sound_content());
+  take_backup(sound_content());
+  fs::remove_all(layout_.backup(first.id));
+  io::write_file_durably(layout_.suspects(), io::as_bytes("{}"));
+  const auto report = verify_all();
+  EXPECT_THAT(report.besides, Contains(HasSubstr("backup number 1")));
+  EXPECT_THAT(report.besides, Contains(HasSubstr("suspects.json")));
+}
+
+TEST_F(StoredVerificationTest, SaysWhatIsSoundAgain) {
+  take_backup(sound_content());
+  const auto pack = newest_pack(store::PackKind::full);
+  flip(pack, 64 + 1000);
+  const auto found = verify_all();
+  ASSERT_THAT(found.damage, SizeIs(1));
+  flip(pack, 64 + 1000);  // brought back from another copy
+  const auto report = verify_all({.older_than = 1h});
+  EXPECT_TRUE(report.good()) << text(report);
+  EXPECT_THAT(report.sound_again, ElementsAre("pack " + found.damage.front().name));
+  EXPECT_EQ(report.packs, 1);
+  EXPECT_THAT(memory().damage(), IsEmpty());
+}
+
+TEST_F(StoredVerificationTest, GoesOnWithWhatWasProvedTheLongestAgo) {
+  take_backup(sound_content());
+  for (std::uint64_t number = 4; number <= 6; ++number) written_long_ago(archived_path(number));
+  const auto first = verify_all({.older_than = 24h, .budget = 1});
+  EXPECT_EQ(first.segments, 1);
+  EXPECT_EQ(first.left_units, 2);
+  EXPECT_LT(first.proved_since, io::now() - 24h);
+  EXPECT_EQ(verify_all({.older_than = 24h}).segments, 2);
+  const auto last = verify_all({.older_than = 24h});
+  EXPECT_EQ(last.segments + last.packs + last.backups, 0);
+  EXPECT_GT(last.proved_since, io::now() - 24h);
+}
+
+TEST_F(StoredVerificationTest, KeepsWhatItHasReadWhenItIsStopped) {
+  take_backup(sound_content());
+  flip(archived_path(4), 3000);
+  for (std::uint64_t number = 4; number <= 6; ++number) written_long_ago(archived_path(number));
+  int looks = 0;
+  progress_.on_progress = [&] {
+    if (++looks == 2) stop_.request_stop();  // while it reads
+  };
+  EXPECT_THROW(verify_all({.older_than = 24h}, 1), Interrupted);
+  stop_ = std::stop_source();
+  progress_.on_progress = {};
+  const auto before = memory();
+  verify_all({.older_than = 24h});
+  for (std::uint64_t number = 5; number <= 6; ++number) {
+    const SegmentOfLine segment{{}, {kOne, number}, size_};
+    if (const auto at = before.checked(segment)) {
+      EXPECT_EQ(memory().checked(segment), at);
+    }
+  }
+  EXPECT_THAT(memory().damage(), SizeIs(1));
+}
+
+TEST_F(StoredVerificationTest, PassesOverWhatNoBackupNeeds) {
+  const auto first = backup_with("base/5/77", 77);
+  const auto pack = newest_pack(store::PackKind::full);
+  auto content = sound_content();
+  take_backup(content);
+  store::delete_backup(layout_, store::BackupClaim(layout_, first.id), "for a test");
+  ASSERT_TRUE(fs::exists(pack));  // the other files are in it as well
+  // The objects of a pack are in the order of the paths: base/5/1 has three, base/5/2 one, then base/5/77.
+  flip(pack, 64 + 3 * store::kPieceBytes + 100 + 50'000);
+  const auto report = verify_all();
+  EXPECT_TRUE(report.good()) << text(report);
+}
+
+TEST_F(StoredVerificationTest, GoesOnWithoutWhatItRememberedWhereThatIsDamaged) {
+  take_backup(sound_content());
+  io::write_file_durably(layout_.verified(), io::as_bytes("{}"));
+  EXPECT_TRUE(verify_all().good());
+  EXPECT_THAT(progress_.warnings, ElementsAre(HasSubstr("verified.json")));
+  EXPECT_TRUE(memory().checked(newest_->id));
+}
+
+TEST_F(StoredVerificationTest, IsRefusedWhileAnotherRuns) {
+  const auto other = io::FileLock::acquire(layout_.verify_lock(), "verify");
+  EXPECT_THROW(verify_all(), Busy);
+}
+
+}  // namespace
+}  // namespace pgkeep::catalog
