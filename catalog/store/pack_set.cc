@@ -50,7 +50,11 @@ std::uint32_t delta_bytes(const ObjectEntry& entry) {
 
 PackSet::PackSet(const Repository& repository, ServerLayout layout, std::size_t budget_bytes)
     : repository_(&repository), layout_(std::move(layout)), budget_bytes_(budget_bytes) {
-  suspects_ = read_suspects(layout_);
+}
+
+bool PackSet::suspect(ObjectRef ref) {
+  std::call_once(suspects_read_, [this] { suspects_ = read_suspects(layout_); });
+  return suspects_.contains(ref);
 }
 
 std::shared_ptr<const PackReader> PackSet::open(std::uint32_t number) {

@@ -25,8 +25,9 @@ class PackSet {
   std::shared_ptr<const PackReader> open(std::uint32_t number);
   const ServerLayout& layout() const noexcept { return layout_; }
   const Repository& repository() const noexcept { return *repository_; }
-  /// Known to be damaged: not to be compared with or based on. Loaded from suspects.json.
-  bool suspect(ObjectRef ref) const { return suspects_.contains(ref); }
+  /// Known to be damaged: not to be compared with or based on. Who only reads does not ask: suspects.json is
+  /// read when somebody does first. Throws what read_suspects() throws.
+  bool suspect(ObjectRef ref);
 
  private:
   struct Slot {
@@ -36,6 +37,7 @@ class PackSet {
   const Repository* repository_;
   ServerLayout layout_;
   std::size_t budget_bytes_;
+  std::once_flag suspects_read_;
   std::set<ObjectRef> suspects_;
   std::mutex mutex_;
   std::shared_ptr<const PackReader> open_file(std::uint32_t number);
