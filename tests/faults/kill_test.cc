@@ -1,4 +1,5 @@
-// kill -9 of a backup or a deletion at any moment: nothing half made is listed, the next run needs no help.
+// kill -9 of a backup, of what removes or reads it, at any moment: nothing half made is listed, nothing is
+// lost, and the next run needs no help.
 #include <algorithm>
 #include <csignal>
 
@@ -67,6 +68,35 @@ TEST_F(Kill, InADeletionLeavesBackupsWholeOrGone) {
     for (auto ids = host.backup_ids(); ids.size() > 1; ids = host.backup_ids())
       host.pgkeep_or_throw({"delete", "main", ids.front(), "--now"});
   }
+}
+
+/// Backups come and go; what no policy keeps, what no backup needs any more and what is read back ends anywhere.
+TEST_F(Kill, InAnExpiryACompactionOrAVerificationLosesNothing) {
+  const auto source = PostgresCluster::create(18);
+  source.pgbench_init(1);
+  BackupHost host(source);
+  host.set_key("main", "retention", "{redundancy: 2, grace: 0}");
+  host.set_key("main", "compaction", "{dead_share: 1%}");
+  Chance chance;
+  const auto one = [&](std::string_view command) {
+    auto program = host.start_pgkeep({std::string(command), "main"});
+    kill_sometime(program, chance, Milliseconds(80));
+  };
+  for (int i = 0; i < rounds_of_chance(); ++i) {
+    source.pgbench(200);
+    host.backup();
+    const auto before = host.backup_ids();
+    for (const auto* command : {"expire", "expire", "compact", "verify"}) one(command);
+    const auto left = host.backup_ids();
+    EXPECT_TRUE(std::ranges::includes(before, left));
+    EXPECT_GE(left.size(), std::min<std::size_t>(before.size(), 2));
+    host.pgkeep_or_throw({"verify", "main"});
+    verify_all(host);
+  }
+  for (const auto* command : {"expire", "expire", "compact"}) host.pgkeep_or_throw({command, "main"});
+  EXPECT_EQ(host.backup_ids().size(), 2u);
+  host.pgkeep_or_throw({"verify", "main"});
+  EXPECT_EQ(contents(recover_and_start(host, 18, "latest", "recovered")), contents(source));
 }
 
 }  // namespace
