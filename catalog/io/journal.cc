@@ -1,5 +1,6 @@
 #include "catalog/io/journal.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -14,6 +15,8 @@
 
 namespace pgkeep::io {
 namespace {
+
+constexpr std::uint64_t kBlockBytes = 64u << 10;
 
 bool ends_a_line(const File& file, std::uint64_t position) {
   std::array<std::byte, 1> before{};
@@ -34,6 +37,15 @@ File open_locked(const std::filesystem::path& path, std::chrono::seconds patienc
     auto file = File::open_or_create(path);
     lock_alone(file, patience);
     if (lies_under(file, path)) return file;
+  }
+}
+
+std::optional<File> open_if_there(const std::filesystem::path& path) {
+  try {
+    return File::open_to_read(path);
+  } catch (const StorageError& error) {
+    if (error.cause() != ENOENT) throw;
+    return std::nullopt;
   }
 }
 
@@ -76,11 +88,8 @@ JournalLines read_journal(const std::filesystem::path& path, std::uint64_t from)
   const auto refuse = [&](std::string_view why) {
     throw Corruption(fmt::format("{}: {} at byte {}", path.native(), why, from));
   };
-  std::optional<File> file;
-  try {
-    file = File::open_to_read(path);
-  } catch (const StorageError& error) {
-    if (error.cause() != ENOENT) throw;
+  const auto file = open_if_there(path);
+  if (!file) {
     if (from > 0) refuse("the journal is gone, which went on");
     return {};
   }
@@ -98,6 +107,47 @@ JournalLines read_journal(const std::filesystem::path& path, std::uint64_t from)
     found.end += newline + 1;
   }
   return found;
+}
+
+JournalBackwards::JournalBackwards(const std::filesystem::path& path) : file_(open_if_there(path)) {
+  if (!file_) return;
+  begin_ = file_->size();
+  pass_over_cut_line();
+}
+
+/// False at the beginning of the file.
+bool JournalBackwards::read_block() {
+  if (begin_ == 0) return false;
+  // More for a line that is longer than what is here of it.
+  const auto bytes = std::min<std::uint64_t>(begin_, std::max<std::uint64_t>(kBlockBytes, left_));
+  ByteVector before(bytes);
+  file_->read_exactly_at(before, begin_ - bytes);
+  block_ = std::string(as_text(before)).append(block_, 0, left_);
+  left_ = block_.size();
+  begin_ -= bytes;
+  return true;
+}
+
+void JournalBackwards::pass_over_cut_line() {
+  while (read_block()) {
+    if (const auto newline = block_.rfind('\n'); newline != block_.npos) {
+      left_ = newline + 1;
+      return;
+    }
+  }
+  left_ = 0;
+}
+
+std::optional<std::string_view> JournalBackwards::previous() {
+  do {
+    if (left_ == 0) continue;
+    const auto line = std::string_view(block_).substr(0, left_ - 1);
+    const auto newline = line.rfind('\n');
+    if (newline == line.npos && begin_ != 0) continue;
+    left_ = newline == line.npos ? 0 : newline + 1;
+    return line.substr(left_);
+  } while (read_block());
+  return std::nullopt;
 }
 
 }  // namespace pgkeep::io

@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catalog/io/file.h"
@@ -42,5 +44,26 @@ struct JournalLines {
 /// Nothing of a file that is not there. Throws Corruption when the journal is shorter than `from`, or `from`
 /// is not the beginning of a line.
 JournalLines read_journal(const std::filesystem::path& path, std::uint64_t from = 0);
+
+/// The whole lines of a journal from the last one to the first: for what stands at its end, however long it
+/// is. Only the blocks that these lines lie in are read, and what is appended meanwhile is not seen. One
+/// thread.
+class JournalBackwards {
+ public:
+  /// A file that is not there has no lines. Throws StorageError, as previous() does.
+  explicit JournalBackwards(const std::filesystem::path& path);
+  /// The line before the one that was returned last, without its newline; valid until the next call. Nothing
+  /// when there is none.
+  std::optional<std::string_view> previous();
+
+ private:
+  bool read_block();
+  void pass_over_cut_line();
+
+  std::optional<File> file_;
+  std::uint64_t begin_ = 0;  // in the file, of what block_ has
+  std::string block_;
+  std::size_t left_ = 0;  // bytes of block_ that were not returned; the last one is a newline
+};
 
 }  // namespace pgkeep::io

@@ -14,7 +14,9 @@
 #include "catalog/io/journal.h"
 #include "catalog/io/sealed_json.h"
 #include "catalog/records/json.h"
+#include "catalog/records/newest_runs.h"
 #include "catalog/records/process_identity.h"
+#include "catalog/records/run_line.h"
 #include "catalog/store/backup_id.h"
 
 namespace pgkeep::catalog {
@@ -25,47 +27,16 @@ using Json = nlohmann::ordered_json;
 
 /// What a run does is worth more than that it is noted.
 constexpr std::chrono::seconds kPatience{2};
+/// By less: the journal is in the order of time but for that.
+constexpr std::chrono::days kClocksAreSetBack{1};
 
 constexpr std::array<std::string_view, 4> kOutcomes{"running", "succeeded", "failed", "interrupted"};
-
-std::string format_line(const RunRecord& run) {
-  const Json line{
-      {"id", run.id},           {"kind", run.kind},
-      {"subject", run.subject}, {"started", run.started},
-      {"ended", run.ended},     {"outcome", run.outcome},
-      {"error", run.error},     {"details", run.details.empty() ? Json() : Json::parse(run.details)},
-      {"process", run.process}};
-  // Messages may carry file names, and those may be any bytes.
-  return io::seal_json(line.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
-/// Nothing when it is no whole record.
-std::optional<RunRecord> parse_line(std::string_view text) {
-  try {
-    const auto line = io::parse_sealed_json(text);
-    RunRecord run;
-    io::read_item(line, "id", run.id);
-    io::read_item(line, "kind", run.kind);
-    io::read_item(line, "subject", run.subject);
-    io::read_item(line, "started", run.started);
-    io::read_item(line, "ended", run.ended);
-    io::read_item(line, "outcome", run.outcome);
-    io::read_item(line, "error", run.error);
-    if (!line.at("details").is_null()) run.details = line.at("details").dump();
-    io::read_item(line, "process", run.process);
-    return run;
-  } catch (const nlohmann::json::exception&) {
-    return std::nullopt;
-  } catch (const Corruption&) {
-    return std::nullopt;
-  }
-}
 
 /// The line that is written, and the record that it is read as: what the caller continues with is what the
 /// journal has, whatever had to be replaced in the text.
 void append_record(io::JournalAppender& appender, RunRecord& run) {
-  auto line = format_line(run);
-  run = parse_line(line).value();
+  auto line = to_line(run);
+  run = parse_run_line(line).value();
   appender.append(std::move(line));
 }
 
@@ -94,8 +65,7 @@ RunRecord RunJournal::begin(std::string kind, std::string subject, io::TimePoint
   const auto pid = fmt::to_string(::getpid());
   run.process = this_process();  // without /proc it counts as interrupted until it ends
   io::JournalAppender appender(layout_.run_journal(), kPatience);
-  std::set<std::string> taken;
-  for (const auto& known : read_lines(0).records) taken.insert(known.id);
+  const auto taken = run_ids_since(layout_, started - kClocksAreSetBack);
   const auto id = fmt::format("{}-{}-{}", run.kind, store::BackupId(run.started).to_string(), pid);
   run.id = id;
   for (int i = 2; taken.contains(run.id); ++i) run.id = fmt::format("{}-{}", id, i);  // within one second
@@ -122,7 +92,7 @@ RunJournal::Lines RunJournal::read_lines(std::uint64_t from) const {
   const auto found = io::read_journal(layout_.run_journal(), from);
   Lines lines{{}, found.end};
   for (const auto& line : found.lines) {
-    if (auto run = parse_line(line)) lines.records.push_back(std::move(*run));
+    if (auto run = parse_run_line(line)) lines.records.push_back(std::move(*run));
   }
   return lines;
 }

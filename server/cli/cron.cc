@@ -18,7 +18,7 @@ std::optional<PlannedJob> due_job(const Fleet& fleet, const ServerConfig& server
   const auto now = io::now();
   const auto layout = fleet.layout(server);
   for (const auto& job :
-       plan_jobs(server.name, server.schedule, read_runs(layout), now, deletion_due(server, layout)))
+       plan_jobs(server.name, server.schedule, read_job_runs(layout), now, deletion_due(server, layout)))
     if (job.kind == kind && job.may_begin(now)) return job;
   return std::nullopt;
 }

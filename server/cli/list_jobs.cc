@@ -1,13 +1,14 @@
 #include "server/cli/list_jobs.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include <fmt/format.h>
 
+#include "catalog/records/newest_runs.h"
 #include "server/fleet/expiry_run.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/run_facts.h"
-#include "server/fleet/stored_records.h"
 #include "server/terminal/table_printer.h"
 
 namespace pgkeep::server {
@@ -16,8 +17,10 @@ namespace {
 using catalog::RunRecord;
 
 const RunRecord* newest_of(std::span<const RunRecord> runs, JobKind kind) {
-  const auto found = std::ranges::find(runs.rbegin(), runs.rend(), to_string(kind), &RunRecord::kind);
-  return found == runs.rend() ? nullptr : &*found;
+  const RunRecord* newest = nullptr;
+  for (const auto& run : runs)
+    if (run.kind == to_string(kind) && (!newest || run.started > newest->started)) newest = &run;
+  return newest;
 }
 
 std::string next_text(const PlannedJob* job, io::TimePoint now) {
@@ -85,8 +88,8 @@ class RunTable {
  public:
   explicit RunTable(Output& out) : out_(&out) {}
 
-  void add(const ServerConfig& server, std::span<const RunRecord> newest_first) {
-    for (const auto& run : newest_first) {
+  void add(const ServerConfig& server, std::span<const RunRecord> oldest_first) {
+    for (const auto& run : std::views::reverse(oldest_first)) {
       table_.add({server.name, run.id, io::format_time(run.started), took(run),
                   std::string(to_string(run.outcome)), run.error.empty() ? run.subject : run.error});
       auto json = run_json(run);
@@ -113,15 +116,16 @@ Exit run_list_jobs(const ListJobsArguments& arguments, const Invocation& invocat
   const auto now = io::now();
   JobTable jobs(invocation.out);
   RunTable runs(invocation.out);
-  const auto exit = for_each_server(
-      choose_servers(fleet.config(), arguments.servers, false), invocation.out,
-      [&](const ServerConfig& server) {
-        const auto layout = fleet.layout(server);
-        if (arguments.runs == 0) jobs.add(server, read_runs(layout), deletion_due(server, layout), now);
-        if (arguments.runs != 0 && is_known(layout))
-          runs.add(server, StoredRecords(server, layout, invocation.out).runs(arguments.runs));
-        return Exit::ok;
-      });
+  const auto exit =
+      for_each_server(choose_servers(fleet.config(), arguments.servers, false), invocation.out,
+                      [&](const ServerConfig& server) {
+                        const auto layout = fleet.layout(server);
+                        if (arguments.runs == 0)
+                          jobs.add(server, read_job_runs(layout), deletion_due(server, layout), now);
+                        if (arguments.runs != 0 && is_known(layout))
+                          runs.add(server, catalog::newest_runs(layout, arguments.runs));
+                        return Exit::ok;
+                      });
   if (arguments.runs == 0) jobs.print();
   if (arguments.runs != 0) runs.print();
   return exit;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/records/newest_runs.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/run_facts.h"
 #include "server/terminal/table_printer.h"
@@ -57,7 +58,7 @@ Exit run_show_job(const ShowJobArguments& arguments, const Invocation& invocatio
   const auto& server = fleet.server(arguments.server);
   const auto layout = fleet.layout(server);
   require_known(server, layout);
-  const auto runs = read_runs(layout);
+  const auto runs = catalog::runs_with_id(layout, arguments.id);
   const auto& run = choose_run(runs, arguments.id, server.name);
   print(run, invocation.out);
   auto json = run_json(run);

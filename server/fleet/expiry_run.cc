@@ -8,9 +8,9 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/lock.h"
+#include "catalog/records/newest_runs.h"
 #include "catalog/store/json.h"
 #include "server/fleet/fleet.h"
-#include "server/fleet/run_facts.h"
 #include "server/fleet/stored_records.h"
 
 namespace pgkeep::server {
@@ -35,8 +35,10 @@ catalog::ExpiryFacts read_expiry_facts(const ServerConfig& server, const store::
   const auto archive = open_archive(server, layout);
   auto facts = catalog::gather_expiry_facts(layout, records.segments(archive, archive.inventory()));
   if (!server.retention.has_rules())
-    facts.deleted_by_hand = std::ranges::any_of(
-        read_runs(layout), [](const catalog::RunRecord& run) { return run.kind == "delete"; });
+    catalog::for_newest_runs(layout, "delete", [&](catalog::RunRecord&&) {
+      facts.deleted_by_hand = true;
+      return false;
+    });
   return facts;
 }
 

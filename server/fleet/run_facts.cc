@@ -4,12 +4,13 @@
 
 #include "catalog/io/json.h"
 #include "server/fleet/fleet.h"
+#include "server/schedule/deciding_runs.h"
 
 namespace pgkeep::server {
 
-std::vector<catalog::RunRecord> read_runs(const store::ServerLayout& layout) {
+std::vector<catalog::RunRecord> read_job_runs(const store::ServerLayout& layout) {
   if (!is_known(layout)) return {};
-  return catalog::RunJournal(layout).read();
+  return read_deciding_runs(layout, io::now());
 }
 
 std::string took(const catalog::RunRecord& run) {

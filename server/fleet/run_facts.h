@@ -8,8 +8,9 @@
 
 namespace pgkeep::server {
 
-/// All runs of a server, oldest first, with their current outcome; none of one that was never reached.
-std::vector<catalog::RunRecord> read_runs(const store::ServerLayout& layout);
+/// The runs of a server that decide which jobs come next (read_deciding_runs()); none of one that was never
+/// reached.
+std::vector<catalog::RunRecord> read_job_runs(const store::ServerLayout& layout);
 
 /// "3 min 20 s": how long it took, or has taken by now.
 std::string took(const catalog::RunRecord& run);

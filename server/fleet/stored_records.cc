@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "catalog/index/stored_rows.h"
+#include "catalog/records/newest_runs.h"
 #include "catalog/wal/set_aside_line.h"
 #include "server/fleet/fleet.h"
 
@@ -121,9 +122,8 @@ std::vector<store::BackupRecord> StoredRecords::backups() {
 std::vector<catalog::RunRecord> StoredRecords::runs(std::size_t newest) {
   return ask([&](auto& index, auto&) { return catalog::stored_runs(index, layout_, newest); },
              [&] {
-               auto runs = catalog::RunJournal(layout_).read();
+               auto runs = catalog::newest_runs(layout_, newest);
                std::ranges::reverse(runs);
-               if (runs.size() > newest) runs.resize(newest);
                return runs;
              });
 }

@@ -96,7 +96,7 @@ void look_at_stored(const store::ServerLayout& layout, ServerFacts& facts) {
   look(facts, {"wal_continuous", "branches"}, [&] { stored.wal = read_wal_facts(*archive); });
   look(facts, {"lines"}, [&] { read_lines(layout, stored); });
   look(facts, {"wal_conflicts"}, [&] { read_pushed(*archive, stored); });
-  look(facts, {"jobs"}, [&] { stored.runs = read_runs(layout); });
+  look(facts, {"jobs"}, [&] { stored.runs = read_job_runs(layout); });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "catalog/io/journal.h"
 
+#include <algorithm>
 #include <csignal>
 #include <optional>
 #include <thread>
@@ -107,6 +108,54 @@ TEST_F(JournalTest, RefusesToGoOnWhereNoLineBegins) {
   EXPECT_THROW(read_journal(path_, 2), Corruption);
   EXPECT_THROW(read_journal(path_, 5), Corruption);
   EXPECT_THROW(read_journal(directory_ / "gone", 4), Corruption);
+}
+
+class JournalBackwardsTest : public JournalTest {
+ protected:
+  std::vector<std::string> lines() {
+    std::vector<std::string> lines;
+    JournalBackwards journal(path_);
+    while (const auto line = journal.previous()) lines.emplace_back(*line);
+    return lines;
+  }
+};
+
+TEST_F(JournalBackwardsTest, HasNoLinesBeforeTheFirst) {
+  EXPECT_THAT(lines(), IsEmpty());
+  write_at_the_end("o");
+  EXPECT_THAT(lines(), IsEmpty());
+}
+
+TEST_F(JournalBackwardsTest, HasTheSameLinesAsTheJournal) {
+  std::vector<std::string> written;
+  for (std::size_t bytes = 1; bytes < 300'000; bytes = bytes * 3 / 2 + 1)  // of one block, and of several
+    written.emplace_back(bytes, static_cast<char>('a' + written.size() % 26));
+  for (const auto& line : written) append(line);
+  std::ranges::reverse(written);
+  EXPECT_EQ(lines(), written);
+}
+
+TEST_F(JournalBackwardsTest, HasEmptyLines) {
+  write_at_the_end("\n\none\n\n");
+  EXPECT_THAT(lines(), ElementsAre("", "one", "", ""));
+}
+
+TEST_F(JournalBackwardsTest, PassesOverALineThatIsNotWhole) {
+  append("one");
+  write_at_the_end(std::string(200'000, 'x'));
+  EXPECT_THAT(lines(), ElementsAre("one"));
+}
+
+TEST_F(JournalBackwardsTest, FindsTheLastLinesWithoutReadingTheJournalFromItsStart) {
+  append("one");
+  {  // a journal of 1 TiB, of which nearly nothing is there
+    auto file = File::open_or_create(path_);
+    file.write_at(as_bytes("\ntwo\nthree\n"), std::uint64_t{1} << 40);
+    file.close();
+  }
+  JournalBackwards journal(path_);
+  EXPECT_EQ(journal.previous(), "three");
+  EXPECT_EQ(journal.previous(), "two");
 }
 
 }  // namespace
