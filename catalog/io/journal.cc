@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/sealed_json.h"
 
 namespace pgkeep::io {
 namespace {
@@ -47,6 +48,11 @@ std::optional<File> open_if_there(const std::filesystem::path& path) {
     if (error.cause() != ENOENT) throw;
     return std::nullopt;
   }
+}
+
+/// What was written of it ends before its seal: nobody was told that it is there.
+bool was_cut(std::string_view line) {
+  return !line.ends_with('}') && line.rfind("\"crc32c\":\"") == line.npos;
 }
 
 }  // namespace
@@ -148,6 +154,29 @@ std::optional<std::string_view> JournalBackwards::previous() {
     return line.substr(left_);
   } while (read_block());
   return std::nullopt;
+}
+
+std::vector<std::uint64_t> damaged_lines(const std::filesystem::path& path) {
+  std::vector<std::uint64_t> damaged;
+  const auto file = open_if_there(path);
+  if (!file) return damaged;
+  ByteVector block(kBlockBytes);
+  std::string rest;  // of the line that is not whole yet
+  std::uint64_t number = 0;
+  for (std::uint64_t at = 0;;) {
+    const auto bytes = file->read_at(block, at);
+    if (bytes == 0) return damaged;
+    at += bytes;
+    rest += as_text(ByteView(block).first(bytes));
+    std::size_t begin = 0;
+    for (auto end = rest.find('\n'); end != rest.npos; end = rest.find('\n', begin)) {
+      const auto line = std::string_view(rest).substr(begin, end - begin);
+      ++number;
+      if (!is_sealed(line) && !was_cut(line)) damaged.push_back(number);
+      begin = end + 1;
+    }
+    rest.erase(0, begin);
+  }
 }
 
 }  // namespace pgkeep::io

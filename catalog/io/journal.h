@@ -66,4 +66,9 @@ class JournalBackwards {
   std::size_t left_ = 0;  // bytes of block_ that were not returned; the last one is a newline
 };
 
+/// The numbers, from 1, of the lines whose checksum does not fit (sealed_json.h): what they told is lost. Not
+/// of those that a crash has cut, which nobody relied on: they end before their checksum. Reads the journal a
+/// block at a time. Throws StorageError.
+std::vector<std::uint64_t> damaged_lines(const std::filesystem::path& path);
+
 }  // namespace pgkeep::io

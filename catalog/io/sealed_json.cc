@@ -38,6 +38,10 @@ std::string seal_json(std::string object) {
   return object + seal_of(object, on_lines);
 }
 
+bool is_sealed(std::string_view text) {
+  return why_not_sealed(text).empty();
+}
+
 nlohmann::json parse_sealed_json(std::string_view text) {
   if (const auto why = why_not_sealed(text); !why.empty()) throw Corruption(std::string(why));
   try {

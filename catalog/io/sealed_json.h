@@ -28,6 +28,9 @@ namespace pgkeep::io {
 /// `object`: as dump() or dump(2) gave it, with one member at least.
 std::string seal_json(std::string object);
 
+/// Whether the text ends with its checksum, and it fits: what is sealed is what was written.
+bool is_sealed(std::string_view text);
+
 /// Throws Corruption that says what is wrong: the checksum is missing or does not fit, or it is no JSON.
 nlohmann::json parse_sealed_json(std::string_view text);
 

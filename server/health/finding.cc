@@ -44,6 +44,7 @@ constexpr auto kLabels = std::to_array<std::pair<std::string_view, std::string_v
     {"branches", "one history"},
     {"histories", "timeline histories"},
     {"lines", "lines that were set aside"},
+    {"journals", "journals"},
     {"wal_conflicts", "pushed WAL"},
     {"wal_lag", "WAL received"},
     {"check", "the check itself"},

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <functional>
 #include <initializer_list>
+#include <span>
 #include <unistd.h>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/io/journal.h"
 #include "catalog/io/user.h"
 #include "catalog/verify/concerned_backups.h"
 #include "catalog/verify/verification_memory.h"
@@ -21,6 +25,8 @@
 
 namespace pgkeep::server {
 namespace {
+
+constexpr std::size_t kMostLinesShown = 5;
 
 using Keys = std::initializer_list<const char*>;
 
@@ -95,6 +101,7 @@ void look_at_stored(const store::ServerLayout& layout, ServerFacts& facts) {
   if (!archive) return;
   look(facts, {"wal_continuous", "branches"}, [&] { stored.wal = read_wal_facts(*archive); });
   look(facts, {"lines"}, [&] { read_lines(layout, stored); });
+  look(facts, {"journals"}, [&] { read_journal_damage(layout, stored); });
   look(facts, {"wal_conflicts"}, [&] { read_pushed(*archive, stored); });
   look(facts, {"jobs"}, [&] { stored.runs = read_job_runs(layout); });
 }
@@ -153,6 +160,21 @@ void read_damage(const store::ServerLayout& layout, StoredFacts& stored) {
     const bool concerned =
         !stored.backups.empty() && catalog::is_concerned(layout, stored.backups.back(), damage);
     stored.damage.push_back({damage, concerned});
+  }
+}
+
+void read_journal_damage(const store::ServerLayout& layout, StoredFacts& stored) {
+  std::vector journals{layout.deletions(), layout.event_journal(), layout.run_journal()};
+  for (const auto& line : catalog::read_set_aside_lines(layout))
+    journals.push_back(layout.of_line(line.number).event_journal());
+  for (const auto& journal : journals) {
+    const auto lines = io::damaged_lines(journal);
+    if (lines.empty()) continue;
+    const auto shown = std::span(lines).first(std::min(lines.size(), kMostLinesShown));
+    const auto more = lines.size() - shown.size();
+    stored.damaged_journals.push_back(fmt::format("{} {} of {}{}", lines.size() == 1 ? "line" : "lines",
+                                                  fmt::join(shown, ", "), journal.native(),
+                                                  more == 0 ? "" : fmt::format(", and {} more of it", more)));
   }
 }
 

@@ -47,6 +47,7 @@ struct StoredFacts {
   std::optional<catalog::ServerIdentity> identity;  // nothing: there was no contact yet
   std::optional<WalFacts> wal;                      // nothing without an identity
   std::vector<std::string> damaged_lines;           // set aside; each with what to do
+  std::vector<std::string> damaged_journals;        // which, and which lines of it
   std::size_t wal_conflicts = 0;                    // that nobody has settled
   WaitingFacts waiting;
   std::vector<DamageFacts> damage;                      // that verifications found
@@ -99,6 +100,8 @@ void read_pushed(catalog::WalArchive& archive, StoredFacts& stored);
 void read_lines(const store::ServerLayout& layout, StoredFacts& stored);
 /// After the backups. Without what concerned backups that have all gone.
 void read_damage(const store::ServerLayout& layout, StoredFacts& stored);
+/// Reads all journals of the server, those of lines that were set aside too.
+void read_journal_damage(const store::ServerLayout& layout, StoredFacts& stored);
 
 /// Asks the server, unless it is out of service. One that cannot be reached is a fact, no error.
 void ask_server(ServerFacts& facts, const std::stop_token& stop);

@@ -220,6 +220,19 @@ std::optional<Finding> examine_damage(const std::string& server, const std::vect
   return finding;
 }
 
+/// Only where there is some: it tells what was lost, and that is not known.
+void add_journal_damage(const std::vector<std::string>& damage, std::vector<Finding>& findings) {
+  if (damage.empty()) return;
+  findings.push_back(
+      {.key = "journals",
+       .severity = Severity::failed,
+       .what = fmt::format("damaged, so that nobody knows what it told: {}", fmt::join(damage, "; ")),
+       .hint =
+           "put the line back from another copy of the repository. Where there is none, take it out (with "
+           "`sed -i` while no pgkeep works on the server): no backup and no WAL is lost by that, but a "
+           "backup that it said was deleted counts as missing, a gap as not recorded, and a job as not run"});
+}
+
 Finding examine_lag(const std::optional<std::uint64_t>& lag, postgres::WalSegmentSize size) {
   Finding finding{.key = "wal_lag",
                   .what = lag ? fmt::format("{} behind the server", io::format_bytes(*lag)) : "none"};
@@ -257,6 +270,7 @@ void examine_stored(const ServerFacts& facts, io::TimePoint now, std::vector<Fin
                "no recovery can follow that timeline until then; all others can", findings);
   add_damage("lines", stored.damaged_lines,
              "recoveries from the backups of all other lines are not concerned", findings);
+  add_journal_damage(stored.damaged_journals, findings);
   if (facts.has_seen("wal_conflicts")) findings.push_back(examine_pushed(server, stored, now));
   if (!stored.wal) return;
   findings.push_back(examine_wal(server, *stored.wal, stored.backups));

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/sealed_json.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::io {
@@ -118,6 +119,11 @@ class JournalBackwardsTest : public JournalTest {
     while (const auto line = journal.previous()) lines.emplace_back(*line);
     return lines;
   }
+  void overwrite(std::uint64_t at, std::string_view text) {
+    auto file = File::open_or_create(path_);
+    file.write_at(as_bytes(text), at);
+    file.close();
+  }
 };
 
 TEST_F(JournalBackwardsTest, HasNoLinesBeforeTheFirst) {
@@ -156,6 +162,49 @@ TEST_F(JournalBackwardsTest, FindsTheLastLinesWithoutReadingTheJournalFromItsSta
   JournalBackwards journal(path_);
   EXPECT_EQ(journal.previous(), "three");
   EXPECT_EQ(journal.previous(), "two");
+}
+
+class DamagedLinesTest : public JournalBackwardsTest {
+ protected:
+  DamagedLinesTest() {
+    for (const auto* word : {"one", "two", "three"})
+      append(seal_json(std::string("{\"a\":\"") + word + "\"}"));
+    length_ = std::filesystem::file_size(path_);
+  }
+  std::uint64_t length_ = 0;
+};
+
+TEST_F(DamagedLinesTest, AreNoneOfASoundJournal) {
+  EXPECT_THAT(damaged_lines(path_), IsEmpty());
+  EXPECT_THAT(damaged_lines(directory_ / "none"), IsEmpty());
+}
+
+TEST_F(DamagedLinesTest, AreNamedWhereverOneByteWasChanged) {
+  const auto content = std::string(as_text(read_whole_file(path_, length_)));
+  std::uint64_t number = 1;
+  for (std::uint64_t at = 0; at < length_; ++at) {
+    if (content[at] == '\n') {
+      ++number;
+      continue;
+    }
+    overwrite(at, std::string(1, static_cast<char>(content[at] ^ 1)));
+    EXPECT_THAT(damaged_lines(path_), ElementsAre(number)) << "byte " << at;
+    overwrite(at, content.substr(at, 1));
+  }
+}
+
+TEST_F(DamagedLinesTest, AreNotThoseThatACrashHasCut) {
+  write_at_the_end(R"({"a":"fo)");
+  EXPECT_THAT(damaged_lines(path_), IsEmpty());
+  append(seal_json(R"({"a":"five"})"));
+  EXPECT_THAT(damaged_lines(path_), IsEmpty());
+}
+
+TEST_F(DamagedLinesTest, AreFoundBeyondTheFirstBlock) {
+  append(seal_json("{\"a\":\"" + std::string(200'000, 'x') + "\"}"));
+  append(seal_json(R"({"a":"five"})"));
+  overwrite(length_ + 100'000, "y");
+  EXPECT_THAT(damaged_lines(path_), ElementsAre(4));
 }
 
 }  // namespace

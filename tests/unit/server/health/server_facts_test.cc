@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/file.h"
+#include "catalog/store/deletions.h"
 #include "server/health/findings.h"
 #include "tests/support/denied.h"
 #include "tests/support/fake_server.h"
@@ -21,6 +22,7 @@ using test::FakeServer;
 using test::FakeSession;
 using ::testing::AllOf;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -123,6 +125,25 @@ TEST_F(StoredFactsTest, HaveABackupThatMayNotBeOpened) {
   const auto facts = gather();
   ASSERT_THAT(facts.stored->unread_backups, SizeIs(1));
   EXPECT_TRUE(facts.stored->unread_backups.front().denied);
+}
+
+TEST_F(StoredFactsTest, NameTheLineOfAJournalThatIsDamagedInTheMiddle) {
+  for (const auto* why : {"one", "two", "three"})
+    store::note_deletion(layout_,
+                         {.id = {}, .sequence = {}, .record_sha256 = {}, .at = io::now(), .why = why});
+  EXPECT_THAT(gather().stored->damaged_journals, IsEmpty());
+  auto file = io::File::open_or_create(layout_.deletions());
+  const auto content = io::read_whole_file(layout_.deletions(), 1 << 20);
+  file.write_at(io::as_bytes("T"), io::as_text(content).find("two"));
+  file.close();
+  const auto facts = gather();
+  EXPECT_THAT(facts.stored->damaged_journals, ElementsAre("line 2 of " + layout_.deletions().native()));
+  const auto findings = examine(facts, io::now());
+  const auto found = std::ranges::find(findings, "journals", &Finding::key);
+  ASSERT_NE(found, findings.end());
+  EXPECT_EQ(found->severity, Severity::failed);
+  EXPECT_THAT(found->what, HasSubstr("line 2 of " + layout_.deletions().native()));
+  EXPECT_THAT(found->hint, HasSubstr("another copy of the repository"));
 }
 
 }  // namespace
