@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
+#include "catalog/io/disk_space.h"
 #include "catalog/io/error.h"
 #include "catalog/io/no_links.h"
 
@@ -383,11 +383,7 @@ void remove_tree(const fs::path& directory) {
 }
 
 std::uint64_t free_space(const fs::path& directory) {
-  struct statvfs status {};
-  if (uninterrupted([&] { return ::statvfs(directory.c_str(), &status); }) != 0) {
-    fail(directory, "ask for the free space");
-  }
-  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+  return disk_space(directory).free;
 }
 
 }  // namespace pgkeep::io

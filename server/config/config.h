@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "catalog/io/disk_space.h"
 #include "catalog/retention/retention_policy.h"
 #include "server/schedule/job_plan.h"
 #include "server/schedule/job_queue.h"
@@ -48,6 +49,7 @@ struct ServerConfig {
   std::uint64_t compaction_budget = 0;  // bytes
   std::chrono::milliseconds verification_older_than{};
   std::uint64_t verification_budget = 0;  // bytes; 0: no limit
+  io::Reserve reserve;                  // of the repository's file system, for WAL alone
   JobSchedule schedule;
   bool operator==(const ServerConfig&) const = default;
 };

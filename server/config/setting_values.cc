@@ -126,6 +126,17 @@ Problem read(const Setting& setting, std::string_view text, std::chrono::millise
   return std::nullopt;
 }
 
+Problem read(const Setting& setting, std::string_view text, io::Reserve& field) {
+  const auto reserve = io::Reserve::parse(text);
+  if (!reserve) return wrong_type(setting, text);
+  const bool fits = reserve->is_share ? reserve->amount <= static_cast<std::uint64_t>(setting.most)
+                                      : reserve->amount >= static_cast<std::uint64_t>(setting.least);
+  if (!fits && reserve->amount != 0)
+    return fmt::format("{} is out of range: {} is expected", text, describe_type(setting));
+  field = *reserve;
+  return std::nullopt;
+}
+
 Problem read(const Setting& setting, std::string_view text, JobTiming& field) {
   std::string problem;
   const auto timing = JobTiming::parse(text, problem);
@@ -176,6 +187,9 @@ std::string text_of(const Setting& setting, std::uint64_t field) {
 }
 std::string text_of(const Setting& setting, std::chrono::milliseconds field) {
   return field.count() == 0 ? zero_text(setting) : io::format_duration(field);
+}
+std::string text_of(const Setting& setting, const io::Reserve& field) {
+  return field.amount == 0 ? zero_text(setting) : field.text();
 }
 std::string text_of(const Setting& /*setting*/, const JobTiming& field) {
   return field.text();
@@ -249,6 +263,9 @@ std::string describe_type(const Setting& setting) {
       return with_range("a size (512KiB, 64MiB)");
     case SettingType::percent:
       return with_range("a share");
+    case SettingType::reserve:
+      return fmt::format("a share of at most {}%, a size (20GiB) from {} on, or 0: {}", setting.most,
+                         format_in_unit(SettingType::size, setting.least), setting.zero);
     case SettingType::duration:
       return with_range("a duration (500ms, 30s, 15min)");
     case SettingType::boolean:

@@ -20,6 +20,7 @@ constexpr std::int64_t ms(std::chrono::milliseconds duration) {
 
 constexpr std::int64_t kMostKept = 100'000;
 constexpr auto kLongestWindow = std::chrono::days(36'500);
+constexpr std::int64_t kMostInReserve = 50;  // percent; for who forgets the unit, 5 is not a size either
 constexpr std::string_view kNoRule = "no such rule";
 
 constexpr std::array<std::string_view, 2> kCheckpointWords{"fast", "spread"};
@@ -184,6 +185,12 @@ constexpr std::array kSettings{
                         "the next one goes on where it ended.",
             .least = kKiB * kKiB, .most = kGiB * kKiB * kKiB, .zero = "there is no limit",
             .member = &ServerConfig::verification_budget},
+    Setting{.name = "reserve", .type = SettingType::reserve, .default_text = "5%", .sample = "20GiB",
+            .sentence = "How much of the repository's file system is kept for WAL: "
+                        "no backup begins that would leave less free, and one that runs ends when less is; "
+                        "see \"Space\" in the manual.",
+            .least = kKiB * kKiB, .most = kMostInReserve, .zero = "backups are taken until the disk is full",
+            .member = &ServerConfig::reserve},
     Setting{.name = "schedule.backup", .type = SettingType::timing, .default_text = "never", .sample = "02:00",
             .sentence = "When `pgkeep serve`, or `pgkeep cron`, takes a backup; see \"Schedules\" in the manual.",
             .member = &JobSchedule::backup},

@@ -20,6 +20,7 @@ enum class SettingType : std::uint8_t {
   number,
   size,
   percent,
+  reserve,
   duration,
   choice,
   timing,
@@ -45,17 +46,17 @@ struct Setting {
   std::string_view sample;        // a value for the sample file
   std::string_view sentence;      // what it is for
   bool required = false;
-  std::int64_t least = 0;  // number: itself, size: bytes, duration: milliseconds
-  std::int64_t most = 0;
+  std::int64_t least = 0;      // number: itself, size: bytes, duration: milliseconds; reserve: of a size
+  std::int64_t most = 0;       // reserve: of a share, in percent
   std::string_view zero = {};  // what 0 means, when it is allowed beside the range
   std::span<const std::string_view> choices =
       {};  // of `choice`, in the order of the enum; of `boolean`: other words
-  std::variant<std::monostate, std::string ServerConfig::*, bool ServerConfig::*,
-               std::uint64_t ServerConfig::*, std::chrono::milliseconds ServerConfig::*,
-               Checkpoint ServerConfig::*, Flush ServerConfig::*, std::uint64_t catalog::RetentionPolicy::*,
-               std::chrono::milliseconds catalog::RetentionPolicy::*, JobTiming JobSchedule::*,
-               TimeZone JobSchedule::*, std::chrono::milliseconds JobSchedule::*,
-               std::vector<TimeWindow> JobSchedule::*, std::uint64_t JobLimits::*>
+  std::variant<
+      std::monostate, std::string ServerConfig::*, bool ServerConfig::*, std::uint64_t ServerConfig::*,
+      std::chrono::milliseconds ServerConfig::*, Checkpoint ServerConfig::*, Flush ServerConfig::*,
+      std::uint64_t catalog::RetentionPolicy::*, std::chrono::milliseconds catalog::RetentionPolicy::*,
+      JobTiming JobSchedule::*, TimeZone JobSchedule::*, std::chrono::milliseconds JobSchedule::*,
+      std::vector<TimeWindow> JobSchedule::*, std::uint64_t JobLimits::*, io::Reserve ServerConfig::*>
       member = {};
 };
 

@@ -49,6 +49,7 @@ streaming::BackupJob backup_job(const ServerConfig& server) {
   job.server = server.name;
   job.connection = backup_connection(server);
   job.wal = wal_receiver_settings(server);
+  job.reserve = server.reserve;
   job.base_backup.fast_checkpoint = server.checkpoint == Checkpoint::fast;
   job.base_backup.verify_checksums = server.verify_checksums;
   if (server.max_rate > 0) job.base_backup.max_rate_kib = static_cast<std::uint32_t>(server.max_rate / kKiB);

@@ -61,6 +61,7 @@ void BackupSink::archive_data(io::ByteView bytes) {
   received_bytes_ += bytes.size();
   if (received_bytes_ - reported_bytes_ < kReportEveryBytes) return;
   if (stop_.stop_requested()) throw Interrupted("the backup was stopped; nothing of it is kept");
+  if (while_copying_) while_copying_();
   reported_bytes_ = received_bytes_;
   observer_->progress({"copying", received_bytes_, std::max(expected_bytes_, received_bytes_)});
 }

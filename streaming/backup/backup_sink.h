@@ -29,6 +29,9 @@ class BackupSink final : public BaseBackupSink, private TarSink {
     before_copying_ = std::move(review);
   }
 
+  /// `look` is called once in a few MiB that arrive, likewise.
+  void while_copying(std::function<void()> look) { while_copying_ = std::move(look); }
+
   void started(const postgres::WalPosition& start, const std::vector<Tablespace>& tablespaces) override;
   void archive_begins(const Tablespace& tablespace) override;
   void archive_data(io::ByteView bytes) override;
@@ -50,6 +53,7 @@ class BackupSink final : public BaseBackupSink, private TarSink {
   store::BackupWriter* writer_;
   io::ProgressObserver* observer_;
   std::function<void(const std::vector<Tablespace>&)> before_copying_;
+  std::function<void()> while_copying_;
   std::stop_token stop_;
   std::uint64_t expected_bytes_;
   std::uint64_t received_bytes_ = 0;

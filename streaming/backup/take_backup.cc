@@ -20,6 +20,7 @@
 #include "streaming/backup/backup_content.h"
 #include "streaming/backup/backup_notices.h"
 #include "streaming/backup/backup_sink.h"
+#include "streaming/backup/room_for_backup.h"
 #include "streaming/backup/shared_observer.h"
 #include "streaming/backup/source_facts.h"
 #include "streaming/backup/wal_companion.h"
@@ -55,6 +56,11 @@ class BackupRun {
   store::BackupId free_id() const;
   std::unique_ptr<store::BackupReader> newest_backup(postgres::SystemIdentifier system);
   void sweep();
+  RoomFacts room() const;
+  void require_room(const ExpectedGrowth& growth) const;
+  void require_reserve() const;
+  void require_room_for_next() const;
+  void require_room_for_first(const std::vector<Tablespace>& announced) const;
   void finish_new_line();
   Node connect();
   std::string object_to(Node& node) const;
@@ -113,6 +119,36 @@ void BackupRun::sweep() {
   }
 }
 
+RoomFacts BackupRun::room() const {
+  return {.server = job_.server,
+          .root = repository_.root(),
+          .disk = io::disk_space(layout_.packs()),
+          .reserve = job_.reserve};
+}
+
+void BackupRun::require_room(const ExpectedGrowth& growth) const {
+  if (const auto why = why_not_begun(room(), growth)) throw Refused(*why);
+}
+
+void BackupRun::require_reserve() const {
+  if (const auto why = why_ended(room())) throw Refused(*why);
+}
+
+/// Before anything is asked of the server: of the cluster that was backed up last.
+void BackupRun::require_room_for_next() const {
+  auto backups = store::list_backup_records(layout_).backups;
+  if (!backups.empty())
+    std::erase_if(backups, [system = backups.back().system](const auto& b) { return b.system != system; });
+  require_room(expected_growth(backups).value_or(ExpectedGrowth{}));
+}
+
+/// That is compared with none, and so stored whole.
+void BackupRun::require_room_for_first(const std::vector<Tablespace>& announced) const {
+  std::uint64_t bytes = 0;
+  for (const auto& tablespace : announced) bytes += tablespace.size_bytes.value_or(0);
+  require_room(growth_of_first(bytes));
+}
+
 /// The node that WAL is received from too, for that of any other may never come. Of another primary beside it
 /// the receiver tells.
 Node BackupRun::connect() {
@@ -149,6 +185,7 @@ store::BackupRecord BackupRun::take() {
   const auto lock = io::FileLock::acquire(layout_.writer_lock(), "backup");
   finish_new_line();
   sweep();
+  require_room_for_next();
   auto node = connect();
   auto& connection = node.connection;
   const auto& system = node.system;
@@ -171,7 +208,11 @@ store::BackupRecord BackupRun::take() {
   const auto previous = newest_backup(identity.system);
   store::BackupWriter writer(repository_, layout_, record.id, previous.get(), job_.store);
   BackupSink sink(writer, observer_, previous ? previous->record().data_bytes : 0, stop_);
-  sink.before_copying([&facts](const auto& announced) { facts.require_all(announced); });
+  sink.before_copying([&](const auto& announced) {
+    facts.require_all(announced);
+    if (!previous) require_room_for_first(announced);
+  });
+  sink.while_copying([this] { require_reserve(); });
   auto options = job_.base_backup;
   options.progress = options.progress || !previous;
   observer_.progress({"waiting for a checkpoint", 0, 0});

@@ -4,6 +4,7 @@
 #include <stop_token>
 #include <string>
 
+#include "catalog/io/disk_space.h"
 #include "catalog/io/progress.h"
 #include "catalog/store/backup_writer.h"
 #include "streaming/receive/wal_receiver.h"
@@ -18,18 +19,20 @@ struct BackupJob {
   std::optional<WalReceiverSettings> wal;
   BaseBackupOptions base_backup;
   store::BackupWriterSettings store;
+  io::Reserve reserve;  // of the repository's file system: below it no backup is taken
 };
 
 /// Takes one base backup and returns its committed record.
 ///
-/// Order: writer lock; sweep of what unfinished attempts left; the node that a receiver would choose, its
-/// identity and line of timelines (off the line of what was received, its WAL would never come: OtherBranch);
-/// WAL is being received (by a running receiver, or by one of our own that lives as long as the backup);
-/// BASE_BACKUP into the store, compared
-/// with the newest backup; manifest compared; all of it made durable; all WAL from start to end archived;
-/// commit record; index row. Anything thrown before the commit record leaves no backup. `run` in the journal
-/// and index says how it went, also when it failed. Throws what its parts throw; Busy when another writer is
-/// at work; Interrupted after the server's side was told to stop.
+/// Order: writer lock; sweep of what unfinished attempts left; is there room for what the last backups added
+/// (room_for_backup.h; Refused when there is not, also later, when the reserve is reached); the node that a
+/// receiver would choose, its identity and line of timelines (off the line of what was received, its WAL
+/// would never come: OtherBranch); WAL is being received (by a running receiver, or by one of our own that
+/// lives as long as the backup); BASE_BACKUP into the store, compared with the newest backup; manifest
+/// compared; all of it made durable; all WAL from start to end archived; commit record; index row. Anything
+/// thrown before the commit record leaves no backup. `run` in the journal and index says how it went, also
+/// when it failed. Throws what its parts throw; Busy when another writer is at work; Interrupted after the
+/// server's side was told to stop.
 store::BackupRecord take_backup(const store::Repository& repository, const BackupJob& job,
                                 io::ProgressObserver& observer, std::stop_token stop);
 

@@ -30,11 +30,19 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
+constexpr std::uintmax_t kMiB = 1 << 20;
 constexpr const char* kNoSpace = "No space left on device";
 
-/// Takes all the room there is on a disk, for as long as it lives.
+/// Takes all the room there is on a disk, but for so much, for as long as it lives.
 class Ballast {
  public:
+  Ballast(const SmallDisk& disk, std::uintmax_t but_for) : path_(disk.path() / "ballast") {
+    const io::UniqueFd fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd) throw std::runtime_error("cannot make the ballast");
+    const auto free = fs::space(disk.path()).available;
+    const auto bytes = static_cast<off_t>(free - std::min(free, but_for));
+    if (::posix_fallocate(fd.get(), 0, bytes) != 0) throw std::runtime_error("the disk does not fill");
+  }
   explicit Ballast(const SmallDisk& disk) : path_(disk.path() / "ballast") {
     const io::UniqueFd fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     if (!fd) throw std::runtime_error("cannot make the ballast");
@@ -80,7 +88,7 @@ TEST_F(FullDisk, InABackupKeepsTheOthersAndTheNextWorksWhenThereIsRoom) {
   const auto source = PostgresCluster::create(18);
   SmallDisk disk(48);
   BackupHost host(disk.path() / "repository");
-  host.add_server("main", source.conninfo());
+  host.add_server("main", source.conninfo(), {{"reserve", "0"}});
   const auto kept = host.backup();
   add_random_data(source, 60);
   const auto outcome = host.pgkeep({"backup", "main"});
@@ -92,6 +100,69 @@ TEST_F(FullDisk, InABackupKeepsTheOthersAndTheNextWorksWhenThereIsRoom) {
   disk.resize(400);
   const auto next = host.backup();
   host.pgkeep_or_throw({"verify-backup", "main", next});
+  EXPECT_EQ(contents(recover_and_start(host, 18, next, "recovered")), contents(source));
+}
+
+TEST_F(FullDisk, NoBackupBeginsThatWouldLeaveLessThanTheReserve) {
+  const auto source = PostgresCluster::create(18);
+  SmallDisk disk(200);
+  BackupHost host(disk.path() / "repository");
+  host.add_server("main", source.conninfo(), {{"reserve", "40%"}});
+  const auto kept = host.backup();
+  auto ballast = std::make_optional<Ballast>(disk, 79 * kMiB);
+  const auto outcome = host.pgkeep({"backup", "main"});
+  EXPECT_EQ(outcome.exit_code, 6) << outcome.text();
+  EXPECT_THAT(outcome.err, HasSubstr("no backup of main is taken, since 7"));
+  EXPECT_THAT(outcome.err, HasSubstr("the reserve of 80 MiB (40% of 200 MiB) that is kept for WAL"));
+  EXPECT_THAT(outcome.err, HasSubstr("`pgkeep delete main BACKUP --now`"));
+  const auto run = host.json({"status", "main"})[0].at("last_failed_run");
+  EXPECT_EQ(run.at("kind"), "backup");
+  EXPECT_THAT(run.at("error").get<std::string>(), HasSubstr("no backup of main is taken"));
+  EXPECT_EQ(host.backup_ids(), std::vector<std::string>{kept});
+
+  ballast.reset();
+  const auto next = host.backup();
+  host.pgkeep_or_throw({"verify-backup", "main", next});
+}
+
+TEST_F(FullDisk, AFirstBackupIsMeasuredByWhatTheServerHas) {
+  const auto source = PostgresCluster::create(18);
+  add_random_data(source, 100);
+  SmallDisk disk(100);
+  BackupHost host(disk.path() / "repository");
+  host.add_server("main", source.conninfo(), {{"reserve", "20MiB"}});
+  const auto outcome = host.pgkeep({"backup", "main"});
+  EXPECT_EQ(outcome.exit_code, 6) << outcome.text();
+  EXPECT_THAT(outcome.err, HasSubstr("that the server has, since it is stored compressed"));
+  EXPECT_TRUE(host.backup_ids().empty());
+  disk.resize(400);
+  host.pgkeep_or_throw({"verify-backup", "main", host.backup()});
+}
+
+TEST_F(FullDisk, ABackupEndsAtTheReserveAndWalGoesOn) {
+  const auto source = PostgresCluster::create(18);
+  SmallDisk disk(400);
+  BackupHost host(disk.path() / "repository");
+  host.add_server("main", source.conninfo(), {{"reserve", "100MiB"}});
+  auto receiver = host.receive_wal(source);
+  const auto kept = host.backup();
+  add_random_data(source, 60);
+  wait_until_flushed(source);
+  std::optional<Ballast> ballast(std::in_place, disk, 130 * kMiB);
+  const auto outcome = host.pgkeep({"backup", "main"});
+  EXPECT_EQ(outcome.exit_code, 6) << outcome.text();
+  EXPECT_THAT(outcome.err, HasSubstr("the backup of main is ended and nothing of it is kept"));
+  EXPECT_THAT(outcome.err, HasSubstr("less than the reserve of 100 MiB that is kept for WAL"));
+  EXPECT_EQ(host.backup_ids(), std::vector<std::string>{kept});
+  EXPECT_GE(fs::space(disk.path()).available, 100 * kMiB);
+
+  add_random_data(source, 20);
+  wait_until_flushed(source);
+  EXPECT_TRUE(receiver.running());
+  ballast.reset();
+  const auto next = host.backup();
+  receiver.signal(SIGTERM);
+  EXPECT_EQ(receiver.wait().exit_code, 0);
   EXPECT_EQ(contents(recover_and_start(host, 18, next, "recovered")), contents(source));
 }
 

@@ -134,6 +134,13 @@ TEST(SettingTypeTest, ValuesAsShownAreReadBackAsTheSame) {
   }
 }
 
+TEST(SettingTypeTest, AReserveIsAShareOrASize) {
+  for (const auto* good : {"5%", "50%", "20GiB", "0"}) EXPECT_EQ(problem(setting("reserve"), good), "taken");
+  for (const auto* bad : {"51%", "5", "1023KiB", "a lot"})
+    EXPECT_NE(problem(setting("reserve"), bad), "taken") << bad;
+  EXPECT_THAT(problem(setting("reserve"), "51%"), HasSubstr("a share of at most 50%"));
+}
+
 TEST(SettingTextTest, ConninfoIsWhatLibpqReads) {
   EXPECT_EQ(problem(setting("conninfo"), "host=a port=5433 user='an odd one'"), "taken");
   EXPECT_EQ(problem(setting("conninfo"), "postgresql://pgkeep@a:5433/postgres"), "taken");

@@ -44,6 +44,7 @@ TEST(SettingsTest, ShowTheirValuesAsOneWritesThem) {
   EXPECT_EQ(text("checkpoint"), "fast");
   EXPECT_EQ(text("max_rate"), "0 (no limit)");
   EXPECT_EQ(text("compression_level"), "1");
+  EXPECT_EQ(text("reserve"), "5%");
 }
 
 }  // namespace

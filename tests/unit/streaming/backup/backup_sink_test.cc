@@ -59,5 +59,23 @@ TEST_F(BackupSinkTest, RefusesFilesBesideThatInATablespace) {
   EXPECT_THAT([&] { receive(0, test::tar_file("pg_tblspc/16385", "x")); }, refused);
 }
 
+TEST_F(BackupSinkTest, EndsWhenALookAtTheDiskWhileItCopiesSaysSo) {
+  store::BackupWriter writer(repository_, repository_.server("main"),
+                             *store::BackupId::parse("20261120T020000Z"), nullptr, {});
+  BackupSink sink(writer, observer_, 0, {});
+  int looks = 0;
+  sink.while_copying([&] {
+    if (++looks == 2) throw Refused("less is free than the reserve");
+  });
+  sink.archive_begins({.oid = 0, .location = "", .size_bytes = {}});
+  const auto file = test::tar_file("base/1/2", std::string(20 << 20, 'x'));
+  const auto copy = [&] {
+    for (std::size_t at = 0; at < file.size(); at += 1 << 20)
+      sink.archive_data(io::as_bytes(std::string_view(file).substr(at, 1 << 20)));
+  };
+  EXPECT_THROW(copy(), Refused);
+  EXPECT_EQ(looks, 2);
+}
+
 }  // namespace
 }  // namespace pgkeep::streaming
