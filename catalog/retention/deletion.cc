@@ -1,24 +1,13 @@
 #include "catalog/retention/deletion.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <iterator>
-
-#include "catalog/io/error.h"
-#include "catalog/io/file.h"
-#include "catalog/store/living_objects.h"
 
 namespace pgkeep::catalog {
 namespace {
 
 bool contains(std::span<const store::BackupId> ids, const store::BackupId& id) {
   return std::ranges::find(ids, id) != ids.end();
-}
-
-std::uint64_t bytes_in(const std::filesystem::path& folder) {
-  std::uint64_t bytes = 0;
-  for (const auto& entry : io::entries(folder)) bytes += entry.is_regular_file() ? entry.file_size() : 0;
-  return bytes;
 }
 
 /// Of the other backups of its line, those that have expired included or not.
@@ -79,24 +68,6 @@ std::vector<NeedlessWal> wal_needless_without(const ExpiryFacts& facts, const st
   if (!facts.unclear.empty() || backup == facts.candidates.end()) return wal;
   wal[backup->line] = needless(facts.lines[backup->line].held, starts_without(facts, *backup, true));
   return wal;
-}
-
-std::optional<std::uint64_t> bytes_freed_with(const store::ServerLayout& layout, const store::BackupId& id,
-                                              std::span<const store::BackupId> others) {
-  try {
-    const auto own = store::objects_needed_by(layout, {&id, 1});
-    const auto shared = store::objects_needed_by(layout, others);
-    auto bytes = bytes_in(layout.backup(id));
-    for (const auto& entry : io::entries(layout.packs())) {
-      const auto pack = store::parse_pack_name(entry.path().filename().native());
-      if (pack && own.contains(pack->number) && !shared.contains(pack->number)) bytes += entry.file_size();
-    }
-    return bytes;
-  } catch (const Error&) {
-    return std::nullopt;  // what is wrong with it, a verification says
-  } catch (const std::filesystem::filesystem_error&) {
-    return std::nullopt;  // it went meanwhile
-  }
 }
 
 }  // namespace pgkeep::catalog

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,10 +20,5 @@ std::vector<NeedlessWal> wal_that_goes_with(const ExpiryFacts& facts, const stor
 
 /// The WAL of each line that nothing needs which is there now, besides that backup. Pure.
 std::vector<NeedlessWal> wal_needless_without(const ExpiryFacts& facts, const store::BackupId& id);
-
-/// The bytes of the files that are removed with that backup: its folder, and the packs that none of `others`
-/// names. Nothing when that cannot be said, since its lists cannot be read.
-std::optional<std::uint64_t> bytes_freed_with(const store::ServerLayout& layout, const store::BackupId& id,
-                                              std::span<const store::BackupId> others);
 
 }  // namespace pgkeep::catalog

@@ -1,7 +1,6 @@
 #include "catalog/store/compaction.h"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 
 #include <fmt/format.h>
@@ -12,27 +11,12 @@
 #include "catalog/store/living_objects.h"
 #include "catalog/store/pack.h"
 #include "catalog/store/pack_files.h"
+#include "catalog/store/space_use.h"
 
 namespace pgkeep::store {
 namespace {
 
 constexpr std::uint64_t kNoRoomBelow = 16u << 20;  // beyond the pack that is written
-
-/// Or may be: only the directory tells which are dropped already.
-bool any_is_dead(std::uint32_t objects, io::ByteView used) {
-  std::uint32_t alive = 0;
-  for (const auto byte : used)
-    alive += static_cast<std::uint32_t>(std::popcount(static_cast<std::uint8_t>(byte)));
-  return alive < objects;
-}
-
-std::uint64_t dead_bytes(const PackReader& pack, io::ByteView used) {
-  std::uint64_t bytes = 0;
-  for (std::uint32_t object = 0; object < pack.objects(); ++object) {
-    if (!is_used(used, object) && !pack.is_dropped(object)) bytes += pack.entry(object).frame_bytes;
-  }
-  return bytes;
-}
 
 /// Copies what is used, frame by frame, each checked. Throws Corruption, and leaves nothing then.
 std::uint64_t write_again(const Repository& repository, const ServerLayout& layout, const PackName& name,
@@ -141,9 +125,7 @@ CompactionPlan plan_compaction(const Repository& repository, const ServerLayout&
       continue;
     }
     try {
-      const bool worth_opening = any_is_dead(objects_in(layout, name), used->second);
-      const auto dead =
-          worth_opening ? dead_bytes(PackReader(repository, layout, name), used->second) : std::uint64_t{0};
+      const auto dead = unused_bytes(repository, layout, name, used->second);
       plan.dead_bytes += dead;
       plan.live_bytes += size - dead;
       const bool is_last = name.generation == std::numeric_limits<std::uint32_t>::max();

@@ -1,10 +1,10 @@
 #include "catalog/store/living_objects.h"
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
 
-#include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/store/contents.h"
 
@@ -55,18 +55,22 @@ class Gatherer {
 
 }  // namespace
 
-LivingObjects living_objects(const ServerLayout& layout) {
+std::string why_unknown(const ServerLayout& layout, const BackupId& id, const Error& error) {
+  return fmt::format("{}; so nobody can say which packs backup {} needs, and none is removed. {}",
+                     error.what(), id.to_string(),
+                     is_denied(error) ? std::string(kGiveBack) : give_up_or_restore(layout, id));
+}
+
+LivingObjects living_objects(const ServerLayout& layout, std::span<const BackupId> without) {
   LivingObjects living;
   Gatherer gatherer(layout);
   for (const auto& entry : io::entries_there(layout.backups())) {
     const auto id = BackupId::parse(entry.path().filename().native());
-    if (!id) continue;
+    if (!id || std::find(without.begin(), without.end(), *id) != without.end()) continue;
     try {
       gatherer.add(*id);
     } catch (const Error& e) {
-      living.unknown.push_back(fmt::format(
-          "{}; so nobody can say which packs backup {} needs, and none is removed. {}", e.what(),
-          id->to_string(), is_denied(e) ? std::string(kGiveBack) : give_up_or_restore(layout, *id)));
+      living.unknown.push_back(why_unknown(layout, *id, e));
     }
   }
   living.packs = gatherer.packs();

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/io/error.h"
 #include "catalog/store/layout.h"
 #include "catalog/store/pack_use.h"
 
@@ -15,8 +16,12 @@ struct LivingObjects {
   std::vector<std::string> unknown;  // of which backups that cannot be said, and why, with the way out
 };
 
-/// What backups share of their lists is read once. Throws StorageError when they cannot be listed.
-LivingObjects living_objects(const ServerLayout& layout);
+/// But for those of `without`. What backups share of their lists is read once. Throws StorageError when they
+/// cannot be listed.
+LivingObjects living_objects(const ServerLayout& layout, std::span<const BackupId> without = {});
+
+/// For an error that keeps one from saying what a backup needs: with what follows, and the way out.
+std::string why_unknown(const ServerLayout& layout, const BackupId& id, const Error& error);
 
 /// What these backups need. Throws what keeps it from being said of one of them.
 PackUse::Packs objects_needed_by(const ServerLayout& layout, std::span<const BackupId> ids);

@@ -10,6 +10,7 @@
 #include "catalog/records/run_journal.h"
 #include "catalog/retention/deletion.h"
 #include "catalog/store/commit_chain.h"
+#include "catalog/store/freed_bytes.h"
 #include "catalog/store/json.h"
 #include "server/fleet/backup_choice.h"
 #include "server/fleet/expiry_run.h"
@@ -107,9 +108,8 @@ class Deletion {
       : server_(&server), layout_(layout), arguments_(&arguments), out_(&out) {}
 
   Json run() {
-    const auto backups = StoredRecords(*server_, layout_, *out_).backups();
-    for (const auto& backup : backups) ids_.push_back(backup.id);
-    const auto chosen = choose_all(layout_, backups, arguments_->backups, server_->name);
+    backups_ = StoredRecords(*server_, layout_, *out_).backups();
+    const auto chosen = choose_all(layout_, backups_, arguments_->backups, server_->name);
     auto claims = claim_all(chosen);
     for (const auto& [id, can_be_read] : chosen)
       require_not_kept(id, catalog::read_retention_marks(layout_, id));
@@ -243,9 +243,8 @@ class Deletion {
       segments += wal[line].segments.size();
       wal_bytes += bytes_of(layout_, facts_.lines[line], wal[line]);
     }
-    auto others = ids_;
-    std::erase(others, id);
-    const auto bytes = catalog::bytes_freed_with(layout_, id, others);
+    if (!freed_) freed_ = store::freed_bytes(layout_, backups_);
+    const auto bytes = freed_->of(id);
     const auto goes_at = mark.at + server_->retention.grace;
     out_->report(fmt::format(
         "backup {0} of {1} {2} deleted. The first `expire` from {3} on removes it{4}{5}. "
@@ -268,7 +267,8 @@ class Deletion {
   store::ServerLayout layout_;
   const DeleteArguments* arguments_;
   Output* out_;
-  std::vector<store::BackupId> ids_;  // of all whose record can be read
+  std::vector<store::BackupRecord> backups_;  // all whose record can be read
+  std::optional<store::FreedBytes> freed_;    // once it was asked for; marks change nothing of it
   catalog::ExpiryFacts facts_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "catalog/io/units.h"
 #include "catalog/postgres/json.h"
+#include "catalog/store/freed_bytes.h"
 #include "catalog/store/json.h"
 #include "catalog/wal/set_aside_line.h"
 #include "server/fleet/backup_facts.h"
@@ -21,11 +22,16 @@ class Listing {
  public:
   explicit Listing(bool minimal) : minimal_(minimal) {}
 
+  /// Of the backups that are added from here on.
+  void set_freed(store::FreedBytes freed) { freed_ = std::move(freed); }
+
   void add(const ServerConfig& server, const store::BackupRecord& backup, std::uint64_t wal_bytes,
            const std::optional<postgres::Lsn>& gap, std::optional<unsigned> line,
            const catalog::RetentionMarks& marks, Output& out) {
+    const auto frees = freed_.of(backup.id);
     auto json = backup_json(backup);
     json["status"] = kDone;
+    json["frees_bytes"] = frees;
     json["wal_bytes_to_next"] = wal_bytes;
     json["wal_hole_lsn"] = gap;
     json["line"] = line;
@@ -34,14 +40,15 @@ class Listing {
     if (minimal_) out.fact(backup.id.to_string());
     table_.add({server.name, backup.id.to_string(), io::format_time(backup.ended),
                 io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)),
-                io::format_bytes(wal_bytes), all_remarks(server, backup, gap, line, marks)});
+                frees ? io::format_bytes(*frees) : "?", io::format_bytes(wal_bytes),
+                all_remarks(server, backup, gap, line, marks)});
   }
 
   void add(const ServerConfig& server, const UnfinishedBackup& backup) {
     json_.push_back(unfinished_json(server.name, backup));
     const auto* record = backup.record ? &*backup.record : nullptr;
     table_.add({server.name, backup.id.to_string(), "", record ? io::format_bytes(record->data_bytes) : "",
-                record ? io::format_bytes(stored_bytes(*record)) : "", "",
+                record ? io::format_bytes(stored_bytes(*record)) : "", "", "",
                 fmt::format("{} (process {})", status_of(backup), backup.by.pid)});
   }
 
@@ -61,11 +68,13 @@ class Listing {
  private:
   using Align = TablePrinter::Align;
   bool minimal_;
+  store::FreedBytes freed_;
   TablePrinter table_{{{"SERVER"},
                        {"BACKUP"},
                        {"ENDED"},
                        {"SIZE", Align::right},
                        {"STORED", Align::right},
+                       {"FREES", Align::right},
                        {"WAL", Align::right},
                        {"REMARKS"}}};
   Json json_ = Json::array();
@@ -75,6 +84,14 @@ std::vector<store::BackupRecord> own_of(const store::ServerLayout& layout,
                                         std::vector<store::BackupRecord> backups) {
   catalog::keep_only_own(layout, backups);
   return backups;
+}
+
+store::FreedBytes freed(const ServerConfig& server, const store::ServerLayout& layout,
+                        const std::vector<store::BackupRecord>& backups, Output& out) {
+  auto freed = store::freed_bytes(layout, backups);
+  for (const auto& why : freed.unknown)
+    out.warning(fmt::format("{}: what a deletion would free is not known: {}", server.name, why));
+  return freed;
 }
 
 /// The backups of one line with what its WAL says of them.
@@ -112,6 +129,7 @@ Exit run_list_backups(const ListBackupsArguments& arguments, const Invocation& i
     if (!is_known(layout)) return Exit::ok;
     StoredRecords records(server, layout, invocation.out);
     const auto backups = records.backups();
+    listing.set_freed(freed(server, layout, backups, invocation.out));
     const auto lines = catalog::read_set_aside_lines(layout);
     add_unclear(server, layout, lines, backups, listing, invocation.out);
     for (const auto& line : lines) {

@@ -27,6 +27,7 @@ inline constexpr Command kListBackups{
     .details =
         "For each backup: when it ended, the size of the cluster, "
         "what the backup added to the repository (stored), "
+        "what deleting it now, and nothing else, would free, "
         "and what the WAL from it to the next backup takes.\n\n"
         "A backup that is being taken is shown as STARTED while files come, "
         "and as WAITING_FOR_WALS when only WAL is missing; it can be recovered once it is DONE.",

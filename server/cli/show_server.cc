@@ -4,8 +4,10 @@
 
 #include "catalog/io/lock.h"
 #include "catalog/postgres/json.h"
+#include "catalog/store/space_use.h"
 #include "server/config/setting_values.h"
 #include "server/fleet/fleet.h"
+#include "server/fleet/marked_backup.h"
 #include "server/health/server_status.h"
 #include "server/health/stream_facts.h"
 #include "server/terminal/table_printer.h"
@@ -60,6 +62,31 @@ Json show_stream(const ServerConfig& server, const store::ServerLayout& layout,
   return stream_json(stream, server);
 }
 
+/// Those that go when their grace time is over. Whose marks cannot be read stays.
+std::vector<store::BackupId> going(const store::ServerLayout& layout, Output& out) {
+  std::vector<store::BackupId> ids;
+  for (const auto& backup : store::list_backup_records(layout).backups)
+    if (marks_to_show(layout, backup.id, out).expired) ids.push_back(backup.id);
+  return ids;
+}
+
+/// What the packs are there for.
+Json show_space_use(const ServerConfig& server, const store::Repository& repository,
+                    const store::ServerLayout& layout, FactPrinter& facts, Output& out) {
+  Json json{{"alive_bytes", nullptr}, {"in_grace_bytes", nullptr}, {"dead_bytes", nullptr}};
+  const auto use = store::space_use(repository, layout, going(layout, out));
+  for (const auto& why : use.unknown) out.warning(fmt::format("{}: {}", server.name, why));
+  if (!use.unknown.empty()) return json;
+  facts.add(
+      "packs",
+      fmt::format("{} are needed by backups, {} only by backups in their grace time, {} by none",
+                  io::format_bytes(use.alive), io::format_bytes(use.in_grace), io::format_bytes(use.dead)));
+  json["alive_bytes"] = use.alive;
+  json["in_grace_bytes"] = use.in_grace;
+  json["dead_bytes"] = use.dead;
+  return json;
+}
+
 Json show(const Config& config, const ServerConfig& server, const std::optional<DaemonReport>& daemon,
           Output& out) {
   Json json{{"name", server.name}};
@@ -73,6 +100,7 @@ Json show(const Config& config, const ServerConfig& server, const std::optional<
   json["folder"] = nullptr;
   json["identity"] = nullptr;
   json["stream"] = nullptr;
+  json["packs"] = nullptr;
   if (const auto repository = open_repository_if_there(config)) {
     const auto layout = repository->server(server.name);
     facts.add("folder", layout.root().native());
@@ -84,6 +112,7 @@ Json show(const Config& config, const ServerConfig& server, const std::optional<
       json["identity"] = identity_json(*identity);
     }
     json["stream"] = show_stream(server, layout, daemon, facts);
+    if (is_known(layout)) json["packs"] = show_space_use(server, *repository, layout, facts, out);
   }
   out.fact(fmt::format("Server {}:", server.name));
   for (const auto& line : facts.lines()) out.fact("  " + line);

@@ -16,8 +16,9 @@ inline constexpr Command kShowServer{
     .summary = "Show a server's configuration, identity and stream",
     .details =
         "Every key with its value in force, defaults included, "
-        "and the cluster that the repository holds for the server, "
-        "and how its WAL stream stands as the daemon or the receiver said last. Does not connect; "
+        "the cluster that the repository holds for the server, "
+        "how its WAL stream stands as the daemon or the receiver said last, "
+        "and what its packs are there for. Does not connect; "
         "for the server's own view there is `status SERVER`.",
     .examples = kShowServerExamples,
     .call = call_of<run_show_server>,

@@ -6,6 +6,7 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "tests/support/small_disk.h"
 #include "tests/unit/catalog/store/store_fixture.h"
 
 namespace pgkeep::store {
@@ -78,6 +79,25 @@ TEST_F(CompactionTest, LeavesPacksAloneOfWhichLittleIsDead) {
 TEST_F(CompactionTest, EndsWithItsBudget) {
   mostly_dead();
   EXPECT_EQ(run(plan(), 0).packs, 0u);
+}
+
+/// Below the reserve for WAL too, since it is a way out.
+TEST_F(CompactionTest, LeavesOffWhereADiskHasNoRoomForAPack) {
+  if (!test::SmallDisk::available()) GTEST_SKIP() << "this process may not mount: run the tests as root";
+  mostly_dead();
+  test::SmallDisk disk(12);
+  const auto root = disk.path() / "repository";
+  std::filesystem::copy(repository_.root(), root, std::filesystem::copy_options::recursive);
+  const auto repository = Repository::open(root);
+  const auto layout = repository.server("main");
+  const auto wanted = plan_compaction(repository, layout, 30);
+  Quiet quiet;
+  const auto left = compact(repository, layout, wanted, kEndless, quiet, {});
+  EXPECT_EQ(left.packs, 0u);
+  ASSERT_THAT(left.warnings, SizeIs(1));
+  EXPECT_THAT(left.warnings[0], HasSubstr("a pack is written again only where there is room for it"));
+  disk.resize(40);
+  EXPECT_EQ(compact(repository, layout, wanted, kEndless, quiet, {}).packs, 1u);
 }
 
 TEST_F(CompactionTest, AReaderGoesOnWithWhatItHasOpen) {

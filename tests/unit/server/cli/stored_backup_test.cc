@@ -49,6 +49,29 @@ class StoredBackupTest : public catalog::VerificationTest {
   std::filesystem::path destination_ = directory_ / "recovered";
 };
 
+TEST_F(StoredBackupTest, ListBackupsTellsWhatADeletionFrees) {
+  const auto backup = data({"list-backups"}).at(0);
+  std::uint64_t bytes = 0;
+  for (const auto& folder : {layout_.packs(), layout_.backups()})
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+      if (entry.is_regular_file()) bytes += entry.file_size();
+  EXPECT_EQ(backup.at("frees_bytes"), bytes);
+  EXPECT_THAT(run_line({"list-backups"}).results, HasSubstr(io::format_bytes(bytes)));
+  const auto deleted = data({"delete", "main", "latest", "--force"}).at(0);
+  EXPECT_EQ(deleted.at("freed_bytes"), data({"list-backups"}).at(0).at("frees_bytes"));
+}
+
+TEST_F(StoredBackupTest, ShowServerTellsWhatThePacksAreThereFor) {
+  const auto alive = data({"show-server", "main"}).at(0).at("packs");
+  EXPECT_GT(alive.at("alive_bytes"), 0);
+  EXPECT_EQ(alive.at("in_grace_bytes"), 0);
+  run_line({"delete", "main", "latest", "--force"});
+  const auto marked = data({"show-server", "main"}).at(0).at("packs");
+  EXPECT_EQ(marked.at("alive_bytes"), 0);
+  EXPECT_EQ(marked.at("in_grace_bytes"), alive.at("alive_bytes"));
+  EXPECT_THAT(run_line({"show-server", "main"}).results, HasSubstr("only by backups in their grace time"));
+}
+
 TEST_F(StoredBackupTest, ListFilesShowsEachWithTypeSizeModeAndTime) {
   const auto said = run_line({"list-files", "main", "latest"});
   EXPECT_THAT(said.results, HasSubstr("-0600             3  1970-01-01T00:00:01Z  PG_VERSION\n"));
