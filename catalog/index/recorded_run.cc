@@ -11,6 +11,7 @@
 #include "catalog/index/index_note.h"
 #include "catalog/io/error.h"
 #include "catalog/records/run_journal.h"
+#include "catalog/store/space_samples.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -22,6 +23,14 @@ using Warn = std::function<void(const std::string&)>;
 bool may_write_index(const store::ServerLayout& layout) {
   struct stat status {};
   return ::geteuid() != 0 || ::stat(layout.root().c_str(), &status) != 0 || status.st_uid == 0;
+}
+
+/// For forecasts, also where no daemon runs. A disk that takes no sample is told of by what else it refuses.
+void sample_space_of(const store::ServerLayout& layout) {
+  try {
+    store::sample_space(layout.root().parent_path(), io::now());
+  } catch (const StorageError&) {
+  }
 }
 
 class RecordedRun {
@@ -64,6 +73,7 @@ void RecordedRun::end(RunOutcome outcome, const std::string& error, const Json& 
         *run_, outcome, error,
         details.is_null() ? std::string() : details.dump(-1, ' ', false, Json::error_handler_t::replace));
     if (!may_write_index(layout_)) return;
+    sample_space_of(layout_);
     const auto trouble = note_in_index(layout_, [](ServerCatalog& index) { index.add_runs(); });
     if (trouble) (*warn_)(fmt::format("the index could not be written: {}", *trouble));
   } catch (const Error& failure) {

@@ -9,6 +9,7 @@
 #include "server/fleet/fleet.h"
 #include "server/fleet/marked_backup.h"
 #include "server/health/server_status.h"
+#include "server/health/space_forecast.h"
 #include "server/health/stream_facts.h"
 #include "server/terminal/table_printer.h"
 #include "streaming/wire/connection.h"
@@ -101,6 +102,7 @@ Json show(const Config& config, const ServerConfig& server, const std::optional<
   json["identity"] = nullptr;
   json["stream"] = nullptr;
   json["packs"] = nullptr;
+  json["space"] = nullptr;
   if (const auto repository = open_repository_if_there(config)) {
     const auto layout = repository->server(server.name);
     facts.add("folder", layout.root().native());
@@ -113,6 +115,10 @@ Json show(const Config& config, const ServerConfig& server, const std::optional<
     }
     json["stream"] = show_stream(server, layout, daemon, facts);
     if (is_known(layout)) json["packs"] = show_space_use(server, *repository, layout, facts, out);
+    const auto space = read_space_facts(*repository);
+    const auto now = io::now();
+    facts.add("disk", describe(space, server.reserve, now));
+    json["space"] = space_json(space, server.reserve, now);
   }
   out.fact(fmt::format("Server {}:", server.name));
   for (const auto& line : facts.lines()) out.fact("  " + line);

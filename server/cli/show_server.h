@@ -18,7 +18,7 @@ inline constexpr Command kShowServer{
         "Every key with its value in force, defaults included, "
         "the cluster that the repository holds for the server, "
         "how its WAL stream stands as the daemon or the receiver said last, "
-        "and what its packs are there for. Does not connect; "
+        "what its packs are there for, and how full the disk is and when it will be. Does not connect; "
         "for the server's own view there is `status SERVER`.",
     .examples = kShowServerExamples,
     .call = call_of<run_show_server>,

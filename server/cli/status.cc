@@ -21,7 +21,8 @@ class FleetTable {
   void add(const ServerStatus& status) {
     const auto& facts = status.facts;
     const auto lag = facts.lag();
-    const auto wrong = problems(examine(facts, now_));
+    auto wrong = problems(examine(facts, now_));
+    std::erase_if(wrong, [](const Finding& finding) { return finding.is_of_repository(); });  // once for all
     table_.add({facts.config.name, facts.config.active ? stream_word(facts.stream) : "inactive",
                 lag ? io::format_bytes(*lag) : "-", kept(status), latest_backup(status), until(status),
                 wrong.empty() ? "" : shortened(describe(wrong.front()))});
@@ -77,6 +78,19 @@ void describe_daemon(const std::optional<DaemonReport>& daemon, Output& out) {
                             io::format_time(daemon->configured), daemon->config_problem));
 }
 
+/// Once for all servers, as it is for the one that leaves the most for WAL.
+void describe_space(const std::optional<SpaceFacts>& space, const std::vector<const ServerConfig*>& servers,
+                    io::TimePoint now, Output& out) {
+  if (!space || servers.empty()) return;
+  const auto reserve = [&](const ServerConfig* server) { return server->reserve.bytes_of(space->disk); };
+  ServerFacts facts;
+  facts.config.reserve = (*std::ranges::max_element(servers, {}, reserve))->reserve;
+  facts.space = space;
+  out.fact(fmt::format("{}: {}", space->root.native(), describe(*space, facts.config.reserve, now)));
+  for (const auto& finding : problems(examine(facts, now)))
+    if (finding.is_of_repository()) out.warning(describe(finding));
+}
+
 }  // namespace
 
 Exit run_status(const AnyServers& arguments, const Invocation& invocation) {
@@ -88,10 +102,12 @@ Exit run_status(const AnyServers& arguments, const Invocation& invocation) {
   const auto servers = choose_servers(config, names, false);
   const auto daemon = find_daemon(repository, out);
   const auto now = io::now();
+  const auto space = repository ? std::optional(read_space_facts(*repository)) : std::nullopt;
   FleetTable table(now);
   auto data = Json::array();
   const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     auto status = read_stored_status(server, repository, daemon, out);
+    status.facts.space = space;
     if (fleet) {
       table.add(status);
     } else {
@@ -104,6 +120,7 @@ Exit run_status(const AnyServers& arguments, const Invocation& invocation) {
   });
   if (fleet) {
     describe_daemon(daemon, out);
+    describe_space(space, servers, now, out);
     table.print(out);
   }
   out.data(std::move(data));

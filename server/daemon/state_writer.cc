@@ -7,11 +7,13 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/lock.h"
+#include "catalog/store/space_samples.h"
 
 namespace pgkeep::server {
 namespace {
 
 constexpr std::chrono::seconds kPositionsEvery{5};
+constexpr std::chrono::hours kSampleLookEvery{1};
 // Phases come in bursts when a network goes away.
 constexpr std::chrono::milliseconds kSettle{100};
 
@@ -78,6 +80,7 @@ void StateWriter::work(const std::stop_token& stop) {
     const bool positions = std::chrono::steady_clock::now() >= next_positions;
     if (positions) next_positions = std::chrono::steady_clock::now() + kPositionsEvery;
     write_all(positions);
+    if (positions) sample_space();
   }
   write_all(true);
   {
@@ -100,6 +103,23 @@ void StateWriter::write_all(bool positions_too) {
     write(stream);
     beat(false);
   }
+}
+
+/// News as well, and what asks the disk belongs into this thread. Looked at once in an hour, since samples
+/// are hours apart.
+void StateWriter::sample_space() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_sample_) return;
+  next_sample_ = now + kSampleLookEvery;
+  const auto streams = streams_();
+  if (streams.empty()) return;
+  beat(true);
+  try {
+    store::sample_space(streams.front().layout.root().parent_path(), io::now());
+  } catch (const Error& failure) {
+    log_->debug("how full the disk is could not be noted: {}", failure.what());
+  }
+  beat(false);
 }
 
 void StateWriter::write(const Stream& stream) {

@@ -18,7 +18,8 @@ namespace pgkeep::server {
 
 /// Writes stream.json of each stream when its phase has changed, and every few seconds when its positions
 /// have moved: in a thread of its own, so that a disk that is full or hangs holds up nobody else. A failed
-/// write is logged once, and tried again.
+/// write is logged once, and tried again. Beside that it notes now and then how full the repository's file
+/// system is (store::sample_space()).
 ///
 /// Where another process receives, the file is left to that one. Threads: any.
 class StateWriter {
@@ -43,6 +44,7 @@ class StateWriter {
  private:
   void work(const std::stop_token& stop);
   void write_all(bool positions_too);
+  void sample_space();
   void write(const Stream& stream);
   void beat(bool in_disk);
 
@@ -50,6 +52,7 @@ class StateWriter {
   Log log_;
   std::map<std::filesystem::path, catalog::StreamState> written_;  // the thread's, like the next
   std::set<std::filesystem::path> failing_;                        // and it was said
+  std::chrono::steady_clock::time_point next_sample_;
 
   mutable std::mutex mutex_;  // guards the following
   std::condition_variable_any changed_;

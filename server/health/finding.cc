@@ -16,6 +16,7 @@ constexpr auto kLabels = std::to_array<std::pair<std::string_view, std::string_v
     {"configuration", "configuration"},
     {"repository", "repository"},
     {"free_space", "free space"},
+    {"space_forecast", "days until full"},
     {"repository_files", "owner of files"},
     {"sql_connection", "SQL connection"},
     {"replication_connection", "replication connection"},

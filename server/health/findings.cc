@@ -9,9 +9,6 @@
 namespace pgkeep::server {
 namespace {
 
-// Below this the next backup or a day of WAL is in danger on any server worth keeping.
-constexpr std::uint64_t kLittleSpace = std::uint64_t{1} << 30;
-
 Finding examine_configuration(const RepositoryFacts& seen) {
   if (seen.config_problem.empty()) return {.key = "configuration", .what = seen.config_file.native()};
   return {.key = "configuration",
@@ -36,16 +33,6 @@ Finding examine_root(const RepositoryFacts& seen) {
   return finding;
 }
 
-Finding examine_space(const RepositoryFacts& seen) {
-  Finding finding{
-      .key = "free_space",
-      .what = fmt::format("{} free in {}", io::format_bytes(*seen.free_bytes), seen.root.native())};
-  if (*seen.free_bytes >= kLittleSpace) return finding;
-  finding.severity = Severity::failed;
-  finding.hint = "make room: WAL that cannot be stored piles up on the server";
-  return finding;
-}
-
 Finding examine_files(const RepositoryFacts& seen) {
   Finding finding{.key = "repository_files", .what = "everything belongs to the owner of the repository"};
   const auto& unusable = seen.unusable_files;
@@ -67,7 +54,6 @@ void examine_repository(const ServerFacts& facts, std::vector<Finding>& findings
   const auto& seen = *facts.repository;
   findings.push_back(examine_configuration(seen));
   if (facts.has_seen("repository")) findings.push_back(examine_root(seen));
-  if (seen.free_bytes) findings.push_back(examine_space(seen));
   if (seen.is_there && facts.has_seen("repository_files")) findings.push_back(examine_files(seen));
 }
 
@@ -76,6 +62,7 @@ std::vector<Finding> examine(const ServerFacts& facts, io::TimePoint now) {
   for (const auto& [key, why] : facts.unseen)
     findings.push_back({.key = key, .severity = Severity::failed, .what = why});
   examine_repository(facts, findings);
+  examine_space(facts, now, findings);
   examine_live(facts, findings);
   examine_stream(facts, now, findings);
   examine_stored(facts, now, findings);

@@ -62,7 +62,7 @@ std::optional<store::Repository> look_at_repository(const Config& config,
   seen.is_there = true;
   seen.is_writable = ::access(seen.root.c_str(), R_OK | W_OK | X_OK) == 0;
   seen.owner = owner_of(seen.root);
-  look(facts, {"free_space"}, [&] { seen.free_bytes = io::free_space(seen.root); });
+  look(facts, {"free_space"}, [&] { facts.space = read_space_facts(*repository); });
   look(facts, {"repository_files"}, [&] {
     seen.unusable_files = find_unusable_files(*repository, repository->server(facts.config.name));
   });

@@ -13,6 +13,7 @@
 #include "server/config/config.h"
 #include "server/health/control.h"
 #include "server/health/live_facts.h"
+#include "server/health/space_forecast.h"
 #include "server/health/stream_facts.h"
 #include "server/health/wal_facts.h"
 #include "server/terminal/output.h"
@@ -27,7 +28,6 @@ struct RepositoryFacts {
   std::filesystem::path root;
   bool is_there = false;
   bool is_writable = false;
-  std::optional<std::uint64_t> free_bytes;
   std::vector<std::string> unusable_files;  // see find_unusable_files()
   std::string owner;                        // of the root
 };
@@ -73,6 +73,7 @@ struct Unseen {
 struct ServerFacts {
   ServerConfig config;
   std::optional<RepositoryFacts> repository;
+  std::optional<SpaceFacts> space;
   std::optional<StoredFacts> stored;  // nothing without a repository
   StreamFacts stream;
   std::optional<ConnectionFacts> sql;

@@ -166,6 +166,7 @@ Json status_json(const ServerStatus& status, io::TimePoint now) {
             {"problems", problems_json(facts, now)},
             {"stream", stream_json(facts.stream, facts.config)},
             {"receiver", nullptr},
+            {"space", facts.space ? space_json(*facts.space, facts.config.reserve, now) : Json()},
             {"wal", status.wal() != nullptr ? wal_json(status) : Json()},
             {"backups", backups_json(stored.backups)},
             {"recoverable_from", status.recoverable_from},

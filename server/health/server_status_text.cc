@@ -150,6 +150,8 @@ std::vector<std::string> describe(const ServerStatus& status, io::TimePoint now)
   } else {
     facts.add("stored", "nothing yet");
   }
+  if (const auto& space = status.facts.space)
+    facts.add("disk", describe(*space, status.facts.config.reserve, now));
   add_alarms(status, now, facts);
   return facts.lines();
 }

@@ -6,6 +6,7 @@
 #include "catalog/index/server_catalog.h"
 #include "catalog/io/error.h"
 #include "catalog/records/run_journal.h"
+#include "catalog/store/space_samples.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::catalog {
@@ -51,6 +52,13 @@ TEST_F(RecordedRunTest, TellsTheIndexWhatItWasAbout) {
   });
   ASSERT_EQ(index.runs(2).size(), 1u);
   EXPECT_EQ(index.runs(2).front().subject, "20261120T020000Z");
+}
+
+TEST_F(RecordedRunTest, NotesHowFullTheDiskIs) {
+  const auto work = [](std::string&) { return nlohmann::ordered_json{}; };
+  record(work);
+  record(work);  // hours are between two samples
+  EXPECT_THAT(store::read_space_samples(folder_.path()), testing::SizeIs(1));
 }
 
 TEST_F(RecordedRunTest, KeepsWhyItFailedAndThrowsOn) {

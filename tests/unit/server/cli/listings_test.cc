@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "catalog/io/disk_space.h"
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
 #include "server/cli/list_backups.h"
@@ -143,6 +144,18 @@ TEST_F(ListingsTest, ShowServerHidesThePasswordAndKnowsTheCluster) {
   EXPECT_EQ(json.at("stream").at("source"), "past");
   EXPECT_EQ(json.at("stream").at("flushed_lsn"), nullptr);
   EXPECT_EQ(data(run_show_server, servers({"spare"})).at(0).at("identity"), nullptr);
+}
+
+TEST_F(ListingsTest, TheDiskOfTheRepositoryIsShownWithItsForecast) {
+  const auto space = data(run_show_server, servers({"main"})).at(0).at("space");
+  const auto disk = io::disk_space(layout_.root());
+  EXPECT_EQ(space.at("total_bytes"), disk.total);
+  EXPECT_EQ(space.at("reserve_bytes"), (io::Reserve{5, true}).bytes_of(disk));
+  EXPECT_EQ(space.at("days_until_full"), nullptr);
+  EXPECT_EQ(data(run_status, servers({})).at(0).at("space").at("total_bytes"), disk.total);
+  EXPECT_THAT(run(run_show_server, servers({"main"})).results, HasSubstr("are kept for WAL; how it fills is not known yet"));
+  const auto fleet = run(run_status, servers({})).results;
+  EXPECT_THAT(fleet, HasSubstr("are kept for WAL; how it fills is not known yet"));
 }
 
 TEST_F(ListingsTest, StatusOfTheFleetIsALineAServer) {

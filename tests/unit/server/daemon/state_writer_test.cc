@@ -11,6 +11,7 @@
 
 #include "catalog/io/lock.h"
 #include "catalog/store/repository.h"
+#include "catalog/store/space_samples.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/wait_until.h"
 
@@ -59,6 +60,14 @@ TEST_F(StateWriterTest, WritesWhatIsNewWhenItIsWoken) {
   stream_is(StreamPhase::waiting);
   writer_->wake();
   test::wait_until([&] { return written(b_) == StreamPhase::waiting; }, "the next state is written");
+}
+
+TEST_F(StateWriterTest, NotesHowFullTheDiskIs) {
+  start();
+  stream_is(StreamPhase::streaming);
+  writer_->wake();
+  test::wait_until([&] { return !store::read_space_samples(a_.root().parent_path()).empty(); },
+                   "a sample is taken");
 }
 
 TEST_F(StateWriterTest, WritesTheLastStateBeforeItEnds) {

@@ -57,6 +57,18 @@ streaming::SlotView used_slot() {
   return slot;
 }
 
+constexpr io::DiskSpace kDisk{.total = std::uint64_t{4} << 40, .free = std::uint64_t{1} << 40};
+
+/// Of a file system that fills by so much a day.
+std::vector<store::SpaceSample> filling(std::uint64_t bytes_a_day) {
+  std::vector<store::SpaceSample> samples;
+  for (int day = 28; day > 0; --day)
+    samples.push_back(
+        {kNow - std::chrono::days(day),
+         {.total = kDisk.total, .free = kDisk.free + static_cast<unsigned>(day) * bytes_a_day}});
+  return samples;
+}
+
 /// A server that was looked at in every way, and is well.
 ServerFacts well() {
   ServerFacts facts;
@@ -69,7 +81,7 @@ ServerFacts well() {
   repository.config_file = "/etc/pgkeep.yaml";
   repository.root = "/repository";
   repository.is_there = repository.is_writable = true;
-  repository.free_bytes = std::uint64_t{1} << 40;
+  facts.space = SpaceFacts{.root = "/repository", .disk = kDisk, .samples = {}};
   auto& stored = facts.stored.emplace();
   stored.identity = catalog::ServerIdentity{kCluster, 18, test::kHeldSize, 8192};
   stored.backups = {backup(1.5)};
@@ -120,10 +132,10 @@ TEST(ExamineTest, FindsNothingWrongWithAServerThatIsWell) {
   std::vector<std::string> keys;
   for (const auto& finding : findings) keys.push_back(finding.key);
   EXPECT_THAT(
-      keys, ElementsAre("configuration", "repository", "free_space", "repository_files", "sql_connection",
-                        "replication_connection", "version", "identity", "wal_level", "max_wal_senders",
-                        "slot", "receiver", "configuration_files", "backups", "retention", "schedule", "jobs",
-                        "wal_continuous", "branches", "wal_conflicts", "wal_lag"));
+      keys, ElementsAre("configuration", "repository", "free_space", "space_forecast", "repository_files",
+                        "sql_connection", "replication_connection", "version", "identity", "wal_level",
+                        "max_wal_senders", "slot", "receiver", "configuration_files", "backups", "retention",
+                        "schedule", "jobs", "wal_continuous", "branches", "wal_conflicts", "wal_lag"));
 }
 
 /// One thing that is wrong, and what is said of it.
@@ -158,18 +170,28 @@ const auto kFailed = Severity::failed;
 
 INSTANTIATE_TEST_SUITE_P(
     Repository, HarmTest,
-    ::testing::Values(
-        Harm{"configuration", kFailed, "pgkeep.yaml:7",
-             [](auto& f) { f.repository->config_problem = "pgkeep.yaml:7"; }},
-        Harm{"repository", kFailed, "cannot be written", [](auto& f) { f.repository->is_writable = false; }},
-        Harm{"repository", kFailed, "Permission denied",
-             [](auto& f) {
-               f.unseen.push_back({"repository", "Permission denied"});
-             }},
-        Harm{"free_space", kFailed, "make room", [](auto& f) { f.repository->free_bytes = 1000; }},
-        Harm{"repository_files", kFailed, "a is a symbolic link, and 1 more", [](auto& f) {
-               f.repository->unusable_files = {"a is a symbolic link", "b"};
-             }}));
+    ::testing::Values(Harm{"configuration", kFailed, "pgkeep.yaml:7",
+                           [](auto& f) { f.repository->config_problem = "pgkeep.yaml:7"; }},
+                      Harm{"repository", kFailed, "cannot be written",
+                           [](auto& f) { f.repository->is_writable = false; }},
+                      Harm{"repository", kFailed, "Permission denied",
+                           [](auto& f) {
+                             f.unseen.push_back({"repository", "Permission denied"});
+                           }},
+                      Harm{"free_space", kFailed, "less than the reserve of 205 GiB (5% of 4 TiB)",
+                           [](auto& f) { f.space->disk.free = std::uint64_t{200} << 30; }},
+                      Harm{"free_space", kFailed, "WAL that cannot be stored piles up",
+                           [](auto& f) {
+                             f.config.reserve = {};
+                             f.space->disk.free = 1000;
+                           }},
+                      Harm{"space_forecast", Severity::warning, "full in 12 days",
+                           [](auto& f) { f.space->samples = filling(kDisk.free / 25 * 2); }},
+                      Harm{"space_forecast", kFailed, "full in 2 days",
+                           [](auto& f) { f.space->samples = filling(kDisk.free / 5 * 2); }},
+                      Harm{"repository_files", kFailed, "a is a symbolic link, and 1 more", [](auto& f) {
+                             f.repository->unusable_files = {"a is a symbolic link", "b"};
+                           }}));
 
 INSTANTIATE_TEST_SUITE_P(
     LiveServer, HarmTest,

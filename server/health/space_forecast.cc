@@ -1,0 +1,125 @@
+#include "server/health/space_forecast.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "catalog/io/units.h"
+
+namespace pgkeep::server {
+namespace {
+
+using store::SpaceSample;
+using Days = std::chrono::duration<double, std::ratio<86400>>;
+
+constexpr std::chrono::days kWeeksThatTell{28};
+constexpr std::chrono::days kLeastSeen{2};
+// For what began to fill lately.
+constexpr std::chrono::days kLately{3};
+constexpr std::chrono::days kLeastSeenLately{1};
+constexpr double kSoon = 3;
+/// What is further away is no forecast.
+constexpr double kYear = 365;
+
+double used(const io::DiskSpace& disk) {
+  return static_cast<double>(disk.total) - static_cast<double>(disk.free);
+}
+
+struct Trend {
+  double bytes_a_day = 0;
+  std::chrono::hours seen{};
+};
+
+/// The slope that three in five pairs of samples reach; they are in order. Nothing when they cover less than
+/// `least`. One step up in the middle makes half of the pairs steep.
+std::optional<Trend> trend(std::span<const SpaceSample> samples, std::chrono::hours least) {
+  if (samples.empty() || samples.back().at - samples.front().at < least) return std::nullopt;
+  std::vector<double> slopes;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    for (std::size_t j = i + 1; j < samples.size(); ++j) {
+      const auto days = std::chrono::duration_cast<Days>(samples[j].at - samples[i].at).count();
+      slopes.push_back((used(samples[j].disk) - used(samples[i].disk)) / days);
+    }
+  }
+  const auto reached = slopes.begin() + static_cast<std::ptrdiff_t>(slopes.size() * 2 / 5);
+  std::ranges::nth_element(slopes, reached);
+  return Trend{*reached, std::chrono::floor<std::chrono::hours>(samples.back().at - samples.front().at)};
+}
+
+/// Those of the last so many days.
+std::span<const SpaceSample> newest(std::span<const SpaceSample> samples, std::chrono::days days) {
+  const auto first = std::ranges::lower_bound(samples, samples.back().at - days, {}, &SpaceSample::at);
+  return samples.subspan(static_cast<std::size_t>(first - samples.begin()));
+}
+
+std::optional<double> days_until_full(const Trend& trend, const io::DiskSpace& disk) {
+  if (trend.bytes_a_day <= 0) return std::nullopt;
+  return static_cast<double>(disk.free) / trend.bytes_a_day;
+}
+
+std::string in_days(double days) {
+  return counted(static_cast<std::uint64_t>(std::floor(days)), "day");
+}
+
+}  // namespace
+
+std::optional<SpaceForecast> forecast_space(std::span<const SpaceSample> samples, const io::DiskSpace& disk,
+                                            io::TimePoint now) {
+  std::vector<SpaceSample> seen;
+  for (const auto& sample : samples)
+    if (sample.at < now) seen.push_back(sample);
+  seen.push_back({now, disk});
+  const auto lately = trend(newest(seen, kLately), kLeastSeenLately);
+  if (lately) {
+    const auto days = days_until_full(*lately, disk);
+    if (days && *days < kSoon) return SpaceForecast{lately->bytes_a_day, days, lately->seen};
+  }
+  const auto weeks = trend(newest(seen, kWeeksThatTell), kLeastSeen);
+  if (!weeks) return std::nullopt;
+  auto days = days_until_full(*weeks, disk);
+  if (days && *days > kYear) days.reset();
+  return SpaceForecast{weeks->bytes_a_day, days, weeks->seen};
+}
+
+std::string describe(const std::optional<SpaceForecast>& forecast) {
+  if (!forecast)
+    return fmt::format("how it fills is not known yet, before {} days have been seen", kLeastSeen.count());
+  const auto days_seen =
+      std::max<std::int64_t>(1, std::chrono::round<std::chrono::days>(forecast->seen).count());
+  const auto as_seen =
+      fmt::format("as in the last {}", counted(static_cast<std::uint64_t>(days_seen), "day"));
+  if (!forecast->days_until_full)
+    return fmt::format("it will not be full within a year if it goes on {}", as_seen);
+  return fmt::format("full in {} at {} a day, {}", in_days(*forecast->days_until_full),
+                     io::format_bytes(static_cast<std::uint64_t>(forecast->bytes_a_day)), as_seen);
+}
+
+SpaceFacts read_space_facts(const store::Repository& repository) {
+  const auto& root = repository.root();
+  return {.root = root, .disk = io::disk_space(root), .samples = store::read_space_samples(root)};
+}
+
+Json space_json(const SpaceFacts& facts, const io::Reserve& reserve, io::TimePoint now) {
+  const auto forecast = forecast_space(facts.samples, facts.disk, now);
+  Json json{{"total_bytes", facts.disk.total},
+            {"free_bytes", facts.disk.free},
+            {"reserve_bytes", reserve.bytes_of(facts.disk)},
+            {"growth_bytes_a_day", nullptr},
+            {"days_until_full", nullptr}};
+  if (!forecast) return json;
+  json["growth_bytes_a_day"] = std::llround(forecast->bytes_a_day);
+  if (forecast->days_until_full) json["days_until_full"] = std::floor(*forecast->days_until_full * 10) / 10;
+  return json;
+}
+
+std::string describe(const SpaceFacts& facts, const io::Reserve& reserve, io::TimePoint now) {
+  const auto kept = reserve.amount == 0 ? std::string()
+                                        : fmt::format(", {} are kept for WAL", describe(reserve, facts.disk));
+  return fmt::format("{} of {} are free{}; {}", io::format_bytes(facts.disk.free),
+                     io::format_bytes(facts.disk.total), kept,
+                     describe(forecast_space(facts.samples, facts.disk, now)));
+}
+
+}  // namespace pgkeep::server
