@@ -52,15 +52,26 @@ struct LineOfWal {
   StoredSegmentCheck check;
 };
 
+/// The new ones, but for those of which less is said than before.
+std::vector<std::string> keep_names(const std::vector<std::string>& before, std::vector<std::string> files) {
+  for (auto& file : files) {
+    const auto same =
+        std::ranges::find_if(before, [&](const std::string& old) { return old.starts_with(file); });
+    if (same != before.end()) file = *same;
+  }
+  return files;
+}
+
 using Key = std::tuple<StoredKind, std::string, std::optional<unsigned>>;
 
 class StoredVerification {
  public:
   StoredVerification(const store::Repository& repository, const store::ServerLayout& layout, unsigned jobs,
-                     io::ProgressObserver& observer, const std::stop_token& stop)
+                     const NameFiles& name, io::ProgressObserver& observer, const std::stop_token& stop)
       : repository_(&repository),
         layout_(layout),
         jobs_(jobs),
+        name_(&name),
         observer_(&observer),
         stop_(&stop),
         packs_(repository, layout) {}
@@ -93,6 +104,7 @@ class StoredVerification {
   const store::Repository* repository_;
   store::ServerLayout layout_;
   unsigned jobs_;
+  const NameFiles* name_;
   io::ProgressObserver* observer_;
   const std::stop_token* stop_;
   store::PackSet packs_;
@@ -319,7 +331,10 @@ void StoredVerification::tell_who_is_concerned() {
   auto damage = state_.with([](const State& state) { return state.memory.damage(); });
   if (damage.empty()) return;
   observer_->progress({.phase = "looking for the backups that are concerned"});
+  const auto known = damage;
   find_concerned(*repository_, layout_, damage, *stop_);
+  for (std::size_t i = 0; i < damage.size(); ++i)
+    if (!damage[i].files.empty()) damage[i].files = keep_names(known[i].files, (*name_)(damage[i].files));
   state_.with([&](State& state) {
     for (auto& one : damage) {
       if (one.kind == StoredKind::pack && one.backups.empty() && living_.unknown.empty()) {
@@ -351,9 +366,9 @@ StoredReport StoredVerification::conclude(const std::vector<StoredUnit>& units,
 }  // namespace
 
 StoredReport verify_stored(const store::Repository& repository, const store::ServerLayout& layout,
-                           const VerificationLimits& limits, unsigned jobs, io::ProgressObserver& observer,
-                           const std::stop_token& stop) {
-  return StoredVerification(repository, layout, jobs, observer, stop).run(limits);
+                           const VerificationLimits& limits, unsigned jobs, const NameFiles& name,
+                           io::ProgressObserver& observer, const std::stop_token& stop) {
+  return StoredVerification(repository, layout, jobs, name, observer, stop).run(limits);
 }
 
 }  // namespace pgkeep::catalog

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -30,6 +31,9 @@ struct StoredReport {
   bool good() const noexcept { return damage.empty() && besides.empty(); }
 };
 
+/// Says better which files are concerned, for people: each of the paths, or more than that, in their order.
+using NameFiles = std::function<std::vector<std::string>(std::vector<std::string> paths)>;
+
 /// Reads back what is stored of a server, each thing once however many backups need it: packs as far as
 /// backups need them, WAL segments and that each continues the one before it, of every backup the record, the
 /// lists, the manifest and that its WAL is there; what was proved the longest ago first, within the limits.
@@ -39,9 +43,10 @@ struct StoredReport {
 /// What it comes to is remembered (VerificationMemory), every few seconds too, so that one that is stopped or
 /// killed goes on where it was. Damaged objects are marked as suspects, so that the next backup stores those
 /// pieces again. The observer is called from the calling thread. Throws Busy when another verification runs,
-/// and what stops it: Interrupted, StorageError. What goes meanwhile is passed over.
+/// and what stops it: Interrupted, StorageError. What goes meanwhile is passed over. `name` is called for the
+/// files of damaged packs; what was known of one stays known while it cannot be asked.
 StoredReport verify_stored(const store::Repository& repository, const store::ServerLayout& layout,
-                           const VerificationLimits& limits, unsigned jobs, io::ProgressObserver& observer,
-                           const std::stop_token& stop);
+                           const VerificationLimits& limits, unsigned jobs, const NameFiles& name,
+                           io::ProgressObserver& observer, const std::stop_token& stop);
 
 }  // namespace pgkeep::catalog

@@ -83,7 +83,7 @@ Exit verify_and_report(const ServerConfig& server, const store::ServerLayout& la
                        const catalog::VerificationLimits& limits, unsigned jobs, const Invocation& invocation,
                        Json& results) {
   ConsoleProgress progress(invocation.out);
-  const auto report = verify(layout, limits, jobs, progress, invocation.stop);
+  const auto report = verify(server, layout, limits, jobs, progress, invocation.stop);
   progress.clear();
   print(server, report, invocation.out);
   auto json = verification_json(report);

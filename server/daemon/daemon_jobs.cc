@@ -66,8 +66,8 @@ void verify_stored(const Supervised& server, const std::string& why, const std::
   const auto& log = server.stream->log();
   log->info("verification begins: {}", why);
   JobLog observer(log, JobKind::verify, [](std::string_view) {});
-  const auto report =
-      verify(server.stream->layout(), limits_of(server.config), kVerifyingThreads, observer, stop);
+  const auto report = verify(server.config, server.stream->layout(), limits_of(server.config),
+                             kVerifyingThreads, observer, stop);
   log->info("verification: {}", describe_read(report));
   for (const auto& name : report.sound_again) log->info("verification: {} is sound again", name);
   if (!report.good()) log->error("verification: {}; `pgkeep check` tells more", describe_damage(report));

@@ -9,6 +9,7 @@
 #include "catalog/retention/retention_marks.h"
 #include "catalog/store/backup_lease.h"
 #include "catalog/store/json.h"
+#include "server/fleet/relation_names.h"
 
 namespace pgkeep::server {
 namespace {
@@ -65,14 +66,19 @@ void note_verification(const store::ServerLayout& layout, const store::BackupId&
   }
 }
 
-catalog::StoredReport verify(const store::ServerLayout& layout, const catalog::VerificationLimits& limits,
-                             unsigned jobs, io::ProgressObserver& observer, const std::stop_token& stop) {
+catalog::StoredReport verify(const ServerConfig& server, const store::ServerLayout& layout,
+                             const catalog::VerificationLimits& limits, unsigned jobs,
+                             io::ProgressObserver& observer, const std::stop_token& stop) {
   const Warn warn = [&](const std::string& warning) { observer.warning(warning); };
+  const Warn note = [&](const std::string& message) { observer.note(message); };
+  const catalog::NameFiles name = [&](std::vector<std::string> paths) {
+    return server.active ? name_relations(server, std::move(paths), note, stop) : paths;
+  };
   const auto repository = store::Repository::of(layout);
   catalog::StoredReport report;
   try {
     catalog::record_run(layout, "verify", "", warn, [&](std::string&) {
-      report = catalog::verify_stored(repository, layout, limits, jobs, observer, stop);
+      report = catalog::verify_stored(repository, layout, limits, jobs, name, observer, stop);
       mark_concerned(layout, report, warn);
       if (!report.good()) throw Corruption(describe_damage(report));
       return verification_json(report);

@@ -15,10 +15,12 @@ namespace pgkeep::server {
 catalog::VerificationLimits limits_of(const ServerConfig& server);
 
 /// Reads back what is stored of a server, as a run of it; one that finds damage counts as failed. The backups
-/// that are concerned are marked, so that no retention policy counts on them. The observer takes the
-/// warnings, too. Throws what verify_stored() throws, and NotFound when nothing was ever stored.
-catalog::StoredReport verify(const store::ServerLayout& layout, const catalog::VerificationLimits& limits,
-                             unsigned jobs, io::ProgressObserver& observer, const std::stop_token& stop);
+/// that are concerned are marked, so that no retention policy counts on them, and a server in service is
+/// asked for the names of the relations that are. The observer takes the warnings, too. Throws what
+/// verify_stored() throws.
+catalog::StoredReport verify(const ServerConfig& server, const store::ServerLayout& layout,
+                             const catalog::VerificationLimits& limits, unsigned jobs,
+                             io::ProgressObserver& observer, const std::stop_token& stop);
 
 /// Notes in the marks of a backup what a verification of it has shown: the damage, or that there is none.
 /// `what` is empty for none. What keeps it from being noted is a warning.

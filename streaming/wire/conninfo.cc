@@ -96,6 +96,7 @@ Keywords common_keywords(const ConnectionSettings& settings, ConnectionKind kind
     all.emplace_back("client_encoding", "SQL_ASCII");  // no database, so nothing to convert from: bytes
   } else {
     all.emplace_back("replication", "false");
+    if (!settings.database.empty()) all.emplace_back("dbname", settings.database);
     all.emplace_back("client_encoding", "UTF8");
   }
   return all;

@@ -79,6 +79,7 @@ TEST_P(Verification, FindsRotNamesWhatItConcernsAndSeesItHeal) {
   ASSERT_EQ(found.at("damage").size(), 1u) << found.dump(2);
   EXPECT_THAT(found.at("damage")[0].at("backups"), Contains(first));
   EXPECT_GE(found.at("damage")[0].at("file_count"), 1);
+  EXPECT_THAT(found.at("damage")[0].at("files").dump(), HasSubstr("database postgres)")) << "it has a name";
   EXPECT_THAT(checked(host, "damage of what is stored"), HasSubstr("take a backup"));
   EXPECT_NE(host.pgkeep({"recover", "main", first, host.scratch("damaged")}).exit_code, 0);
   EXPECT_FALSE(fs::exists(host.scratch("damaged") / "global/pg_control"));

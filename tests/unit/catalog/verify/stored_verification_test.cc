@@ -29,7 +29,11 @@ using testing::SizeIs;
 class StoredVerificationTest : public VerificationTest {
  protected:
   StoredReport verify_all(const VerificationLimits& limits = {}, unsigned jobs = 2) {
-    return verify_stored(repository_, layout_, limits, jobs, progress_, stop_.get_token());
+    const auto name = [this](std::vector<std::string> paths) {
+      for (auto& path : paths) path += says_of_files_;
+      return paths;
+    };
+    return verify_stored(repository_, layout_, limits, jobs, name, progress_, stop_.get_token());
   }
   VerificationMemory memory() const { return read_verification_memory(layout_); }
   /// What a backup needs of a pack, and of no other pack of its kind.
@@ -38,6 +42,7 @@ class StoredVerificationTest : public VerificationTest {
     content[path] = noise(store::kPieceBytes, seed);
     return take_backup(content);
   }
+  std::string says_of_files_;  // after each path
   void written_long_ago(const fs::path& path) {
     fs::last_write_time(path, fs::file_time_type::clock::now() - 100h);
   }
@@ -83,6 +88,17 @@ TEST_F(StoredVerificationTest, NamesTheBackupsAndFilesThatADamagedObjectConcerns
   EXPECT_THAT(store::read_suspects(layout_), testing::ElementsAreArray(damage.objects));
   EXPECT_FALSE(is_concerned(layout_, third, damage));
   EXPECT_TRUE(is_concerned(layout_, second, damage));
+}
+
+TEST_F(StoredVerificationTest, KeepsWhatItKnewOfAFileWhenNobodyTellsMore) {
+  backup_with("base/5/77", 77);
+  flip(newest_pack(store::PackKind::full), 64 + 4 * store::kPieceBytes);
+  says_of_files_ = " (table t)";
+  EXPECT_THAT(verify_all().damage.at(0).files, ElementsAre("base/5/77 (table t)"));
+  says_of_files_ = "";
+  EXPECT_THAT(verify_all().damage.at(0).files, ElementsAre("base/5/77 (table t)"));
+  says_of_files_ = " (table renamed)";
+  EXPECT_THAT(verify_all().damage.at(0).files, ElementsAre("base/5/77 (table renamed)"));
 }
 
 TEST_F(StoredVerificationTest, NamesTheBackupsWhoseDeltasNeedADamagedBase) {
