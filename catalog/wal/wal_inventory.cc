@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
+#include <functional>
 #include <string_view>
-#include <system_error>
+#include <utility>
 
 #include "catalog/io/error.h"
+#include "catalog/io/folder_names.h"
 #include "catalog/wal/wal_archive.h"
 
 namespace pgkeep::catalog {
@@ -18,27 +21,49 @@ constexpr std::string_view kArchived = ".zst";
 constexpr std::string_view kPartial = ".partial";
 
 /// What is no folder has none.
-std::vector<fs::directory_entry> entries(const fs::path& directory) {
+void for_each_name(const fs::path& directory, const std::function<void(std::string_view)>& visit) {
   try {
-    return io::entries(directory);
+    io::for_each_name(directory, visit);
   } catch (const StorageError& error) {
     if (error.cause() != ENOTDIR) throw;
-    return {};
   }
 }
 
-template <typename Visit>
-void for_each_entry(const fs::path& directory, Visit&& visit) {
-  for (const auto& entry : entries(directory)) visit(entry.path());
+void for_each_entry(const fs::path& directory, const std::function<void(const fs::path&)>& visit) {
+  for_each_name(directory, [&](std::string_view name) { visit(directory / name); });
 }
 
 /// The segment that NAME.SUFFIX is named for.
-std::optional<postgres::WalSegment> segment_of(const fs::path& path, std::string_view suffix,
+std::optional<postgres::WalSegment> segment_of(std::string_view name, std::string_view suffix,
                                                postgres::WalSegmentSize size) {
-  const auto name = path.filename().native();
   if (!name.ends_with(suffix)) return std::nullopt;
-  return postgres::WalSegment::parse(std::string_view(name).substr(0, name.size() - suffix.size()), size);
+  return postgres::WalSegment::parse(name.substr(0, name.size() - suffix.size()), size);
 }
+
+/// Tells which segments have their place in one folder. There are hundred thousands of them, so it is asked
+/// once for those of one log, which lie together.
+class FolderOfSegments {
+ public:
+  FolderOfSegments(const store::ServerLayout& layout, const fs::path& folder, postgres::WalSegmentSize size)
+      : layout_(&layout), folder_(&folder), size_(size) {}
+
+  bool is_of(const postgres::WalSegment& segment) {
+    const Log log{segment.timeline, segment.number / size_.per_log()};
+    if (log != log_) {
+      log_ = log;
+      is_of_log_ = layout_->archived(segment, size_).parent_path() == *folder_;
+    }
+    return is_of_log_;
+  }
+
+ private:
+  using Log = std::pair<postgres::TimelineId, std::uint64_t>;
+  const store::ServerLayout* layout_;
+  const fs::path* folder_;
+  postgres::WalSegmentSize size_;
+  std::optional<Log> log_;
+  bool is_of_log_ = false;
+};
 
 }  // namespace
 
@@ -46,18 +71,20 @@ WalInventory WalArchive::inventory() const {
   WalInventory found;
   const auto size = identity_.wal_segment_size;
   // The partials first: a segment is archived before its partial goes, so it is in one list or the other.
-  for_each_entry(layout_.wal_streaming(), [&](const fs::path& path) {
-    if (const auto segment = segment_of(path, kPartial, size)) found.partials.push_back(*segment);
+  for_each_name(layout_.wal_streaming(), [&](std::string_view name) {
+    if (const auto segment = segment_of(name, kPartial, size)) found.partials.push_back(*segment);
   });
   // A segment counts only in its own folder: elsewhere nobody would find it.
-  const auto add_archived = [&](const fs::path& path) {
-    const auto segment = segment_of(path, kArchived, size);
-    if (segment && path == layout_.archived(*segment, size)) found.segments.push_back(*segment);
+  const auto add_archived = [&](const fs::path& folder) {
+    FolderOfSegments place(layout_, folder, size);
+    for_each_name(folder, [&](std::string_view name) {
+      const auto segment = segment_of(name, kArchived, size);
+      if (segment && place.is_of(*segment)) found.segments.push_back(*segment);
+    });
   };
   for_each_entry(layout_.wal(), [&](const fs::path& path) {
     if (path == layout_.wal_streaming() || path == layout_.wal_pushed()) return;
-    if (!postgres::parse_history_name(path.filename().native()))
-      for_each_entry(path, [&](const auto& log) { for_each_entry(log, add_archived); });
+    if (!postgres::parse_history_name(path.filename().native())) for_each_entry(path, add_archived);
   });
   // The histories last: that of a timeline is stored before the first byte of it is asked for.
   for_each_entry(layout_.wal(), [&](const fs::path& path) {
