@@ -193,6 +193,7 @@ std::vector<RunRecord> ServerCatalog::runs(std::size_t newest) {
 
 std::vector<SegmentRow> ServerCatalog::segments() {
   std::vector<SegmentRow> segments;
+  segments.reserve(segment_count());
   auto row = current().prepare(
       "SELECT timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time,"
       " commits_known, earliest_commit, latest_commit FROM segments ORDER BY timeline, number");

@@ -40,7 +40,8 @@ class Gathering {
       add_times_of_partials(archive, line);
     }
     if (!layout.line())
-      for (const auto& row : segments_) line.commits.emplace(row.segment, row.commits);
+      for (const auto& row : segments_)  // in the order of the map
+        line.commits.emplace_hint(line.commits.end(), row.segment, row.commits);
     facts_.lines.push_back(std::move(line));
   }
 

@@ -66,6 +66,7 @@ void add_gaps(const HeldLine::Stretch& gap, const TimelineHistory& line, const L
 
 HeldLine::HeldLine(TimelineHistory line, std::span<const HeldFile> files, WalSegmentSize size)
     : line_(std::move(line)), size_(size) {
+  files_.reserve(files.size());
   for (auto file : files) {
     const auto begin = file.segment.begin(size_);
     if (!is_on(line_, file.segment.timeline, begin)) continue;
