@@ -57,10 +57,20 @@ bool is_of_this_process(const catalog::RunRecord& run) {
 /// Or else it would be due again at once, and again.
 void require_recorded(JobKind kind, io::TimePoint began, std::span<const catalog::RunRecord> runs) {
   const auto is_this_one = [&](const catalog::RunRecord& run) {
-    return run.kind == to_string(kind) && run.outcome != catalog::RunOutcome::running && run.started >= began;
+    return run.kind == to_string(kind) && run.outcome == catalog::RunOutcome::succeeded &&
+           run.started >= began;
   };
   if (std::ranges::none_of(runs, is_this_one))
     throw Error("it was done, but could not be recorded in the journal of runs");
+}
+
+/// What works on a server and verifies it has a name of its own, which no server has.
+std::string verifying(const std::string& server) {
+  return server + "/verify";
+}
+
+std::string worker_of(const std::string& server, const QueuedJob* job) {
+  return job && job->kind == JobKind::verify ? verifying(server) : server;
 }
 
 fs::path lock_for(JobKind kind, const store::ServerLayout& layout) {
@@ -103,7 +113,7 @@ void JobRunner::consider(const std::string& server) {
   {
     const std::scoped_lock lock(mutex_);
     asked_.insert(server);
-    if (worked_on_.contains(server)) in_doubt_.insert(server);
+    if (worked_on_.contains(server) || worked_on_.contains(verifying(server))) in_doubt_.insert(server);
   }
   changed_.notify_all();
 }
@@ -133,14 +143,23 @@ void JobRunner::say(const std::string& server, std::string report) {
   }
 }
 
-JobRunner::Server& JobRunner::state_of(const Supervised& server) {
+JobRunner::Server& JobRunner::state_of(const Supervised& server, const QueuedJob* job) {
   const std::scoped_lock lock(mutex_);
-  return servers_.try_emplace(server.config.name, server.stream->layout()).first->second;
+  const bool verifies = job && job->kind == JobKind::verify;
+  return servers_.try_emplace(worker_of(server.config.name, job), server.stream->layout(), verifies)
+      .first->second;
 }
 
-void JobRunner::forget(const std::string& server) {
+bool JobRunner::is_verifying(const std::string& server) const {
   const std::scoped_lock lock(mutex_);
-  servers_.erase(server);
+  return worked_on_.contains(verifying(server));
+}
+
+void JobRunner::forget(const std::string& server, const QueuedJob* job) {
+  const std::scoped_lock lock(mutex_);
+  const auto mine = worker_of(server, job);
+  for (const auto& worker : {server, verifying(server)})  // another thread may work on it
+    if (worker == mine || !worked_on_.contains(worker)) servers_.erase(worker);
   reports_.erase(server);
   look_again_.erase(server);
   queue_.forget(server);
@@ -154,8 +173,9 @@ JobRunner::Work JobRunner::next_work(const std::stop_token& stop) {
   Work work;
   const auto find = [&] {
     if (stop.stop_requested()) return true;
-    if (auto job = queue_.begin_next(limits_, is_worked_on)) {
-      worked_on_.try_emplace(job->server);
+    const auto is_busy = [&](const QueuedJob& job) { return is_worked_on(worker_of(job.server, &job)); };
+    if (auto job = queue_.begin_next(limits_, is_busy)) {
+      worked_on_.try_emplace(worker_of(job->server, &*job));
       work = *std::move(job);
       return true;
     }
@@ -177,11 +197,11 @@ void JobRunner::work(const std::stop_token& stop) {
     std::stop_source source;
     {
       const std::scoped_lock lock(mutex_);
-      source = worked_on_.at(name);
+      source = worked_on_.at(worker_of(name, job));
     }
     const std::stop_callback end_of_program(stop, [&] { source.request_stop(); });
     work_on(name, job, source.get_token());
-    give_back(name, job != nullptr);
+    give_back(name, job);
   }
   {
     const std::scoped_lock lock(mutex_);
@@ -190,13 +210,13 @@ void JobRunner::work(const std::stop_token& stop) {
   changed_.notify_all();
 }
 
-void JobRunner::give_back(const std::string& server, bool job_ended) {
+void JobRunner::give_back(const std::string& server, const QueuedJob* job) {
   {
     const std::scoped_lock lock(mutex_);
-    worked_on_.erase(server);
-    in_window_.erase(server);
-    if (job_ended) {
-      queue_.end(server);
+    worked_on_.erase(worker_of(server, job));
+    in_window_.erase(worker_of(server, job));
+    if (job) {
+      queue_.end(server, job->kind);
       asked_.insert(server);  // something may come after it
     }
   }
@@ -206,10 +226,10 @@ void JobRunner::give_back(const std::string& server, bool job_ended) {
 void JobRunner::work_on(const std::string& name, const QueuedJob* job, const std::stop_token& stop) {
   const auto server = supervisor_->find(name);
   if (!server) {
-    forget(name);
+    forget(name, job);
     return;
   }
-  auto& state = state_of(*server);
+  auto& state = state_of(*server, job);
   try {
     if (job) {
       run(*server, job->kind, state, stop);
@@ -283,7 +303,7 @@ std::optional<std::string> JobRunner::why_wal_calls(const Supervised& server, Se
   return why;
 }
 
-JobRunner::Decision JobRunner::decide(const Supervised& server, Server& state) {
+JobRunner::Decision JobRunner::decide(const Supervised& server, Server& state) const {
   const auto why = why_wal_calls(server, state);
   auto decision = decide_by_schedule(server, state);
   if (!why) return decision;
@@ -323,7 +343,7 @@ std::optional<io::TimePoint> JobRunner::deletion_of(const Supervised& server, Se
   return known->due;
 }
 
-JobRunner::Decision JobRunner::decide_by_schedule(const Supervised& server, Server& state) {
+JobRunner::Decision JobRunner::decide_by_schedule(const Supervised& server, Server& state) const {
   Decision decision;
   const auto& schedule = server.config.schedule;
   const auto now = io::now();
@@ -335,8 +355,13 @@ JobRunner::Decision JobRunner::decide_by_schedule(const Supervised& server, Serv
     decision.report = std::move(why);
   };
   auto runs = state.runs.read();
-  for (auto& run : runs)  // of this process none runs now: the end of this one could not be written
-    if (run.outcome == catalog::RunOutcome::running && is_of_this_process(run)) failed_without_end(run);
+  const bool another_verifies = !state.verifies && is_verifying(server.config.name);
+  for (auto& run : runs) {
+    if (run.outcome != catalog::RunOutcome::running || !is_of_this_process(run)) continue;
+    const bool is_verification = run.kind == to_string(JobKind::verify);
+    // Of this process none runs that this thread would run: the end of this one could not be written.
+    if (is_verification ? !another_verifies : !state.verifies) failed_without_end(run);
+  }
   const auto deletion = deletion_of(server, state);
   wait_until(now + kLookForDeletionsIn);
   for (const auto& job : plan_jobs(server.config.name, schedule, runs, now, deletion)) {
@@ -371,7 +396,7 @@ void JobRunner::run(const Supervised& server, JobKind kind, Server& state, const
       kind, repository_, server, job->why, [&](std::string report) { say(name, std::move(report)); }, stop);
   require_recorded(kind, began, state.runs.read());
   state.retries.at(kind).succeeded();
-  say(name, "");
+  if (!state.verifies) say(name, "");
 }
 
 // --- The clock, and servers that have gone ---
@@ -397,11 +422,11 @@ void JobRunner::watch(const std::stop_token& stop) {
 void JobRunner::stop_job_of_gone(const std::string& name) {
   if (supervisor_->find(name)) return;
   std::unique_lock lock(mutex_);
-  const auto found = worked_on_.find(name);
-  if (found == worked_on_.end()) return;
-  auto job = found->second;
+  std::vector<std::stop_source> jobs;
+  for (const auto& worker : {name, verifying(name)})
+    if (const auto found = worked_on_.find(worker); found != worked_on_.end()) jobs.push_back(found->second);
   lock.unlock();  // a stop calls others
-  job.request_stop();
+  for (auto& job : jobs) job.request_stop();
 }
 
 void JobRunner::ask_for_what_is_due() {
@@ -427,7 +452,7 @@ void JobRunner::name_those_in_a_window() {
   {
     const std::scoped_lock lock(mutex_);
     for (const auto& job : queue_.running())
-      if (!in_window_.contains(job.server)) running.push_back(job);
+      if (!in_window_.contains(worker_of(job.server, &job))) running.push_back(job);
   }
   for (const auto& job : running) {
     const auto server = supervisor_->find(job.server);
@@ -436,7 +461,7 @@ void JobRunner::name_those_in_a_window() {
     server->stream->log()->warn("{} still runs, in the window {} in which none is to begin",
                                 to_string(job.kind), window->text());
     const std::scoped_lock lock(mutex_);
-    in_window_.insert(job.server);
+    in_window_.insert(worker_of(job.server, &job));
   }
 }
 

@@ -90,10 +90,13 @@ class JobRunner {
     std::optional<io::TimePoint> due;
   };
   static std::optional<io::TimePoint> deletion_of(const Supervised& server, Server& state);
-  /// Belongs to the thread that works on the server.
+  /// What is known of a server. Belongs to the thread that works on it: of one that verifies it, which may be
+  /// beside another, it is another.
   struct Server {
-    explicit Server(store::ServerLayout layout) : runs(std::move(layout)) {}
+    Server(store::ServerLayout layout, bool of_verification)
+        : runs(std::move(layout)), verifies(of_verification) {}
     FollowedRuns runs;
+    bool verifies;
     std::optional<Deletion> deletion;
     std::optional<Signature> whole;  // on these files: no WAL is lost that calls for a backup
     Retry look;                      // at what is due
@@ -109,16 +112,17 @@ class JobRunner {
   void work(const std::stop_token& stop);
   Work next_work(const std::stop_token& stop);
   void work_on(const std::string& name, const QueuedJob* job, const std::stop_token& stop);
-  void give_back(const std::string& server, bool job_ended);
+  void give_back(const std::string& server, const QueuedJob* job);
   void examine(const Supervised& server, Server& state);
   static bool put_off_what_pauses(Decision& decision, const Server& state);
   static std::optional<std::string> why_wal_calls(const Supervised& server, Server& state);
-  static Decision decide(const Supervised& server, Server& state);
-  static Decision decide_by_schedule(const Supervised& server, Server& state);
+  Decision decide(const Supervised& server, Server& state) const;
+  Decision decide_by_schedule(const Supervised& server, Server& state) const;
   static QueuedJob queued(const Supervised& server, JobKind kind, io::TimePoint due, std::string why);
   void run(const Supervised& server, JobKind kind, Server& state, const std::stop_token& stop);
-  void forget(const std::string& server);
-  Server& state_of(const Supervised& server);
+  void forget(const std::string& server, const QueuedJob* job);
+  Server& state_of(const Supervised& server, const QueuedJob* job);
+  bool is_verifying(const std::string& server) const;
   void look_again(const std::string& server, std::optional<io::TimePoint> at);
   void say(const std::string& server, std::string report);
 
@@ -137,8 +141,9 @@ class JobRunner {
   std::map<std::string, std::string> reports_;
   std::set<std::string> asked_;
   std::set<std::string> in_doubt_;   // asked for while they were worked on: they may be gone
-  std::set<std::string> in_window_;  // whose job runs into a window, which was said
+  std::set<std::string> in_window_;  // jobs that run into a window, which was said
   std::map<std::string, io::TimePoint> look_again_;
+  // By the name of the server; what verifies it, by verifying().
   std::map<std::string, std::stop_source> worked_on_;
   std::map<std::string, Server> servers_;
   std::size_t ended_ = 0;              // of the threads that work

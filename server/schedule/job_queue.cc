@@ -11,6 +11,10 @@ constexpr std::uint64_t kMostExpiries = 2;
 
 }  // namespace
 
+bool may_run_beside(JobKind a, JobKind b) {
+  return (a == JobKind::verify) != (b == JobKind::verify);
+}
+
 bool JobQueue::add(QueuedJob job) {
   const auto is_same = [&](const QueuedJob& other) {
     return other.server == job.server && other.kind == job.kind;
@@ -27,7 +31,10 @@ bool JobQueue::add(QueuedJob job) {
 }
 
 bool JobQueue::may_begin(const QueuedJob& job, const JobLimits& limits) const {
-  if (std::ranges::find(running_, job.server, &QueuedJob::server) != running_.end()) return false;
+  const auto is_in_the_way = [&](const QueuedJob& other) {
+    return other.server == job.server && !may_run_beside(other.kind, job.kind);
+  };
+  if (std::ranges::any_of(running_, is_in_the_way)) return false;
   std::uint64_t alike = 0;
   std::uint64_t on_host = 0;
   for (const auto& other : running_) {
@@ -41,17 +48,16 @@ bool JobQueue::may_begin(const QueuedJob& job, const JobLimits& limits) const {
 }
 
 std::optional<QueuedJob> JobQueue::begin_next(const JobLimits& limits, const IsBusy& is_busy) {
-  const auto next = std::ranges::find_if(waiting_, [&](const QueuedJob& job) {
-    return may_begin(job, limits) && !(is_busy && is_busy(job.server));
-  });
+  const auto next = std::ranges::find_if(
+      waiting_, [&](const QueuedJob& job) { return may_begin(job, limits) && !(is_busy && is_busy(job)); });
   if (next == waiting_.end()) return std::nullopt;
   running_.push_back(std::move(*next));
   waiting_.erase(next);
   return running_.back();
 }
 
-void JobQueue::end(const std::string& server) {
-  std::erase_if(running_, [&](const QueuedJob& job) { return job.server == server; });
+void JobQueue::end(const std::string& server, JobKind kind) {
+  std::erase_if(running_, [&](const QueuedJob& job) { return job.server == server && job.kind == kind; });
 }
 
 void JobQueue::forget(const std::string& server) {

@@ -28,20 +28,24 @@ struct QueuedJob {
   bool urgent = false;  // waits for no other on its host: until it is done, nothing newer can be recovered
 };
 
+/// Whether two jobs of one server may run at once.
+bool may_run_beside(JobKind a, JobKind b);
+
 /// The jobs of a fleet that are due, and those that run. The one that is due the longest begins first, unless
-/// the limits keep it back while they let another one begin. Of one server, one job runs at a time; of
-/// expiries, two in the fleet. One thread.
+/// the limits keep it back while they let another one begin. Of one server, one job runs at a time, and a
+/// verification beside it, which may take long and is in nobody's way; of expiries, two in the fleet. One
+/// thread.
 class JobQueue {
  public:
-  using IsBusy = std::function<bool(const std::string& server)>;
+  using IsBusy = std::function<bool(const QueuedJob& job)>;
   /// False when a job of this kind waits or runs for the server already; one that waits becomes urgent when
   /// this one is.
   bool add(QueuedJob job);
   /// The next that may begin, which counts as running from now on.
-  /// `is_busy`: servers that are passed over.
+  /// `is_busy`: whether a job is passed over.
   std::optional<QueuedJob> begin_next(const JobLimits& limits, const IsBusy& is_busy = {});
-  /// The running job of the server has ended.
-  void end(const std::string& server);
+  /// The running job of the server of that kind has ended.
+  void end(const std::string& server, JobKind kind);
   /// What waits of the server does so no more.
   void forget(const std::string& server);
 

@@ -57,7 +57,7 @@ class SimulatedFleet {
       auto& run = runs_[server].back();
       run.ended = now;
       run.outcome = run.kind == "backup" && chance_() % 20 == 0 ? RunOutcome::failed : RunOutcome::succeeded;
-      queue_.end(server);
+      queue_.end(server, parse_job_kind(run.kind).value());
       look_at_ = {};
     }
   }

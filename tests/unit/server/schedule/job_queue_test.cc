@@ -35,7 +35,7 @@ TEST(JobQueueTest, TakesAJobOnce) {
   EXPECT_FALSE(queue.add(job("a", 2)));
   EXPECT_EQ(begun(queue), "a");
   EXPECT_FALSE(queue.add(job("a", 3))) << "it runs";
-  queue.end("a");
+  queue.end("a", JobKind::backup);
   EXPECT_TRUE(queue.add(job("a", 3)));
 }
 
@@ -45,7 +45,7 @@ TEST(JobQueueTest, KeepsTheLimitOfBackups) {
   EXPECT_EQ(begun(queue), "a");
   EXPECT_EQ(begun(queue), "b");
   EXPECT_EQ(begun(queue), "nothing");
-  queue.end("a");
+  queue.end("a", JobKind::backup);
   EXPECT_EQ(begun(queue), "c");
 }
 
@@ -56,7 +56,7 @@ TEST(JobQueueTest, LetsAnotherHostGoFirstWhereOneIsBusy) {
   queue.add(job("c", 3, JobKind::backup, "pg2"));
   EXPECT_EQ(begun(queue), "a");
   EXPECT_EQ(begun(queue), "c");
-  queue.end("a");
+  queue.end("a", JobKind::backup);
   EXPECT_EQ(begun(queue), "b");
 }
 
@@ -77,7 +77,7 @@ TEST(JobQueueTest, RunsOneJobOfAServerAtATime) {
   queue.add(job("a", 2, JobKind::expire));
   EXPECT_EQ(begun(queue), "a");
   EXPECT_EQ(begun(queue), "nothing");
-  queue.end("a");
+  queue.end("a", JobKind::backup);
   EXPECT_EQ(queue.begin_next(kLimits)->kind, JobKind::expire);
 }
 
@@ -96,15 +96,28 @@ TEST(JobQueueTest, KeepsTheLimitOfVerifications) {
   EXPECT_EQ(begun(queue), "a");
   EXPECT_EQ(begun(queue), "c");
   EXPECT_EQ(begun(queue), "nothing");
-  queue.end("a");
+  queue.end("a", JobKind::verify);
   EXPECT_EQ(begun(queue), "b");
+}
+
+TEST(JobQueueTest, LetsABackupRunBesideAVerificationOfTheServer) {
+  JobQueue queue;
+  queue.add(job("a", 1, JobKind::verify));
+  EXPECT_EQ(begun(queue), "a");
+  queue.add(job("a", 2));
+  queue.add(job("a", 3, JobKind::expire));
+  EXPECT_EQ(queue.begin_next(kLimits)->kind, JobKind::backup);
+  EXPECT_EQ(begun(queue), "nothing") << "an expiry waits for the backup";
+  queue.end("a", JobKind::backup);
+  EXPECT_EQ(queue.begin_next(kLimits)->kind, JobKind::expire);
+  EXPECT_EQ(queue.running().size(), 2u);
 }
 
 TEST(JobQueueTest, PassesOverAServerThatIsBusyOrForgotten) {
   JobQueue queue;
   queue.add(job("a", 1));
   queue.add(job("b", 2));
-  const auto next = queue.begin_next(kLimits, [](const std::string& server) { return server == "a"; });
+  const auto next = queue.begin_next(kLimits, [](const QueuedJob& one) { return one.server == "a"; });
   EXPECT_EQ(next->server, "b");
   queue.forget("a");
   EXPECT_EQ(begun(queue), "nothing");
