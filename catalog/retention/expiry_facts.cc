@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/records/identity.h"
+#include "catalog/verify/damaged_backups.h"
 #include "catalog/wal/set_aside_line.h"
 
 namespace pgkeep::catalog {
@@ -83,6 +85,8 @@ class Gathering {
       const auto marks = read_retention_marks(layout_, backup.id);
       candidate.expired = marks.expired;
       candidate.keep = marks.keep;
+      if (const auto known = damaged_.find(backup.id); known != damaged_.end())
+        candidate.fault = "a verification found damage: " + known->second.what;
       if (marks.damaged) candidate.fault = marks.damaged->why;
     } catch (const Error& error) {
       if (!is_damage(error) && !is_denied(error)) throw;
@@ -106,6 +110,7 @@ class Gathering {
   }
 
   store::ServerLayout layout_;
+  std::map<store::BackupId, KnownDamage> damaged_ = damaged_backups(layout_);
   std::span<const SegmentRow> segments_;
   std::vector<SetAsideLine> set_aside_;
   ExpiryFacts facts_;

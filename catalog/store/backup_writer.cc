@@ -376,8 +376,10 @@ const ServerLayout& with_folder(const ServerLayout& layout, const BackupId& id) 
 }  // namespace
 
 BackupWriter::BackupWriter(const Repository& repository, const ServerLayout& layout, const BackupId& id,
-                           BackupReader* previous, const BackupWriterSettings& settings)
-    : impl_(std::make_unique<Impl>(repository, with_folder(layout, id), id, previous, settings)) {}
+                           BackupReader* previous, const BackupWriterSettings& settings) {
+  if (previous != nullptr) previous->packs().avoid_suspects();
+  impl_ = std::make_unique<Impl>(repository, with_folder(layout, id), id, previous, settings);
+}
 
 BackupWriter::~BackupWriter() {
   if (!impl_->committed()) impl_->abandon();

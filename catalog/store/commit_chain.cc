@@ -72,7 +72,8 @@ class Chain {
       expected = sequence + 1;
       if (known.id) before = known.id;
     }
-    if (head_ && head_->sequence >= expected) found.push_back({expected, head_->sequence, before, {}});
+    if (head_ && head_->sequence >= expected)
+      found.push_back({expected, head_->sequence, before, {}, head_->id});
     return found;
   }
 
@@ -123,7 +124,8 @@ std::optional<ChainHead> read_chain_head(const ServerLayout& layout) {
 std::optional<ChainHead> sound_chain_head(const ServerLayout& layout) {
   try {
     return read_chain_head(layout);
-  } catch (const Corruption&) {
+  } catch (const Error& error) {
+    if (!is_damage(error) && !is_denied(error)) throw;
     return std::nullopt;
   }
 }
@@ -160,8 +162,12 @@ std::string describe(const MissingBackups& missing) {
   const auto after = missing.after ? fmt::format("{} before {}", missing.before ? " and" : ", taken",
                                                  missing.after->to_string())
                                    : std::string();
-  return fmt::format("{}{}{}, {} neither there nor deleted", numbers, before, after,
-                     missing.first == missing.last ? "is" : "are");
+  const bool is_one = missing.first == missing.last;
+  const auto id = missing.last_id
+                      ? fmt::format(" ({}{})", is_one ? "" : "the last is ", missing.last_id->to_string())
+                      : std::string();
+  return fmt::format("{}{}{}{}, {} neither there nor deleted", numbers, id, before, after,
+                     is_one ? "is" : "are");
 }
 
 std::string describe(const ReplacedRecord& replaced) {

@@ -29,7 +29,7 @@ struct ChainHead {
 };
 /// Nothing where there is none. Throws Corruption, with the way out, and StorageError.
 std::optional<ChainHead> read_chain_head(const ServerLayout& layout);
-/// Nothing too where it is damaged: no backup is refused for that. To be read before the records, so that the
+/// Nothing too where it is damaged, or may not be read: no backup is refused for that. To be read before the records, so that the
 /// backup it tells of is among them.
 std::optional<ChainHead> sound_chain_head(const ServerLayout& layout);
 /// Durable when it returns. The caller holds the writer lock.
@@ -41,6 +41,7 @@ struct MissingBackups {
   std::uint64_t last = 0;
   std::optional<BackupId> before;  // the known ones next to them, there or deleted
   std::optional<BackupId> after;
+  std::optional<BackupId> last_id{};  // where chain.json tells it
   bool operator==(const MissingBackups&) const = default;
 };
 

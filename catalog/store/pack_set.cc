@@ -52,11 +52,6 @@ PackSet::PackSet(const Repository& repository, ServerLayout layout, std::size_t 
     : repository_(&repository), layout_(std::move(layout)), budget_bytes_(budget_bytes) {
 }
 
-bool PackSet::suspect(ObjectRef ref) {
-  std::call_once(suspects_read_, [this] { suspects_ = read_suspects(layout_); });
-  return suspects_.contains(ref);
-}
-
 std::shared_ptr<const PackReader> PackSet::open(std::uint32_t number) {
   const std::scoped_lock lock(mutex_);
   if (const auto found = open_.find(number); found != open_.end()) {

@@ -15,6 +15,11 @@
 
 namespace pgkeep::store {
 
+std::set<ObjectRef> read_suspects(const ServerLayout& layout);
+/// Marks objects as damaged (adds to suspects.json, durably), so that the next backup stores those pieces
+/// again.
+void mark_suspects(const ServerLayout& layout, const std::set<ObjectRef>& damaged);
+
 /// The packs of one server, opened as they are needed; the directories of the least recently used ones are
 /// let go beyond a budget. Thread-safe. Borrows the repository.
 class PackSet {
@@ -25,9 +30,11 @@ class PackSet {
   std::shared_ptr<const PackReader> open(std::uint32_t number);
   const ServerLayout& layout() const noexcept { return layout_; }
   const Repository& repository() const noexcept { return *repository_; }
-  /// Known to be damaged: not to be compared with or based on. Who only reads does not ask: suspects.json is
-  /// read when somebody does first. Throws what read_suspects() throws.
-  bool suspect(ObjectRef ref);
+  /// From now on what suspects.json names counts as suspect; for who stores, before others use the set. Throws
+  /// what read_suspects() throws.
+  void avoid_suspects() { suspects_ = read_suspects(layout_); }
+  /// Known to be damaged: not to be compared with or based on.
+  bool suspect(ObjectRef ref) const { return suspects_.contains(ref); }
 
  private:
   struct Slot {
@@ -37,7 +44,6 @@ class PackSet {
   const Repository* repository_;
   ServerLayout layout_;
   std::size_t budget_bytes_;
-  std::once_flag suspects_read_;
   std::set<ObjectRef> suspects_;
   std::mutex mutex_;
   std::shared_ptr<const PackReader> open_file(std::uint32_t number);
@@ -49,11 +55,6 @@ class PackSet {
   std::unordered_map<std::uint32_t, Slot> open_;
   std::size_t held_bytes_ = 0;
 };
-
-/// Marks objects as damaged (adds to suspects.json, durably), so that the next backup stores those pieces
-/// again.
-void mark_suspects(const ServerLayout& layout, const std::set<ObjectRef>& damaged);
-std::set<ObjectRef> read_suspects(const ServerLayout& layout);
 
 /// The digests of a piece's pages.
 using PieceDigests = std::array<std::uint64_t, kPagesPerPiece>;

@@ -2,21 +2,22 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "catalog/io/error.h"
 #include "catalog/store/backup_reader.h"
+#include "catalog/store/contents.h"
 #include "catalog/store/living_objects.h"
 #include "catalog/verify/damage_finder.h"
+#include "catalog/verify/passing.h"
 #include "catalog/verify/wal_verification.h"
 #include "catalog/wal/set_aside_line.h"
 
 namespace pgkeep::catalog {
 namespace {
-
-constexpr std::string_view kWhatSaysWhichFiles = "(its lists)";
 
 /// Of a pack that is named so; 0, which none has, for another name.
 std::uint32_t pack_number(const std::string& name) {
@@ -25,34 +26,77 @@ std::uint32_t pack_number(const std::string& name) {
   return error == std::errc() && end == name.data() + name.size() ? number : 0;
 }
 
-/// Of the objects that are damaged, those in use.
-std::vector<store::ObjectRef> used_of(const store::PackUse::Packs& use, const StoredDamage& damage) {
-  std::vector<store::ObjectRef> used;
-  if (damage.kind != StoredKind::pack) return used;
-  if (!damage.objects.empty()) {
-    for (const auto ref : damage.objects) {
-      const auto pack = use.find(ref.pack);
-      if (pack != use.end() && store::is_used(pack->second, ref.object)) used.push_back(ref);
-    }
-    return used;
-  }
-  const auto pack = use.find(pack_number(damage.name));
-  if (pack == use.end()) return used;
-  for (std::uint32_t object = 0; object < pack->second.size() * 8; ++object)
-    if (store::is_used(pack->second, object)) used.push_back({pack->first, object});
-  return used;
+bool has(const std::vector<StoredDamage>& damage, StoredKind kind) {
+  return std::ranges::find(damage, kind, &StoredDamage::kind) != damage.end();
 }
 
-/// In a handler: a backup that is damaged, lacks a file or goes meanwhile is passed over.
-void require_passing(const Error& error) {
-  if (is_denied(error) || dynamic_cast<const Interrupted*>(&error) != nullptr) throw;
+/// In a handler: what is wrong with a backup is told elsewhere, and one that goes needs nothing.
+void pass_over(const Error& error) {
+  if (is_passing(error) && dynamic_cast<const Busy*>(&error) == nullptr) throw;
 }
+
+/// What a backup needs of packs, as far as that can be read.
+store::PackUse::Packs use_of(const store::ServerLayout& layout, const store::BackupRecord& record) {
+  store::PackUse use;
+  try {
+    const auto contents = store::read_contents(layout, record);
+    for (const auto list : store::kLists) {
+      for (const auto& section : contents.*list) {
+        use.mark(section.object);
+        use.mark(section.base);
+      }
+    }
+    for (const auto& [pack, used] : store::objects_needed_by(layout, {&record.id, 1})) use.mark(pack, used);
+  } catch (const Error& error) {
+    pass_over(error);
+  }
+  return use.packs();
+}
+
+bool needs(const store::PackUse::Packs& use, const StoredDamage& damage) {
+  if (damage.kind != StoredKind::pack) return false;
+  if (damage.whole) return use.contains(pack_number(damage.name));
+  return std::ranges::any_of(damage.objects, [&](store::ObjectRef ref) {
+    const auto pack = use.find(ref.pack);
+    return pack != use.end() && store::is_used(pack->second, ref.object);
+  });
+}
+
+/// The damage of packs, by what a file may need of them.
+class DamagedObjects {
+ public:
+  explicit DamagedObjects(const std::vector<StoredDamage>& damage) {
+    for (std::size_t i = 0; i < damage.size(); ++i) {
+      if (damage[i].kind != StoredKind::pack) continue;
+      if (damage[i].whole) packs_.emplace(pack_number(damage[i].name), i);
+      for (const auto ref : damage[i].objects) objects_.emplace(ref, i);
+    }
+  }
+
+  template <typename Visit>
+  void for_each(store::ObjectRef ref, Visit&& visit) const {
+    if (ref.is_zero()) return;
+    if (const auto pack = packs_.find(ref.pack); pack != packs_.end()) visit(pack->second);
+    for (auto object = objects_.lower_bound({ref, 0}); object != objects_.end() && object->first == ref;
+         ++object)
+      visit(object->second);
+  }
+
+ private:
+  std::map<std::uint32_t, std::size_t> packs_;  // that are damaged as a whole; which damage
+  std::set<std::pair<store::ObjectRef, std::size_t>> objects_;
+};
 
 class Search {
  public:
   Search(const store::Repository& repository, const store::ServerLayout& layout,
          std::vector<StoredDamage>& damage, const std::stop_token& stop)
-      : repository_(&repository), layout_(layout), damage_(&damage), stop_(&stop), files_(damage.size()) {}
+      : repository_(&repository),
+        layout_(layout),
+        damage_(&damage),
+        stop_(&stop),
+        objects_(damage),
+        files_(damage.size()) {}
 
   void run() {
     const auto backups = store::list_backup_records(layout_).backups;
@@ -60,25 +104,21 @@ class Search {
     for (auto& damage : *damage_)
       if (damage.kind != StoredKind::backup) damage.backups.clear();
     for (const auto& backup : backups) {
-      note_wal(backup, line_of(lines, backup.id));
-      note_packs(backup.id);
+      require_going_on();
+      if (has(*damage_, StoredKind::wal)) note_wal(backup, line_of(lines, backup.id));
+      if (has(*damage_, StoredKind::pack)) note_packs(backup);
     }
-    for (auto backup = needing_.rbegin(); backup != needing_.rend(); ++backup) look_for_files(*backup);
+    for (auto backup = backups.rbegin(); backup != backups.rend(); ++backup) look_for_files(backup->id);
     for (std::size_t i = 0; i < files_.size(); ++i) write_files(files_[i], (*damage_)[i]);
+    for (auto& damage : *damage_) damage.attributed = true;
   }
 
  private:
-  struct Needing {
-    store::BackupId id;
-    std::vector<store::ObjectRef> objects;  // damaged ones
-  };
-
-  bool has(StoredKind kind) const {
-    return std::ranges::find(*damage_, kind, &StoredDamage::kind) != damage_->end();
+  void require_going_on() const {
+    if (stop_->stop_requested()) throw Interrupted("stopped while looking for what is concerned");
   }
 
   void note_wal(const store::BackupRecord& backup, std::optional<unsigned> line) {
-    if (!has(StoredKind::wal)) return;
     const auto layout = line ? layout_.of_line(*line) : layout_;
     const auto history = held_line(layout, backup).value_or(postgres::TimelineHistory(backup.end.timeline));
     std::set<std::string> names;
@@ -90,62 +130,42 @@ class Search {
     }
   }
 
-  void note_packs(const store::BackupId& id) {
-    if (!has(StoredKind::pack)) return;
-    store::PackUse::Packs use;
-    try {
-      use = store::objects_needed_by(layout_, {&id, 1});
-    } catch (const Error& error) {
-      require_passing(error);
-      return;
-    }
-    Needing needing{id, {}};
-    for (std::size_t i = 0; i < damage_->size(); ++i) {
-      const auto used = used_of(use, (*damage_)[i]);
-      if (used.empty()) continue;
-      (*damage_)[i].backups.push_back(id);
-      for (const auto ref : used) objects_.emplace(ref, i);
-      needing.objects.insert(needing.objects.end(), used.begin(), used.end());
-    }
-    if (!needing.objects.empty()) needing_.push_back(std::move(needing));
+  void note_packs(const store::BackupRecord& backup) {
+    const auto use = use_of(layout_, backup);
+    for (auto& damage : *damage_)
+      if (needs(use, damage)) damage.backups.push_back(backup.id);
   }
 
-  void look_for_files(const Needing& backup) {
-    const bool can_tell_more =
-        std::ranges::any_of(backup.objects, [&](store::ObjectRef ref) { return !found_.contains(ref); });
+  /// Of the damage of which no file is known yet.
+  void look_for_files(const store::BackupId& id) {
+    bool can_tell_more = false;
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      const auto& damage = (*damage_)[i];
+      const bool concerned = std::ranges::find(damage.backups, id) != damage.backups.end();
+      is_looked_for_[i] = damage.kind == StoredKind::pack && files_[i].empty() && concerned;
+      can_tell_more = can_tell_more || is_looked_for_[i];
+    }
     if (!can_tell_more) return;
     try {
-      store::BackupReader reader(*repository_, layout_, backup.id);
+      store::BackupReader reader(*repository_, layout_, id);
       look_through(reader);
     } catch (const Error& error) {
-      require_passing(error);
+      pass_over(error);
     }
   }
 
   void look_through(store::BackupReader& backup) {
-    for (const auto list : store::kLists) {
-      for (const auto& section : backup.contents().*list) {
-        note(section.object, std::string(kWhatSaysWhichFiles));
-        note(section.base, std::string(kWhatSaysWhichFiles));
-      }
-    }
     const auto visit = [&](store::FileEntry&& file) {
-      if (stop_->stop_requested()) throw Interrupted("stopped while looking for what is concerned");
+      require_going_on();
+      const auto note = [&](std::size_t damage) {
+        if (is_looked_for_[damage]) files_[damage].insert(file.path);
+      };
       for (const auto ref : file.pieces) {
-        note(ref, file.path);
-        note(base_of(backup.packs(), ref), file.path);
+        objects_.for_each(ref, note);
+        objects_.for_each(base_of(backup.packs(), ref), note);
       }
     };
     backup.files().for_each(visit, [](const store::Section&, const Corruption&) {});
-  }
-
-  void note(store::ObjectRef ref, const std::string& path) {
-    if (ref.is_zero()) return;
-    for (auto object = objects_.lower_bound({ref, 0}); object != objects_.end() && object->first == ref;
-         ++object) {
-      found_.insert(ref);
-      files_[object->second].insert(path);
-    }
   }
 
   static void write_files(const std::set<std::string>& paths, StoredDamage& damage) {
@@ -161,21 +181,29 @@ class Search {
   store::ServerLayout layout_;
   std::vector<StoredDamage>* damage_;
   const std::stop_token* stop_;
-  std::vector<Needing> needing_;                                // oldest first
-  std::set<std::pair<store::ObjectRef, std::size_t>> objects_;  // damaged and needed; by which damage
-  std::set<store::ObjectRef> found_;                            // of these, of which a file is known
-  std::vector<std::set<std::string>> files_;                    // of each damage
+  DamagedObjects objects_;
+  std::vector<std::set<std::string>> files_;  // of each damage
+  std::map<std::size_t, bool> is_looked_for_;
 };
 
 }  // namespace
 
-bool is_concerned(const store::ServerLayout& layout, const store::BackupRecord& backup,
-                  const StoredDamage& damage) {
-  if (damage.kind == StoredKind::backup) return damage.name == backup.id.to_string();
-  if (damage.kind == StoredKind::pack)
-    return !used_of(store::objects_needed_by(layout, {&backup.id, 1}), damage).empty();
-  const auto segment = postgres::WalSegment::parse(damage.name, backup.wal_segment_size);
-  return !damage.line && segment && segment->end(backup.wal_segment_size) > backup.start.lsn;
+std::vector<bool> concerns(const store::ServerLayout& layout, const store::BackupRecord& backup,
+                           const postgres::TimelineHistory& line, const std::vector<StoredDamage>& damage) {
+  const auto use = has(damage, StoredKind::pack) ? use_of(layout, backup) : store::PackUse::Packs();
+  const auto size = backup.wal_segment_size;
+  const auto is_passed = [&](const StoredDamage& one) {
+    const auto segment = postgres::WalSegment::parse(one.name, size);
+    return !one.line && segment && segment->end(size) > backup.start.lsn &&
+           line.timeline_at(segment->begin(size)) == segment->timeline;
+  };
+  std::vector<bool> concerned;
+  for (const auto& one : damage) {
+    concerned.push_back(one.kind == StoredKind::backup ? one.name == backup.id.to_string()
+                        : one.kind == StoredKind::pack ? needs(use, one)
+                                                       : is_passed(one));
+  }
+  return concerned;
 }
 
 void find_concerned(const store::Repository& repository, const store::ServerLayout& layout,

@@ -1,63 +1,104 @@
 #include "catalog/verify/pack_verification.h"
 
-#include <optional>
+#include <algorithm>
+#include <memory>
 
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
-#include "catalog/verify/damage_finder.h"
+#include "catalog/store/pack_use.h"
 
 namespace pgkeep::catalog {
 namespace {
 
-/// What is wrong with an object; nothing when it is what was stored.
-std::optional<std::string> damage_of(store::ObjectReader& reader, store::ObjectRef ref, io::ByteSpan into) {
-  try {
-    reader.read(ref, into);
-    return std::nullopt;
-  } catch (const Error& error) {
-    if (!is_damage(error)) throw;
-    return error.what();
+using store::ObjectKind;
+using store::ObjectRef;
+using store::PackReader;
+
+class PackVerification {
+ public:
+  PackVerification(store::PackSet& packs, std::uint32_t number)
+      : packs_(&packs), number_(number), reader_(packs) {}
+
+  PackReport run(const std::optional<io::ByteVector>& used, const std::function<void(std::uint64_t)>& tick) {
+    try {
+      pack_ = packs_->open(number_);
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
+      return {.damage = error.what(), .objects = {}, .opens = false};
+    }
+    const auto objects = used ? static_cast<std::uint32_t>(used->size() * 8) : pack_->objects();
+    for (std::uint32_t object = 0; object < objects; ++object) {
+      const bool is_needed = used ? store::is_used(*used, object) : !pack_->is_dropped(object);
+      if (!is_needed) continue;
+      check(object);
+      tick(bytes_);
+      bytes_ = 0;
+    }
+    if (report_.objects.size() > 1)
+      report_.damage = fmt::format("{} objects cannot be read back, the first: {}", report_.objects.size(),
+                                   report_.damage);
+    return std::move(report_);
   }
-}
+
+ private:
+  /// What fails once is read again: what was wrong may not lie on the disk.
+  void check(std::uint32_t object) {
+    try {
+      try {
+        read(object);
+      } catch (const Error& error) {
+        if (!is_damage(error)) throw;
+        read(object);
+      }
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
+      if (report_.objects.empty()) report_.damage = error.what();
+      report_.objects.insert({number_, object});
+    }
+  }
+
+  void read(std::uint32_t object) {
+    const auto& entry = pack_->entry(object);  // it was dropped, or is not there at all
+    bytes_ = entry.frame_bytes;
+    if (entry.kind == ObjectKind::full) {
+      buffer_.resize(entry.length);
+      reader_.read(ObjectRef{number_, object}, buffer_);
+      return;
+    }
+    buffer_.resize(entry.frame_bytes);
+    pack_->read_frame(object, buffer_);
+    require_base(object, entry.base);
+  }
+
+  /// Of a pack that does not open, its own verification tells.
+  void require_base(std::uint32_t object, ObjectRef base) {
+    std::shared_ptr<const PackReader> pack;
+    try {
+      pack = packs_->open(base.pack);
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
+      return;
+    }
+    if (pack->entry(base.object).kind == ObjectKind::full) return;
+    throw Corruption(
+        fmt::format("{}: the base of object {} is no full object", pack_->path().native(), object));
+  }
+
+  store::PackSet* packs_;
+  std::uint32_t number_;
+  store::ObjectReader reader_;
+  std::shared_ptr<const PackReader> pack_;
+  io::ByteVector buffer_;
+  std::uint64_t bytes_ = 0;
+  PackReport report_;
+};
 
 }  // namespace
 
-PackReport verify_pack(store::PackSet& packs, std::uint32_t number,
-                       const std::function<bool(std::uint32_t object)>& is_needed,
+PackReport verify_pack(store::PackSet& packs, std::uint32_t number, const std::optional<io::ByteVector>& used,
                        const std::function<void(std::uint64_t bytes)>& tick) {
-  PackReport report;
-  std::shared_ptr<const store::PackReader> pack;
-  try {
-    pack = packs.open(number);
-  } catch (const Error& error) {
-    if (!is_damage(error)) throw;
-    return {.damage = error.what(), .objects = {}, .opens = false};
-  }
-  store::ObjectReader reader(packs);
-  DamageFinder finder(packs);
-  io::ByteVector buffer;
-  std::uint64_t damaged = 0;
-  for (std::uint32_t object = 0; object < pack->objects(); ++object) {
-    if (!is_needed(object)) continue;
-    const store::ObjectRef ref{number, object};
-    std::optional<std::string> damage;
-    if (pack->is_dropped(object)) {
-      damage =
-          fmt::format("{}: object {} was dropped, though a backup needs it", pack->path().native(), object);
-      report.objects.insert(ref);
-    } else {
-      const auto& entry = pack->entry(object);
-      buffer.resize(entry.length);
-      damage = damage_of(reader, ref, buffer);
-      if (damage) finder.find(ref, entry.length, report.objects);
-      tick(entry.frame_bytes);
-    }
-    if (damage && damaged++ == 0) report.damage = *std::move(damage);
-  }
-  if (damaged > 1)
-    report.damage = fmt::format("{} objects cannot be read back, the first: {}", damaged, report.damage);
-  return report;
+  return PackVerification(packs, number).run(used, tick);
 }
 
 }  // namespace pgkeep::catalog

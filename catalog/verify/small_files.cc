@@ -1,6 +1,7 @@
 #include "catalog/verify/small_files.h"
 
-#include <optional>
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include <fmt/format.h>
@@ -42,22 +43,48 @@ class Examination {
   }
 
   void examine_chain() {
+    for (const auto& backup : store::list_backup_records(layout_).unread)
+      if (!backup.denied) found_.push_back(describe(backup));
     const auto chain = store::examine_chain(layout_);
     for (const auto& missing : chain.missing) found_.push_back(describe(missing));
-    for (const auto& replaced : chain.replaced)
-      if (!replaced.next) found_.push_back(describe(replaced));  // the others are told of their backups
+    for (const auto& replaced : chain.replaced) found_.push_back(describe(replaced));
   }
 
   void examine_wal(const store::ServerLayout& line) {
     const auto identity = read_identity(line);
     if (!identity) return;
-    const auto held = HeldWal::read(WalArchive(line, *identity));
-    for (const auto& [timeline, damage] : held.names().damaged_histories) found_.push_back(damage);
-    const auto events = EventJournal(line).read();
+    const WalArchive archive(line, *identity);
+    const auto held = HeldWal::read(archive);
+    const auto& names = held.names();
+    for (const auto& [timeline, damage] : names.damaged_histories) found_.push_back(damage);
+    for (const auto timeline : timelines_of(held)) {
+      if (timeline == postgres::TimelineId(1) || names.histories.contains(timeline) ||
+          names.damaged_histories.contains(timeline))
+        continue;
+      found_.push_back(fmt::format(
+          "{} is missing: no recovery finds its way to timeline {}, and its WAL cannot be judged. Store it again "
+          "with `pgkeep put-wal {} {}` from the server's pg_wal or from another copy of the archive",
+          line.history(timeline).native(), timeline.to_string(), line.root().filename().native(),
+          timeline.history_file()));
+    }
+    auto gaps = gaps_in(line, held);
+    if (gaps.empty()) return;
+    // Not those that there were only while old WAL was being removed.
+    const auto again = gaps_in(line, HeldWal::read(archive));
+    std::set_intersection(gaps.begin(), gaps.end(), again.begin(), again.end(), std::back_inserter(found_));
+  }
+
+  static std::set<postgres::TimelineId> timelines_of(const HeldWal& held) {
     std::set<postgres::TimelineId> timelines;
     for (const auto& range : held.ranges()) timelines.insert(range.timeline);
-    std::set<std::string> gaps;  // lines of timelines have stretches in common
-    for (const auto timeline : timelines) {
+    return timelines;
+  }
+
+  /// Each once: lines of timelines have stretches in common.
+  static std::set<std::string> gaps_in(const store::ServerLayout& line, const HeldWal& held) {
+    const auto events = EventJournal(line).read();
+    std::set<std::string> gaps;
+    for (const auto timeline : timelines_of(held)) {
       for (const auto& gap : held.along(held.names().line_of(timeline)).gaps(events)) {
         if (gap.event) continue;
         gaps.insert(
@@ -67,7 +94,7 @@ class Examination {
                         gap.range.timeline.to_string()));
       }
     }
-    found_.insert(found_.end(), gaps.begin(), gaps.end());
+    return gaps;
   }
 
   store::ServerLayout layout_;

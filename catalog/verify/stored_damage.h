@@ -29,14 +29,21 @@ struct StoredDamage {
   std::optional<unsigned> line;  // of WAL that was set aside: its line
   std::string what;              // what, where, why: one line for people
   io::TimePoint since;           // when it was found first
-  /// Of a pack: the objects that cannot be read back and that a backup needs. None: nothing of it can.
+  bool whole = false;            // of a pack: nothing of it can be read back
+  /// Of a pack that is not damaged as a whole: the objects that cannot be read back and that a backup needs.
   std::vector<store::ObjectRef> objects{};
+  bool attributed = false;                 // whom it concerns was looked for, and follows
   std::vector<store::BackupId> backups{};  // that need it, oldest first
-  std::vector<std::string> files{};        // of these backups, by path: at most kNamedFiles
+  std::vector<std::string> files{};        // of the newest of these, by path: at most kNamedFiles
   std::uint64_t file_count = 0;            // of all such files
 
   auto key() const { return std::tie(kind, name, line); }
   bool operator==(const StoredDamage&) const = default;
 };
+
+/// "pack 00000017", "wal 000000010000000000000005 of line 1".
+std::string describe_place(const StoredDamage& damage);
+/// "base/5/16384, base/5/2619 and 38 more files"; empty when none is known.
+std::string describe_files(const StoredDamage& damage);
 
 }  // namespace pgkeep::catalog

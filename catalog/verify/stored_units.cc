@@ -43,7 +43,8 @@ class Listing {
     std::optional<ServerIdentity> identity;
     try {
       identity = read_identity(line);
-    } catch (const Corruption&) {  // told when the small files are read
+    } catch (const Error& error) {  // told when the small files are read
+      if (!is_damage(error)) throw;
     }
     if (!identity) return;
     const auto size = identity->wal_segment_size;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -10,6 +9,7 @@
 #include "catalog/io/progress.h"
 #include "catalog/store/repository.h"
 #include "catalog/verify/stored_units.h"
+#include "catalog/verify/verification_notes.h"
 
 namespace pgkeep::catalog {
 
@@ -31,20 +31,17 @@ struct StoredReport {
   bool good() const noexcept { return damage.empty() && besides.empty(); }
 };
 
-/// Says better which files are concerned, for people: each of the paths, or more than that, in their order.
-using NameFiles = std::function<std::vector<std::string>(std::vector<std::string> paths)>;
-
-/// Reads back what is stored of a server, each thing once however many backups need it: packs as far as
-/// backups need them, WAL segments and that each continues the one before it, of every backup the record, the
-/// lists, the manifest and that its WAL is there; what was proved the longest ago first, within the limits.
-/// Each time, whatever the limits: what is damaged already, the small files, whether a pack or WAL between
-/// other WAL is missing, the chain of backups, and WAL that is still being received. Uses `jobs` threads.
+/// Reads back what is stored of a server: packs as far as backups need them, each once however many do; WAL
+/// segments, and that each continues the one before it; of every backup the record, the lists, the manifest
+/// and that its WAL is there. What was proved the longest ago comes first, within the limits. Each time,
+/// whatever the limits: what is damaged already, the small files (examine_small_files()), whether a pack is
+/// missing, and WAL that is still being received. Uses `jobs` threads.
 ///
 /// What it comes to is remembered (VerificationMemory), every few seconds too, so that one that is stopped or
 /// killed goes on where it was. Damaged objects are marked as suspects, so that the next backup stores those
-/// pieces again. The observer is called from the calling thread. Throws Busy when another verification runs,
-/// and what stops it: Interrupted, StorageError. What goes meanwhile is passed over. `name` is called for the
-/// files of damaged packs; what was known of one stays known while it cannot be asked.
+/// pieces again. The observer is called from the calling thread. The caller holds the server's
+/// verify_lock(). Throws what stops it: Interrupted, StorageError. What goes meanwhile is passed over. `name`
+/// is called for the files of damaged packs; what was known of one stays known while it cannot be asked.
 StoredReport verify_stored(const store::Repository& repository, const store::ServerLayout& layout,
                            const VerificationLimits& limits, unsigned jobs, const NameFiles& name,
                            io::ProgressObserver& observer, const std::stop_token& stop);

@@ -22,6 +22,7 @@
 #include "catalog/store/commit_chain.h"
 #include "catalog/verify/damage_finder.h"
 #include "catalog/verify/manifest_meaning.h"
+#include "catalog/verify/passing.h"
 #include "catalog/verify/wal_verification.h"
 #include "catalog/wal/set_aside_line.h"
 
@@ -70,7 +71,7 @@ class Verification {
     findings_.with([&](auto& all) { all.push_back({std::string(path), std::move(message)}); });
   }
   /// In a handler of `error`, which is thrown on when it is no finding.
-  void add_unless_denied(std::string_view path, const Error& error);
+  void add_or_throw(std::string_view path, const Error& error);
   /// Runs a part of the verification: what is wrong there is a finding, and the other parts continue.
   template <typename Part>
   void attempt(std::string_view path, Part&& part);
@@ -90,6 +91,7 @@ class Verification {
   void check_file(const store::FileEntry& file, store::PackSet& packs, store::ObjectReader& reader,
                   io::ByteVector& buffer);
   void check_use(const store::FileEntry& file, store::PackSet& packs);
+  std::shared_ptr<const store::PackReader> open_to_look(store::PackSet& packs, std::uint32_t pack) const;
   void check_label(store::BackupReader& backup);
   void check_control(store::BackupReader& backup);
   void check_checkpoint(store::BackupReader& backup);
@@ -119,7 +121,7 @@ void Verification::attempt(std::string_view path, Part&& part) {
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
-    add_unless_denied(path, error);
+    add_or_throw(path, error);
   }
 }
 
@@ -128,9 +130,9 @@ void Verification::tick(std::string_view phase, std::uint64_t done, std::uint64_
   observer_->progress({.phase = phase, .done_bytes = done, .total_bytes = total});
 }
 
-/// Not for want of permission: what we may not open is not damaged for that.
-void Verification::add_unless_denied(std::string_view path, const Error& error) {
-  if (is_denied(error)) throw;
+/// What we may not open, or have no memory for, is not damaged for that.
+void Verification::add_or_throw(std::string_view path, const Error& error) {
+  if (is_passing(error)) throw;
   add(path, error.what());
 }
 
@@ -160,7 +162,7 @@ VerificationReport Verification::run() {
       report_.wal_segments = verify_wal(own_layout(), *record, depth_, jobs_, findings_,
                                         [&](auto done, auto total) { tick("checking WAL", done, total); });
     });
-    attempt("", [&] { check_chain(); });
+    if (depth_ == Depth::everything) attempt("", [&] { check_chain(); });
     mark_damaged();
   }
   report_.bytes = bytes_;
@@ -179,7 +181,7 @@ std::unique_ptr<store::BackupReader> Verification::open() {
   try {
     return std::make_unique<store::BackupReader>(*repository_, layout_, report_.backup);
   } catch (const Error& error) {
-    add_unless_denied("", error);
+    add_or_throw("", error);
     return nullptr;
   }
 }
@@ -200,7 +202,7 @@ void Verification::check_lists(store::BackupReader& backup) {
             [&](auto& all) { DamageFinder(backup.packs()).find(section.object, section.bytes, all); });
       } catch (const Error& error) {
         sound_[list] = false;
-        add_unless_denied("", error);
+        add_or_throw("", error);
       }
     }
   }
@@ -209,20 +211,38 @@ void Verification::check_lists(store::BackupReader& backup) {
 
 /// What the list of packs does not name, a compaction removes.
 void Verification::check_use(const store::FileEntry& file, store::PackSet& packs) {
-  const auto is_listed = [this](store::ObjectRef ref) {
+  const auto require_listed = [this](store::ObjectRef ref) {
     const auto used = needed_->find(ref.pack);
-    return used != needed_->end() && store::is_used(used->second, ref.object);
-  };
-  for (const auto ref : file.pieces) {
-    if (ref.is_zero()) continue;
-    if (is_listed(ref)) {
-      const auto base = base_of(packs, ref);
-      if (base.is_zero() || is_listed(base)) continue;
-    }
+    if (used != needed_->end() && store::is_used(used->second, ref.object)) return;
     throw Corruption(
         fmt::format("needs object {} of pack {:08}, which the backup's list of packs lacks, "
                     "so that a compaction may remove it",
                     ref.object, ref.pack));
+  };
+  auto left = file.size;
+  for (const auto ref : file.pieces) {
+    const auto length = std::min<std::uint64_t>(left, store::kPieceBytes);
+    left -= length;
+    if (ref.is_zero()) continue;
+    require_listed(ref);
+    const auto pack = open_to_look(packs, ref.pack);
+    if (!pack) continue;
+    const auto& entry = pack->entry(ref.object);
+    if (entry.length != length)
+      throw Corruption(fmt::format("needs object {} of pack {:08} to have {} bytes, and it has {}",
+                                   ref.object, ref.pack, length, entry.length));
+    if (entry.kind == store::ObjectKind::delta) require_listed(entry.base);
+  }
+}
+
+/// Nothing for one that cannot be opened where packs are read back by themselves, which tells of it.
+std::shared_ptr<const store::PackReader> Verification::open_to_look(store::PackSet& packs,
+                                                                    std::uint32_t pack) const {
+  try {
+    return packs.open(pack);
+  } catch (const Error& error) {
+    if (depth_ == Depth::everything || !is_damage(error)) throw;
+    return nullptr;
   }
 }
 
@@ -341,7 +361,7 @@ void Verification::check_file(const store::FileEntry& file, store::PackSet& pack
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
-    add_unless_denied(file.path, error);
+    add_or_throw(file.path, error);
     if (!is_damage(error)) return;
     std::set<store::ObjectRef> damaged;
     DamageFinder(packs).find(file, damaged);

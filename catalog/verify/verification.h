@@ -32,8 +32,9 @@ struct VerificationReport {
 /// How much of a backup is read.
 enum class Depth : std::uint8_t {
   everything,
-  /// Not the content of files and WAL: that packs and segments are what was stored is known otherwise. Of
-  /// both it is only seen that they are there.
+  /// Not the content of files and WAL, nor the chain of records: that packs and segments are what was stored,
+  /// and the chain whole, is told otherwise. Of files it is seen that what they consist of is there, as long
+  /// as it must be, and of WAL that it is there.
   lists,
 };
 

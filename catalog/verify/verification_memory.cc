@@ -1,7 +1,6 @@
 #include "catalog/verify/verification_memory.h"
 
 #include <algorithm>
-#include <array>
 #include <stdexcept>
 
 #include "catalog/io/json.h"
@@ -20,7 +19,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
 constexpr std::uint64_t kMaxBytes = std::uint64_t{64} << 20;
-constexpr std::array<std::string_view, 3> kKinds{"pack", "wal", "backup"};
 
 Json json_of(const CheckedTimes& times) {
   auto ranges = Json::array();
@@ -40,9 +38,17 @@ CheckedTimes times_from(const nlohmann::json& json) {
 Json json_of(const StoredDamage& damage) {
   auto objects = Json::array();
   for (const auto& ref : damage.objects) objects.push_back(Json::array({ref.pack, ref.object}));
-  return {{"kind", damage.kind},       {"name", damage.name},   {"line", damage.line},
-          {"what", damage.what},       {"since", damage.since}, {"objects", std::move(objects)},
-          {"backups", damage.backups}, {"files", damage.files}, {"file_count", damage.file_count}};
+  return {{"kind", damage.kind},
+          {"name", damage.name},
+          {"line", damage.line},
+          {"what", damage.what},
+          {"since", damage.since},
+          {"whole", damage.whole},
+          {"objects", std::move(objects)},
+          {"attributed", damage.attributed},
+          {"backups", damage.backups},
+          {"files", damage.files},
+          {"file_count", damage.file_count}};
 }
 
 StoredDamage damage_from(const nlohmann::json& json) {
@@ -52,10 +58,12 @@ StoredDamage damage_from(const nlohmann::json& json) {
   io::read_item(json, "line", damage.line);
   io::read_item(json, "what", damage.what);
   io::read_item(json, "since", damage.since);
+  io::read_item(json, "whole", damage.whole);
   for (const auto& ref : json.at("objects")) {
     damage.objects.push_back(
         {io::whole_number<std::uint32_t>(ref.at(0)), io::whole_number<std::uint32_t>(ref.at(1))});
   }
+  io::read_item(json, "attributed", damage.attributed);
   for (const auto& id : json.at("backups")) damage.backups.push_back(id.get<store::BackupId>());
   io::read_item(json, "files", damage.files);
   io::read_item(json, "file_count", damage.file_count);
@@ -63,16 +71,6 @@ StoredDamage damage_from(const nlohmann::json& json) {
 }
 
 }  // namespace
-
-std::string_view to_string(StoredKind kind) {
-  return kKinds[static_cast<std::size_t>(kind)];
-}
-
-std::optional<StoredKind> parse_stored_kind(std::string_view text) {
-  const auto word = std::ranges::find(kKinds, text);
-  if (word == kKinds.end()) return std::nullopt;
-  return static_cast<StoredKind>(word - kKinds.begin());
-}
 
 void VerificationMemory::note_sound(const store::PackName& pack, io::TimePoint at) {
   packs_.note(pack.number, at);

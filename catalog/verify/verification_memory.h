@@ -29,12 +29,12 @@ struct SegmentOfLine {
 ///                             "segments":[[first number,last number,RFC 3339],…]},…],
 ///                     "backups":[[id,RFC 3339],…],
 ///                     "damaged":[{"kind":…,"name":…,"line":number or null,"what":…,"since":RFC 3339,
-///                                 "objects":[[pack,object],…],"backups":[id,…],"files":[path,…],
-///                                 "file_count":number},…]}
+///                                 "whole":bool,"objects":[[pack,object],…],"attributed":bool,
+///                                 "backups":[id,…],"files":[path,…],"file_count":number},…]}
 ///
 /// Sealed (io/sealed_json.h), replaced by rename. The times are of the runs: all that one run reads back has
-/// that of its beginning. Without the file nothing is lost but the order in which things are read, and what
-/// was found is found again.
+/// that of its beginning. Without the file, what was found is not known until it is found again;
+/// suspects.json has the objects that were.
 class VerificationMemory {
  public:
   void note_sound(const store::PackName& pack, io::TimePoint at);

@@ -9,6 +9,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/work_queue.h"
 #include "catalog/verify/backup_checkpoint.h"
+#include "catalog/verify/passing.h"
 #include "catalog/wal/stored_segment_check.h"
 
 namespace pgkeep::catalog {
@@ -36,7 +37,7 @@ class WalVerification {
     try {
       if (!find_and_check(needed)) report_missing(needed);
     } catch (const Error& error) {
-      if (is_denied(error)) throw;  // which says nothing of the WAL
+      if (is_passing(error)) throw;  // which says nothing of the WAL
       add(fmt::format("WAL segment {}: {}", name(needed.segment), error.what()));
     }
     done_bytes_ += size().bytes();
@@ -202,7 +203,7 @@ std::uint64_t verify_wal(const store::ServerLayout& layout, const store::BackupR
   try {
     held = HeldWal::read(archive);
   } catch (const Error& error) {
-    if (is_denied(error)) throw;  // which says nothing of the WAL
+    if (is_passing(error)) throw;  // which says nothing of the WAL
     add(error.what());
     return 0;
   }

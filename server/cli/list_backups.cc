@@ -102,9 +102,10 @@ void add_backups(const ServerConfig& server, const store::ServerLayout& layout, 
   const auto wal = wal_to_next(backups, layout.line() ? segments_in_files(archive, held.names())
                                                       : records.segments(archive, held.names()));
   const auto stored = wal_facts(held, catalog::EventJournal(layout).read());
+  const ShownMarks marks(layout, out);
   for (std::size_t i = 0; i < backups.size(); ++i)
     listing.add(server, backups[i], wal[i], gap_after(stored, backups[i]), layout.line(),
-                marks_to_show(layout, backups[i].id, out), out);
+                marks.of(backups[i].id), out);
 }
 
 /// Those of which a damaged record of a line would tell: the WAL says nothing of them.
@@ -113,9 +114,9 @@ void add_unclear(const ServerConfig& server, const store::ServerLayout& layout,
                  const std::vector<store::BackupRecord>& backups, Listing& listing, Output& out) {
   for (const auto& line : lines)
     if (!line.damage.empty()) out.warning(fmt::format("{}: {}", server.name, line.damage));
+  const ShownMarks marks(layout, out);
   for (const auto& backup : backups)
-    if (catalog::is_unclear(lines, backup.id))
-      listing.add(server, backup, 0, {}, {}, marks_to_show(layout, backup.id, out), out);
+    if (catalog::is_unclear(lines, backup.id)) listing.add(server, backup, 0, {}, {}, marks.of(backup.id), out);
 }
 
 }  // namespace

@@ -166,7 +166,7 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
   const auto wal_bytes = wal_from(
       backup, backups, own_layout,
       own_layout.line() ? segments_in_files(archive, held.names()) : records.segments(archive, held.names()));
-  const auto marks = marks_to_show(layout, backup.id, invocation.out);
+  const auto marks = ShownMarks(layout, invocation.out).of(backup.id);
   const bool complete = has_its_wal(archive, held, backup);
   const auto gap = gap_after(wal_facts(held, catalog::EventJournal(own_layout).read()), backup);
 

@@ -65,9 +65,10 @@ Json show_stream(const ServerConfig& server, const store::ServerLayout& layout,
 
 /// Those that go when their grace time is over. Whose marks cannot be read stays.
 std::vector<store::BackupId> going(const store::ServerLayout& layout, Output& out) {
+  const ShownMarks marks(layout, out);
   std::vector<store::BackupId> ids;
   for (const auto& backup : store::list_backup_records(layout).backups)
-    if (marks_to_show(layout, backup.id, out).expired) ids.push_back(backup.id);
+    if (marks.of(backup.id).expired) ids.push_back(backup.id);
   return ids;
 }
 

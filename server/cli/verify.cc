@@ -24,15 +24,11 @@ std::string concerned(const catalog::StoredDamage& damage) {
 }
 
 void print(const catalog::StoredDamage& damage, Output& out) {
-  const auto line = damage.line ? fmt::format(" of line {}", *damage.line) : "";
-  out.fact(fmt::format("  {} {}{}: {}", to_string(damage.kind), damage.name, line, damage.what));
+  out.fact(fmt::format("  {}: {}", describe_place(damage), damage.what));
   if (damage.kind != catalog::StoredKind::backup && !damage.backups.empty())
     out.fact(
         fmt::format("    needed by {}: {}", counted(damage.backups.size(), "backup"), concerned(damage)));
-  if (damage.file_count == 0) return;
-  const auto more = damage.file_count - damage.files.size();
-  out.fact(fmt::format("    for {}{}", fmt::join(damage.files, ", "),
-                       more == 0 ? "" : fmt::format(" and {} more files", more)));
+  if (const auto files = describe_files(damage); !files.empty()) out.fact("    for " + files);
 }
 
 void print(const ServerConfig& server, const catalog::StoredReport& report, Output& out) {
@@ -101,7 +97,10 @@ Exit run_verify(const VerifyArguments& arguments, const Invocation& invocation) 
       for_each_server(choose_servers(fleet.config(), arguments.servers, false), invocation.out,
                       [&](const ServerConfig& server) {
                         const auto layout = fleet.layout(server);
-                        if (!is_known(layout)) return Exit::ok;
+                        if (!is_known(layout)) {
+                          invocation.out.note(fmt::format("{}: nothing is stored yet", server.name));
+                          return Exit::ok;
+                        }
                         auto limits = limits_of(server);
                         limits.older_than = arguments.older_than.value_or(limits.older_than);
                         limits.budget = arguments.budget.value_or(limits.budget);

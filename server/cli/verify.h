@@ -34,9 +34,8 @@ inline constexpr Command kVerify{
     .name = "verify",
     .summary = "Read back what is stored, and remember what was",
     .details =
-        "Reads back each pack, as far as backups need it, each WAL segment, and of each backup the record, the lists and "
-        "PostgreSQL's manifest: each once, however many backups share it, and first what was read back, or written, "
-        "the longest ago. What was read when is remembered, so that the next one goes on where this one ended; so "
+        "Reads back each pack, as far as backups need it and once however many do, each WAL segment, and of each backup "
+        "the record, the lists and PostgreSQL's manifest; first what was read back, or written, the longest ago. What was read when is remembered, so that the next one goes on where this one ended; so "
         "does one that was stopped. `verification.older_than` and `verification.budget` say how much one reads.\n\n"
         "Damage is remembered as well: `check` tells of it, with the backups and files concerned, until it is mended. "
         "Damaged pieces are stored again by the next backup, where the server still has them. "

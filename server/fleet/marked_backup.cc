@@ -47,14 +47,19 @@ std::string marks_remark(const catalog::RetentionMarks& marks, std::chrono::mill
   return text;
 }
 
-catalog::RetentionMarks marks_to_show(const store::ServerLayout& layout, const store::BackupId& id,
-                                      Output& out) {
+ShownMarks::ShownMarks(const store::ServerLayout& layout, Output& out)
+    : layout_(layout), out_(&out), damaged_(catalog::damaged_backups(layout)) {}
+
+catalog::RetentionMarks ShownMarks::of(const store::BackupId& id) const {
+  catalog::RetentionMarks marks;
   try {
-    return catalog::read_retention_marks(layout, id);
+    marks = catalog::read_retention_marks(layout_, id);
   } catch (const Error& error) {
-    out.warning(error.what());
-    return {};
+    out_->warning(error.what());
   }
+  const auto known = damaged_.find(id);
+  if (!marks.damaged && known != damaged_.end()) marks.damaged = {known->second.since, known->second.what};
+  return marks;
 }
 
 Json marks_json(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace) {

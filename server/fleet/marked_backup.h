@@ -1,9 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "catalog/retention/retention_marks.h"
+#include "catalog/verify/damaged_backups.h"
 #include "server/config/config.h"
 #include "server/terminal/output.h"
 
@@ -24,9 +26,19 @@ MarkedBackup change_marks(const ServerConfig& server, const store::ServerLayout&
 
 /// What the marks say, for a remark: empty when nothing was decided.
 std::string marks_remark(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace);
-/// The marks of a backup; none, with a warning, where they cannot be read: it can be used all the same.
-catalog::RetentionMarks marks_to_show(const store::ServerLayout& layout, const store::BackupId& id,
-                                      Output& out);
+/// The marks of the backups of a server as they are shown: with the damage that a verification of all that is
+/// stored has found. None, with a warning, where those of one cannot be read: it can be used all the same.
+class ShownMarks {
+ public:
+  /// Borrows the output.
+  ShownMarks(const store::ServerLayout& layout, Output& out);
+  catalog::RetentionMarks of(const store::BackupId& id) const;
+
+ private:
+  store::ServerLayout layout_;
+  Output* out_;
+  std::map<store::BackupId, catalog::KnownDamage> damaged_;
+};
 /// For --json: {"expired":…,"keep":…,"damaged":…,"note":…,"name":…}.
 Json marks_json(const catalog::RetentionMarks& marks, std::chrono::milliseconds grace);
 

@@ -1,11 +1,10 @@
 #include "server/fleet/verification_run.h"
 
-#include <set>
-
 #include <fmt/format.h>
 
 #include "catalog/index/recorded_run.h"
 #include "catalog/io/error.h"
+#include "catalog/io/lock.h"
 #include "catalog/retention/retention_marks.h"
 #include "catalog/store/backup_lease.h"
 #include "catalog/store/json.h"
@@ -15,25 +14,6 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::string_view kFound = "a verification found damage: ";
-
-/// Those that are marked already stay so: what else is found of them changes nothing.
-void mark_concerned(const store::ServerLayout& layout, const catalog::StoredReport& report,
-                    const Warn& warn) {
-  std::set<store::BackupId> marked;
-  for (const auto& damage : report.damage) {
-    for (const auto& id : damage.backups) {
-      if (!marked.insert(id).second) continue;
-      try {
-        const store::BackupLease stays(layout, id);
-        if (!catalog::read_retention_marks(layout, id).damaged)
-          note_verification(layout, id, damage.what, warn);
-      } catch (const NotFound&) {  // it has gone
-      } catch (const Error& error) {
-        warn(fmt::format("backup {} could not be marked as damaged: {}", id.to_string(), error.what()));
-      }
-    }
-  }
-}
 
 Json damage_json(const catalog::StoredDamage& damage) {
   return {{"kind", to_string(damage.kind)},
@@ -74,18 +54,14 @@ catalog::StoredReport verify(const ServerConfig& server, const store::ServerLayo
   const catalog::NameFiles name = [&](std::vector<std::string> paths) {
     return server.active ? name_relations(server, std::move(paths), note, stop) : paths;
   };
+  const auto lock = io::FileLock::acquire(layout.verify_lock(), "verify");
   const auto repository = store::Repository::of(layout);
   catalog::StoredReport report;
-  try {
-    catalog::record_run(layout, "verify", "", warn, [&](std::string&) {
-      report = catalog::verify_stored(repository, layout, limits, jobs, name, observer, stop);
-      mark_concerned(layout, report, warn);
-      if (!report.good()) throw Corruption(describe_damage(report));
-      return verification_json(report);
-    });
-  } catch (const Corruption&) {
-    if (report.good()) throw;
-  }
+  catalog::record_run(layout, "verify", "", warn, [&](std::string& subject) {
+    report = catalog::verify_stored(repository, layout, limits, jobs, name, observer, stop);
+    if (!report.good()) subject = "DAMAGED: " + describe_damage(report);
+    return verification_json(report);
+  });
   return report;
 }
 

@@ -14,10 +14,10 @@ namespace pgkeep::server {
 /// As the settings of a server have them.
 catalog::VerificationLimits limits_of(const ServerConfig& server);
 
-/// Reads back what is stored of a server, as a run of it; one that finds damage counts as failed. The backups
-/// that are concerned are marked, so that no retention policy counts on them, and a server in service is
-/// asked for the names of the relations that are. The observer takes the warnings, too. Throws what
-/// verify_stored() throws.
+/// Reads back what is stored of a server, as a run of it; one that finds damage has done what it had to, and
+/// says so as its subject. A server in service is asked for the names of the relations that are concerned.
+/// The observer takes the warnings, too. Throws Busy when another verification runs, and what verify_stored()
+/// throws.
 catalog::StoredReport verify(const ServerConfig& server, const store::ServerLayout& layout,
                              const catalog::VerificationLimits& limits, unsigned jobs,
                              io::ProgressObserver& observer, const std::stop_token& stop);

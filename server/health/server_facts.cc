@@ -16,6 +16,7 @@
 #include "catalog/io/user.h"
 #include "catalog/verify/concerned_backups.h"
 #include "catalog/verify/verification_memory.h"
+#include "catalog/verify/wal_verification.h"
 #include "catalog/wal/set_aside_line.h"
 #include "catalog/wal/wal_conflicts.h"
 #include "server/fleet/fleet.h"
@@ -153,14 +154,21 @@ void read_lines(const store::ServerLayout& layout, StoredFacts& stored) {
 }
 
 void read_damage(const store::ServerLayout& layout, StoredFacts& stored) {
-  const auto memory = catalog::read_verification_memory(layout);
-  for (const auto& damage : memory.damage()) {
+  auto known = catalog::read_verification_memory(layout).damage();
+  const auto has_gone = [&](const catalog::StoredDamage& damage) {
     const auto is_there = [&](const store::BackupId& id) { return io::is_there(layout.record(id)); };
-    if (!damage.backups.empty() && std::ranges::none_of(damage.backups, is_there)) continue;
-    const bool concerned =
-        !stored.backups.empty() && catalog::is_concerned(layout, stored.backups.back(), damage);
-    stored.damage.push_back({damage, concerned});
+    return !damage.backups.empty() && std::ranges::none_of(damage.backups, is_there);
+  };
+  std::erase_if(known, has_gone);
+  if (known.empty()) return;
+  std::vector<bool> concerned(known.size());
+  if (!stored.backups.empty()) {
+    const auto& newest = stored.backups.back();
+    const auto line = catalog::held_line(layout, newest);
+    concerned = catalog::concerns(layout, newest,
+                                  line.value_or(postgres::TimelineHistory(newest.end.timeline)), known);
   }
+  for (std::size_t i = 0; i < known.size(); ++i) stored.damage.push_back({std::move(known[i]), concerned[i]});
 }
 
 void read_journal_damage(const store::ServerLayout& layout, StoredFacts& stored) {

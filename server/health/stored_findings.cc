@@ -192,31 +192,45 @@ void add_damage(const char* key, const std::vector<std::string>& damage, const c
                       .hint = hint});
 }
 
+std::string hint_for_damage(const std::string& server, const std::vector<DamageFacts>& damage,
+                            bool concerns_newest) {
+  const auto is_wal = [](const DamageFacts& one) { return one.damage.kind == catalog::StoredKind::wal; };
+  std::vector<std::string> hints;
+  if (!concerns_newest)
+    hints.emplace_back("the newest backup is not concerned; older ones may be, until they expire");
+  if (concerns_newest && !std::ranges::all_of(damage, is_wal))
+    hints.push_back(fmt::format(
+        "take a backup, which stores again what the server still has: `pgkeep backup {}`", server));
+  if (std::ranges::any_of(damage, is_wal))
+    hints.push_back(fmt::format(
+        "of WAL, push a sound copy by `pgkeep put-wal {0}`; see the runbook \"A WAL segment of the archive is damaged\"",
+        server));
+  if (!std::ranges::all_of(damage, is_wal))
+    hints.emplace_back("or bring the file back from another copy of the repository");
+  hints.push_back(fmt::format("then `pgkeep verify {}`", server));
+  return fmt::format("{}", fmt::join(hints, "; "));
+}
+
 /// Nothing while no verification has found any.
 std::optional<Finding> examine_damage(const std::string& server, const std::vector<DamageFacts>& damage) {
   if (damage.empty()) return std::nullopt;
+  constexpr std::size_t kMostShown = 10;
   Finding finding{.key = "damage", .severity = Severity::warning, .what = {}};
+  std::vector<std::string> places;
   for (const auto& [one, concerns_newest] : damage) {
     if (concerns_newest) finding.severity = Severity::failed;
     finding.since = std::min(finding.since.value_or(one.since), one.since);
+    if (places.size() == kMostShown) continue;
     const auto backups =
         one.backups.empty() ? "" : fmt::format(", needed by {}", counted(one.backups.size(), "backup"));
-    const auto files = one.files.empty() ? "" : fmt::format(" for {}", fmt::join(one.files, ", "));
-    const auto more = one.file_count - one.files.size();
-    finding.what +=
-        fmt::format("{}{} {}: {}{}{}{}", finding.what.empty() ? "" : "; ", to_string(one.kind), one.name,
-                    one.what, backups, files, more == 0 ? "" : fmt::format(" and {} more files", more));
+    const auto files = describe_files(one);
+    places.push_back(fmt::format("{}: {}{}{}", describe_place(one), one.what, backups,
+                                 files.empty() ? "" : " for " + files));
   }
-  finding.hint =
-      finding.severity == Severity::failed
-          ? fmt::format(
-                "take a backup, which stores again what the server still has: `pgkeep backup {0}`; or bring "
-                "the file back from another copy of the repository; then `pgkeep verify {0}`",
-                server)
-          : fmt::format(
-                "the newest backup is not concerned; older ones are, until they expire, or the file is "
-                "brought back from another copy of the repository; then `pgkeep verify {}`",
-                server);
+  finding.what = fmt::format("{}", fmt::join(places, "; "));
+  if (damage.size() > places.size())
+    finding.what += fmt::format("; and {} more", damage.size() - places.size());
+  finding.hint = hint_for_damage(server, damage, finding.severity == Severity::failed);
   return finding;
 }
 

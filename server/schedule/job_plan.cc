@@ -52,10 +52,6 @@ History history_of(JobKind kind, std::span<const RunRecord> runs, io::TimePoint 
   return history;
 }
 
-bool is_tried_again(JobKind kind) {
-  return kind != JobKind::verify;
-}
-
 std::chrono::minutes pause_after(unsigned failures) {
   return std::min(kFirstPause * (1 << std::min(failures - 1, kMostDoublings)), kLongestPause);
 }
@@ -79,14 +75,11 @@ std::optional<io::TimePoint> due_time(JobKind kind, std::string_view server, con
   if (timing.is_after_backup()) {
     if (kind == JobKind::backup) return std::nullopt;  // the configuration refuses it
     const auto backup_ended = backups.succeeded->ended.value_or(backups.succeeded->started);
-    const auto has_run_since = [&](const RunRecord* run) { return run && run->started >= backup_ended; };
-    if (has_run_since(own.succeeded) || (!is_tried_again(kind) && has_run_since(own.failed)))
-      return std::nullopt;
+    if (own.succeeded && own.succeeded->started >= backup_ended) return std::nullopt;
     return backup_ended;
   }
-  const auto* last = own.failed && !is_tried_again(kind) ? own.failed : own.succeeded;
-  if (!last) return own.failed ? own.failed->started : now;
-  return timing.next_after(last->started, schedule.zone, spread_offset(server, schedule.spread));
+  if (!own.succeeded) return own.failed ? own.failed->started : now;
+  return timing.next_after(own.succeeded->started, schedule.zone, spread_offset(server, schedule.spread));
 }
 
 std::optional<io::TimePoint> due_by_deletion(JobKind kind, std::optional<io::TimePoint> deletion,
@@ -164,9 +157,7 @@ std::vector<PlannedJob> plan_jobs(std::string_view server, const JobSchedule& sc
     auto begins = std::max(job.due, now);
     if (own.failed) {
       job.error = own.failed->error;
-      if (is_tried_again(kind))
-        begins =
-            std::max(begins, own.failed->ended.value_or(own.failed->started) + pause_after(own.failures));
+      begins = std::max(begins, own.failed->ended.value_or(own.failed->started) + pause_after(own.failures));
     }
     job.begins = outside_windows(schedule, begins);
     if (own.running) job.running_since = own.running->started;

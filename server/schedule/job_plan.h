@@ -54,8 +54,7 @@ struct PlannedJob {
 ///
 /// A job that never succeeded is due at once, a backup without any other condition, another when there is a
 /// backup. However many times were missed, it runs once. One that failed is tried again after a minute, and
-/// after twice as long each further time, up to an hour; one that was interrupted at once. Not so a
-/// verification: one that found damage has failed, and what is damaged stays so. Runs that the
+/// after twice as long each further time, up to an hour; one that was interrupted at once. Runs that the
 /// clock says are still to come, since it was set back, count for nothing.
 ///
 /// `deletion`: from when a backup may be removed that an operator has deleted, where the times of the

@@ -96,7 +96,9 @@ std::unique_ptr<store::BackupReader> BackupRun::newest_backup(postgres::SystemId
   while (!listing.backups.empty() && listing.backups.back().system != system) listing.backups.pop_back();
   if (listing.backups.empty()) return nullptr;
   try {
-    return std::make_unique<store::BackupReader>(repository_, layout_, listing.backups.back().id);
+    auto newest = std::make_unique<store::BackupReader>(repository_, layout_, listing.backups.back().id);
+    newest->packs().avoid_suspects();
+    return newest;
   } catch (const Error& e) {
     // Every backup would be stored whole, until the disk is full.
     if (is_denied(e)) throw;

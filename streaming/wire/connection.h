@@ -21,13 +21,13 @@ namespace pgkeep::streaming {
 
 struct ConnectionSettings {
   std::string conninfo;  // libpq keywords or URI; the operator's own
-  std::string database{};  // of an `sql` session, in place of the conninfo's; empty: that
   std::string application_name = "pgkeep";
   std::chrono::seconds connect_timeout{10};
   /// How long the answer to a command may take, until it is whole or a COPY begins; 0: as long as it takes.
   std::chrono::seconds answer_within{0};
   /// Whether a version that came after this program will do as well (catalog/postgres/versions.h).
   bool allow_unknown_major = false;
+  std::string database{};  // of an `sql` session, in place of the conninfo's; empty: that
   bool operator==(const ConnectionSettings&) const = default;
 };
 

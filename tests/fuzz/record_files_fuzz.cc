@@ -16,15 +16,16 @@
 #include "catalog/records/stream_state.h"
 #include "catalog/store/backup_record.h"
 #include "catalog/store/commit_chain.h"
+#include "catalog/verify/verification_memory.h"
 #include "catalog/wal/set_aside_line.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/memory_folder.h"
 
-// The files of a repository that are JSON: backup.json, stream.json, identity.json, line.json, slot.json, and
-// the journals events.jsonl, runs.jsonl and deletions.jsonl. Sound ones in which something was changed, by an
-// accident or by somebody who computes the checksums again, and any text. Each is read or refused by
-// Corruption, lines of a journal are passed over; and what is read is what comes back when it is written
-// again.
+// The files of a repository that are JSON: backup.json, stream.json, identity.json, line.json, slot.json,
+// chain.json, verified.json, and the journals events.jsonl, runs.jsonl and deletions.jsonl. Sound ones in
+// which something was changed, by an accident or by somebody who computes the checksums again, and any text.
+// Each is read or refused by Corruption, lines of a journal are passed over; and what is read is what comes
+// back when it is written again.
 
 namespace {
 
@@ -258,6 +259,48 @@ class DeletionFile final : public RecordFile {
   }
 };
 
+class ChainFile final : public RecordFile {
+ public:
+  std::string sound() const override {
+    store::write_chain_head(layout(), {7, store::BackupId(kThen), std::string(64, 'a')});
+    return content(layout().chain_head());
+  }
+  void read(const std::string& text) const override {
+    put(layout().chain_head(), text);
+    const auto head = store::read_chain_head(layout());
+    static_cast<void>(store::examine_chain({}, {}, head));
+    if (head) store::write_chain_head(layout(), *head);
+    require(store::read_chain_head(layout()) == head, "the newest record does not come back");
+  }
+};
+
+class VerifiedFile final : public RecordFile {
+ public:
+  std::string sound() const override {
+    catalog::VerificationMemory memory;
+    memory.note_sound(store::PackName{7, store::PackKind::full, 1}, kThen);
+    memory.note_sound(store::BackupId(kThen), kThen);
+    memory.note_damage({.kind = catalog::StoredKind::pack,
+                        .name = "00000017",
+                        .line = 1,
+                        .what = "it is damaged",
+                        .since = kThen,
+                        .objects = {{17, 3}},
+                        .backups = {store::BackupId(kThen)},
+                        .files = {"base/5/1259"},
+                        .file_count = 1});
+    catalog::write_verification_memory(layout(), memory);
+    return content(layout().verified());
+  }
+  void read(const std::string& text) const override {
+    put(layout().verified(), text);
+    const auto memory = catalog::read_verification_memory(layout());
+    for (const auto& damage : memory.damage()) static_cast<void>(describe_files(damage));
+    catalog::write_verification_memory(layout(), memory);
+    require(catalog::read_verification_memory(layout()) == memory, "what was verified does not come back");
+  }
+};
+
 /// Of every line, or of the whole when its checksum has a line of its own.
 std::string seal_again(const std::string& text) {
   std::string sealed;
@@ -284,8 +327,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const EventFile event;
   static const RunFile run;
   static const DeletionFile deletion;
-  static const std::array<const RecordFile*, 8> files{&backup, &stream, &identity, &line,
-                                                      &slot,   &event,  &run,      &deletion};
+  static const ChainFile chain;
+  static const VerifiedFile verified;
+  static const std::array<const RecordFile*, 10> files{&backup, &stream, &identity, &line,  &slot,
+                                                       &event,  &run,    &deletion, &chain, &verified};
   static const auto sound = [] {
     std::vector<std::string> texts;
     for (const auto* file : files) texts.push_back(file->sound());

@@ -7,8 +7,10 @@
 #include <fmt/format.h>
 
 #include "catalog/io/file.h"
+#include "catalog/io/hashing.h"
 #include "catalog/io/sqlite.h"
 #include "catalog/postgres/versions.h"
+#include "catalog/store/commit_chain.h"
 #include "catalog/wal/wal_archive_writer.h"
 
 namespace pgkeep::catalog {
@@ -168,7 +170,10 @@ void VerificationTest::change_contents(
   change(sections, contents);
   packs.finish();
   newest_->contents_sha256 = store::write_contents(layout_, newest_->id, contents);
-  io::write_file_durably(layout_.record(newest_->id), io::as_bytes(newest_->to_json()));
+  const auto text = newest_->to_json();
+  io::write_file_durably(layout_.record(newest_->id), io::as_bytes(text));
+  io::MemorySource source(io::as_bytes(text));
+  store::write_chain_head(layout_, {newest_->sequence, newest_->id, io::sha256_hex(source)});
 }
 
 void VerificationTest::change_files(const std::function<void(std::vector<store::FileEntry>&)>& change) {

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -104,7 +105,8 @@ TEST_F(CommitChainTest, NoticesThatTheNewestBackupsAreMissing) {
   for (const auto number : {1, 2}) records_.lose(backups[number].id);
   EXPECT_THAT(records_.missing(), testing::ElementsAre(2u, 3u));
   EXPECT_THAT(describe(records_.report().missing.front()),
-              HasSubstr("2 to 3, taken after " + backups[0].id.to_string()));
+              HasSubstr(fmt::format("2 to 3 (the last is {}), taken after {}", backups[2].id.to_string(),
+                                    backups[0].id.to_string())));
   EXPECT_EQ(records_.commit().sequence, 4u) << "no number is given again";
   EXPECT_THAT(records_.missing(), testing::ElementsAre(2u, 3u));
 }

