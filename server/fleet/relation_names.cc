@@ -39,15 +39,26 @@ class Naming {
 
   std::vector<std::string> run() {
     if (by_database_.empty()) return std::move(paths_);
-    attempt([&] { names_ = ask_names_of_databases(); });
-    for (const auto& [database, files] : by_database_) {
-      const auto name = database == 0 ? std::optional<std::string>("") : name_of(database);
-      if (name) attempt([&] { ask(*name, files); });
+    attempt([&] { ask_for_databases(); });
+    for (const auto& [oid, files] : by_database_) {
+      const auto database = databases_.find(std::to_string(oid));
+      if (oid == 0) {
+        attempt([&] { ask("", files); });
+      } else if (database != databases_.end() && database->second.may_be_entered) {
+        attempt([&] { ask(database->second.name, files); });
+      } else if (database != databases_.end()) {
+        for (const auto& [place, file] : files)
+          paths_[place] += fmt::format(" (database {})", database->second.name);
+      }
     }
     return std::move(paths_);
   }
 
  private:
+  struct Database {
+    std::string name;
+    bool may_be_entered = false;  // not so template0
+  };
   using Files = std::vector<std::pair<std::size_t, RelationFile>>;
 
   template <typename Part>
@@ -67,18 +78,10 @@ class Naming {
     return streaming::Connection::open(settings, streaming::ConnectionKind::sql, *stop_);
   }
 
-  std::map<std::string, std::string> ask_names_of_databases() const {
-    std::map<std::string, std::string> names;
+  void ask_for_databases() {
     auto sql = open("");
-    for (const auto& row :
-         sql.query("SELECT oid, datname FROM pg_catalog.pg_database WHERE datallowconn").rows)
-      if (row.at(0) && row.at(1)) names.emplace(*row[0], *row[1]);
-    return names;
-  }
-
-  std::optional<std::string> name_of(std::uint32_t database) const {
-    const auto name = names_.find(std::to_string(database));
-    return name == names_.end() ? std::nullopt : std::optional(name->second);
+    for (const auto& row : sql.query("SELECT oid, datname, datallowconn FROM pg_catalog.pg_database").rows)
+      if (row.at(0) && row.at(1)) databases_[*row[0]] = {*row[1], row.at(2) == "t"};
   }
 
   void ask(const std::string& database, const Files& files) {
@@ -100,7 +103,7 @@ class Naming {
   const Warn* note_;
   const std::stop_token* stop_;
   std::map<std::uint32_t, Files> by_database_;  // 0: of all
-  std::map<std::string, std::string> names_;    // of databases, by oid
+  std::map<std::string, Database> databases_;   // by oid
 };
 
 }  // namespace
