@@ -194,8 +194,11 @@ std::vector<bool> concerns(const store::ServerLayout& layout, const store::Backu
   const auto size = backup.wal_segment_size;
   const auto is_passed = [&](const StoredDamage& one) {
     const auto segment = postgres::WalSegment::parse(one.name, size);
-    return !one.line && segment && segment->end(size) > backup.start.lsn &&
-           line.timeline_at(segment->begin(size)) == segment->timeline;
+    if (one.line || !segment || segment->end(size) <= backup.start.lsn) return false;
+    const postgres::Lsn last(segment->end(size).value() -
+                             1);  // the line may enter the timeline in the middle
+    return line.timeline_at(segment->begin(size)) == segment->timeline ||
+           line.timeline_at(last) == segment->timeline;
   };
   std::vector<bool> concerned;
   for (const auto& one : damage) {

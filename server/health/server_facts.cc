@@ -16,7 +16,6 @@
 #include "catalog/io/user.h"
 #include "catalog/verify/concerned_backups.h"
 #include "catalog/verify/verification_memory.h"
-#include "catalog/verify/wal_verification.h"
 #include "catalog/wal/set_aside_line.h"
 #include "catalog/wal/wal_conflicts.h"
 #include "server/fleet/fleet.h"
@@ -91,12 +90,9 @@ void ask_for_replication(ServerFacts& facts, const std::stop_token& stop) {
   });
 }
 
-void look_at_stored(const store::ServerLayout& layout, ServerFacts& facts) {
-  auto& stored = facts.stored.emplace();
-  look(facts, {"backups"}, [&] { read_backups(layout, stored); });
-  look(facts, {"damage"}, [&] { read_damage(layout, stored); });
-  look(facts, {"identity"}, [&] { stored.identity = catalog::read_identity(layout); });
-  if (!stored.identity) return;
+/// Of a server that there was contact with.
+void look_at_line(const store::ServerLayout& layout, ServerFacts& facts) {
+  auto& stored = *facts.stored;
   std::optional<catalog::WalArchive> archive;
   look(facts, {"stored"}, [&] { archive.emplace(open_archive(facts.config, layout)); });
   if (!archive) return;
@@ -105,6 +101,14 @@ void look_at_stored(const store::ServerLayout& layout, ServerFacts& facts) {
   look(facts, {"journals"}, [&] { read_journal_damage(layout, stored); });
   look(facts, {"wal_conflicts"}, [&] { read_pushed(*archive, stored); });
   look(facts, {"jobs"}, [&] { stored.runs = read_job_runs(layout); });
+}
+
+void look_at_stored(const store::ServerLayout& layout, ServerFacts& facts) {
+  auto& stored = facts.stored.emplace();
+  look(facts, {"backups"}, [&] { read_backups(layout, stored); });
+  look(facts, {"identity"}, [&] { stored.identity = catalog::read_identity(layout); });
+  if (stored.identity) look_at_line(layout, facts);
+  look(facts, {"damage"}, [&] { read_damage(layout, stored); });
 }
 
 }  // namespace
@@ -164,9 +168,9 @@ void read_damage(const store::ServerLayout& layout, StoredFacts& stored) {
   std::vector<bool> concerned(known.size());
   if (!stored.backups.empty()) {
     const auto& newest = stored.backups.back();
-    const auto line = catalog::held_line(layout, newest);
-    concerned = catalog::concerns(layout, newest,
-                                  line.value_or(postgres::TimelineHistory(newest.end.timeline)), known);
+    const postgres::TimelineHistory own(newest.end.timeline);
+    const auto& line = stored.wal && stored.wal->newest ? stored.wal->newest->line() : own;
+    concerned = catalog::concerns(layout, newest, line, known);
   }
   for (std::size_t i = 0; i < known.size(); ++i) stored.damage.push_back({std::move(known[i]), concerned[i]});
 }

@@ -99,7 +99,7 @@ void read_backups(const store::ServerLayout& layout, StoredFacts& stored);
 /// What is waiting, in conflict or set aside; throws as well.
 void read_pushed(catalog::WalArchive& archive, StoredFacts& stored);
 void read_lines(const store::ServerLayout& layout, StoredFacts& stored);
-/// After the backups. Without what concerned backups that have all gone.
+/// After the backups and the WAL. Without what concerned backups that have all gone.
 void read_damage(const store::ServerLayout& layout, StoredFacts& stored);
 /// Reads all journals of the server, those of lines that were set aside too.
 void read_journal_damage(const store::ServerLayout& layout, StoredFacts& stored);

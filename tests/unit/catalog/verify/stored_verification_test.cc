@@ -239,6 +239,28 @@ TEST_F(StoredVerificationTest, PassesOverWhatNoBackupNeeds) {
   EXPECT_TRUE(report.good()) << text(report);
 }
 
+TEST_F(StoredVerificationTest, ARecoveryPassesTheWalAfterTheBackupAndOnItsLineAlone) {
+  const auto backup = take_backup(sound_content());
+  const auto line = postgres::TimelineHistory::parse(kTwo, "1\t0/880000\tpromoted\n");  // in segment 8
+  const auto is_passed = [&](postgres::TimelineId timeline, std::uint64_t number,
+                             std::optional<unsigned> aside = {}) -> bool {
+    const std::vector<StoredDamage> damage{{.kind = StoredKind::wal,
+                                            .name = postgres::WalSegment{timeline, number}.name(size_),
+                                            .line = aside,
+                                            .what = "",
+                                            .since = {}}};
+    return concerns(layout_, backup, line, damage).front();
+  };
+  EXPECT_FALSE(is_passed(kOne, 4)) << "before it";
+  EXPECT_TRUE(is_passed(kOne, 5));
+  EXPECT_TRUE(is_passed(kOne, 8)) << "where timeline 1 was left";
+  EXPECT_TRUE(is_passed(kTwo, 8));
+  EXPECT_TRUE(is_passed(kTwo, 20));
+  EXPECT_FALSE(is_passed(kOne, 9)) << "what timeline 1 wrote after it was left";
+  EXPECT_FALSE(is_passed(postgres::TimelineId(3), 20));
+  EXPECT_FALSE(is_passed(kTwo, 20, 1)) << "set aside";
+}
+
 TEST_F(StoredVerificationTest, GoesOnWithoutWhatItRememberedWhereThatIsDamaged) {
   take_backup(sound_content());
   io::write_file_durably(layout_.verified(), io::as_bytes("{}"));
