@@ -109,6 +109,8 @@ TEST_P(Schedule, IsNotNeededForADeletedBackupToGoNorIsAPolicy) {
   EXPECT_EQ(host_.pgkeep({"delete", "one", ids[0], ids[1]}).exit_code, 6) << "none would be left";
   EXPECT_THAT(host_.pgkeep_or_throw({"delete", "one", ids[0]}), HasSubstr("pgkeep undelete one " + ids[0]));
   wait_until([&] { return host_.backup_ids("one").size() == 1; }, "the deleted backup has gone");
+  // The end of the run is recorded after what it removed has gone.
+  wait_until([&] { return successes("one", "expire") != 0; }, "the expiry has ended");
   EXPECT_EQ(successes("one", "expire"), 1U);
   host_.pgkeep_or_throw({"verify-backup", "one", ids[1]});
   EXPECT_EQ(host_.pgkeep({"verify-wal", "one"}).exit_code, 0);
