@@ -1,5 +1,7 @@
 #include "server/fleet/verification_run.h"
 
+#include <optional>
+
 #include <fmt/format.h>
 
 #include "catalog/index/recorded_run.h"
@@ -14,6 +16,16 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::string_view kFound = "a verification found damage: ";
+
+/// Nothing too where it is damaged: the verification tells of it.
+std::optional<catalog::ServerIdentity> sound_identity(const store::ServerLayout& layout) {
+  try {
+    return catalog::read_identity(layout);
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
+    return std::nullopt;
+  }
+}
 
 Json damage_json(const catalog::StoredDamage& damage) {
   return {{"kind", to_string(damage.kind)},
@@ -51,8 +63,10 @@ catalog::StoredReport verify(const ServerConfig& server, const store::ServerLayo
                              io::ProgressObserver& observer, const std::stop_token& stop) {
   const Warn warn = [&](const std::string& warning) { observer.warning(warning); };
   const Warn note = [&](const std::string& message) { observer.note(message); };
+  const auto identity = sound_identity(layout);
   const catalog::NameFiles name = [&](std::vector<std::string> paths) {
-    return server.active ? name_relations(server, std::move(paths), note, stop) : paths;
+    if (!server.active || !identity) return paths;
+    return name_relations(server, identity->system, std::move(paths), note, stop);
   };
   const auto lock = io::FileLock::acquire(layout.verify_lock(), "verify");
   const auto repository = store::Repository::of(layout);
