@@ -12,6 +12,7 @@
 #include "catalog/store/pack_set.h"
 #include "catalog/wal/held_wal.h"
 #include "catalog/wal/set_aside_line.h"
+#include "catalog/wal/stored_segment_check.h"
 
 namespace pgkeep::catalog {
 namespace {
@@ -61,11 +62,7 @@ class Examination {
       if (timeline == postgres::TimelineId(1) || names.histories.contains(timeline) ||
           names.damaged_histories.contains(timeline))
         continue;
-      found_.push_back(fmt::format(
-          "{} is missing: no recovery finds its way to timeline {}, and its WAL cannot be judged. Store it again "
-          "with `pgkeep put-wal {} {}` from the server's pg_wal or from another copy of the archive",
-          line.history(timeline).native(), timeline.to_string(), line.root().filename().native(),
-          timeline.history_file()));
+      found_.push_back(describe_missing_history(line, timeline));
     }
     auto gaps = gaps_in(line, held);
     if (gaps.empty()) return;

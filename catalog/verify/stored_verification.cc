@@ -44,6 +44,20 @@ class KeptWords final : public io::ProgressObserver {
   io::Guarded<std::set<std::string>> warnings_;
 };
 
+using Turns = std::counting_semaphore<kBackupsAtOnce>;
+
+/// Waits for one of several turns, and gives it back.
+class Turn {
+ public:
+  explicit Turn(Turns& turns) : turns_(&turns) { turns.acquire(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() { turns_->release(); }
+
+ private:
+  Turns* turns_;
+};
+
 /// The WAL of one line.
 struct LineOfWal {
   explicit LineOfWal(WalArchive of_line)
@@ -96,7 +110,7 @@ class StoredVerification {
   KeptWords words_;
   io::TimePoint began_ = io::now();
   std::optional<VerificationNotes> notes_;
-  std::counting_semaphore<kBackupsAtOnce> backups_at_once_{kBackupsAtOnce};
+  Turns backups_at_once_{kBackupsAtOnce};
   std::atomic<std::uint64_t> packs_read_{0};
   std::atomic<std::uint64_t> segments_read_{0};
   std::atomic<std::uint64_t> backups_read_{0};
@@ -265,10 +279,7 @@ void StoredVerification::check(const StoredUnit& unit, const SegmentOfLine& segm
 }
 
 void StoredVerification::check(const StoredUnit& unit, const store::BackupId& backup) {
-  backups_at_once_.acquire();
-  const std::unique_ptr<std::counting_semaphore<kBackupsAtOnce>,
-                        void (*)(std::counting_semaphore<kBackupsAtOnce>*)>
-      turn(&backups_at_once_, [](auto* semaphore) { semaphore->release(); });
+  const Turn turn(backups_at_once_);
   try {
     const auto report = verify_backup(*repository_, layout_, backup, 1, words_, *stop_, Depth::lists);
     ++backups_read_;

@@ -100,8 +100,7 @@ class WalVerification {
 /// finding, and the rest is checked as far as it can be.
 postgres::TimelineHistory line_of(const WalArchive& archive, postgres::TimelineId timeline,
                                   io::Guarded<std::vector<Finding>>& findings) {
-  std::string message = fmt::format("{} is missing: recovery does not find its way to timeline {} without it",
-                                    archive.layout().history(timeline).native(), timeline.to_string());
+  auto message = describe_missing_history(archive.layout(), timeline);
   try {
     if (auto line = archive.history(timeline)) return *std::move(line);
   } catch (const Corruption& damage) {

@@ -63,16 +63,16 @@ bool StoredSegmentCheck::check_partial(const postgres::WalSegment& segment, post
 
 postgres::WalSegmentChecker StoredSegmentCheck::pages_of(const postgres::WalSegment& segment) const {
   const auto history = archive_->history(segment.timeline);
-  if (!history) {
-    const auto& layout = archive_->layout();
-    throw Corruption(fmt::format(
-        "{} is missing, and recovery does not find its way to this timeline without it; "
-        "store it again with `pgkeep put-wal {} {}` from the server's pg_wal or from another copy of the archive",
-        layout.history(segment.timeline).native(), layout.root().filename().native(),
-        segment.timeline.history_file()));
-  }
+  if (!history) throw Corruption(describe_missing_history(archive_->layout(), segment.timeline));
   const auto& identity = archive_->identity();
   return {segment, identity.wal_segment_size, identity.system, identity.major_version, *history};
+}
+
+std::string describe_missing_history(const store::ServerLayout& layout, postgres::TimelineId timeline) {
+  return fmt::format(
+      "{} is missing, and recovery does not find its way to this timeline without it; "
+      "store it again with `pgkeep put-wal {} {}` from the server's pg_wal or from another copy of the archive",
+      layout.history(timeline).native(), layout.root().filename().native(), timeline.history_file());
 }
 
 std::optional<std::string> damage_of(const WalArchive& archive, const postgres::WalSegment& segment) {

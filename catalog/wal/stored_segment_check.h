@@ -34,6 +34,9 @@ class StoredSegmentCheck {
   std::atomic<std::uint64_t> read_{0};
 };
 
+/// That the history of a timeline is not held, what comes of it, and the way out.
+std::string describe_missing_history(const store::ServerLayout& layout, postgres::TimelineId timeline);
+
 /// What is wrong with an archived segment, with its records or with the file; nothing when it is sound, is
 /// not archived, or cannot be judged, since the history of its timeline is not here or is damaged itself.
 std::optional<std::string> damage_of(const WalArchive& archive, const postgres::WalSegment& segment);
