@@ -194,4 +194,20 @@ std::vector<std::string> check_test_folders(const fs::path& root) {
   return {faults.begin(), faults.end()};
 }
 
+std::vector<std::string> check_tests_are_built(const fs::path& root) {
+  std::vector<std::string> faults;
+  for (const auto& entry : fs::recursive_directory_iterator(root / "tests")) {
+    const auto name = entry.path().filename().string();
+    if (!name.ends_with("_test.cc")) continue;
+    const auto cmake = entry.path().parent_path() / "CMakeLists.txt";
+    const std::regex named("\\s" + std::regex_replace(name, std::regex("\\."), "\\.") + "[\\s)]");
+    static const std::regex kComment("#[^\n]*");
+    if (fs::exists(cmake) && std::regex_search(std::regex_replace(read_file(cmake), kComment, ""), named))
+      continue;
+    faults.push_back(entry.path().lexically_relative(root).generic_string() + ": is never built");
+  }
+  std::ranges::sort(faults);
+  return faults;
+}
+
 }  // namespace pgkeep::test

@@ -27,4 +27,7 @@ std::vector<std::string> check_link_lines(const std::filesystem::path& root);
 /// Folders below tests/unit that have tests and are named for no room.
 std::vector<std::string> check_test_folders(const std::filesystem::path& root);
 
+/// Tests that no CMakeLists.txt beside them names, so that they are never built: below tests/, by name.
+std::vector<std::string> check_tests_are_built(const std::filesystem::path& root);
+
 }  // namespace pgkeep::test

@@ -29,6 +29,10 @@ TEST(RoomsTest, TheUnitTestsMirrorTheRooms) {
   EXPECT_THAT(check_test_folders(PGKEEP_SOURCE_DIR), IsEmpty());
 }
 
+TEST(RoomsTest, EveryTestIsBuilt) {
+  EXPECT_THAT(check_tests_are_built(PGKEEP_SOURCE_DIR), IsEmpty());
+}
+
 /// A made-up tree, for what must not be in ours.
 class MadeUpTreeTest : public testing::Test {
  protected:
@@ -91,6 +95,20 @@ TEST_F(MadeUpTreeTest, NeighboursDoNotKnowEachOther) {
           "recover/a.cc:3: includes streaming/wire/wal.h, but these two do not know each other",
           "server/config/b.cc:1: includes server/terminal/output.h, but these two do not know each other",
           "streaming/backup/b.cc:1: includes recover/plan/plan.h, but these two do not know each other"));
+}
+
+TEST_F(MadeUpTreeTest, ATestThatNobodyBuildsIsAFault) {
+  file("tests/unit/catalog/io/CMakeLists.txt",
+       "pgkeep_unit_tests(io SOURCES a_test.cc b_test.cc) # c_test.cc");
+  file("tests/unit/catalog/io/a_test.cc", "");
+  file("tests/unit/catalog/io/b_test.cc", "");
+  file("tests/unit/catalog/io/c_test.cc", "");
+  file("tests/unit/catalog/io/other_a_test.cc", "");
+  file("tests/faults/c_test.cc", "");
+  EXPECT_THAT(
+      check_tests_are_built(root_.path()),
+      ElementsAre("tests/faults/c_test.cc: is never built", "tests/unit/catalog/io/c_test.cc: is never built",
+                  "tests/unit/catalog/io/other_a_test.cc: is never built"));
 }
 
 TEST_F(MadeUpTreeTest, SpellingHidesNothing) {
