@@ -26,6 +26,7 @@ streaming::BackupJob make_job(const ServerConfig& server, const BackupArguments&
   auto& options = job.base_backup;
   if (arguments.label) options.label = *arguments.label;
   if (arguments.fast_checkpoint) options.fast_checkpoint = *arguments.fast_checkpoint;
+  if (arguments.max_rate) job.bandwidth = nullptr;  // who names a rate means it, whatever the time of the day
   if (arguments.max_rate == 0) options.max_rate_kib.reset();
   if (arguments.max_rate > 0) options.max_rate_kib = static_cast<std::uint32_t>(*arguments.max_rate / kKiB);
   if (arguments.jobs) job.store.workers = *arguments.jobs;
@@ -59,8 +60,10 @@ void BackupArguments::declare(Syntax& syntax) {
   syntax.choice("--checkpoint", "fast|spread",
                 "how the backup begins; default: `checkpoint` of the configuration", fast_checkpoint,
                 {{"fast", true}, {"spread", false}});
-  syntax.option("--max-rate", "SIZE", "the most to ask of the server in a second, as 50MiB; 0: no limit",
-                max_rate, parse_max_rate);
+  syntax.option(
+      "--max-rate", "SIZE",
+      "the most to ask of the server in a second, as 50MiB, in place of `max_rate` and `bandwidth`; 0: no limit",
+      max_rate, parse_max_rate);
   syntax.number("-j,--jobs", "N", "threads that compare and compress; default: one a core, eight at most",
                 jobs, 1, kMostJobs);
   syntax.flag("--no-verify-checksums", "do not let the server check its data checksums while it sends",

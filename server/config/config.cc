@@ -142,9 +142,11 @@ class Reader {
     }
   }
 
-  /// The value as one text: a list of windows, or a timing that is written as {every: 6h}, too.
+  /// The value as one text: windows, or a timing that is written as {every: 6h}, too.
   static std::string text_of(const YamlFile& file, const Setting& setting, const YamlFile::Entry& entry) {
-    if (setting.type == SettingType::windows)
+    const bool has_rates = setting.type == SettingType::bandwidth;
+    if (has_rates && entry.value.IsMap()) return bandwidth_text(file, entry);
+    if (has_rates || setting.type == SettingType::windows)
       return fmt::format("{}", fmt::join(file.scalars(entry), kBetweenWindows));
     if (setting.type != SettingType::timing || !entry.value.IsMap()) return file.scalar(entry);
     const auto words = file.entries(entry.value, entry.place);
@@ -152,6 +154,17 @@ class Reader {
     if (words.size() != 1 || std::ranges::find(kWords, words[0].name) == kWords.end())
       file.fail(entry.value, entry.place, "one of `every`, `cron` or `calendar` is expected in the braces");
     return fmt::format("{} {}", words[0].name, file.scalar(words[0]));
+  }
+
+  /// Of rates by windows.
+  static std::string bandwidth_text(const YamlFile& file, const YamlFile::Entry& entry) {
+    std::vector<std::string> windows;
+    for (const auto& window : file.entries(entry.value, entry.place)) {
+      auto rate = file.scalar(window);
+      std::erase(rate, ' ');
+      windows.push_back(fmt::format("{}{}{}", window.name, BandwidthWindow::kBeforeRate, rate));
+    }
+    return fmt::format("{}", fmt::join(windows, kBetweenWindows));
   }
 
   static void check_password_is_private(const YamlFile& file, const YamlFile::Entry& entry,

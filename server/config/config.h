@@ -9,6 +9,7 @@
 
 #include "catalog/io/disk_space.h"
 #include "catalog/retention/retention_policy.h"
+#include "server/schedule/bandwidth.h"
 #include "server/schedule/job_plan.h"
 #include "server/schedule/job_queue.h"
 
@@ -35,7 +36,8 @@ struct ServerConfig {
   bool allow_unknown_major = false;
 
   Checkpoint checkpoint = Checkpoint::fast;
-  std::uint64_t max_rate = 0;  // bytes a second; 0: no limit
+  std::uint64_t max_rate = 0;              // bytes a second; 0: no limit
+  std::vector<BandwidthWindow> bandwidth;  // in the time zone of the schedule
   bool verify_checksums = false;
   std::uint64_t compression_level = 0;
   std::uint64_t backup_workers = 0;  // 0: one a core
@@ -49,7 +51,7 @@ struct ServerConfig {
   std::uint64_t compaction_budget = 0;  // bytes
   std::chrono::milliseconds verification_older_than{};
   std::uint64_t verification_budget = 0;  // bytes; 0: no limit
-  io::Reserve reserve;                  // of the repository's file system, for WAL alone
+  io::Reserve reserve;                    // of the repository's file system, for WAL alone
   JobSchedule schedule;
   bool operator==(const ServerConfig&) const = default;
 };

@@ -152,13 +152,14 @@ Problem read(const Setting& setting, std::string_view text, TimeZone& field) {
   return std::nullopt;
 }
 
-Problem read(const Setting& setting, std::string_view text, std::vector<TimeWindow>& field) {
-  std::vector<TimeWindow> windows;
+template <typename Window>
+Problem read(const Setting& setting, std::string_view text, std::vector<Window>& field) {
+  std::vector<Window> windows;
   while (!text.empty()) {
     const auto one = text.substr(0, text.find(kBetweenWindows));
     text.remove_prefix(std::min(text.size(), one.size() + kBetweenWindows.size()));
     std::string problem;
-    const auto window = TimeWindow::parse(one, problem);
+    const auto window = Window::parse(one, problem);
     if (!window) return fmt::format("{}: {}", wrong_type(setting, one), problem);
     windows.push_back(*window);
   }
@@ -197,7 +198,8 @@ std::string text_of(const Setting& /*setting*/, const JobTiming& field) {
 std::string text_of(const Setting& /*setting*/, const TimeZone& field) {
   return field.name();
 }
-std::string text_of(const Setting& /*setting*/, const std::vector<TimeWindow>& field) {
+template <typename Window>
+std::string text_of(const Setting& /*setting*/, const std::vector<Window>& field) {
   std::vector<std::string> texts;
   for (const auto& window : field) texts.push_back(window.text());
   return fmt::format("{}", fmt::join(texts, kBetweenWindows));
@@ -255,6 +257,8 @@ std::string describe_type(const Setting& setting) {
       return "a time zone (Europe/Berlin)";
     case SettingType::windows:
       return "a window of the day (08:00-18:00, 08:00-18:00 Mon-Fri) or a list of them";
+    case SettingType::bandwidth:
+      return "a window of the day and a rate (08:00-20:00 20MiB/s, or {\"08:00-20:00\": 20MiB/s}), or several of them";
     case SettingType::choice:
       return fmt::format("{}", fmt::join(setting.choices, " or "));
     case SettingType::number:

@@ -109,6 +109,12 @@ constexpr std::array kSettings{
     Setting{.name = "max_rate", .type = SettingType::size, .default_text = "0", .sample = "100MiB",
             .sentence = "The most that a backup may ask of the server in a second.",
             .least = 32 * kKiB, .most = kGiB, .zero = "no limit", .member = &ServerConfig::max_rate},
+    Setting{.name = "bandwidth", .type = SettingType::bandwidth, .default_text = "",
+            .sample = "08:00-20:00 Mon-Fri 20MiB/s",
+            .sentence = "The most that a backup takes from the server in a second, by the time of the day in `timezone`: "
+                        "the lowest where windows overlap; `00:00-24:00 0` undoes that of `defaults`. "
+                        "A backup that runs is slowed down when a window begins. WAL and recoveries are not slowed down.",
+            .member = &ServerConfig::bandwidth},
     Setting{.name = "verify_checksums", .type = SettingType::boolean, .default_text = "true", .sample = "true",
             .sentence = "Whether the server checks its data checksums while it sends a backup.",
             .member = &ServerConfig::verify_checksums},
@@ -149,7 +155,7 @@ constexpr std::array kSettings{
             .sentence = "How far back every moment stays recoverable.",
             .least = ms(1h), .most = ms(kLongestWindow), .zero = kNoRule, .member = &RetentionPolicy::recovery_window},
     Setting{.name = "retention.keep.daily", .type = SettingType::number, .default_text = "0", .sample = "14",
-            .sentence = "The newest good backup of each of the last so many days that have one stays. In UTC.",
+            .sentence = "The newest good backup of each of the last so many days that have one stays, in `timezone`.",
             .least = 1, .most = kMostKept, .zero = kNoRule, .member = &RetentionPolicy::daily},
     Setting{.name = "retention.keep.weekly", .type = SettingType::number, .default_text = "0", .sample = "8",
             .sentence = "The same of weeks, which begin on Monday.",

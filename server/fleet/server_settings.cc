@@ -55,6 +55,16 @@ streaming::BackupJob backup_job(const ServerConfig& server) {
   if (server.max_rate > 0) job.base_backup.max_rate_kib = static_cast<std::uint32_t>(server.max_rate / kKiB);
   job.store.compression_level = static_cast<int>(server.compression_level);
   job.store.workers = static_cast<unsigned>(server.backup_workers);
+  if (!server.bandwidth.empty()) {
+    job.bandwidth = [windows = server.bandwidth, zone = server.schedule.zone] {
+      return bandwidth_at(windows, zone, io::now());
+    };
+  }
+  job.relation_names = [server](postgres::SystemIdentifier system, std::vector<std::string> paths,
+                                io::ProgressObserver& observer, const std::stop_token& stop) {
+    const Warn note = [&](const std::string& message) { observer.note(message); };
+    return name_relations(server, system, std::move(paths), note, stop);
+  };
   return job;
 }
 

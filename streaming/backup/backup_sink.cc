@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kSmallFileLimit = 4u << 20;
 constexpr std::uint64_t kReportEveryBytes = 8u << 20;
+constexpr std::chrono::seconds kLookEvery{1};
 
 bool is_small_file(const std::string& path) {
   return path == "backup_label" || path == "tablespace_map" || path == "global/pg_control";
@@ -59,7 +60,12 @@ void BackupSink::archive_begins(const Tablespace& tablespace) {
 void BackupSink::archive_data(io::ByteView bytes) {
   tar_->feed(bytes);
   received_bytes_ += bytes.size();
-  if (received_bytes_ - reported_bytes_ < kReportEveryBytes) return;
+  const bool went_on = !pace_ || pace_->take(bytes.size(), stop_);
+  const auto now = std::chrono::steady_clock::now();
+  // By the clock too: of a slow backup a few MiB take minutes, in which others can fill the disk.
+  if (went_on && received_bytes_ - reported_bytes_ < kReportEveryBytes && now < looked_at_ + kLookEvery)
+    return;
+  looked_at_ = now;
   if (stop_.stop_requested()) throw Interrupted("the backup was stopped; nothing of it is kept");
   if (while_copying_) while_copying_();
   reported_bytes_ = received_bytes_;

@@ -1,14 +1,17 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "catalog/io/progress.h"
 #include "catalog/store/backup_writer.h"
+#include "streaming/backup/pace.h"
 #include "streaming/wire/base_backup.h"
 #include "streaming/wire/tar_reader.h"
 
@@ -29,8 +32,11 @@ class BackupSink final : public BaseBackupSink, private TarSink {
     before_copying_ = std::move(review);
   }
 
-  /// `look` is called once in a few MiB that arrive, likewise.
+  /// `look` is called once in a few MiB that arrive, and about once a second, likewise.
   void while_copying(std::function<void()> look) { while_copying_ = std::move(look); }
+
+  /// Takes what arrives no faster than that.
+  void keep_to(Pace pace) { pace_ = std::move(pace); }
 
   void started(const postgres::WalPosition& start, const std::vector<Tablespace>& tablespaces) override;
   void archive_begins(const Tablespace& tablespace) override;
@@ -54,10 +60,12 @@ class BackupSink final : public BaseBackupSink, private TarSink {
   io::ProgressObserver* observer_;
   std::function<void(const std::vector<Tablespace>&)> before_copying_;
   std::function<void()> while_copying_;
+  std::optional<Pace> pace_;
   std::stop_token stop_;
   std::uint64_t expected_bytes_;
   std::uint64_t received_bytes_ = 0;
   std::uint64_t reported_bytes_ = 0;
+  std::chrono::steady_clock::time_point looked_at_ = std::chrono::steady_clock::now();
   postgres::WalPosition start_;
   std::vector<Tablespace> tablespaces_;
   std::string prefix_;  // of the archive being received

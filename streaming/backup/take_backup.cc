@@ -218,6 +218,7 @@ store::BackupRecord BackupRun::take() {
   auto options = job_.base_backup;
   options.progress = options.progress || !previous;
   observer_.progress({"waiting for a checkpoint", 0, 0});
+  sink.keep_to(Pace(job_.bandwidth, [this](const std::string& change) { observer_.note(change); }));
   record.started = io::now();
   const auto end = run_base_backup(connection, options, sink);
   record.ended = facts.now();

@@ -9,6 +9,7 @@
 #include "catalog/store/backup_writer.h"
 #include "streaming/receive/wal_receiver.h"
 #include "streaming/wire/base_backup.h"
+#include "streaming/backup/pace.h"
 
 namespace pgkeep::streaming {
 
@@ -19,7 +20,9 @@ struct BackupJob {
   std::optional<WalReceiverSettings> wal;
   BaseBackupOptions base_backup;
   store::BackupWriterSettings store;
-  io::Reserve reserve;  // of the repository's file system: below it no backup is taken
+  io::Reserve reserve;              // of the repository's file system: below it no backup is taken
+  AskRelationNames relation_names;  // of files with damaged pages; may be empty
+  Pace::Rate bandwidth;  // of what the server sends, besides BaseBackupOptions::max_rate_kib; may be empty
 };
 
 /// Takes one base backup and returns its committed record.

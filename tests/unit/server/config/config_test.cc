@@ -360,6 +360,34 @@ servers:
   EXPECT_FALSE(config.servers[2].schedule.expire.is_set());
 }
 
+TEST_F(ConfigTest, ReadsBandwidthByWindowsOfTheDay) {
+  const auto config = load(R"(repository: /srv/pgkeep
+defaults:
+  bandwidth: {"08:00-20:00 Mon-Fri": 20MiB/s, 20:00-22:00: 50MiB/s}
+servers:
+  a: {conninfo: host=pg1}
+  b: {conninfo: host=pg2, bandwidth: 00:00-24:00 0}
+  c: {conninfo: host=pg3, bandwidth: [08:00-20:00 Mon-Fri 20MiB/s, 20:00-22:00 50MiB/s]}
+)");
+  const auto& limits = config.servers[0].bandwidth;
+  ASSERT_EQ(limits.size(), 2U);
+  EXPECT_EQ(limits[0].window().text(), "08:00-20:00 Mon-Fri");
+  EXPECT_EQ(limits[0].bytes_a_second(), 20U << 20);
+  EXPECT_EQ(limits[1].bytes_a_second(), 50U << 20);
+  EXPECT_EQ(config.servers[1].bandwidth.at(0).bytes_a_second(), 0U);
+  EXPECT_EQ(config.servers[2].bandwidth, limits);
+}
+
+TEST_F(ConfigTest, SaysWhatIsWrongWithABandwidth) {
+  const std::string head = "repository: /srv/pgkeep\nservers:\n  a:\n    conninfo: host=pg1\n    ";
+  EXPECT_THAT(error_of(head + "bandwidth: 20MiB/s\n"),
+              HasSubstr("servers.a.bandwidth: a window of the day and a rate"));
+  EXPECT_THAT(error_of(head + "bandwidth: {}\n"),
+              HasSubstr("servers.a.bandwidth: a window of the day and a rate"));
+  EXPECT_THAT(error_of(head + "bandwidth: {noon: 20MiB/s}\n"), HasSubstr("'noon' is no time window"));
+  EXPECT_THAT(error_of(head + "bandwidth: {\"08:00-20:00\": 1B/s}\n"), HasSubstr("'1B/s' is no rate"));
+}
+
 TEST_F(ConfigTest, SaysWhatIsWrongWithASchedule) {
   const std::string head = "repository: /srv/pgkeep\nservers:\n  a:\n    conninfo: host=pg1\n    ";
   EXPECT_THAT(error_of(head + "schedule: {backup: tonight}\n"),

@@ -79,5 +79,12 @@ TEST_F(ServerSettingsTest, ABackupWithoutALimitAsksForNone) {
   EXPECT_EQ(backup_job(server_).base_backup.max_rate_kib, std::nullopt);
 }
 
+TEST_F(ServerSettingsTest, ABackupKeepsToTheBandwidthOfTheHour) {
+  EXPECT_FALSE(backup_job(server_).bandwidth);
+  std::string problem;
+  server_.bandwidth = {BandwidthWindow::parse("00:00-24:00 20MiB/s", problem).value()};
+  EXPECT_EQ(backup_job(server_).bandwidth(), 20u << 20);
+}
+
 }  // namespace
 }  // namespace pgkeep::server
