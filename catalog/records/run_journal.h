@@ -15,6 +15,14 @@ enum class RunOutcome { running, succeeded, failed, interrupted };
 std::string_view to_string(RunOutcome outcome);
 std::optional<RunOutcome> parse_run_outcome(std::string_view text);
 
+/// Something that a run said while it went on.
+struct RunMessage {
+  io::TimePoint at;
+  bool warning = false;  // else a note
+  std::string text;
+  bool operator==(const RunMessage&) const = default;
+};
+
 /// One run of anything that changes or proves something: backup, verify-backup, delete, recover, receive-wal.
 struct RunRecord {
   std::string id;       // kind, start in UTC and the process: "backup-20261120T020000Z-4711"
@@ -27,6 +35,7 @@ struct RunRecord {
   std::string details;  // JSON object with the run's figures, may be empty
   std::string
       process;  // who runs it, so that nobody else is taken for it: "PID START BOOT" (see current_outcome)
+  std::vector<RunMessage> messages = {};  // oldest first, once it has ended; not all of one that said much
   bool operator==(const RunRecord&) const = default;
 };
 
@@ -42,14 +51,14 @@ RunOutcome current_outcome(const RunRecord& run);
 /// wait for its being noted.
 ///
 ///     {"id":…,"kind":…,"subject":…,"started":RFC 3339,"ended":RFC 3339 or null,"outcome":…,"error":…,
-///      "details":object or null,"process":…}
+///      "details":object or null,"process":…,"messages":[{"at":…,"warning":…,"text":…}, …]}
 class RunJournal {
  public:
   explicit RunJournal(store::ServerLayout layout) : layout_(std::move(layout)) {}
   /// `started` is another time than now for a run whose beginning could not be written when it was.
   RunRecord begin(std::string kind, std::string subject, io::TimePoint started = io::now());
-  /// `details` is a JSON object or empty (throws std::invalid_argument for anything else). `run` becomes what
-  /// the journal now holds.
+  /// `run` tells its messages. `details` is a JSON object or empty (throws std::invalid_argument for anything
+  /// else). `run` becomes what the journal now holds.
   void end(RunRecord& run, RunOutcome outcome, std::string error, std::string details);
   /// All runs, oldest first, with their current outcome.
   std::vector<RunRecord> read() const;

@@ -5,6 +5,33 @@
 #include "catalog/records/json.h"
 
 namespace pgkeep::catalog {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json messages_json(const std::vector<RunMessage>& messages) {
+  auto json = Json::array();
+  for (const auto& message : messages)
+    json.push_back({{"at", message.at}, {"warning", message.warning}, {"text", message.text}});
+  return json;
+}
+
+/// None in a line that was written before there were any.
+std::vector<RunMessage> read_messages(const nlohmann::json& line) {
+  std::vector<RunMessage> messages;
+  const auto found = line.find("messages");
+  if (found == line.end()) return messages;
+  for (const auto& item : *found) {
+    RunMessage message;
+    io::read_item(item, "at", message.at);
+    io::read_item(item, "warning", message.warning);
+    io::read_item(item, "text", message.text);
+    messages.push_back(std::move(message));
+  }
+  return messages;
+}
+
+}  // namespace
 
 std::string to_line(const RunRecord& run) {
   const nlohmann::ordered_json line{
@@ -17,7 +44,8 @@ std::string to_line(const RunRecord& run) {
       {"error", run.error},
       {"details",
        run.details.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json::parse(run.details)},
-      {"process", run.process}};
+      {"process", run.process},
+      {"messages", messages_json(run.messages)}};
   // Messages may carry file names, and those may be any bytes.
   return io::seal_json(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
@@ -35,6 +63,7 @@ std::optional<RunRecord> parse_run_line(std::string_view text) {
     io::read_item(line, "error", run.error);
     if (!line.at("details").is_null()) run.details = line.at("details").dump();
     io::read_item(line, "process", run.process);
+    run.messages = read_messages(line);
     return run;
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/index/recorded_run.h"
 #include "catalog/postgres/json.h"
 #include "catalog/store/json.h"
 #include "recover/plan/replay_notes.h"
@@ -9,7 +10,6 @@
 #include "server/cli/recovery_request.h"
 #include "server/fleet/backup_choice.h"
 #include "server/fleet/fleet.h"
-#include "server/fleet/recorded_run.h"
 #include "server/terminal/console_progress.h"
 
 namespace pgkeep::server {
@@ -122,14 +122,16 @@ Exit run_recover(const RecoverArguments& given, const Invocation& invocation) {
     return Exit::ok;
   }
   for (const auto& remark : plan.remarks) invocation.out.note(remark);
-  record_run(layout, "recover", request.destination.native(), invocation.out, [&] {
-    ConsoleProgress progress(invocation.out);
-    const auto report = recover::carry_out(plan, fleet.repository(), layout, progress, invocation.stop);
-    progress.clear();
-    print(plan, report, invocation.out);
-    data["report"] = report_json(report);
-    return Json{{"id", plan.backup.id}, {"bytes", report.bytes}};
-  });
+  ConsoleProgress progress(invocation.out);
+  catalog::record_run(layout, "recover", request.destination.native(), progress,
+                      [&](std::string&, io::ProgressObserver& recorded) {
+                        const auto report =
+                            recover::carry_out(plan, fleet.repository(), layout, recorded, invocation.stop);
+                        progress.clear();
+                        print(plan, report, invocation.out);
+                        data["report"] = report_json(report);
+                        return Json{{"id", plan.backup.id}, {"bytes", report.bytes}};
+                      });
   invocation.out.data(std::move(data));
   return Exit::ok;
 }

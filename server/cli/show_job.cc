@@ -33,6 +33,12 @@ const RunRecord& choose_run(const std::vector<RunRecord>& runs, const std::strin
   return *chosen;
 }
 
+/// What a server says may hold line breaks, and look like lines of others.
+std::string in_one_line(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
 void print(const RunRecord& run, Output& out) {
   FactPrinter facts;
   facts.add("run", run.id);
@@ -49,6 +55,15 @@ void print(const RunRecord& run, Output& out) {
       facts.add(key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   facts.print(out);
+  if (run.messages.empty()) return;
+  out.fact("");
+  for (const auto& message : run.messages)
+    out.fact(fmt::format("{}  {}{}", io::format_time(std::chrono::floor<std::chrono::seconds>(message.at)),
+                         message.warning ? "warning: " : "", in_one_line(message.text)));
+}
+
+Json message_json(const catalog::RunMessage& message) {
+  return {{"at", message.at}, {"level", message.warning ? "warning" : "note"}, {"text", message.text}};
 }
 
 }  // namespace
@@ -63,6 +78,7 @@ Exit run_show_job(const ShowJobArguments& arguments, const Invocation& invocatio
   print(run, invocation.out);
   auto json = run_json(run);
   json["server"] = server.name;
+  json["messages"] = json_list(run.messages, message_json);
   invocation.out.data(std::move(json));
   return Exit::ok;
 }

@@ -4,12 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "catalog/index/recorded_run.h"
 #include "catalog/store/json.h"
 #include "catalog/verify/verification.h"
 #include "server/fleet/backup_choice.h"
 #include "server/fleet/backup_facts.h"
 #include "server/fleet/fleet.h"
-#include "server/fleet/recorded_run.h"
 #include "server/fleet/stored_records.h"
 #include "server/fleet/verification_run.h"
 #include "server/terminal/console_progress.h"
@@ -67,12 +67,13 @@ catalog::VerificationReport verify(const Fleet& fleet, const store::ServerLayout
                                    const store::BackupId& id, unsigned jobs, const Invocation& invocation) {
   catalog::VerificationReport report{.backup = id, .findings = {}};
   try {
-    record_run(layout, "verify-backup", id.to_string(), invocation.out, [&] {
-      ConsoleProgress progress(invocation.out);
-      report = catalog::verify_backup(fleet.repository(), layout, id, jobs, progress, invocation.stop);
-      if (!report.good()) throw Corruption(describe(report.findings));
-      return Json{{"files", report.files}, {"bytes", report.bytes}};
-    });
+    ConsoleProgress progress(invocation.out);
+    catalog::record_run(
+        layout, "verify-backup", id.to_string(), progress, [&](std::string&, io::ProgressObserver& recorded) {
+          report = catalog::verify_backup(fleet.repository(), layout, id, jobs, recorded, invocation.stop);
+          if (!report.good()) throw Corruption(describe(report.findings));
+          return Json{{"files", report.files}, {"bytes", report.bytes}};
+        });
   } catch (const Corruption&) {
     if (report.good()) throw;
   }

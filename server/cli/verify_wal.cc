@@ -4,11 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "catalog/index/recorded_run.h"
 #include "catalog/verify/whole_wal_verification.h"
 #include "catalog/wal/set_aside_line.h"
 #include "server/fleet/backup_facts.h"
 #include "server/fleet/fleet.h"
-#include "server/fleet/recorded_run.h"
 #include "server/terminal/console_progress.h"
 
 namespace pgkeep::server {
@@ -43,21 +43,22 @@ Exit run_verify_wal(const VerifyWalArguments& arguments, const Invocation& invoc
   auto lines = Json::array();
   std::size_t findings = 0;
   try {
-    record_run(layout, "verify-wal", "", invocation.out, [&] {
-      std::uint64_t bytes = 0;
-      for (const auto& line : catalog::layouts_of_lines(layout)) {
-        ConsoleProgress progress(invocation.out);
-        const auto report = catalog::verify_whole_wal(line, arguments.jobs, progress, invocation.stop);
-        progress.clear();
-        print(whose(server.name, line), report, invocation.out);
-        lines.push_back(json_of(line, report));
-        findings += report.findings.size();
-        bytes += report.bytes;
-      }
-      // The journal counts damage as a failed verification.
-      if (findings > 0) throw Corruption(fmt::format("{} in the WAL", counted(findings, "finding")));
-      return Json{{"bytes", bytes}};
-    });
+    ConsoleProgress progress(invocation.out);
+    catalog::record_run(
+        layout, "verify-wal", "", progress, [&](std::string&, io::ProgressObserver& recorded) {
+          std::uint64_t bytes = 0;
+          for (const auto& line : catalog::layouts_of_lines(layout)) {
+            const auto report = catalog::verify_whole_wal(line, arguments.jobs, recorded, invocation.stop);
+            progress.finish_phase();
+            print(whose(server.name, line), report, invocation.out);
+            lines.push_back(json_of(line, report));
+            findings += report.findings.size();
+            bytes += report.bytes;
+          }
+          // The journal counts damage as a failed verification.
+          if (findings > 0) throw Corruption(fmt::format("{} in the WAL", counted(findings, "finding")));
+          return Json{{"bytes", bytes}};
+        });
   } catch (const Corruption&) {
     if (findings == 0) throw;
   }

@@ -29,6 +29,7 @@ std::vector<RunRecord> FollowedRuns::read() {
 void FollowedRuns::take_in(std::vector<RunRecord> lines) {
   for (auto& line : lines) {
     if (!parse_job_kind(line.kind)) continue;
+    line.messages.clear();  // decide nothing, and the daemon keeps runs of all servers
     const auto known = std::ranges::find(runs_, line.id, &RunRecord::id);
     if (known == runs_.end()) {
       runs_.push_back(std::move(line));

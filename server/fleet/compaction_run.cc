@@ -12,19 +12,17 @@ namespace pgkeep::server {
 
 store::CompactionResult compact(const ServerConfig& server, const store::ServerLayout& layout,
                                 io::ProgressObserver& observer, const std::stop_token& stop) {
-  const auto warn = [&observer](const std::string& warning) { observer.warning(warning); };
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "compact");
   const auto repository = store::Repository::of(layout);
   const auto plan = store::plan_compaction(repository, layout, server.compaction_dead_percent);
   store::CompactionResult result;
-  result.warnings = plan.unknown;
-  if (!plan.packs.empty() && server.compaction_budget != 0) {
-    catalog::record_run(layout, "compact", "", warn, [&](std::string&) {
-      result = store::compact(repository, layout, plan, server.compaction_budget, observer, stop);
-      return compaction_json(result);
-    });
-  }
-  for (const auto& warning : result.warnings) warn(fmt::format("{}: {}", server.name, warning));
+  for (const auto& unknown : plan.unknown) observer.warning(fmt::format("{}: {}", server.name, unknown));
+  if (plan.packs.empty() || server.compaction_budget == 0) return result;
+  catalog::record_run(layout, "compact", "", observer, [&](std::string&, io::ProgressObserver& recorded) {
+    result = store::compact(repository, layout, plan, server.compaction_budget, recorded, stop);
+    for (const auto& warning : result.warnings) recorded.warning(fmt::format("{}: {}", server.name, warning));
+    return compaction_json(result);
+  });
   return result;
 }
 

@@ -75,18 +75,17 @@ catalog::ExpiryResult expire(const ServerConfig& server, const store::ServerLayo
                              const std::function<void(const DecidedExpiry&)>& decided,
                              const std::stop_token& stop) {
   const auto now = io::now();
-  const Warn warn = [&](const std::string& warning) { observer.warning(warning); };
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "expire");
   catalog::ExpiryResult result;
-  catalog::record_run(layout, "expire", "", warn, [&](std::string&) {
-    observer.progress({.phase = "looking at what is stored"});
-    auto facts = gather(server, layout, warn);
+  catalog::record_run(layout, "expire", "", observer, [&](std::string&, io::ProgressObserver& recorded) {
+    recorded.progress({.phase = "looking at what is stored"});
+    auto facts = gather(server, layout, [&](const std::string& warning) { recorded.warning(warning); });
     const auto expiry = catalog::claim_expiry(layout, facts, server.retention, now, clock_of(server));
     decided({facts, expiry.plan});
-    result = catalog::carry_out(layout, expiry, facts, now, observer, stop);
+    result = catalog::carry_out(layout, expiry, facts, now, recorded, stop);
+    for (const auto& warning : result.warnings) recorded.warning(fmt::format("{}: {}", server.name, warning));
     return expiry_json(result);
   });
-  for (const auto& warning : result.warnings) warn(fmt::format("{}: {}", server.name, warning));
   return result;
 }
 

@@ -8,12 +8,8 @@
 
 namespace pgkeep::server {
 
-/// catalog::record_run() with the warnings to the output.
-inline void record_run(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
-                       Output& out, const std::function<Json()>& work) {
-  catalog::record_run(
-      layout, kind, subject, [&out](const std::string& warning) { out.warning(warning); },
-      [&work](std::string&) { return work(); });
-}
+/// catalog::record_run() for commands that write to the output themselves; what they say is not recorded.
+void record_run(const store::ServerLayout& layout, const std::string& kind, const std::string& subject,
+                Output& out, const std::function<Json()>& work);
 
 }  // namespace pgkeep::server

@@ -15,7 +15,8 @@ std::vector<catalog::RunRecord> read_job_runs(const store::ServerLayout& layout)
 /// "3 min 20 s": how long it took, or has taken by now.
 std::string took(const catalog::RunRecord& run);
 
-/// For --json: {"id":…,"kind":…,"subject":…,"started":…,"ended":…,"outcome":…,"error":…,"details":…}.
+/// For --json, without its messages:
+/// {"id":…,"kind":…,"subject":…,"started":…,"ended":…,"outcome":…,"error":…,"details":…}.
 Json run_json(const catalog::RunRecord& run);
 
 }  // namespace pgkeep::server

@@ -112,6 +112,11 @@ void ConsoleProgress::warning(std::string_view message) {
   out_->warning(message);
 }
 
+void ConsoleProgress::finish_phase() {
+  clear();
+  phase_.clear();
+}
+
 void ConsoleProgress::clear() {
   if (!bar_is_drawn_) return;
   std::fputs("\r\033[K", stderr);

@@ -332,14 +332,13 @@ store::BackupRecord take_backup(const store::Repository& repository, const Backu
   layout.make();
   SharedObserver shared(observer);
   std::optional<store::BackupRecord> record;
-  catalog::record_run(
-      layout, "backup", "", [&shared](const std::string& warning) { shared.warning(warning); },
-      [&](std::string& subject) {
-        record = BackupRun(repository, layout, job, shared, std::move(stop)).take();
-        index_backup(layout, shared);
-        subject = record->id.to_string();
-        return details_of(*record);
-      });
+  catalog::record_run(layout, "backup", "", shared,
+                      [&](std::string& subject, io::ProgressObserver& recorded) {
+                        record = BackupRun(repository, layout, job, recorded, std::move(stop)).take();
+                        index_backup(layout, recorded);
+                        subject = record->id.to_string();
+                        return details_of(*record);
+                      });
   return *std::move(record);
 }
 

@@ -14,13 +14,16 @@ namespace {
 
 using testing::IsEmpty;
 
-class RecordedRunTest : public testing::Test {
+class RecordedRunTest : public testing::Test, protected io::ProgressObserver {
  protected:
   RecordedRunTest() { layout_.make(); }
-  void record(const RecordedWork& work) {
-    record_run(
-        layout_, "backup", "", [this](const auto& warning) { warnings_.push_back(warning); }, work);
+  void record(const std::function<nlohmann::ordered_json(std::string& subject)>& work) {
+    record_run(layout_, "backup", "", *this,
+               [&](std::string& subject, io::ProgressObserver&) { return work(subject); });
   }
+  void progress(const io::Progress&) override {}
+  void note(std::string_view message) override { notes_.emplace_back(message); }
+  void warning(std::string_view message) override { warnings_.emplace_back(message); }
   RunRecord only_run() const {
     const auto runs = RunJournal(layout_).read();
     EXPECT_EQ(runs.size(), 1u);
@@ -29,8 +32,40 @@ class RecordedRunTest : public testing::Test {
 
   test::TempDirectory folder_;
   store::ServerLayout layout_{folder_ / "main"};
+  std::vector<std::string> notes_;
   std::vector<std::string> warnings_;
 };
+
+TEST_F(RecordedRunTest, KeepsWhatItSaidAlsoWhenItFailed) {
+  const auto work = [](std::string&, io::ProgressObserver& observer) -> nlohmann::ordered_json {
+    observer.note("removed 5 MiB");
+    observer.warning("the disk is slow");
+    throw Error("it broke");
+  };
+  EXPECT_THROW(record_run(layout_, "backup", "", *this, work), Error);
+  EXPECT_THAT(notes_, testing::ElementsAre("removed 5 MiB"));
+  EXPECT_THAT(warnings_, testing::ElementsAre("the disk is slow"));
+  const auto messages = only_run().messages;
+  ASSERT_EQ(messages.size(), 2u);
+  EXPECT_EQ(messages[0].text, "removed 5 MiB");
+  EXPECT_FALSE(messages[0].warning);
+  EXPECT_TRUE(messages[1].warning);
+}
+
+TEST_F(RecordedRunTest, KeepsTheFirstAndTheLastMessagesOfOneThatSaysMuch) {
+  record_run(layout_, "backup", "", *this, [](std::string&, io::ProgressObserver& observer) {
+    for (int i = 0; i < 70; ++i) observer.note("note " + std::to_string(i));
+    observer.warning(std::string(499, 'x') + "ü and more");
+    return nlohmann::ordered_json{};
+  });
+  EXPECT_EQ(notes_.size(), 70u);
+  const auto messages = only_run().messages;
+  ASSERT_EQ(messages.size(), 51u);
+  EXPECT_EQ(messages[39].text, "note 39");
+  EXPECT_EQ(messages[40].text, "(21 messages are left out)");
+  EXPECT_EQ(messages[41].text, "note 61");
+  EXPECT_EQ(messages.back().text, std::string(499, 'x') + "…");
+}
 
 TEST_F(RecordedRunTest, KeepsTheFiguresAndWhatItWasAbout) {
   record([](std::string& subject) {

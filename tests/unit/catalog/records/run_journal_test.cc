@@ -12,6 +12,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/io/lock.h"
+#include "catalog/io/sealed_json.h"
 #include "tests/support/sealed_text.h"
 #include "tests/support/temp_directory.h"
 
@@ -50,6 +51,18 @@ class RunJournalTest : public testing::Test {
 
 TEST_F(RunJournalTest, HasNoRunsBeforeTheFirst) {
   EXPECT_THAT(journal_.read(), IsEmpty());
+}
+
+TEST_F(RunJournalTest, ReadsALineFromBeforeRunsHadMessages) {
+  write_at_the_end(
+      io::seal_json(R"({"id":"backup-1","kind":"backup","subject":"","started":"2026-11-20T02:00:00Z",)"
+                    R"("ended":"2026-11-20T02:10:00Z","outcome":"succeeded","error":"","details":null,)"
+                    R"("process":"1 1 gone"})") +
+      "\n");
+  const auto runs = journal_.read();
+  ASSERT_THAT(runs, SizeIs(1));
+  EXPECT_EQ(runs[0].id, "backup-1");
+  EXPECT_THAT(runs[0].messages, IsEmpty());
 }
 
 TEST_F(RunJournalTest, BeginsARunThatBeganBefore) {

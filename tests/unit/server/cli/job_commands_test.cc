@@ -28,6 +28,7 @@ class JobCommandsTest : public CommandTest {
                   const char* error) {
     catalog::RunJournal journal(layout_);
     auto run = journal.begin(kind, "", io::now() - ago);
+    run.messages = {{io::now(), true, "the disk is slow"}};
     journal.end(run, outcome, error, R"({"files":7})");
     return run.id;
   }
@@ -77,6 +78,11 @@ TEST_F(JobCommandsTest, ListTheNewestRuns) {
 TEST_F(JobCommandsTest, ShowARunByTheBeginningOfItsName) {
   const auto said = run_line({"show-job", "main", failed_});
   EXPECT_THAT(said.results, AllOf(HasSubstr("no room on the disk"), HasSubstr("files"), HasSubstr("7")));
+  EXPECT_THAT(said.results, HasSubstr("warning: the disk is slow"));
+  const auto messages = document({"show-job", "main", failed_})["data"]["messages"];
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(messages[0]["level"], "warning");
+  EXPECT_EQ(messages[0]["text"], "the disk is slow");
   const auto several = run_line({"show-job", "main", "backup-"});
   EXPECT_EQ(several.exit, Exit::usage);
   EXPECT_THAT(several.talk, HasSubstr("the beginning of several runs"));
