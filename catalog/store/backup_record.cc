@@ -140,6 +140,9 @@ BackupRecord read_items_of_record(const Stored& json) {
   io::read_items(json.at("cost"), record.cost, kCostItems);
   if (json.contains("compared_with")) record.compared_with = json.at("compared_with").get<BackupId>();
   io::read_item(json, "checksum_failures", record.checksum_failures);
+  if (json.contains("checksums_verified"))
+    io::read_item(json, "checksums_verified", record.checksums_verified);
+  if (json.contains("damaged_files")) io::read_item(json, "damaged_files", record.damaged_files);
   io::read_item(json, "notices", record.notices);
   io::read_item(json, "contents_sha256", record.contents_sha256);
   io::read_item(json, "manifest_sha256", record.manifest_sha256);
@@ -205,6 +208,8 @@ std::string BackupRecord::to_json() const {
             {"contents_sha256", contents_sha256},
             {"manifest_sha256", manifest_sha256}};
   if (compared_with) json["compared_with"] = *compared_with;
+  if (!checksums_verified) json["checksums_verified"] = false;
+  if (!damaged_files.empty()) json["damaged_files"] = damaged_files;
   put_bytes(json, "label", label);
   // The server's warnings are for people: what is not UTF-8 in them is replaced.
   return io::seal_json(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";

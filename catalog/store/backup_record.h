@@ -74,8 +74,11 @@ struct BackupRecord {
   ConfigurationFiles configuration;
   BackupCost cost;
   std::optional<BackupId> compared_with;  // information only; nothing depends on it
+  bool checksums_verified = true;         // whether PostgreSQL was to look, where there are checksums
   std::uint64_t checksum_failures = 0;    // data pages that PostgreSQL found damaged while sending
-  std::vector<std::string> notices;       // warnings of the server, in order
+  /// Files that its warnings of those name, some with what the server calls the relation, at most 21.
+  std::vector<std::string> damaged_files;
+  std::vector<std::string> notices;  // warnings of the server, in order
   /// Of all backups of the server, from 1 on: its place in the chain of records (commit_chain.h).
   std::uint64_t sequence = 1;
   std::optional<std::string> previous_record_sha256;  // hexadecimal; nothing: there was none before
@@ -83,6 +86,9 @@ struct BackupRecord {
   std::string manifest_sha256;                        // of PostgreSQL's manifest as it was sent
   /// No item, but that of the file it was read from; empty when it was read from elsewhere.
   std::string record_sha256;
+
+  /// Whether PostgreSQL looked at all pages that have checksums, and found none damaged.
+  bool has_sound_pages() const { return data_checksums && checksums_verified && checksum_failures == 0; }
 
   /// The text of backup.json, sealed (io/sealed_json.h).
   std::string to_json() const;

@@ -4,6 +4,7 @@
 #include <span>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "catalog/postgres/json.h"
 #include "catalog/postgres/versions.h"
@@ -41,7 +42,8 @@ void add_identity(FactPrinter& facts, const store::BackupRecord& backup) {
   if (!postgres::formats_known(backup.major_version))
     facts.add("UNCHECKED",
               postgres::why_not_known(backup.major_version) + ": WAL and pg_control were not looked into");
-  facts.add("checksums", !backup.data_checksums ? "none"
+  facts.add("checksums", !backup.data_checksums       ? "none"
+                         : !backup.checksums_verified ? "not verified"
                          : backup.checksum_failures == 0
                              ? "verified, no failure"
                              : fmt::format("{} failures", backup.checksum_failures));
@@ -95,6 +97,8 @@ void add_lists(FactPrinter& facts, const store::BackupRecord& backup) {
   for (const auto& [name, path] : backup.configuration.outside())
     outside += fmt::format("{}{} is {}", outside.empty() ? "" : "\n", name, path);
   if (!outside.empty()) facts.add("not in it", outside);
+  if (!backup.damaged_files.empty())
+    facts.add("damaged", fmt::format("{}", fmt::join(backup.damaged_files, "\n")));
   std::string notices;
   for (const auto& notice : backup.notices) notices += (notices.empty() ? "" : "\n") + notice;
   if (!notices.empty()) facts.add("server said", notices);

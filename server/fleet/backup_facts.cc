@@ -90,7 +90,9 @@ Json backup_json(const store::BackupRecord& backup) {
             {"end_wal", last_wal(backup)},
             {"from_standby", backup.from_standby},
             {"data_checksums", backup.data_checksums},
+            {"checksums_verified", backup.data_checksums && backup.checksums_verified},
             {"checksum_failures", backup.checksum_failures},
+            {"damaged_files", backup.damaged_files},
             {"data_bytes", backup.data_bytes},
             {"file_count", backup.file_count},
             {"stored_bytes", stored_bytes(backup)}};

@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "server/fleet/relation_names.h"
+
 namespace pgkeep::server {
 namespace {
 
@@ -53,8 +55,6 @@ streaming::BackupJob backup_job(const ServerConfig& server) {
   job.base_backup.fast_checkpoint = server.checkpoint == Checkpoint::fast;
   job.base_backup.verify_checksums = server.verify_checksums;
   if (server.max_rate > 0) job.base_backup.max_rate_kib = static_cast<std::uint32_t>(server.max_rate / kKiB);
-  job.store.compression_level = static_cast<int>(server.compression_level);
-  job.store.workers = static_cast<unsigned>(server.backup_workers);
   if (!server.bandwidth.empty()) {
     job.bandwidth = [windows = server.bandwidth, zone = server.schedule.zone] {
       return bandwidth_at(windows, zone, io::now());
@@ -65,6 +65,8 @@ streaming::BackupJob backup_job(const ServerConfig& server) {
     const Warn note = [&](const std::string& message) { observer.note(message); };
     return name_relations(server, system, std::move(paths), note, stop);
   };
+  job.store.compression_level = static_cast<int>(server.compression_level);
+  job.store.workers = static_cast<unsigned>(server.backup_workers);
   return job;
 }
 

@@ -30,6 +30,27 @@ std::string hint_for_unread(const std::string& server, const std::vector<store::
       server, damaged->id.to_string());
 }
 
+/// Since when PostgreSQL finds no damaged pages any more, or until when it found none; nothing while no
+/// backup of the cluster has any. One for which it did not look tells nothing.
+std::string since_sound(std::vector<store::BackupRecord> backups) {
+  std::erase_if(backups, [system = backups.back().system](const auto& backup) {
+    return backup.system != system || (!backup.has_sound_pages() && backup.checksum_failures == 0);
+  });
+  const auto is_sound = [](const store::BackupRecord& backup) { return backup.has_sound_pages(); };
+  if (std::ranges::all_of(backups, is_sound)) return {};
+  const auto of = [](const store::BackupRecord& backup) {
+    return fmt::format("{} of {}", backup.id.to_string(),
+                       io::format_time(std::chrono::floor<std::chrono::seconds>(backup.ended)));
+  };
+  if (is_sound(backups.back())) {
+    const auto damaged = std::ranges::find_if_not(backups.rbegin(), backups.rend(), is_sound);
+    return fmt::format("; no checksum failures since {}", of(*damaged.base()));
+  }
+  const auto sound = std::ranges::find_if(backups.rbegin(), backups.rend(), is_sound);
+  return sound == backups.rend() ? "; no backup is without any"
+                                 : fmt::format("; the last without any is {}", of(*sound));
+}
+
 Finding examine_backups(const std::string& server, const StoredFacts& stored, io::TimePoint now) {
   Finding finding{.key = "backups", .severity = Severity::failed, .what = {}};
   if (const auto& unread = stored.unread_backups; !unread.empty()) {
@@ -47,12 +68,14 @@ Finding examine_backups(const std::string& server, const StoredFacts& stored, io
   const auto& latest = stored.backups.back();
   finding.what = fmt::format("{}; the latest, {}, is {} old", stored.backups.size(), latest.id.to_string(),
                              io::format_duration(age_of(latest.ended, now)));
+  if (latest.checksum_failures != 0)
+    finding.what += fmt::format(", with {} checksum failures", latest.checksum_failures);
+  finding.what += since_sound(stored.backups);
   if (latest.checksum_failures == 0) {
     finding.severity = Severity::ok;
     return finding;
   }
   finding.since = latest.ended;
-  finding.what += fmt::format(", with {} checksum failures", latest.checksum_failures);
   finding.hint =
       fmt::format("the server has damaged pages: `pgkeep show-backup {} latest` names them", server);
   return finding;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catalog/io/progress.h"
+#include "streaming/wire/base_backup.h"
 
 namespace pgkeep::streaming {
 
@@ -24,6 +25,11 @@ class BackupNotices {
   /// words may be translated; but it is the last warning, and the only one with nothing but one number, since
   /// the others name a file.
   std::uint64_t damaged_pages() const;
+
+  /// The files of relations that the warnings name, each once, with the path that they have in a backup:
+  /// "base/5/16384", "pg_tblspc/16400/PG_18_202506291/5/16385". PostgreSQL names those of a tablespace by
+  /// where it lies.
+  std::vector<std::string> named_files(const std::vector<Tablespace>& tablespaces) const;
 
  private:
   io::ProgressObserver* observer_;

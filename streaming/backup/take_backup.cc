@@ -30,6 +30,8 @@
 namespace pgkeep::streaming {
 namespace {
 
+constexpr std::size_t kFilesNamed = 20;
+
 /// Takes over what the manifest says of the whole backup, once it cannot be other than it is.
 void confirm_meaning(const postgres::ManifestSummary& manifest, const postgres::TimelineHistory& line,
                      store::BackupRecord& record) {
@@ -71,7 +73,8 @@ class BackupRun {
   /// Nothing where the manifest's version is not known, which only that of an unknown PostgreSQL may be.
   std::optional<postgres::ManifestSummary> compare_manifest(store::BackupWriter& writer,
                                                             const store::BackupRecord& record) const;
-  void record_damaged_pages(const std::string& error, std::uint64_t count, store::BackupRecord& record) const;
+  void record_damaged_pages(const std::string& error, const BackupNotices& notices,
+                            const std::vector<Tablespace>& tablespaces, store::BackupRecord& record) const;
 
   const store::Repository& repository_;
   const store::ServerLayout& layout_;
@@ -215,10 +218,10 @@ store::BackupRecord BackupRun::take() {
     if (!previous) require_room_for_first(announced);
   });
   sink.while_copying([this] { require_reserve(); });
+  sink.keep_to(Pace(job_.bandwidth, [this](const std::string& change) { observer_.note(change); }));
   auto options = job_.base_backup;
   options.progress = options.progress || !previous;
   observer_.progress({"waiting for a checkpoint", 0, 0});
-  sink.keep_to(Pace(job_.bandwidth, [this](const std::string& change) { observer_.note(change); }));
   record.started = io::now();
   const auto end = run_base_backup(connection, options, sink);
   record.ended = facts.now();
@@ -229,7 +232,7 @@ store::BackupRecord BackupRun::take() {
   const auto line = ask_line(connection, {system.system, record.end.timeline, record.end.lsn});
   if (manifest) confirm_meaning(*manifest, line.history, record);
   record.notices = notices.kept();
-  if (end.checksum_failure) record_damaged_pages(*end.checksum_failure, notices.damaged_pages(), record);
+  if (end.checksum_failure) record_damaged_pages(*end.checksum_failure, notices, sink.tablespaces(), record);
   if (const auto healed = writer.healed_pieces(); healed != 0) {
     observer_.warning(
         fmt::format("{} pieces were damaged in the repository and have been stored again", healed));
@@ -252,6 +255,7 @@ void BackupRun::describe_server(Connection& connection, const SystemInfo& system
   record.block_bytes = identity.block_bytes;
   // Also in pg_control, which has the last word where it can be read.
   record.data_checksums = show(connection, "data_checksums") == "on";
+  record.checksums_verified = job_.base_backup.verify_checksums;
   const auto mode = show(connection, "data_directory_mode");
   record.directory_mode = mode.ends_with("750") ? 0750 : 0700;
 }
@@ -298,14 +302,23 @@ void BackupRun::require_own_wal(const BackupSink& sink, const store::BackupRecor
                   *problem, job_.server));
 }
 
-void BackupRun::record_damaged_pages(const std::string& error, std::uint64_t count,
+void BackupRun::record_damaged_pages(const std::string& error, const BackupNotices& notices,
+                                     const std::vector<Tablespace>& tablespaces,
                                      store::BackupRecord& record) const {
-  record.checksum_failures = count;
+  record.checksum_failures = notices.damaged_pages();
   record.notices.push_back("ERROR: " + error);
+  auto files = notices.named_files(tablespaces);
+  const auto more = files.size() - std::min(files.size(), kFilesNamed);
+  files.resize(files.size() - more);
+  // Now, while the server still knows them by these numbers.
+  if (job_.relation_names && !files.empty())
+    files = job_.relation_names(record.system, std::move(files), observer_, stop_);
+  if (more != 0) files.push_back(fmt::format("and {} more files", more));
+  record.damaged_files = files;
   observer_.warning(
-      fmt::format("PostgreSQL found damaged pages: {}. The backup is kept and marked; "
+      fmt::format("PostgreSQL found damaged pages{}{}: {}. The backup is kept and marked; "
                   "look at the warnings for files and blocks, and keep older backups",
-                  error));
+                  files.empty() ? "" : " in ", fmt::join(files, "; "), error));
 }
 
 nlohmann::ordered_json details_of(const store::BackupRecord& record) {

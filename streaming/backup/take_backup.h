@@ -1,17 +1,26 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "catalog/io/disk_space.h"
 #include "catalog/io/progress.h"
 #include "catalog/store/backup_writer.h"
+#include "streaming/backup/pace.h"
 #include "streaming/receive/wal_receiver.h"
 #include "streaming/wire/base_backup.h"
-#include "streaming/backup/pace.h"
 
 namespace pgkeep::streaming {
+
+/// Files of a data directory, each followed by what the server calls it: "base/5/16384 (table
+/// public.accounts, database shop)". What keeps it from being asked is a note; throws nothing but
+/// Interrupted.
+using AskRelationNames =
+    std::function<std::vector<std::string>(postgres::SystemIdentifier system, std::vector<std::string> paths,
+                                           io::ProgressObserver& observer, const std::stop_token& stop)>;
 
 struct BackupJob {
   std::string server;             // its name in the configuration

@@ -16,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class Backup : public ::testing::TestWithParam<int> {
  protected:
@@ -54,6 +55,48 @@ TEST_P(Backup, LeavesOutWhatBelongsToTheRunningServer) {
     EXPECT_TRUE(fs::is_directory(recovered / name)) << name;
     EXPECT_EQ(mode(recovered / name), 0700u) << name;
   }
+}
+
+TEST_P(Backup, NamesTheRelationsWithDamagedPagesAndSaysSinceWhenTheyAreSound) {
+  auto source = PostgresCluster::create(GetParam());
+  const BackupHost host(source);
+  source.execute(
+      "CREATE TABLE accounts AS SELECT i AS id, md5(i::text) AS note FROM generate_series(1, 1000) i");
+  source.execute("CHECKPOINT");
+  const auto file = source.value("SELECT pg_relation_filepath('accounts')");
+  source.stop();
+  {
+    std::fstream pages(source.data_directory() / file, std::ios::in | std::ios::out | std::ios::binary);
+    pages.seekp(8192 + 4000);
+    pages << "rot";
+  }
+  source.start();
+  const auto taken = host.pgkeep({"backup", "main"});
+  EXPECT_EQ(taken.exit_code, 5) << taken.text();
+  const auto named = file + " (table public.accounts, database postgres)";
+  EXPECT_THAT(taken.err, HasSubstr("damaged pages in " + named));
+  EXPECT_THAT(host.pgkeep_or_throw({"show-backup", "main", "latest"}), HasSubstr(named));
+  EXPECT_THAT(host.pgkeep({"check", "main"}).out,
+              HasSubstr("with 1 checksum failures; no backup is without any"));
+  source.execute("TRUNCATE accounts");
+  source.execute("CHECKPOINT");
+  const auto sound = host.backup();
+  EXPECT_THAT(host.pgkeep({"check", "main"}).out, HasSubstr("no checksum failures since " + sound));
+}
+
+TEST_P(Backup, IsNoFasterThanTheBandwidthOfTheHour) {
+  const auto source = PostgresCluster::create(GetParam());
+  BackupHost host(source);
+  host.set_key("main", "bandwidth", "{\"00:00-24:00\": 8MiB/s}");
+  const auto taken = host.pgkeep({"backup", "main", "--json"});
+  ASSERT_EQ(taken.exit_code, 0) << taken.text();
+  EXPECT_THAT(taken.err, HasSubstr("at most 8.0 MiB in a second"));
+  const auto backup = nlohmann::json::parse(taken.out).at("data").at(0);
+  const auto bytes = backup.at("data_bytes").get<double>();
+  EXPECT_GE(backup.at("duration_seconds").get<double>(), bytes / (8 << 20) - 0.5);
+  const auto unlimited = host.pgkeep({"backup", "main", "--max-rate", "0"});
+  EXPECT_EQ(unlimited.exit_code, 0) << unlimited.text();
+  EXPECT_THAT(unlimited.err, Not(HasSubstr("in a second")));
 }
 
 TEST_P(Backup, KeepsTheModesOfAClusterThatItsGroupMayRead) {

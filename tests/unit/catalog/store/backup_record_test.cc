@@ -36,6 +36,8 @@ BackupRecord full_record() {
   record.cost = {1, 2, 3, 4, 5, 6};
   record.compared_with = BackupId::parse("20261119T020000Z");
   record.checksum_failures = 9;
+  record.checksums_verified = false;
+  record.damaged_files = {"base/5/16384 (table public.accounts, database shop)"};
   record.notices = {"WARNING: something"};
   record.contents_sha256 = std::string(64, 'a');
   record.manifest_sha256 = std::string(64, 'b');

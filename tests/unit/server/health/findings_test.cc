@@ -288,6 +288,20 @@ INSTANTIATE_TEST_SUITE_P(
              [](auto& f) { f.stored->backups.clear(); }},
         Harm{"backups", kFailed, "with 3 checksum failures",
              [](auto& f) { f.stored->backups.back().checksum_failures = 3; }},
+        Harm{"backups", kFailed, "with 3 checksum failures; no backup is without any",
+             [](auto& f) {
+               for (auto& backup : f.stored->backups) backup.checksum_failures = 3;
+             }},
+        Harm{"backups", kFailed,
+             "with 3 checksum failures; the last without any is 20261119T020000Z of 2026-11-19",
+             [](auto& f) {
+               auto clean = f.stored->backups.back();
+               clean.data_checksums = true;
+               clean.id = *store::BackupId::parse("20261119T020000Z");
+               clean.ended = io::parse_rfc3339("2026-11-19T02:10:00Z").value();
+               f.stored->backups.back().checksum_failures = 3;
+               f.stored->backups.insert(f.stored->backups.end() - 1, clean);
+             }},
         Harm{"backups", kFailed, "or give it up: `pgkeep delete main",
              [](auto& f) {
                f.stored->unread_backups.push_back({store::BackupId(kNow), "damaged", false});
@@ -401,6 +415,30 @@ TEST(ExamineTest, AsksForNoScheduleWhereBackupsComeWithoutOne) {
   facts.stored->runs->push_back(run("expire", kNow - 24h * 7, catalog::RunOutcome::succeeded));
   for (const auto* key : {"schedule", "retention", "jobs"})
     EXPECT_EQ(find(examine(facts, kNow), key).severity, Severity::ok) << key;
+}
+
+TEST(ExamineTest, SaysSinceWhenPagesAreSoundAgain) {
+  auto facts = well();
+  facts.stored->backups.back().data_checksums = true;
+  auto damaged = facts.stored->backups.back();
+  damaged.checksum_failures = 2;
+  facts.stored->backups.insert(facts.stored->backups.begin(), damaged);
+  const auto found = find(examine(facts, kNow), "backups");
+  EXPECT_EQ(found.severity, Severity::ok);
+  EXPECT_THAT(found.what,
+              HasSubstr("; no checksum failures since " + facts.stored->backups.back().id.to_string()));
+}
+
+TEST(ExamineTest, TakesNoBackupForSoundOfWhichNobodyLookedAtThePages) {
+  auto facts = well();
+  auto damaged = facts.stored->backups.back();
+  damaged.data_checksums = true;
+  damaged.checksum_failures = 2;
+  auto& unseen = facts.stored->backups.back();
+  unseen.data_checksums = true;
+  unseen.checksums_verified = false;
+  facts.stored->backups.insert(facts.stored->backups.begin(), damaged);
+  EXPECT_THAT(find(examine(facts, kNow), "backups").what, HasSubstr("; no backup is without any"));
 }
 
 TEST(ExamineTest, SaysSinceWhenAJobFails) {

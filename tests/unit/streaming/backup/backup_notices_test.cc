@@ -53,6 +53,25 @@ TEST_F(BackupNoticesTest, TakeNoOtherNumberForTheTotal) {
   EXPECT_EQ(damaged_pages(), 1u);
 }
 
+TEST_F(BackupNoticesTest, NameTheDamagedFilesInEveryLanguage) {
+  server_warns(kPage);
+  server_warns("could not find the time zone of base/camp");
+  server_warns("Prüfsummenprüfung fehlgeschlagen in Datei »./global/1262«, Block 0");
+  server_warns("échec dans le fichier « ./base/5/16390.1 », bloc 3");
+  server_warns(kFile);
+  EXPECT_THAT(notices_.named_files({}), ElementsAre("base/5/16384", "global/1262", "base/5/16390.1"));
+}
+
+TEST_F(BackupNoticesTest, NameTheFilesOfATablespaceAsTheBackupHasThem) {
+  const std::vector<Tablespace> tablespaces{{.oid = 16400, .location = "/srv/fast one", .size_bytes = {}},
+                                            {.oid = 0, .location = "", .size_bytes = {}}};
+  server_warns("checksum verification failed in file \"/srv/fast one/PG_18_202506291/5/16390\", block 3");
+  server_warns("checksum verification failed in file \"/srv/slow/PG_18_202506291/5/16391\", block 3");
+  server_warns("checksum verification failed in file \"pg_tblspc/16401/PG_18_202506291/5/16392\", block 3");
+  EXPECT_THAT(notices_.named_files(tablespaces), ElementsAre("pg_tblspc/16400/PG_18_202506291/5/16390",
+                                                             "pg_tblspc/16401/PG_18_202506291/5/16392"));
+}
+
 TEST_F(BackupNoticesTest, AreShownAndKept) {
   server_warns("be warned");
   EXPECT_THAT(shown_, ElementsAre("PostgreSQL: WARNING: be warned"));
