@@ -50,10 +50,44 @@ std::optional<File> open_if_there(const std::filesystem::path& path) {
   }
 }
 
-/// What was written of it ends before its seal: nobody was told that it is there.
-bool was_cut(std::string_view line) {
-  return !line.ends_with('}') && line.rfind("\"crc32c\":\"") == line.npos;
-}
+/// Counts lines, which come in parts.
+class LineCheck {
+ public:
+  void add(std::string_view text) {
+    for (auto end = text.find('\n'); end != text.npos; end = text.find('\n')) {
+      keep(text.substr(0, end));
+      end_line();
+      text.remove_prefix(end + 1);
+    }
+    keep(text);
+  }
+  /// At the end of the journal, where the last line may lack its newline.
+  std::vector<std::uint64_t> finish() {
+    if (!line_.empty() || is_too_long_) end_line();
+    return std::move(damaged_);
+  }
+
+ private:
+  void keep(std::string_view part) {
+    is_too_long_ = is_too_long_ || line_.size() + part.size() > kLongestLine;
+    if (is_too_long_) {
+      line_.clear();
+    } else {
+      line_ += part;
+    }
+  }
+  void end_line() {
+    ++number_;
+    if (is_too_long_ || (!is_sealed(line_) && !is_cut(line_))) damaged_.push_back(number_);
+    line_.clear();
+    is_too_long_ = false;
+  }
+
+  std::string line_;  // what has come of it
+  bool is_too_long_ = false;
+  std::uint64_t number_ = 0;  // of the line before
+  std::vector<std::uint64_t> damaged_;
+};
 
 }  // namespace
 
@@ -116,32 +150,31 @@ JournalLines read_journal(const std::filesystem::path& path, std::uint64_t from)
 }
 
 JournalBackwards::JournalBackwards(const std::filesystem::path& path) : file_(open_if_there(path)) {
-  if (!file_) return;
-  begin_ = file_->size();
-  pass_over_cut_line();
+  if (file_) begin_ = file_->size();
 }
 
 /// False at the beginning of the file.
 bool JournalBackwards::read_block() {
   if (begin_ == 0) return false;
+  is_passing_over_ = is_passing_over_ || left_ > kLongestLine;
+  if (is_passing_over_) left_ = 0;
   // More for a line that is longer than what is here of it.
   const auto bytes = std::min<std::uint64_t>(begin_, std::max<std::uint64_t>(kBlockBytes, left_));
+  begin_ -= bytes;
   ByteVector before(bytes);
-  file_->read_exactly_at(before, begin_ - bytes);
+  before.resize(file_->read_at(before, begin_));
+  if (before.size() < bytes) {  // and all that came after it: the line that was last was taken back
+    is_passing_over_ = true;
+    left_ = 0;
+  }
   block_ = std::string(as_text(before)).append(block_, 0, left_);
   left_ = block_.size();
-  begin_ -= bytes;
-  return true;
-}
-
-void JournalBackwards::pass_over_cut_line() {
-  while (read_block()) {
-    if (const auto newline = block_.rfind('\n'); newline != block_.npos) {
-      left_ = newline + 1;
-      return;
-    }
+  if (is_passing_over_) {
+    const auto newline = block_.rfind('\n');
+    is_passing_over_ = newline == block_.npos;
+    left_ = is_passing_over_ ? 0 : newline + 1;
   }
-  left_ = 0;
+  return true;
 }
 
 std::optional<std::string_view> JournalBackwards::previous() {
@@ -157,25 +190,15 @@ std::optional<std::string_view> JournalBackwards::previous() {
 }
 
 std::vector<std::uint64_t> damaged_lines(const std::filesystem::path& path) {
-  std::vector<std::uint64_t> damaged;
   const auto file = open_if_there(path);
-  if (!file) return damaged;
+  if (!file) return {};
+  LineCheck check;
   ByteVector block(kBlockBytes);
-  std::string rest;  // of the line that is not whole yet
-  std::uint64_t number = 0;
   for (std::uint64_t at = 0;;) {
     const auto bytes = file->read_at(block, at);
-    if (bytes == 0) return damaged;
+    if (bytes == 0) return check.finish();
     at += bytes;
-    rest += as_text(ByteView(block).first(bytes));
-    std::size_t begin = 0;
-    for (auto end = rest.find('\n'); end != rest.npos; end = rest.find('\n', begin)) {
-      const auto line = std::string_view(rest).substr(begin, end - begin);
-      ++number;
-      if (!is_sealed(line) && !was_cut(line)) damaged.push_back(number);
-      begin = end + 1;
-    }
-    rest.erase(0, begin);
+    check.add(as_text(ByteView(block).first(bytes)));
   }
 }
 

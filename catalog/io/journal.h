@@ -45,9 +45,13 @@ struct JournalLines {
 /// is not the beginning of a line.
 JournalLines read_journal(const std::filesystem::path& path, std::uint64_t from = 0);
 
+/// No line is longer; what is, was not written as one.
+inline constexpr std::uint64_t kLongestLine = std::uint64_t{16} << 20;
+
 /// The whole lines of a journal from the last one to the first: for what stands at its end, however long it
-/// is. Only the blocks that these lines lie in are read, and what is appended meanwhile is not seen. One
-/// thread.
+/// is. Only the blocks that these lines lie in are read; what is appended meanwhile is not seen, nor what is
+/// taken back meanwhile (JournalAppender::append()). A line longer than kLongestLine is passed over, or
+/// returned when it is not much longer. One thread.
 class JournalBackwards {
  public:
   /// A file that is not there has no lines. Throws StorageError, as previous() does.
@@ -58,17 +62,17 @@ class JournalBackwards {
 
  private:
   bool read_block();
-  void pass_over_cut_line();
 
   std::optional<File> file_;
   std::uint64_t begin_ = 0;  // in the file, of what block_ has
   std::string block_;
-  std::size_t left_ = 0;  // bytes of block_ that were not returned; the last one is a newline
+  std::size_t left_ = 0;         // bytes of block_ that were not returned; the last one is a newline
+  bool is_passing_over_ = true;  // no whole line ends at begin_: the next one is before a newline
 };
 
-/// The numbers, from 1, of the lines whose checksum does not fit (sealed_json.h): what they told is lost. Not
-/// of those that a crash has cut, which nobody relied on: they end before their checksum. Reads the journal a
-/// block at a time. Throws StorageError.
+/// The numbers, from 1, of the lines whose checksum does not fit (sealed_json.h), or that are longer than
+/// kLongestLine: what they told is lost. Not of those that a crash has cut (is_cut()), which nobody relied
+/// on. Reads the journal once, a block at a time. Throws StorageError.
 std::vector<std::uint64_t> damaged_lines(const std::filesystem::path& path);
 
 }  // namespace pgkeep::io

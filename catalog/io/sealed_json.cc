@@ -17,6 +17,19 @@ std::string seal_of(std::string_view body, bool on_lines) {
   return on_lines ? ",\n  \"crc32c\": \"" + digits + "\"\n}" : ",\"crc32c\":\"" + digits + "\"}";
 }
 
+/// Ends with a checksum, of which some bytes may have been changed.
+bool ends_like_sealed(std::string_view text) {
+  constexpr std::string_view kSeal = ",\"crc32c\":\"xxxxxxxx\"}";
+  constexpr std::size_t kMostChanged = 2;
+  if (text.rfind("\"crc32c\":\"") != text.npos) return true;
+  if (text.size() < kSeal.size()) return false;
+  text.remove_prefix(text.size() - kSeal.size());
+  std::size_t changed = 0;
+  for (std::size_t i = 0; i < kSeal.size(); ++i)
+    if (kSeal[i] != 'x' && text[i] != kSeal[i]) ++changed;
+  return changed <= kMostChanged;
+}
+
 /// Why the text is not sealed; nothing when it is.
 std::string_view why_not_sealed(std::string_view text) {
   if (text.ends_with('\n')) text.remove_suffix(1);
@@ -40,6 +53,16 @@ std::string seal_json(std::string object) {
 
 bool is_sealed(std::string_view text) {
   return why_not_sealed(text).empty();
+}
+
+bool is_cut(std::string_view text) {
+  if (is_sealed(text)) return false;
+  const auto body = text.substr(0, text.rfind(','));
+  const auto seal = text.substr(body.size());
+  if (!seal.empty() && seal_of(body, false).starts_with(seal)) return true;
+  if (ends_like_sealed(text)) return false;
+  // What is cut may end with the brace of an object within it.
+  return !text.ends_with('}') || !nlohmann::json::accept(text);
 }
 
 nlohmann::json parse_sealed_json(std::string_view text) {

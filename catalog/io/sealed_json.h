@@ -30,6 +30,9 @@ std::string seal_json(std::string object);
 
 /// Whether the text ends with its checksum, and it fits: what is sealed is what was written.
 bool is_sealed(std::string_view text);
+/// Whether a text on one line is what a crash left of a sealed one, which it cut anywhere, also within its
+/// checksum; and not one that was changed, which ends as a sealed one does, or is whole.
+bool is_cut(std::string_view text);
 
 /// Throws Corruption that says what is wrong: the checksum is missing or does not fit, or it is no JSON.
 nlohmann::json parse_sealed_json(std::string_view text);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <set>
@@ -12,6 +13,10 @@
 // Some runs out of a journal of years. It is read from its end and no further than it has to be, and only
 // lines that may be about them are taken apart. All throw StorageError; runs come with their current outcome.
 namespace pgkeep::catalog {
+
+/// A journal is in the order in which its lines were written, and of time but for clocks that were set back:
+/// by less than this, as all take for granted who stop reading at a time.
+inline constexpr std::chrono::days kClocksAreSetBack{1};
 
 /// Those that began last, at most so many; by their start, the oldest first.
 std::vector<RunRecord> newest_runs(const store::ServerLayout& layout, std::size_t count);

@@ -27,8 +27,6 @@ using Json = nlohmann::ordered_json;
 
 /// What a run does is worth more than that it is noted.
 constexpr std::chrono::seconds kPatience{2};
-/// By less: the journal is in the order of time but for that.
-constexpr std::chrono::days kClocksAreSetBack{1};
 
 constexpr std::array<std::string_view, 4> kOutcomes{"running", "succeeded", "failed", "interrupted"};
 

@@ -1,25 +1,18 @@
 #include "server/schedule/deciding_runs.h"
 
-#include <chrono>
 #include <optional>
 
 #include "catalog/records/newest_runs.h"
 #include "server/schedule/job_plan.h"
 
 namespace pgkeep::server {
-namespace {
-
-// The journal is in the order in which runs were recorded, and a clock that was set back has others.
-constexpr std::chrono::days kClocksAreSetBack{1};
-
-}  // namespace
-
 std::vector<catalog::RunRecord> read_deciding_runs(const store::ServerLayout& layout, io::TimePoint now) {
   std::vector<catalog::RunRecord> runs;
   for (const auto kind : kJobKinds) {
     std::optional<io::TimePoint> succeeded;  // when the newest did that the journal tells of
     catalog::for_newest_runs(layout, to_string(kind), [&](catalog::RunRecord&& run) {
-      if (succeeded && run.ended.value_or(run.started) < *succeeded - kClocksAreSetBack) return false;
+      if (succeeded && run.ended.value_or(run.started) < *succeeded - catalog::kClocksAreSetBack)
+        return false;
       if (!succeeded && run.outcome == catalog::RunOutcome::succeeded && has_begun(run, now))
         succeeded = run.started;
       runs.push_back(std::move(run));

@@ -164,6 +164,41 @@ TEST_F(JournalBackwardsTest, FindsTheLastLinesWithoutReadingTheJournalFromItsSta
   EXPECT_EQ(journal.previous(), "two");
 }
 
+TEST_F(JournalBackwardsTest, PassesOverALineThatIsTakenBackMeanwhile) {
+  append("one");
+  append("two");
+  for (const auto bytes : {10, 70'000, 200'000}) {
+    const auto before = std::filesystem::file_size(path_);
+    append(std::string(static_cast<std::size_t>(bytes), 'x'));
+    JournalBackwards journal(path_);
+    std::filesystem::resize_file(path_, before);
+    EXPECT_EQ(journal.previous(), "two") << bytes;
+    EXPECT_EQ(journal.previous(), "one") << bytes;
+    EXPECT_EQ(journal.previous(), std::nullopt) << bytes;
+  }
+}
+
+TEST_F(JournalBackwardsTest, PassesOverALineThatIsTakenBackWhenItsEndWasRead) {
+  append("one");
+  append(std::string(200'000, 'x'));
+  append("three");
+  JournalBackwards journal(path_);
+  EXPECT_EQ(journal.previous(), "three");
+  std::filesystem::resize_file(path_, 4);
+  EXPECT_EQ(journal.previous(), "one");
+  EXPECT_EQ(journal.previous(), std::nullopt);
+}
+
+TEST_F(JournalBackwardsTest, PassesOverWhatIsTooLongForALine) {
+  append("one");
+  {
+    auto file = File::open_or_create(path_);
+    file.write_at(as_bytes("\ntwo\n"), 5 * kLongestLine);  // after zeroes
+    file.close();
+  }
+  EXPECT_THAT(lines(), ElementsAre("two", "one"));
+}
+
 class DamagedLinesTest : public JournalBackwardsTest {
  protected:
   DamagedLinesTest() {
@@ -198,6 +233,39 @@ TEST_F(DamagedLinesTest, AreNotThoseThatACrashHasCut) {
   EXPECT_THAT(damaged_lines(path_), IsEmpty());
   append(seal_json(R"({"a":"five"})"));
   EXPECT_THAT(damaged_lines(path_), IsEmpty());
+}
+
+TEST_F(DamagedLinesTest, AreNotThoseThatACrashHasCutAnywhere) {
+  const auto line = seal_json(R"({"a":{"b":"x,y","c":[1,{"d":2}]},"e":"crc32c","f":{"g":{}}})");
+  for (std::size_t bytes = 1; bytes <= line.size(); ++bytes) {
+    std::filesystem::resize_file(path_, length_);
+    write_at_the_end(line.substr(0, bytes));
+    EXPECT_THAT(damaged_lines(path_), IsEmpty()) << line.substr(0, bytes);
+    append(seal_json(R"({"a":"five"})"));
+    EXPECT_THAT(damaged_lines(path_), IsEmpty()) << line.substr(0, bytes);
+  }
+}
+
+TEST_F(DamagedLinesTest, AreNamedWhereWhatIsLeftOfACutChecksumDoesNotFit) {
+  write_at_the_end(R"({"a":"four","crc32c":"x)");
+  EXPECT_THAT(damaged_lines(path_), ElementsAre(4));
+}
+
+TEST_F(DamagedLinesTest, AreNamedAtTheEndWithoutANewline) {
+  overwrite(length_ - 1, "x");
+  EXPECT_THAT(damaged_lines(path_), ElementsAre(3));
+}
+
+TEST_F(DamagedLinesTest, AreThoseThatAreTooLong) {
+  {
+    auto file = File::open_or_create(path_);
+    file.write_at(as_bytes("\n"), 5 * kLongestLine);
+    file.close();
+  }
+  append(seal_json(R"({"a":"five"})"));
+  EXPECT_THAT(damaged_lines(path_), ElementsAre(4));
+  std::filesystem::resize_file(path_, 10 * kLongestLine);
+  EXPECT_THAT(damaged_lines(path_), ElementsAre(4, 6));
 }
 
 TEST_F(DamagedLinesTest, AreFoundBeyondTheFirstBlock) {
