@@ -38,7 +38,7 @@ bool may_write_index(const store::ServerLayout& layout) {
 void sample_space_of(const store::ServerLayout& layout) {
   try {
     store::sample_space(layout.root().parent_path(), io::now());
-  } catch (const StorageError&) {
+  } catch (const Error&) {
   }
 }
 
