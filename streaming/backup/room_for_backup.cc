@@ -1,6 +1,7 @@
 #include "streaming/backup/room_for_backup.h"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include <fmt/format.h>
@@ -15,7 +16,7 @@ constexpr std::size_t kBackupsThatTell = 7;
 constexpr std::uint64_t kCompressedTo = 2;
 
 std::uint64_t added_by(const store::BackupRecord& backup) {
-  return backup.cost.pack_bytes + backup.cost.metadata_bytes;
+  return add_up(backup.cost.pack_bytes, backup.cost.metadata_bytes);
 }
 
 std::string describe_sources(std::span<const store::BackupRecord* const> newest_first) {
@@ -39,6 +40,11 @@ std::string describe_reserve(const RoomFacts& facts) {
 
 }  // namespace
 
+std::uint64_t add_up(std::uint64_t a, std::uint64_t b) {
+  constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
+  return b > kMost - a ? kMost : a + b;
+}
+
 std::optional<ExpectedGrowth> expected_growth(std::span<const store::BackupRecord> backups) {
   std::vector<const store::BackupRecord*> newest;
   for (auto backup = backups.rbegin(); backup != backups.rend() && newest.size() < kBackupsThatTell; ++backup)
@@ -58,15 +64,14 @@ ExpectedGrowth growth_of_first(std::uint64_t announced_bytes) {
 }
 
 std::optional<std::string> why_not_begun(const RoomFacts& facts, const ExpectedGrowth& growth) {
-  const auto reserve = facts.reserve.bytes_of(facts.disk);
-  if (facts.reserve.amount == 0 || facts.disk.free >= reserve + growth.bytes) return std::nullopt;
+  const auto wanted = add_up(facts.reserve.bytes_of(facts.disk), growth.bytes);
+  if (facts.reserve.amount == 0 || facts.disk.free >= wanted) return std::nullopt;
   const auto expected = growth.bytes == 0 ? std::string()
                                           : fmt::format(" and {} that the backup is expected to add ({})",
                                                         io::format_bytes(growth.bytes), growth.why);
   return fmt::format("{}: no backup of {} is taken, since {} are free and {} are wanted: {}{}. {}",
                      facts.root.native(), facts.server, io::format_bytes(facts.disk.free),
-                     io::format_bytes(reserve + growth.bytes), describe_reserve(facts), expected,
-                     way_out(facts.server));
+                     io::format_bytes(wanted), describe_reserve(facts), expected, way_out(facts.server));
 }
 
 std::optional<std::string> why_ended(const RoomFacts& facts) {

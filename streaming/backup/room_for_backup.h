@@ -11,6 +11,10 @@
 
 namespace pgkeep::streaming {
 
+/// Of sizes that a server or a record told, whatever they are: where the sum is more than can be, the most
+/// that can.
+std::uint64_t add_up(std::uint64_t a, std::uint64_t b);
+
 /// What a backup will add to the repository, as far as that can be told before it is taken.
 struct ExpectedGrowth {
   std::uint64_t bytes = 0;

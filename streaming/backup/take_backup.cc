@@ -150,7 +150,7 @@ void BackupRun::require_room_for_next() const {
 /// That is compared with none, and so stored whole.
 void BackupRun::require_room_for_first(const std::vector<Tablespace>& announced) const {
   std::uint64_t bytes = 0;
-  for (const auto& tablespace : announced) bytes += tablespace.size_bytes.value_or(0);
+  for (const auto& tablespace : announced) bytes = add_up(bytes, tablespace.size_bytes.value_or(0));
   require_room(growth_of_first(bytes));
 }
 

@@ -1,5 +1,6 @@
 #include "streaming/backup/room_for_backup.h"
 
+#include <limits>
 #include <ostream>
 #include <vector>
 
@@ -14,6 +15,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
+constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
 constexpr io::Reserve kFivePercent{5, true};
 
 store::BackupId id(int day) {
@@ -72,6 +74,9 @@ INSTANTIATE_TEST_SUITE_P(
         Room{"a reserve of bytes, kept", 8 * kGiB, io::Reserve{5 * kGiB, false}, 3 * kGiB, true, true},
         Room{"a reserve of bytes, touched", 7 * kGiB, io::Reserve{5 * kGiB, false}, 3 * kGiB, false, true},
         Room{"a reserve larger than the disk", 40 * kGiB, io::Reserve{50 * kGiB, false}, 0, false, false},
+        Room{"more than can be", 40 * kGiB, kFivePercent, kMost, false, true},
+        Room{"a reserve that leaves nothing, and more", 40 * kGiB, io::Reserve{kMost, false}, 3 * kGiB, false,
+             false},
         Room{"no reserve, nothing free", 0, io::Reserve{}, 3 * kGiB, true, true}));
 
 TEST(RoomForBackupMessageTest, SaysWhereHowMuchAndWhatToDo) {
@@ -115,6 +120,12 @@ TEST(ExpectedGrowthTest, CountsTheListsThatABackupAddsToo) {
   auto list = backups({900, 10});
   list.back().cost.metadata_bytes = 5;
   EXPECT_EQ(expected_growth(list)->bytes, 15U);
+}
+
+TEST(ExpectedGrowthTest, OfRecordsThatTellMoreThanCanBeIsTheMost) {
+  auto list = backups({900, kMost});
+  list.back().cost.metadata_bytes = 5;
+  EXPECT_EQ(expected_growth(list)->bytes, kMost);
 }
 
 TEST(ExpectedGrowthTest, NamesTheBackupsThatItIsTakenFrom) {
