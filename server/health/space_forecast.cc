@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <vector>
 
 #include <fmt/format.h>
@@ -20,8 +21,16 @@ constexpr std::chrono::days kLeastSeen{2};
 constexpr std::chrono::days kLately{3};
 constexpr std::chrono::days kLeastSeenLately{1};
 constexpr double kSoon = 3;
+/// Before so much was seen, the first backups may be all that there is.
+constexpr std::chrono::days kNewUntil{7};
+/// What samples that are closer show is no trend: a file that is being written, say.
+constexpr std::chrono::hours kLeastApart{1};
+/// A day's samples may be taken a little earlier than those of the day before.
+constexpr std::chrono::hours kAboutADay{22};
 /// What is further away is no forecast.
 constexpr double kYear = 365;
+/// An exbibyte; more is no growth, and no figure that is shown may overflow.
+constexpr double kMostADay = 1ull << 60;
 
 double used(const io::DiskSpace& disk) {
   return static_cast<double>(disk.total) - static_cast<double>(disk.free);
@@ -32,20 +41,39 @@ struct Trend {
   std::chrono::hours seen{};
 };
 
+double growth(const SpaceSample& from, const SpaceSample& to) {
+  const auto days = std::chrono::duration_cast<Days>(to.at - from.at).count();
+  return std::clamp((used(to.disk) - used(from.disk)) / days, -kMostADay, kMostADay);
+}
+
 /// The slope that three in five pairs of samples reach; they are in order. Nothing when they cover less than
 /// `least`. One step up in the middle makes half of the pairs steep.
 std::optional<Trend> trend(std::span<const SpaceSample> samples, std::chrono::hours least) {
   if (samples.empty() || samples.back().at - samples.front().at < least) return std::nullopt;
   std::vector<double> slopes;
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    for (std::size_t j = i + 1; j < samples.size(); ++j) {
-      const auto days = std::chrono::duration_cast<Days>(samples[j].at - samples[i].at).count();
-      slopes.push_back((used(samples[j].disk) - used(samples[i].disk)) / days);
-    }
-  }
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    for (std::size_t j = i + 1; j < samples.size(); ++j)
+      if (samples[j].at - samples[i].at >= kLeastApart) slopes.push_back(growth(samples[i], samples[j]));
   const auto reached = slopes.begin() + static_cast<std::ptrdiff_t>(slopes.size() * 2 / 5);
   std::ranges::nth_element(slopes, reached);
   return Trend{*reached, std::chrono::floor<std::chrono::hours>(samples.back().at - samples.front().at)};
+}
+
+/// The last of the samples, which are in order, that was taken by then; null when there is none.
+const SpaceSample* last_by(std::span<const SpaceSample> samples, io::TimePoint time) {
+  const auto after = std::ranges::upper_bound(samples, time, {}, &SpaceSample::at);
+  return after == samples.begin() ? nullptr : &*std::prev(after);
+}
+
+/// What the slower of the last two days grew by, 0 where one of them emptied; nothing when fewer are known.
+std::optional<double> slower_of_two_days(std::span<const SpaceSample> samples) {
+  const auto& now = samples.back();
+  const auto* day_before = last_by(samples, now.at - std::chrono::days(1));
+  if (day_before == nullptr) return std::nullopt;
+  const auto* two_before = last_by(samples, day_before->at - kAboutADay);
+  if (two_before == nullptr) two_before = &samples.front();
+  if (day_before->at - two_before->at < kLeastApart) return std::nullopt;
+  return std::max(0.0, std::min(growth(*day_before, now), growth(*two_before, *day_before)));
 }
 
 /// Those of the last so many days.
@@ -71,13 +99,18 @@ std::optional<SpaceForecast> forecast_space(std::span<const SpaceSample> samples
   for (const auto& sample : samples)
     if (sample.at < now) seen.push_back(sample);
   seen.push_back({now, disk});
-  const auto lately = trend(newest(seen, kLately), kLeastSeenLately);
-  if (lately) {
+  const auto at_most = slower_of_two_days(seen);
+  if (auto lately = trend(newest(seen, kLately), kLeastSeenLately); lately && at_most) {
+    lately->bytes_a_day = std::min(lately->bytes_a_day, *at_most);
     const auto days = days_until_full(*lately, disk);
     if (days && *days < kSoon) return SpaceForecast{lately->bytes_a_day, days, lately->seen};
   }
-  const auto weeks = trend(newest(seen, kWeeksThatTell), kLeastSeen);
+  auto weeks = trend(newest(seen, kWeeksThatTell), kLeastSeen);
   if (!weeks) return std::nullopt;
+  if (weeks->seen < kNewUntil) {
+    if (!at_most) return std::nullopt;
+    weeks->bytes_a_day = std::min(weeks->bytes_a_day, *at_most);
+  }
   auto days = days_until_full(*weeks, disk);
   if (days && *days > kYear) days.reset();
   return SpaceForecast{weeks->bytes_a_day, days, weeks->seen};

@@ -23,7 +23,9 @@ struct SpaceForecast {
 /// and whatever else lies there. The trend is what three in five pairs of samples reach, so that neither a
 /// backup that comes and goes nor the first one of a large server makes a trend. A file system that began to
 /// fill in the last three days, and would be full within three more, is told by the trend of these days.
-/// Nothing before there are samples of two days. Pure.
+/// That one, and any trend before there are samples of seven days, is taken to be no faster than the slower
+/// of the last two days was: the first backups of a new repository fill it on one day, and not on the next.
+/// Nothing before there are samples of two days, of each day one. Growth is at most an exbibyte a day. Pure.
 std::optional<SpaceForecast> forecast_space(std::span<const store::SpaceSample> samples,
                                             const io::DiskSpace& disk, io::TimePoint now);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <ostream>
 
 #include <gmock/gmock.h>
@@ -102,7 +103,41 @@ INSTANTIATE_TEST_SUITE_P(
                       History{"it has begun to fill, and there is time",
                               28,
                               [](double d) { return 100 + 100 * since(d, 2); },
-                              {}}));
+                              {}},
+                      History{"first backups of three days, until a day ago",
+                              28,
+                              [](double d) { return d > 2.5   ? 100
+                                                    : d > 1.5 ? 400
+                                                    : d > 1   ? 700
+                                                              : 900; },
+                              {}},
+                      History{"first backups of a new repository, until a day ago",
+                              3,
+                              [](double d) { return 800 - 400 * since(1, d); },
+                              {}},
+                      History{"a new repository that fills on both days, and slower since yesterday", 4,
+                              [](double d) { return 500 - 10 * std::min(d, 1.0) - 100 * since(1, d); }, 50},
+                      History{"a week is enough", 7,
+                              [](double d) { return 800 - 10 * std::min(d, 1.0) - 100 * since(1, d); }, 2}));
+
+/// At the end of a run each day: the only samples where no daemon runs.
+TEST(SpaceForecastTest, TheFirstBackupIsNoTrendHoweverFewSamplesThereAre) {
+  const std::vector<SpaceSample> daily{{kNow - 48h, disk(0)}, {kNow - 24h, disk(800)}};
+  EXPECT_EQ(forecast_space(daily, disk(800), kNow)->days_until_full, std::nullopt);
+  const std::vector<SpaceSample> one{{kNow - 48h, disk(0)}};
+  EXPECT_FALSE(forecast_space(one, disk(800), kNow).has_value());
+  const std::vector<SpaceSample> each_day{{kNow - 49h, disk(700)}, {kNow - 26h, disk(800)}};
+  EXPECT_THAT(forecast_space(each_day, disk(900), kNow)->days_until_full,
+              testing::Optional(DoubleNear(1, 0.2)));
+}
+
+TEST(SpaceForecastTest, AbsurdFiguresDoNotOverflow) {
+  constexpr auto kAll = std::numeric_limits<std::uint64_t>::max();
+  const std::vector<SpaceSample> list{{kNow - 48h, {kAll, kAll}}, {kNow - 24h, {kAll, kAll / 2}}};
+  const auto json = space_json({.root = {}, .disk = {kAll, 1}, .samples = list}, {}, kNow);
+  EXPECT_EQ(json.at("growth_bytes_a_day"), std::int64_t{1} << 60);
+  EXPECT_EQ(json.at("days_until_full"), 0);
+}
 
 TEST(SpaceForecastTest, SamplesOfAClockThatWasAheadDoNotCount) {
   auto list = samples(28, [](double d) { return 900 - 10 * d; });
