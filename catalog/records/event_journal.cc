@@ -15,9 +15,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 14> kKinds{
-    "gap",      "slot_created", "slot_dropped", "slot_lost",   "slot_given_up", "branch_left", "split_brain",
-    "conflict", "rolled_back",  "unproved",     "minimal_wal", "line_kept",     "line_begun",  "adopted"};
+constexpr std::array<std::string_view, 15> kKinds{
+    "gap",         "slot_created", "slot_dropped", "slot_lost",   "slot_given_up",
+    "branch_left", "split_brain",  "conflict",     "rolled_back", "unproved",
+    "minimal_wal", "line_kept",    "line_begun",   "adopted",     "removed"};
 
 std::string format_line(const Event& event) {
   const auto range = event.range.value_or(WalRange{});

@@ -32,6 +32,9 @@ enum class EventKind : std::uint8_t {
   line_begun,     // decided: what was held is set aside, and this journal is that of a new line
   adopted,        // pushed WAL was taken into the archive: `range`; proved by its neighbours, or decided.
                   // Without a range: that it is going to be, or why no more of it was
+  removed,        // retention let go of the WAL of `range`, from between backups that keep no more than what
+                  // makes them consistent: nobody looks for it, and it is not lost. Noted before it goes, so
+                  // that some of it may be held
 };
 std::string_view to_string(EventKind kind);
 std::optional<EventKind> parse_event_kind(std::string_view text);

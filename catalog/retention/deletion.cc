@@ -10,19 +10,18 @@ bool contains(std::span<const store::BackupId> ids, const store::BackupId& id) {
   return std::ranges::find(ids, id) != ids.end();
 }
 
-/// Of the other backups of its line, those that have expired included or not.
-std::vector<postgres::WalPosition> starts_without(const ExpiryFacts& facts, const ExpiryCandidate& backup,
-                                                  bool expired_too) {
-  std::vector<postgres::WalPosition> starts;
-  for (const auto& other : facts.candidates)
-    if (other.line == backup.line && other.id != backup.id && (expired_too || !other.expired))
-      starts.push_back(other.start);
-  return starts;
-}
-
-/// A line without backups keeps its WAL, as when backups expire.
-NeedlessWal needless(const HeldWal& held, std::span<const postgres::WalPosition> starts) {
-  return starts.empty() ? NeedlessWal() : needless_wal(held, starts);
+/// What those of the line of a backup need of its WAL which `stay`.
+template <typename Stays>
+NeedlessWal needless_when(const ExpiryFacts& facts, std::size_t line, const RetentionPolicy& policy,
+                          io::TimePoint now, Stays stays) {
+  const auto faults = faults_of(facts.candidates, facts.lines);
+  std::vector<WalUser> users;
+  for (std::size_t i = 0; i < facts.candidates.size(); ++i) {
+    const auto& candidate = facts.candidates[i];
+    if (candidate.line == line && stays(candidate))
+      users.push_back({candidate, candidate.stands_alone(now), faults[i].empty() && !candidate.expired});
+  }
+  return needless_of(facts.lines[line], wal_needs(users, facts.lines, policy, now));
 }
 
 }  // namespace
@@ -47,26 +46,30 @@ std::string why_they_are_needed(const ExpiryFacts& facts, std::span<const store:
   return {};
 }
 
-std::vector<NeedlessWal> wal_that_goes_with(const ExpiryFacts& facts, const store::BackupId& id) {
+std::vector<NeedlessWal> wal_that_goes_with(const ExpiryFacts& facts, const RetentionPolicy& policy,
+                                            io::TimePoint now, const store::BackupId& id) {
   std::vector<NeedlessWal> wal(facts.lines.size());
   const auto backup = std::ranges::find(facts.candidates, id, &ExpiryCandidate::id);
   if (!facts.unclear.empty() || backup == facts.candidates.end()) return wal;
-  auto starts = starts_without(facts, *backup, false);
-  const auto& held = facts.lines[backup->line].held;
-  const auto after = needless(held, starts);
-  starts.push_back(backup->start);
-  const auto before = needless(held, starts);
-  auto& gained = wal[backup->line];
-  std::ranges::set_difference(after.segments, before.segments, std::back_inserter(gained.segments));
-  std::ranges::set_difference(after.partials, before.partials, std::back_inserter(gained.partials));
+  const auto line = backup->line;
+  const auto after = needless_when(facts, line, policy, now, [&](const ExpiryCandidate& other) {
+    return other.id != id && !other.expired;
+  });
+  const auto before = needless_when(facts, line, policy, now, [&](const ExpiryCandidate& other) {
+    return other.id == id || !other.expired;
+  });
+  std::ranges::set_difference(after.segments, before.segments, std::back_inserter(wal[line].segments));
+  std::ranges::set_difference(after.partials, before.partials, std::back_inserter(wal[line].partials));
   return wal;
 }
 
-std::vector<NeedlessWal> wal_needless_without(const ExpiryFacts& facts, const store::BackupId& id) {
+std::vector<NeedlessWal> wal_needless_without(const ExpiryFacts& facts, const RetentionPolicy& policy,
+                                              io::TimePoint now, const store::BackupId& id) {
   std::vector<NeedlessWal> wal(facts.lines.size());
   const auto backup = std::ranges::find(facts.candidates, id, &ExpiryCandidate::id);
   if (!facts.unclear.empty() || backup == facts.candidates.end()) return wal;
-  wal[backup->line] = needless(facts.lines[backup->line].held, starts_without(facts, *backup, true));
+  wal[backup->line] = needless_when(facts, backup->line, policy, now,
+                                    [&](const ExpiryCandidate& other) { return other.id != id; });
   return wal;
 }
 

@@ -16,9 +16,11 @@ std::string why_they_are_needed(const ExpiryFacts& facts, std::span<const store:
 
 /// The WAL of each line, in the order of `facts.lines`, that goes in the end because that backup does:
 /// nothing needs it that is still there when what has expired is gone. Pure.
-std::vector<NeedlessWal> wal_that_goes_with(const ExpiryFacts& facts, const store::BackupId& id);
+std::vector<NeedlessWal> wal_that_goes_with(const ExpiryFacts& facts, const RetentionPolicy& policy,
+                                            io::TimePoint now, const store::BackupId& id);
 
 /// The WAL of each line that nothing needs which is there now, besides that backup. Pure.
-std::vector<NeedlessWal> wal_needless_without(const ExpiryFacts& facts, const store::BackupId& id);
+std::vector<NeedlessWal> wal_needless_without(const ExpiryFacts& facts, const RetentionPolicy& policy,
+                                              io::TimePoint now, const store::BackupId& id);
 
 }  // namespace pgkeep::catalog

@@ -6,6 +6,7 @@
 #include "catalog/index/index_note.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
+#include "catalog/records/event_journal.h"
 #include "catalog/records/identity.h"
 #include "catalog/wal/wal_removal.h"
 
@@ -30,6 +31,28 @@ bool claim(const store::ServerLayout& layout, ExpiryCandidate& candidate,
     return false;
   }
   return marks_are_as_planned(layout, candidate);
+}
+
+constexpr std::string_view kWhyRemoved =
+    "the retention policy let go of it: the backups before it keep no more than what makes them consistent";
+
+/// By one event, and not in pieces.
+bool is_told(const WalRange& range, std::span<const Event> events) {
+  return std::ranges::any_of(events, [&](const Event& event) {
+    return event.kind == EventKind::removed && event.range && event.range->timeline == range.timeline &&
+           event.range->begin <= range.begin && event.range->end >= range.end;
+  });
+}
+
+void leave_what_lies_between(NeedlessWal& needless, postgres::WalSegmentSize size) {
+  const auto lies_between = [&](const postgres::WalSegment& segment) {
+    return std::ranges::any_of(needless.between, [&](const WalRange& range) {
+      return range.timeline == segment.timeline && range.begin <= segment.begin(size) &&
+             segment.begin(size) < range.end;
+    });
+  };
+  std::erase_if(needless.segments, lies_between);
+  std::erase_if(needless.partials, lies_between);
 }
 
 class Execution {
@@ -94,9 +117,7 @@ class Execution {
   }
 
   bool any_wal_goes() const {
-    return std::ranges::any_of(expiry_->plan.wal, [](const WalExpiry& wal) {
-      return !wal.goes.segments.empty() || !wal.goes.partials.empty();
-    });
+    return std::ranges::any_of(expiry_->plan.wal, [](const WalExpiry& wal) { return !wal.goes.empty(); });
   }
 
   /// Also of a process that was killed after it had removed a record: a power cut would bring that back.
@@ -105,12 +126,30 @@ class Execution {
     io::sync_directory(layout_.backups());
   }
 
-  void remove_wal(const LineOfWal& line, const NeedlessWal& needless) {
-    if (needless.segments.empty() && needless.partials.empty()) return;
+  /// Durable before the first file goes: a receiver that finds a gap of which nothing tells asks its server
+  /// for it, and what it does not get it records as lost. False where there is no room to say so.
+  bool tell_what_goes(const store::ServerLayout& layout, const NeedlessWal& needless) {
+    EventJournal journal(layout);
+    const auto told = needless.between.empty() ? std::vector<Event>() : journal.read();
+    try {
+      for (const auto& range : needless.between)
+        if (!is_told(range, told))
+          journal.append({now_, EventKind::removed, std::string(kWhyRemoved), range});
+      return true;
+    } catch (const StorageError& error) {
+      if (!error.out_of_space()) throw;
+      result_.warnings.emplace_back(error.what());
+      return false;
+    }
+  }
+
+  void remove_wal(const LineOfWal& line, NeedlessWal needless) {
+    if (needless.empty()) return;
     const auto layout = line.number ? layout_.of_line(*line.number) : layout_;
     const auto identity = read_identity(layout);
     if (!identity) return;
     const WalArchive archive(layout, *identity);
+    if (!tell_what_goes(layout, needless)) leave_what_lies_between(needless, identity->wal_segment_size);
     if (!line.number) tell_index([&](ServerCatalog& index) { index.remove_segments(needless.segments); });
     const auto removed = catalog::remove_wal(
         archive, needless.segments, needless.partials, stop_, [&](const RemovedWal& so_far) {

@@ -32,9 +32,10 @@ struct ExpiryResult {
 };
 
 /// Marks what expires, takes the mark from what returns, removes what goes, and then the WAL that nothing
-/// needs any more. Each step is durable before the next one begins, and a plan that is made after a kill
-/// comes to the same end. The caller holds the writer lock. Throws StorageError, and Busy when the archive or
-/// the marks are held for too long. Throws Interrupted between two steps when stop is asked.
+/// needs any more, of which the journal of events tells before where it lies between other WAL. Each step is
+/// durable before the next one begins, and a plan that is made after a kill comes to the same end. The caller
+/// holds the writer lock. Throws StorageError, and Busy when the archive or the marks are held for too long.
+/// Throws Interrupted between two steps when stop is asked.
 ExpiryResult carry_out(const store::ServerLayout& layout, const ClaimedExpiry& expiry,
                        const ExpiryFacts& facts, io::TimePoint now, io::ProgressObserver& observer,
                        const std::stop_token& stop = {});

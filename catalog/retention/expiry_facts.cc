@@ -9,6 +9,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/records/identity.h"
+#include "catalog/store/commit_chain.h"
 #include "catalog/verify/damaged_backups.h"
 #include "catalog/wal/set_aside_line.h"
 
@@ -21,8 +22,10 @@ class Gathering {
       : layout_(layout), segments_(segments), set_aside_(read_set_aside_lines(layout)) {}
 
   ExpiryFacts gather() {
+    const bool none_is_missing = store::examine_chain(layout_).missing.empty();
     for (const auto& line : set_aside_) {
       add_line(layout_.of_line(line.number), line.at);
+      facts_.lines.back().goes_with_its_backups = none_is_missing && !line.backups.empty();
       if (!line.damage.empty()) facts_.unclear.push_back(line.damage);
     }
     add_line(layout_, {});

@@ -42,9 +42,9 @@ class Planner {
   Planner(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now, const LocalTime& local)
       : candidates_(facts.candidates),
         lines_(facts.lines),
-        all_wal_stays_(!facts.unclear.empty() || !(policy.has_rules() || any_was_deleted(facts))),
         policy_(&policy),
         now_(now),
+        all_wal_stays_(!facts.unclear.empty() || !somebody_decided(facts)),
         local_(&local),
         held_(facts.lines),
         faults_(faults_of(facts.candidates, facts.lines)) {}
@@ -59,25 +59,26 @@ class Planner {
   }
 
  private:
-  static bool is_deleted(const ExpiryCandidate& candidate) {
-    return candidate.expired && candidate.expired->by == ExpiryMark::By::operator_;
-  }
-  static bool any_was_deleted(const ExpiryFacts& facts) {
-    return facts.deleted_by_hand || std::ranges::any_of(facts.candidates, is_deleted);
-  }
-  bool is_kept_by_hand(const ExpiryCandidate& candidate) const {
-    return candidate.keep && (!candidate.keep->until || *candidate.keep->until > now_);
+  /// That WAL may go.
+  bool somebody_decided(const ExpiryFacts& facts) const {
+    return policy_->lets_go() || facts.deleted_by_hand ||
+           std::ranges::any_of(facts.candidates, [this](const ExpiryCandidate& candidate) {
+             return candidate.is_deleted() || candidate.stands_alone(now_);
+           });
   }
 
   void find_those_that_stay() {
     std::vector<RuledBackup> good;
     std::vector<RuledBackup> all;
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
-      if (is_deleted(candidates_[i])) continue;
+      if (candidates_[i].is_deleted()) continue;
       all.push_back(candidates_[i]);
       if (faults_[i].empty()) good.push_back(candidates_[i]);
     }
     stay_ = apply_rules(good, lines_, *policy_, now_, *local_);
+    if (const auto begin = wal_window_begin(*policy_, now_))
+      for (const auto& branch : branches_since(*begin, good, lines_)) keep_the_way_into(branch, *begin);
+    needs_ = wal_needs(users_of_wal(), lines_, *policy_, now_);
     if (stay_.empty() || good.size() == all.size()) return;
     const auto if_all_were_good = apply_rules(all, lines_, *policy_, now_, *local_);
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
@@ -89,6 +90,39 @@ class Planner {
     }
   }
 
+  bool can_be_relied_on(std::size_t i) const {
+    const auto& candidate = candidates_[i];
+    if (!faults_[i].empty() || candidate.is_deleted()) return false;
+    return !policy_->has_rules() || stay_.contains(candidate.id) || candidate.is_kept(now_);
+  }
+
+  std::vector<WalUser> users_of_wal() const {
+    std::vector<WalUser> users;
+    for (std::size_t i = 0; i < candidates_.size(); ++i)
+      users.push_back({candidates_[i], candidates_[i].stands_alone(now_), can_be_relied_on(i)});
+    return users;
+  }
+
+  /// The newest backup from before the WAL window, where one that stays was such before and the WAL between
+  /// the two has gone since: then moments in the window are reached from this one alone.
+  void keep_the_way_into(const Branch& branch, io::TimePoint window_begin) {
+    const ExpiryCandidate* newest = nullptr;
+    for (std::size_t i = candidates_.size(); i > 0; --i) {
+      const auto& candidate = candidates_[i - 1];
+      if (!faults_[i - 1].empty() || candidate.is_deleted() || candidate.stands_alone(now_) ||
+          candidate.ended > window_begin || !leads_along(candidate, branch))
+        continue;
+      if (newest == nullptr) newest = &candidate;
+      if (!can_be_relied_on(i - 1)) continue;
+      const auto& events = lines_[branch.line].events;
+      if (&candidate != newest &&
+          held_.of(*newest).replay_reach(candidate.start.lsn, events) < newest->end.lsn)
+        stay_[newest->id].push_back(
+            fmt::format("wal_window: the last before {}", io::format_time(window_begin)));
+      return;
+    }
+  }
+
   /// Whether a recovery from a good backup that stays comes to where this one is consistent.
   bool is_reached_by_another(const ExpiryCandidate& wanted) {
     const auto& along = held_.of(wanted);
@@ -96,7 +130,7 @@ class Planner {
       const auto& other = candidates_[i];
       if (!faults_[i].empty() || other.line != wanted.line || !stay_.contains(other.id)) continue;
       if (!along.line().contains(other.start) || !along.line().contains(other.end) ||
-          other.end.lsn > wanted.end.lsn)
+          other.end.lsn > wanted.end.lsn || !needs_[i].goes_on_along(wanted.end.timeline))
         continue;
       if (along.replay_reach(other.start.lsn, lines_[wanted.line].events) >= wanted.end.lsn) return true;
     }
@@ -104,16 +138,17 @@ class Planner {
   }
 
   std::vector<std::string> why_it_stays(const ExpiryCandidate& candidate) const {
-    if (is_deleted(candidate) && !is_kept_by_hand(candidate)) return {};
+    if (candidate.is_deleted() && !candidate.is_kept(now_)) return {};
     std::vector<std::string> reasons;
     if (const auto kept = stay_.find(candidate.id); kept != stay_.end()) reasons = kept->second;
-    if (is_kept_by_hand(candidate)) {
-      reasons.push_back(fmt::format(
-          "keep{}{}", candidate.keep->until ? " until " + io::format_time(*candidate.keep->until) : "",
-          candidate.keep->why.empty() ? "" : ": " + candidate.keep->why));
+    if (candidate.is_kept(now_)) {
+      reasons.push_back(
+          fmt::format("keep{}{}{}", candidate.keep->standalone ? ", standalone" : "",
+                      candidate.keep->until ? " until " + io::format_time(*candidate.keep->until) : "",
+                      candidate.keep->why.empty() ? "" : ": " + candidate.keep->why));
     }
     if (!policy_->has_rules())
-      reasons.emplace_back("no retention policy");
+      reasons.emplace_back(policy_->lets_go() ? "no rule for backups" : "no retention policy");
     else if (stay_.empty())
       reasons.emplace_back("there is no good backup");
     // Be it good or not: without it every recovery would need all WAL since the one before.
@@ -149,34 +184,30 @@ class Planner {
   }
 
   WalExpiry expire_wal(std::size_t line, std::span<const ExpiryDecision> decisions) const {
-    std::vector<postgres::WalPosition> left;     // after this plan
-    std::vector<postgres::WalPosition> staying;  // when what has expired is gone
+    std::vector<WalNeed> left;     // after this plan
+    std::vector<WalNeed> staying;  // when what has expired is gone
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       if (candidates_[i].line != line) continue;
       const auto fate = decisions[i].fate;
-      if (fate != Fate::goes) left.push_back(candidates_[i].start);
-      if (fate == Fate::stays || fate == Fate::returns) staying.push_back(candidates_[i].start);
+      if (fate != Fate::goes) left.push_back(needs_[i]);
+      if (fate == Fate::stays || fate == Fate::returns) staying.push_back(needs_[i]);
     }
-    const auto& held = lines_[line].held;
-    // A line without backups keeps its WAL: the current one may be about to get its first, and of another
-    // nobody has decided.
-    if (left.empty()) return {};
-    WalExpiry wal{.goes = needless_wal(held, left), .waits = {}};
-    if (staying.empty()) return wal;
-    std::ranges::set_difference(needless_wal(held, staying).segments, wal.goes.segments,
+    WalExpiry wal{.goes = needless_of(lines_[line], left), .waits = {}};
+    std::ranges::set_difference(needless_of(lines_[line], staying).segments, wal.goes.segments,
                                 std::back_inserter(wal.waits));
     return wal;
   }
 
   std::span<const ExpiryCandidate> candidates_;
   std::span<const LineOfWal> lines_;
-  bool all_wal_stays_;
   const RetentionPolicy* policy_;
   io::TimePoint now_;
+  bool all_wal_stays_;
   const LocalTime* local_;
   HeldLines held_;
   std::vector<std::string> faults_;  // in the order of the candidates; empty: good
   Reasons stay_;                     // by the rules
+  std::vector<WalNeed> needs_;       // in the order of the candidates
 };
 
 }  // namespace

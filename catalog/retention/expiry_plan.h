@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "catalog/retention/needless_wal.h"
 #include "catalog/retention/retention_marks.h"
 #include "catalog/retention/retention_rules.h"
+#include "catalog/retention/wal_needs.h"
 
 namespace pgkeep::catalog {
 
@@ -17,6 +17,10 @@ struct ExpiryCandidate : RuledBackup {
   std::string reader{};  // who reads it now; empty: nobody
   std::optional<ExpiryMark> expired{};
   std::optional<KeepMark> keep{};
+
+  bool is_kept(io::TimePoint now) const { return keep && (!keep->until || *keep->until > now); }
+  bool is_deleted() const { return expired && expired->by == ExpiryMark::By::operator_; }
+  bool stands_alone(io::TimePoint now) const { return is_kept(now) && keep->standalone; }
 };
 
 enum class Fate : std::uint8_t {
@@ -64,6 +68,10 @@ std::vector<std::string> faults_of(std::span<const ExpiryCandidate> candidates,
                                    std::span<const LineOfWal> lines);
 
 /// Decides what of a server expires, and what goes. Pure.
+///
+/// With a WAL window, WAL from before it stays only as far as `wal_needs` says. What it let go must not make
+/// a moment in it unrecoverable later: where no older backup that stays reaches the newest one from before
+/// the window any more, that one stays.
 ///
 /// A backup that is not good, or that lacks WAL before it is consistent, counts for no rule. It stays as long
 /// as a rule would keep it if it were good, and nothing that stays reaches its time. What is being read

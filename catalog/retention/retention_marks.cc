@@ -35,7 +35,7 @@ ExpiryMark expired_from(const nlohmann::json& json) {
 }
 
 Json keep_json(const KeepMark& mark) {
-  return {{"at", mark.at}, {"until", mark.until}, {"why", mark.why}};
+  return {{"at", mark.at}, {"until", mark.until}, {"why", mark.why}, {"standalone", mark.standalone}};
 }
 
 KeepMark keep_from(const nlohmann::json& json) {
@@ -43,6 +43,7 @@ KeepMark keep_from(const nlohmann::json& json) {
   io::read_item(json, "at", mark.at);
   io::read_item(json, "until", mark.until);
   io::read_item(json, "why", mark.why);
+  if (json.contains("standalone")) io::read_item(json, "standalone", mark.standalone);
   return mark;
 }
 

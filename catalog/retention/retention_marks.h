@@ -25,6 +25,7 @@ struct KeepMark {
   io::TimePoint at;
   std::optional<io::TimePoint> until;  // nothing: for ever
   std::string why;
+  bool standalone = false;  // with the WAL that makes it consistent, and not all from it on
   bool operator==(const KeepMark&) const = default;
 };
 
@@ -38,7 +39,8 @@ struct DamageMark {
 /// What was decided of a backup, or found, after it was taken.
 ///
 ///     backups/<id>/retention.json: {"format":1,"expired":{"by":"policy"|"operator","at":RFC 3339,"why":…} or
-///                                   null,"keep":{"at":RFC 3339,"until":RFC 3339 or null,"why":…} or null,
+///                                   null,"keep":{"at":RFC 3339,"until":RFC 3339 or null,"why":…,
+///                                   "standalone":true or false} or null,
 ///                                   "damaged":{"at":RFC 3339,"why":…} or null,
 ///                                   "note":…,"name":…}
 ///

@@ -15,15 +15,19 @@ struct RetentionPolicy {
   std::uint64_t weekly = 0;
   std::uint64_t monthly = 0;
   std::uint64_t yearly = 0;
+  // For how long back all WAL stays; backups from before that keep what makes them consistent. 0: all stays.
+  std::chrono::milliseconds wal_window{0};
   std::uint64_t minimum_redundancy = 1;  // never fewer than so many, whatever the rules say
   std::chrono::milliseconds grace{0};    // from when a backup expires to when it goes
   bool operator==(const RetentionPolicy&) const = default;
 
-  /// Without any rule nothing expires.
+  /// Without any rule no backup expires.
   bool has_rules() const noexcept {
     return redundancy != 0 || recovery_window.count() != 0 || daily != 0 || weekly != 0 || monthly != 0 ||
            yearly != 0;
   }
+  /// Without any of it, only what an operator deletes goes.
+  bool lets_go() const noexcept { return has_rules() || wal_window.count() != 0; }
 };
 
 }  // namespace pgkeep::catalog

@@ -46,6 +46,37 @@ Bucket yearly(local_days day) {
   return {year, fmt::format("{:04}", year)};
 }
 
+/// Those that have WAL, and those that backups began or ended on.
+std::set<postgres::TimelineId> timelines_of(std::size_t line, std::span<const RuledBackup> backups,
+                                            std::span<const LineOfWal> lines) {
+  std::set<postgres::TimelineId> timelines;
+  const auto& held = lines[line].held;
+  for (const auto& segment : held.names().segments) timelines.insert(segment.timeline);
+  for (const auto& [segment, received] : held.received()) timelines.insert(segment.timeline);
+  for (const auto& backup : backups)
+    if (backup.line == line) timelines.insert(backup.end.timeline);
+  return timelines;
+}
+
+/// Whether something of a timeline may have been written after `begin`.
+bool reaches(const LineOfWal& line, postgres::TimelineId timeline, io::TimePoint begin) {
+  if (line.set_aside && *line.set_aside < begin) return false;
+  const auto last = line.held.last_of(timeline);
+  if (last && last->partial) {
+    const auto known = line.commits.find(last->segment);
+    if (known == line.commits.end() || !known->second.known) return true;
+  }
+  for (const auto& segment : line.held.names().segments) {
+    if (segment.timeline != timeline) continue;
+    const auto known = line.commits.find(segment);
+    if (known == line.commits.end() || !known->second.known) return true;
+    if (known->second.latest && *known->second.latest >= begin) return true;
+  }
+  for (const auto& [segment, times] : line.commits)
+    if (segment.timeline == timeline && times.latest && *times.latest >= begin) return true;
+  return false;
+}
+
 class Rules {
  public:
   Rules(std::span<const RuledBackup> backups, std::span<const LineOfWal> lines, const RetentionPolicy& policy,
@@ -83,53 +114,13 @@ class Rules {
     const auto begin = now_ - policy_->recovery_window;
     for (const auto& backup : backups_)
       if (backup.ended > begin) keep(backup, "recovery_window");
-    for (std::size_t line = 0; line < lines_.size(); ++line) {
-      const auto timelines = timelines_of(line);
-      for (const auto timeline : timelines) {
-        const bool goes_on = line + 1 == lines_.size() && timeline == *timelines.rbegin();
-        if (goes_on || reaches(line, timeline, begin)) keep_the_one_before(line, timeline, begin);
-      }
-    }
+    for (const auto& branch : branches_since(begin, backups_, lines_)) keep_the_one_before(branch, begin);
   }
 
-  /// Those that have WAL, and those that backups began or ended on.
-  std::set<postgres::TimelineId> timelines_of(std::size_t line) const {
-    std::set<postgres::TimelineId> timelines;
-    const auto& held = lines_[line].held;
-    for (const auto& segment : held.names().segments) timelines.insert(segment.timeline);
-    for (const auto& [segment, received] : held.received()) timelines.insert(segment.timeline);
-    for (const auto& backup : backups_)
-      if (backup.line == line) timelines.insert(backup.end.timeline);
-    return timelines;
-  }
-
-  /// Whether something of a timeline may have been written after `begin`.
-  bool reaches(std::size_t line, postgres::TimelineId timeline, io::TimePoint begin) const {
-    const auto& [number, held, events, commits, set_aside] = lines_[line];
-    if (set_aside && *set_aside < begin) return false;
-    const auto last = held.last_of(timeline);
-    if (last && last->partial) {
-      const auto known = commits.find(last->segment);
-      if (known == commits.end() || !known->second.known) return true;
-    }
-    for (const auto& segment : held.names().segments) {
-      if (segment.timeline != timeline) continue;
-      const auto known = commits.find(segment);
-      if (known == commits.end() || !known->second.known) return true;
-      if (known->second.latest && *known->second.latest >= begin) return true;
-    }
-    for (const auto& [segment, times] : commits)
-      if (segment.timeline == timeline && times.latest && *times.latest >= begin) return true;
-    return false;
-  }
-
-  void keep_the_one_before(std::size_t line, postgres::TimelineId timeline, io::TimePoint begin) {
-    const auto history = lines_[line].held.names().line_of(timeline);
+  void keep_the_one_before(const Branch& branch, io::TimePoint begin) {
     for (std::size_t i = backups_.size(); i > 0; --i) {
       const auto& backup = backups_[i - 1];
-      if (backup.line != line || backup.ended > begin || !history.contains(backup.start) ||
-          !history.contains(backup.end))
-        continue;
+      if (backup.ended > begin || !leads_along(backup, branch)) continue;
       keep(backup, fmt::format("recovery_window: the last before {}", io::format_time(begin)));
       return;
     }
@@ -157,13 +148,12 @@ class Rules {
   void keep_the_newest() {
     if (reasons_.empty() || lines_.empty()) return;
     const auto current = lines_.size() - 1;
-    const auto timelines = timelines_of(current);
+    const auto timelines = timelines_of(current, backups_, lines_);
     if (timelines.empty()) return;
-    const auto history = lines_[current].held.names().line_of(*timelines.rbegin());
+    const Branch newest{current, lines_[current].held.names().line_of(*timelines.rbegin())};
     for (std::size_t i = backups_.size(); i > 0; --i) {
       const auto& backup = backups_[i - 1];
-      if (backup.line != current || !history.contains(backup.start) || !history.contains(backup.end))
-        continue;
+      if (!leads_along(backup, newest)) continue;
       if (!reasons_.contains(backup.id))
         keep(backup, fmt::format("the newest that leads to timeline {}", timelines.rbegin()->to_string()));
       return;
@@ -188,6 +178,25 @@ class Rules {
 
 std::chrono::local_seconds in_utc(io::TimePoint time) {
   return std::chrono::local_seconds(std::chrono::floor<std::chrono::seconds>(time).time_since_epoch());
+}
+
+std::vector<Branch> branches_since(io::TimePoint begin, std::span<const RuledBackup> backups,
+                                   std::span<const LineOfWal> lines) {
+  std::vector<Branch> branches;
+  for (std::size_t line = 0; line < lines.size(); ++line) {
+    const auto timelines = timelines_of(line, backups, lines);
+    for (const auto timeline : timelines) {
+      const bool goes_on = line + 1 == lines.size() && timeline == *timelines.rbegin();
+      if (goes_on || reaches(lines[line], timeline, begin))
+        branches.push_back({line, lines[line].held.names().line_of(timeline)});
+    }
+  }
+  return branches;
+}
+
+bool leads_along(const RuledBackup& backup, const Branch& branch) {
+  return backup.line == branch.line && branch.history.contains(backup.start) &&
+         branch.history.contains(backup.end);
 }
 
 Reasons apply_rules(std::span<const RuledBackup> backups, std::span<const LineOfWal> lines,

@@ -24,6 +24,9 @@ struct LineOfWal {
   std::vector<Event> events{};
   std::map<postgres::WalSegment, CommitTimes> commits{};  // of the files of which they are known
   std::optional<io::TimePoint> set_aside{};               // when; nothing later is on the line
+  /// It was set aside with backups, and no backup of the server is missing: with the last of them it has no
+  /// use any more.
+  bool goes_with_its_backups = false;
 };
 
 /// What the rules look at of a backup.
@@ -39,6 +42,17 @@ struct RuledBackup {
 using LocalTime = std::function<std::chrono::local_seconds(io::TimePoint)>;
 std::chrono::local_seconds in_utc(io::TimePoint time);
 
+/// A branch of timelines: one timeline of a line, with what it came from.
+struct Branch {
+  std::size_t line = 0;  // a place in the list of lines
+  postgres::TimelineHistory history;
+};
+/// Those on which moments from `begin` on lie: by line and timeline. A branch of which it is not known when
+/// it ended is one of them. `backups`: whose timelines count though no WAL of them is held. Pure.
+std::vector<Branch> branches_since(io::TimePoint begin, std::span<const RuledBackup> backups,
+                                   std::span<const LineOfWal> lines);
+bool leads_along(const RuledBackup& backup, const Branch& branch);
+
 /// Which rules keep a backup, in words.
 using Reasons = std::map<store::BackupId, std::vector<std::string>>;
 
@@ -47,8 +61,7 @@ using Reasons = std::map<store::BackupId, std::vector<std::string>>;
 /// reached.
 ///
 /// For the recovery window a backup of each branch of timelines stays on which moments of that time lie: the
-/// newest that ended before the window. Of a branch of which it is not known when it ended, it is assumed
-/// that it reaches into the window.
+/// newest that ended before the window.
 Reasons apply_rules(std::span<const RuledBackup> backups, std::span<const LineOfWal> lines,
                     const RetentionPolicy& policy, io::TimePoint now, const LocalTime& local = in_utc);
 

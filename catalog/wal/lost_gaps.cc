@@ -10,7 +10,8 @@ LostGaps::LostGaps(const postgres::TimelineHistory& line, std::span<const Event>
                    postgres::WalSegmentSize size)
     : size_(size) {
   for (const auto& event : events) {
-    if (event.kind != EventKind::gap || !event.range || !line.contains(event.range->timeline)) continue;
+    const bool is_gap = event.kind == EventKind::gap || event.kind == EventKind::removed;
+    if (!is_gap || !event.range || !line.contains(event.range->timeline)) continue;
     const auto& range = *event.range;
     // Where the line left that timeline before the gap's end, the rest of it is another branch's.
     const auto end = std::min(range.end, line.end_of(range.timeline).value_or(range.end));

@@ -9,9 +9,10 @@
 
 namespace pgkeep::catalog {
 
-/// The gaps of one line of timelines that were found to be lost, as recorded. A gap begins where the bytes of
-/// a partial ended, but what counts is the segment: nothing of it comes any more. Something of a gap may be
-/// held all the same, when it was pushed later. Borrows the events.
+/// The gaps of one line of timelines that were found to be lost, or that retention made (EventKind::removed),
+/// as recorded. A gap begins where the bytes of a partial ended, but what counts is the segment: nothing of
+/// it comes any more. Something of a gap may be held all the same, when it was pushed later, or has not been
+/// removed yet. Borrows the events.
 class LostGaps {
  public:
   LostGaps(const postgres::TimelineHistory& line, std::span<const Event> events,

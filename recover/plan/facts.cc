@@ -111,6 +111,7 @@ void add_barriers_and_lost_wal(const catalog::WalArchive& archive, RecoveryFacts
   }
   for (const auto& event : catalog::EventJournal(archive.layout()).read()) {
     if (event.kind == catalog::EventKind::gap && event.range) facts.lost.push_back(*event.range);
+    if (event.kind == catalog::EventKind::removed && event.range) facts.removed.push_back(*event.range);
     if (event.kind != catalog::EventKind::minimal_wal || !event.range) continue;
     facts.barriers.push_back({{event.range->timeline, event.range->begin}, std::string(kRanWithMinimal)});
   }

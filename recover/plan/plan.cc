@@ -148,6 +148,11 @@ void require_consistency(const BackupRecord& backup, const WalLine& wal, const R
       std::ranges::find_if(facts.backups, [&](const auto& b) { return b.start.lsn > wal.end.lsn; });
   if (request.backup && newer != facts.backups.end())
     ways_out += fmt::format("; backup {} was taken after the gap", facts.backups.back().id.to_string());
+  if (is_let_go(wal, facts)) {
+    throw Refused(fmt::format("{} cannot be reached any more from backup {}: {} (up to {}); {}",
+                              request.target.describe(), backup.id.to_string(), describe_missing(wal, facts),
+                              wal.end.lsn.to_string(), ways_out));
+  }
   throw Refused(
       fmt::format("{} cannot be reached from backup {}: {} (WAL ends at {} and continues after the gap); {}",
                   request.target.describe(), backup.id.to_string(), describe_missing(wal, facts),

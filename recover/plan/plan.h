@@ -100,6 +100,8 @@ struct RecoveryFacts {
   std::vector<WalBarrier> barriers;
   std::vector<catalog::WalRange>
       lost{};  // that cannot be had any more; something of it may be held after all
+  /// That retention let go of, between older backups; some of it may be held still.
+  std::vector<catalog::WalRange> removed{};
   std::vector<postgres::WalSegment> waiting{};  // pushed, not proved: in no plan
   /// Of each timeline's newest segment: no byte of it was sent later. Where known.
   std::map<postgres::WalSegment, io::TimePoint> last_times;

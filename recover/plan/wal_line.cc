@@ -77,9 +77,22 @@ WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn 
   return found;
 }
 
+bool is_let_go(const WalLine& wal, const RecoveryFacts& facts) {
+  const auto segment = wal.missing.value_or(WalSegment::holding(wal.end, facts.wal.segment_size()));
+  const auto begin = segment.begin(facts.wal.segment_size());
+  return std::ranges::any_of(facts.removed, [&](const catalog::WalRange& range) {
+    return range.timeline == segment.timeline && range.begin <= begin && begin < range.end;
+  });
+}
+
 std::string describe_missing(const WalLine& wal, const RecoveryFacts& facts) {
   const auto segment = wal.missing.value_or(WalSegment::holding(wal.end, facts.wal.segment_size()));
   const bool waits = std::ranges::find(facts.waiting, segment) != facts.waiting.end();
+  if (is_let_go(wal, facts))
+    return fmt::format(
+        "WAL segment {} was let go by the retention policy, which keeps no more than what makes "
+        "this backup consistent",
+        segment.name(facts.wal.segment_size()));
   return fmt::format("WAL segment {} is {}{}", segment.name(facts.wal.segment_size()),
                      wal.incomplete ? "incomplete" : "missing",
                      waits ? " (one that was pushed waits: `pgkeep adopt-wal` takes it on your word)" : "");

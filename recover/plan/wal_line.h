@@ -26,6 +26,9 @@ struct WalLine {
 /// Follows `line` from the segment that holds `start`, up to a barrier after `start` at most.
 WalLine follow_wal(const postgres::TimelineHistory& line, const RecoveryFacts& facts, postgres::Lsn start);
 
+/// Whether the WAL ends there because retention let go of what follows.
+bool is_let_go(const WalLine& wal, const RecoveryFacts& facts);
+
 /// "WAL segment … is missing", or "… is incomplete", of the one where the WAL ends.
 std::string describe_missing(const WalLine& wal, const RecoveryFacts& facts);
 

@@ -172,12 +172,10 @@ class Deletion {
   Json remove(store::BackupClaim claim) {
     const auto id = claim.id();
     catalog::ClaimedExpiry one;
-    for (auto& wal : wal_needless_without(facts_, id))
+    for (auto& wal : wal_needless_without(facts_, server_->retention, io::now(), id))
       one.plan.wal.push_back({.goes = std::move(wal), .waits = {}});
-    one.plan.backups.push_back({.id = id,
-                                .fate = catalog::Fate::goes,
-                                .reasons = {why("deleted by an operator")},
-                                .goes_at = {}});
+    one.plan.backups.push_back(
+        {.id = id, .fate = catalog::Fate::goes, .reasons = {why("deleted by an operator")}, .goes_at = {}});
     one.claims.push_back(std::move(claim));
     catalog::ExpiryResult result;
     ConsoleProgress progress(*out_);
@@ -225,9 +223,7 @@ class Deletion {
       marks = catalog::change_retention_marks(layout_, id, [&](catalog::RetentionMarks& now) {
         require_not_kept(id, now);
         was_deleted = now.expired && now.expired->by == ExpiryMark::By::operator_;
-        if (!was_deleted)
-          now.expired = {ExpiryMark::By::operator_, io::now(),
-                         why("deleted")};
+        if (!was_deleted) now.expired = {ExpiryMark::By::operator_, io::now(), why("deleted")};
       });
       return marks_json(marks, server_->retention.grace);
     });
@@ -238,7 +234,7 @@ class Deletion {
     if (const auto marked = candidate(id); marked != facts_.candidates.end()) marked->expired = mark;
     std::uint64_t segments = 0;
     std::uint64_t wal_bytes = 0;
-    const auto wal = wal_that_goes_with(facts_, id);
+    const auto wal = wal_that_goes_with(facts_, server_->retention, io::now(), id);
     for (std::size_t line = 0; line < wal.size(); ++line) {
       segments += wal[line].segments.size();
       wal_bytes += bytes_of(layout_, facts_.lines[line], wal[line]);

@@ -34,7 +34,7 @@ Json json_of(const ServerConfig& server, const ExpiryPlan& plan) {
                 {"goes_at", decision.goes_at}};
   });
   return {{"server", server.name},
-          {"policy", server.retention.has_rules()},
+          {"policy", server.retention.lets_go()},
           {"backups", std::move(backups)},
           {"wal_segments_go", count_wal(plan).first},
           {"wal_segments_wait", count_wal(plan).second}};
@@ -42,7 +42,7 @@ Json json_of(const ServerConfig& server, const ExpiryPlan& plan) {
 
 void print(const ServerConfig& server, const DecidedExpiry& expiry, Output& out) {
   const auto& [facts, plan] = expiry;
-  if (!server.retention.has_rules())
+  if (!server.retention.lets_go())
     out.fact(
         fmt::format("{}: no retention policy; nothing expires, and only what was deleted goes", server.name));
   if (plan.backups.empty()) return;

@@ -29,15 +29,17 @@ Exit run_keep(const KeepArguments& arguments, const Invocation& invocation) {
     throw UsageError(fmt::format("--until: {} is over", io::format_time(*arguments.until)));
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto& server = fleet.server(arguments.server);
-  const auto kept = change_marks(server, fleet.layout(server), "keep", arguments.backup, invocation.out,
-                                 [&](catalog::RetentionMarks& marks) {
-                                   marks.expired.reset();
-                                   marks.keep = {now, arguments.until, arguments.reason};
-                                 });
+  const auto kept =
+      change_marks(server, fleet.layout(server), "keep", arguments.backup, invocation.out,
+                   [&](catalog::RetentionMarks& marks) {
+                     marks.expired.reset();
+                     marks.keep = {now, arguments.until, arguments.reason, arguments.standalone};
+                   });
   invocation.out.report(fmt::format(
-      "backup {} of {} stays {}", kept.id.to_string(), server.name,
+      "backup {} of {} stays {}{}", kept.id.to_string(), server.name,
       arguments.until ? "until " + io::format_time(*arguments.until)
-                      : fmt::format("until `pgkeep release {} {}`", server.name, kept.id.to_string())));
+                      : fmt::format("until `pgkeep release {} {}`", server.name, kept.id.to_string()),
+      arguments.standalone ? ", with the WAL that makes it consistent" : ""));
   return Exit::ok;
 }
 

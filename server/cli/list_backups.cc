@@ -18,6 +18,12 @@
 namespace pgkeep::server {
 namespace {
 
+/// What there is of the WAL after a backup.
+struct WalAfter {
+  std::optional<postgres::Lsn> gap{};  // see gap_after()
+  bool consistent_only = false;
+};
+
 class Listing {
  public:
   explicit Listing(bool minimal) : minimal_(minimal) {}
@@ -26,14 +32,15 @@ class Listing {
   void set_freed(store::FreedBytes freed) { freed_ = std::move(freed); }
 
   void add(const ServerConfig& server, const store::BackupRecord& backup, std::uint64_t wal_bytes,
-           const std::optional<postgres::Lsn>& gap, std::optional<unsigned> line,
-           const catalog::RetentionMarks& marks, Output& out) {
+           const WalAfter& after, std::optional<unsigned> line, const catalog::RetentionMarks& marks,
+           Output& out) {
     const auto frees = freed_.of(backup.id);
     auto json = backup_json(backup);
     json["status"] = kDone;
     json["frees_bytes"] = frees;
     json["wal_bytes_to_next"] = wal_bytes;
-    json["wal_hole_lsn"] = gap;
+    json["wal_hole_lsn"] = after.gap;
+    json["consistent_only"] = after.consistent_only;
     json["line"] = line;
     json["retention"] = marks_json(marks, server.retention.grace);
     json_.push_back(std::move(json));
@@ -41,7 +48,7 @@ class Listing {
     table_.add({server.name, backup.id.to_string(), io::format_time(backup.ended),
                 io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)),
                 frees ? io::format_bytes(*frees) : "?", io::format_bytes(wal_bytes),
-                all_remarks(server, backup, gap, line, marks)});
+                all_remarks(server, backup, after, line, marks)});
   }
 
   void add(const ServerConfig& server, const UnfinishedBackup& backup) {
@@ -53,9 +60,9 @@ class Listing {
   }
 
   static std::string all_remarks(const ServerConfig& server, const store::BackupRecord& backup,
-                                 const std::optional<postgres::Lsn>& gap, std::optional<unsigned> line,
+                                 const WalAfter& after, std::optional<unsigned> line,
                                  const catalog::RetentionMarks& marks) {
-    const auto of_backup = remarks(backup, gap, line);
+    const auto of_backup = remarks(backup, after.gap, line, after.consistent_only);
     const auto decided = marks_remark(marks, server.retention.grace);
     return of_backup.empty() || decided.empty() ? of_backup + decided : of_backup + "; " + decided;
   }
@@ -104,7 +111,8 @@ void add_backups(const ServerConfig& server, const store::ServerLayout& layout, 
   const auto stored = wal_facts(held, catalog::EventJournal(layout).read());
   const ShownMarks marks(layout, out);
   for (std::size_t i = 0; i < backups.size(); ++i)
-    listing.add(server, backups[i], wal[i], gap_after(stored, backups[i]), layout.line(),
+    listing.add(server, backups[i], wal[i],
+                {gap_after(stored, backups[i]), is_consistent_only(stored, backups[i])}, layout.line(),
                 marks.of(backups[i].id), out);
 }
 
@@ -116,7 +124,8 @@ void add_unclear(const ServerConfig& server, const store::ServerLayout& layout,
     if (!line.damage.empty()) out.warning(fmt::format("{}: {}", server.name, line.damage));
   const ShownMarks marks(layout, out);
   for (const auto& backup : backups)
-    if (catalog::is_unclear(lines, backup.id)) listing.add(server, backup, 0, {}, {}, marks.of(backup.id), out);
+    if (catalog::is_unclear(lines, backup.id))
+      listing.add(server, backup, 0, {}, {}, marks.of(backup.id), out);
 }
 
 }  // namespace

@@ -57,6 +57,12 @@ std::string describe(const WalGap& gap) {
                 : "it may still come");
 }
 
+std::string describe_removed(const WalRange& range) {
+  return fmt::format("let go by the retention policy: {} to {} of timeline {} ({})", range.begin.to_string(),
+                     range.end.to_string(), range.timeline.to_string(),
+                     io::format_bytes(range.end - range.begin));
+}
+
 std::string describe(const WaitingFacts& waiting, const std::string& server) {
   return fmt::format(
       "pushed, and not proved: {} ({}), {} to {}; "
@@ -65,8 +71,8 @@ std::string describe(const WaitingFacts& waiting, const std::string& server) {
 }
 
 std::string describe(const WalJoint& joint) {
-  return fmt::format("timeline {} continues on timeline {} at {}", joint.from.to_string(), joint.to.to_string(),
-                     joint.at.to_string());
+  return fmt::format("timeline {} continues on timeline {} at {}", joint.from.to_string(),
+                     joint.to.to_string(), joint.at.to_string());
 }
 
 void print_ranges(const WalFacts& wal, const std::vector<catalog::SegmentRow>& segments, Output& out) {
@@ -86,6 +92,7 @@ void print_ranges(const WalFacts& wal, const std::vector<catalog::SegmentRow>& s
   for (const auto& line : table.lines()) out.fact("  " + line);
   for (const auto& joint : wal.joints) out.fact("  " + describe(joint));
   for (const auto& gap : wal.gaps) out.fact("  " + describe(gap));
+  for (const auto& gap : wal.removed) out.fact("  " + describe_removed(gap.range));
 }
 
 std::string shown_time(const std::optional<io::TimePoint>& time) {
@@ -138,7 +145,8 @@ Json wal_json(const ServerConfig& server, const WalFacts& wal,
   return {{"server", server.name},
           {"ranges", std::move(ranges)},
           {"joints", std::move(joints)},
-          {"gaps", std::move(gaps)}};
+          {"gaps", std::move(gaps)},
+          {"removed", json_list(wal.removed, [](const WalGap& gap) { return range_json(gap.range); })}};
 }
 
 Json line_json(const catalog::SetAsideLine& line) {
@@ -213,6 +221,7 @@ Exit run_list_wal(const ListWalArguments& arguments, const Invocation& invocatio
                       {"ranges", Json::array()},
                       {"joints", Json::array()},
                       {"gaps", Json::array()},
+                      {"removed", Json::array()},
                       {"waiting", {{"files", 0}, {"stored_bytes", 0}}},
                       {"lines", Json::array()}});
     }

@@ -58,9 +58,10 @@ void add_marks(FactPrinter& facts, const catalog::RetentionMarks& marks, std::ch
                           io::format_time(mark->at + grace), mark->why));
   }
   if (const auto& keep = marks.keep) {
-    facts.add("kept", fmt::format("since {}{}{}", io::format_time(keep->at),
-                                  keep->until ? ", until " + io::format_time(*keep->until) : "",
-                                  keep->why.empty() ? "" : "; " + keep->why));
+    facts.add("kept",
+              fmt::format("since {}{}{}{}", io::format_time(keep->at),
+                          keep->until ? ", until " + io::format_time(*keep->until) : "",
+                          keep->standalone ? ", standalone" : "", keep->why.empty() ? "" : "; " + keep->why));
   }
   if (marks.damaged)
     facts.add("DAMAGED", fmt::format("{}: {}", io::format_time(marks.damaged->at), marks.damaged->why));
@@ -172,7 +173,9 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
       own_layout.line() ? segments_in_files(archive, held.names()) : records.segments(archive, held.names()));
   const auto marks = ShownMarks(layout, invocation.out).of(backup.id);
   const bool complete = has_its_wal(archive, held, backup);
-  const auto gap = gap_after(wal_facts(held, catalog::EventJournal(own_layout).read()), backup);
+  const auto wal = wal_facts(held, catalog::EventJournal(own_layout).read());
+  const auto gap = gap_after(wal, backup);
+  const bool consistent_only = is_consistent_only(wal, backup);
 
   FactPrinter facts;
   add_identity(facts, backup);
@@ -182,6 +185,9 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
   add_wal(facts, backup, complete, wal_bytes);
   if (gap)
     facts.add("WAL after it", fmt::format("ends at {} (gap): no recovery comes farther", gap->to_string()));
+  if (consistent_only)
+    facts.add("WAL after it", fmt::format("let go by the retention policy: it is consistent only, at {}",
+                                          backup.end.lsn.to_string()));
   add_lists(facts, backup);
   facts.print(invocation.out);
 
@@ -192,6 +198,7 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
   json["retention"] = marks_json(marks, server.retention.grace);
   json["wal_bytes_to_next"] = wal_bytes;
   json["wal_hole_lsn"] = gap;
+  json["consistent_only"] = consistent_only;
   invocation.out.data(std::move(json));
   return Exit::ok;
 }

@@ -105,6 +105,7 @@ class Reader {
                 "has no conninfo; say how to reach the server, as `conninfo: "
                 "host=pg1 user=pgkeep dbname=postgres`");
     }
+    check_wal_window(file, entry, server.retention);
     config_.servers.push_back(std::move(server));
   }
 
@@ -165,6 +166,17 @@ class Reader {
       windows.push_back(fmt::format("{}{}{}", window.name, BandwidthWindow::kBeforeRate, rate));
     }
     return fmt::format("{}", fmt::join(windows, kBetweenWindows));
+  }
+
+  /// Of what holds for the server in the end: one may be its own, and the other a default.
+  static void check_wal_window(const YamlFile& file, const YamlFile::Entry& server,
+                               const catalog::RetentionPolicy& policy) {
+    if (policy.wal_window.count() == 0 || policy.wal_window >= policy.recovery_window) return;
+    file.fail(
+        server.key, server.place,
+        fmt::format("retention.wal_window is {}, and retention.recovery_window {}, every moment of which "
+                    "needs its WAL; make wal_window as long at least, or leave it out",
+                    io::format_duration(policy.wal_window), io::format_duration(policy.recovery_window)));
   }
 
   static void check_password_is_private(const YamlFile& file, const YamlFile::Entry& entry,

@@ -154,6 +154,13 @@ constexpr std::array kSettings{
     Setting{.name = "retention.recovery_window", .type = SettingType::duration, .default_text = "0", .sample = "14d",
             .sentence = "How far back every moment stays recoverable.",
             .least = ms(1h), .most = ms(kLongestWindow), .zero = kNoRule, .member = &RetentionPolicy::recovery_window},
+    Setting{.name = "retention.wal_window", .type = SettingType::duration, .default_text = "0", .sample = "14d",
+            .sentence = "How far back all WAL stays. "
+                        "Backups from before keep only the WAL that makes them consistent; "
+                        "the newest of these keeps all from it on. "
+                        "Not shorter than `retention.recovery_window`.",
+            .least = ms(1h), .most = ms(kLongestWindow), .zero = "the WAL from the oldest backup on stays",
+            .member = &RetentionPolicy::wal_window},
     Setting{.name = "retention.keep.daily", .type = SettingType::number, .default_text = "0", .sample = "14",
             .sentence = "The newest good backup of each of the last so many days that have one stays, in `timezone`.",
             .least = 1, .most = kMostKept, .zero = kNoRule, .member = &RetentionPolicy::daily},

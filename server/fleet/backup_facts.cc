@@ -42,7 +42,7 @@ std::string last_wal(const store::BackupRecord& backup) {
 }
 
 std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& gap,
-                    std::optional<unsigned> line) {
+                    std::optional<unsigned> line, bool consistent_only) {
   std::string text;
   const auto add = [&](std::string_view remark) {
     text += fmt::format("{}{}", text.empty() ? "" : "; ", remark);
@@ -51,6 +51,7 @@ std::string remarks(const store::BackupRecord& backup, const std::optional<postg
   if (backup.checksum_failures > 0) add(fmt::format("checksum failures: {}", backup.checksum_failures));
   if (!postgres::formats_known(backup.major_version)) add("unchecked: version not known");
   if (gap) add(fmt::format("WAL ends at {} (gap)", gap->to_string()));
+  if (consistent_only) add(fmt::format("consistent only, at {}", backup.end.lsn.to_string()));
   if (backup.from_standby) add("from standby");
   if (!backup.label.empty() && backup.label != "pgkeep") add(backup.label);
   return text;

@@ -24,9 +24,10 @@ std::string first_wal(const store::BackupRecord& backup);
 std::string last_wal(const store::BackupRecord& backup);
 
 /// "checksum failures: 3", "from standby", "WAL ends at 0/5000000 (gap)": what deserves a look, empty when
-/// nothing does. `gap`: see gap_after(); `line`: it belongs to one that was set aside.
+/// nothing does. `gap`: see gap_after(); `line`: it belongs to one that was set aside; `consistent_only`: see
+/// is_consistent_only().
 std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& gap = {},
-                    std::optional<unsigned> line = {});
+                    std::optional<unsigned> line = {}, bool consistent_only = false);
 
 /// Stored bytes of the complete segments from the start of backups[i] to the start of the next one, or to the
 /// end for the last: what the WAL between them takes. Backups and segments as the index lists them.

@@ -34,7 +34,7 @@ catalog::ExpiryFacts read_expiry_facts(const ServerConfig& server, const store::
   StoredRecords records(server, layout, warn);
   const auto archive = open_archive(server, layout);
   auto facts = catalog::gather_expiry_facts(layout, records.segments(archive, archive.inventory()));
-  if (!server.retention.has_rules())
+  if (!server.retention.lets_go())
     catalog::for_newest_runs(layout, "delete", [&](catalog::RunRecord&&) {
       facts.deleted_by_hand = true;
       return false;
@@ -45,7 +45,7 @@ catalog::ExpiryFacts read_expiry_facts(const ServerConfig& server, const store::
 std::optional<io::TimePoint> deletion_due(const ServerConfig& server, const store::ServerLayout& layout) {
   std::optional<io::TimePoint> due;
   const auto& timing = server.schedule.expire;
-  const bool another_calls = timing.is_set() ? !timing.is_after_backup() : server.retention.has_rules();
+  const bool another_calls = timing.is_set() ? !timing.is_after_backup() : server.retention.lets_go();
   if (another_calls || !is_known(layout)) return due;
   for (const auto& entry : io::entries(layout.backups())) {
     const auto id = store::BackupId::parse(entry.path().filename().native());

@@ -39,7 +39,8 @@ std::string marks_remark(const catalog::RetentionMarks& marks, std::chrono::mill
                     io::format_time(mark->at + grace)));
   }
   if (marks.keep) {
-    add(fmt::format("kept{}{}", marks.keep->until ? " until " + io::format_time(*marks.keep->until) : "",
+    add(fmt::format("kept{}{}{}", marks.keep->standalone ? " standalone" : "",
+                    marks.keep->until ? " until " + io::format_time(*marks.keep->until) : "",
                     marks.keep->why.empty() ? "" : ": " + marks.keep->why));
   }
   if (marks.damaged) add("DAMAGED");
@@ -75,7 +76,8 @@ Json marks_json(const catalog::RetentionMarks& marks, std::chrono::milliseconds 
                        {"why", expired->why}};
   }
   if (const auto& keep = marks.keep)
-    json["keep"] = {{"at", keep->at}, {"until", keep->until}, {"why", keep->why}};
+    json["keep"] = {
+        {"at", keep->at}, {"until", keep->until}, {"why", keep->why}, {"standalone", keep->standalone}};
   if (const auto& damaged = marks.damaged) json["damaged"] = {{"at", damaged->at}, {"why", damaged->why}};
   return json;
 }

@@ -21,7 +21,7 @@ bool has_run_lately(JobKind kind, const std::vector<catalog::RunRecord>& runs, i
 
 Finding examine_retention(const ServerConfig& server, const StoredFacts& stored, io::TimePoint now) {
   Finding finding{.key = "retention", .severity = Severity::advice, .what = {}};
-  if (!server.retention.has_rules()) {
+  if (!server.retention.lets_go()) {
     finding.what = "no policy: backups and WAL are kept for ever";
     finding.hint = "say in `retention` what is to be kept; the manual, Retention, has examples";
     return finding;

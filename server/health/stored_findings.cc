@@ -154,9 +154,14 @@ Finding examine_wal(const std::string& server, const WalFacts& wal,
                        return gap_after(wal, backup).has_value();
                      });
   if (!whole) return examine_gaps(server, wal, backups);
-  const auto begin = backups.empty() ? wal.ranges.front().begin : backups.front().start.lsn;
+  auto begin = backups.empty() ? wal.ranges.front().begin : backups.front().start.lsn;
+  if (!wal.removed.empty()) begin = wal.removed.back().range.end;
+  const auto alone = static_cast<std::size_t>(
+      std::ranges::count_if(backups, [&](const auto& backup) { return is_consistent_only(wal, backup); }));
   finding.severity = Severity::ok;
   finding.what = fmt::format("from {} to {}", begin.to_string(), wal.received->lsn.to_string());
+  if (alone != 0)
+    finding.what += fmt::format(", and what makes {} consistent", counted(alone, "older backup"));
   return finding;
 }
 

@@ -25,7 +25,10 @@ struct WalFacts {
   std::uint64_t segments = 0;
   std::vector<catalog::WalRange> ranges;
   std::vector<catalog::WalJoint> joints;
-  std::vector<catalog::WalGap> gaps;                   // along the line of the newest timeline
+  std::vector<catalog::WalGap> gaps;  // along the line of the newest timeline
+  /// The others along that line: retention made them, or lost WAL touches one that it made, which no recovery
+  /// comes to any more.
+  std::vector<catalog::WalGap> removed;
   std::optional<postgres::WalSegment> newest_segment;  // complete
   std::optional<postgres::WalSegment> partial;         // being received, or left when the receiver stopped
   std::optional<postgres::WalPosition> received;       // the end of what is stored along that line
@@ -42,8 +45,12 @@ WaitingFacts read_waiting_facts(catalog::WalArchive& archive);
 std::vector<catalog::Event> late_alarms(std::vector<catalog::Event> events, io::TimePoint now);
 
 /// A gap that keeps a recovery from a backup from coming to the end of what is stored: its first byte.
-/// Nothing when there is none, or when the backup is not on the line of the newest timeline.
+/// Nothing when there is none, or retention made it, or when the backup is not on the line of the newest
+/// timeline.
 std::optional<postgres::Lsn> gap_after(const WalFacts& wal, const store::BackupRecord& backup);
+
+/// Whether retention left a backup of that line no more WAL than makes it consistent.
+bool is_consistent_only(const WalFacts& wal, const store::BackupRecord& backup);
 
 /// Bytes between the end of what is stored and `current`, the end of what the server has; nothing when
 /// nothing is stored.

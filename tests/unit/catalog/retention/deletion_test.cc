@@ -27,11 +27,12 @@ class DeletionTest : public testing::Test {
     return why_they_are_needed({backups_, lines_, unclear_}, ids);
   }
   std::vector<postgres::WalSegment> goes_with(std::size_t place) const {
-    const auto wal = wal_that_goes_with({backups_, lines_, unclear_}, backups_[place].id);
+    const auto wal = wal_that_goes_with({backups_, lines_, unclear_}, policy_, hour(40), backups_[place].id);
     return wal.at(backups_[place].line).segments;
   }
   std::vector<postgres::WalSegment> needless_without(std::size_t place) const {
-    const auto wal = wal_needless_without({backups_, lines_, unclear_}, backups_[place].id);
+    const auto wal =
+        wal_needless_without({backups_, lines_, unclear_}, policy_, hour(40), backups_[place].id);
     return wal.at(backups_[place].line).segments;
   }
   void expired(std::size_t place) {
@@ -46,6 +47,7 @@ class DeletionTest : public testing::Test {
   std::vector<LineOfWal> lines_{test::line_of(Held().segments(kOne, 1, 40))};
   std::vector<ExpiryCandidate> backups_{backup_at(2), backup_at(12), backup_at(22), backup_at(32)};
   std::vector<std::string> unclear_;
+  RetentionPolicy policy_;
 };
 
 TEST_F(DeletionTest, MayTakeAllButOneThatIsGood) {
@@ -94,6 +96,29 @@ TEST_F(DeletionTest, TakesNoWalWhileABackupCannotBeRead) {
   unclear_ = {"backup.json is damaged"};
   EXPECT_THAT(goes_with(0), IsEmpty());
   EXPECT_THAT(needless_without(0), IsEmpty());
+}
+
+TEST_F(DeletionTest, TakesAllOfALineThatWasSetAsideWithItsLastBackup) {
+  split();
+  lines_[0].goes_with_its_backups = true;
+  expired(1);
+  EXPECT_THAT(goes_with(0), SizeIs(19)) << "2 to 20";
+  EXPECT_THAT(needless_without(0), SizeIs(11)) << "that which expired is there still";
+  backups_.erase(backups_.begin() + 1);
+  EXPECT_THAT(needless_without(0), SizeIs(20)) << "1 to 20";
+}
+
+TEST_F(DeletionTest, TakesNoMoreThanTheWalWindowLeftABackup) {
+  policy_.wal_window = std::chrono::hours(10);
+  EXPECT_THAT(goes_with(0), SizeIs(1)) << "2, which makes it consistent";
+  EXPECT_THAT(goes_with(2), IsEmpty()) << "the one before it leads into the window then";
+  EXPECT_THAT(needless_without(2), SizeIs(10)) << "1, 3 to 11";
+}
+
+TEST_F(DeletionTest, LeavesABackupThatStandsAloneItsWal) {
+  backups_[0].keep = {hour(5), {}, "wanted", true};
+  EXPECT_THAT(goes_with(1), SizeIs(10)) << "12 to 21";
+  EXPECT_THAT(needless_without(1), SizeIs(20)) << "1, 3 to 21";
 }
 
 }  // namespace

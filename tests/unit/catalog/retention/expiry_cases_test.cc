@@ -21,16 +21,16 @@ using namespace std::chrono_literals;
 
 /// One hour is one segment, and the clock begins on Thursday 2026-01-01 at midnight UTC.
 ///
-/// policy   r2 redundancy, w10 recovery window of 10 hours, d2 W2 m2 y2 the buckets, min2 minimum redundancy,
-///          g24 grace of 24 hours
+/// policy   r2 redundancy, w10 recovery window of 10 hours, v10 WAL window of 10 hours, d2 W2 m2 y2 the
+///          buckets, min2 minimum redundancy, g24 grace of 24 hours
 /// wal      "1-25,30-40" the segments of timeline 1; "2@15.5:15-40" those of timeline 2, which left timeline
 ///          1 at 15.5; "!26-30" a gap that was recorded; "~41.5" a partial of the newest timeline up to
 ///          there;
 ///          "|" what follows is of the next line: all but the last were set aside
 /// backups  the hour, and: t2 of timeline 2, a of the line that was set aside, x it is not good, r it is
 /// being
-///          read, k kept, u50 kept until hour 50, p35 marked by the policy at hour 35, o35 deleted by an
-///          operator then
+///          read, k kept, u50 kept until hour 50, s kept standalone, z50 so until hour 50, p35 marked by the
+///          policy at hour 35, o35 deleted by an operator then
 /// fates    a letter each: S stays, E expires, W waits, G goes, R returns
 /// goes     WAL of the current line that goes, "1-11 2:15-21", and that waits for a backup to go
 struct Case {
@@ -62,6 +62,7 @@ RetentionPolicy parse_policy(const std::string& text) {
     const auto rule = word.substr(0, digits);
     const auto number = std::stoul(word.substr(digits));
     if (rule == "w") policy.recovery_window = std::chrono::hours(number);
+    if (rule == "v") policy.wal_window = std::chrono::hours(number);
     if (rule == "g") policy.grace = std::chrono::hours(number);
     const std::map<std::string, std::uint64_t RetentionPolicy::*> counts{
         {"r", &RetentionPolicy::redundancy}, {"d", &RetentionPolicy::daily},
@@ -126,6 +127,8 @@ ExpiryCandidate parse_backup(const std::string& text, std::size_t current_line) 
     if (flag == 'r') backup.reader = "recover";
     if (flag == 'k') backup.keep = {hour(start), {}, "wanted"};
     if (flag == 'u') backup.keep = {hour(start), hour(number_after(place)), ""};
+    if (flag == 's') backup.keep = {hour(start), {}, "wanted", true};
+    if (flag == 'z') backup.keep = {hour(start), hour(number_after(place)), "", true};
     if (flag == 'p') backup.expired = {ExpiryMark::By::policy, hour(number_after(place)), "no rule keeps it"};
     if (flag == 'o') backup.expired = {ExpiryMark::By::operator_, hour(number_after(place)), "deleted"};
   }
@@ -369,6 +372,87 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"one of the other is kept", "r1", 40, "1-20|15-40", "2ak 12a 22 32", "SEES", "15-21", "22-31"},
         Case{"the only good one is of the other", "r1", 40, "1-20|15-40", "2a 12a 22x 32x", "ESES", "15-21",
              "22-31"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    WalWindow, ExpiryCaseTest,
+    testing::Values(
+        Case{"the newest before it keeps all WAL, the others their own", "r9 v10", 40, "1-40", kFour, "SSSS",
+             "1-1,3-11,13-21", ""},
+        Case{"without a rule for backups", "v10", 40, "1-40", kFour, "SSSS", "1-1,3-11,13-21", ""},
+        Case{"from before the first", "r9 v100", 40, "1-40", kFour, "SSSS", "1-1", ""},
+        Case{"begins just before one ended", "r9 v8", 40, "1-40", kFour, "SSSS", "1-1,3-11,13-21", ""},
+        Case{"begins after the newest", "r9 v7", 40, "1-40", kFour, "SSSS", "1-1,3-11,13-21,23-31", ""},
+        Case{"is never shorter than the recovery window", "w30 v10", 40, "1-40", kFour, "SSSS", "1-1", ""},
+        Case{"is longer than the recovery window", "w20 v30 g24", 40, "1-40", kFour, "ESSS", "1-1", "2-11"},
+        Case{"does not rely on one that is not good", "r9 v10", 40, "1-40", "2 12 22x 32", "SSES", "1-1,3-11",
+             ""},
+        Case{"does not rely on one that expires", "r1 v10 g24", 40, "1-40", "2k 12 22 32", "SEES", "1-1", ""},
+        Case{"does not rely on one that was deleted", "r9 v10 g24", 40, "1-40", "2 12 22o30 32", "SSWS",
+             "1-1,3-11", ""},
+        Case{"does not rely on one that was marked", "r1 v10 g24", 40, "1-40", "2k 12k 22p30 32", "SSWS",
+             "1-1,3-11", ""},
+        Case{"does not rely on one that stands alone", "r9 v10", 40, "1-40", "2 12 22s 32", "SSSS",
+             "1-1,3-11", ""},
+        Case{"relies on one that is kept", "r1 v10 g24", 40, "1-40", "2k 12 22k 32", "SESS", "1-1,3-11,13-21",
+             "12-12"},
+        Case{"keeps the one that alone leads into it", "r1 v10 g24", 40, "2-2,12-12,22-40", "2k 12 22 32",
+             "SESS", "", "12-12"},
+        Case{"keeps it though it was marked", "r1 v10 g24", 40, "2-2,12-12,22-40", "2k 12 22p30 32", "SERS",
+             "", "12-12"},
+        Case{"keeps none for it that was deleted", "r1 v10 g24", 40, "2-2,12-12,22-40", "2k 12 22o30 32",
+             "SSWS", "", ""},
+        Case{"keeps one for it that is not kept standalone any more", "r1 v10 g24", 40, "2-2,12-12,22-40",
+             "2k 12 22z30 32", "SESS", "", "12-12"},
+        Case{"keeps none for it that is not good", "r1 v10 g24", 40, "2-2,12-12,22-40", "2k 12x 22x 32",
+             "SEES", "", ""},
+        Case{"keeps none for it while no older one stays", "r1 v10 g24", 40, "2-2,12-12,22-40", "2 12 22 32",
+             "EEES", "", "2-2,12-12,22-31"},
+        Case{"keeps one for it beside one that stands alone", "r1 v10 g24", 40, "2-2,12-12,22-40",
+             "2k 12 22s 32", "SSSS", "", ""},
+        Case{"no good one is before it", "r9 v20", 40, "1-40", "2x 12x 22 32", "SSSS", "1-1", ""},
+        Case{"none is good", "r2 v10", 40, "1-40", "2x 12x 22x 32x", "SSSS", "1-1", ""},
+        Case{"what is consistent only reaches no later time", "r9 v7", 40, "1-40", "2 12x 22 32", "SSSS",
+             "1-1,3-11,13-21,23-31", ""},
+        Case{"the newest before it reaches later times", "r9 v20", 40, "1-40", "2 12 16x 22 32", "SSESS",
+             "1-1,3-11", ""},
+        Case{"lost WAL before it", "r9 v10", 40, "1-15,20-40 !16-20", kFour, "SSSS", "1-1,3-11,13-15,20-21",
+             ""},
+        Case{"the end of a backup is in the next segment", "r9 v7", 40, "1-40", "2.9 12 22 32", "SSSS",
+             "1-1,4-11,13-21,23-31", ""},
+        Case{"a branch was left before it", "r9 v15", 40, "1-20 2@15.5:15-40", "2 12 18 22t2 32t2", "SSSSS",
+             "1-1,3-11,13-17,19-20 2:15-21", ""},
+        Case{"a branch was left in it", "r9 v22", 40, "1-20 2@15.5:15-40", "2 12 18 22t2 32t2", "SSSSS",
+             "1-1,3-11", ""},
+        Case{"each branch has its own before it", "r9 v20", 40, "1-20 2@15.5:15-40", "2 12 18 22t2 32t2",
+             "SSSSS", "1-1,3-11,16-17", ""},
+        Case{"the newest timeline has no backup", "r9 v3", 25, "1-20 2@15.5:15-24", "2 12 18", "SSS",
+             "1-1,3-11,16-17,19-20", ""},
+        Case{"no history of a timeline", "r9 v10", 40, "1-40", "2 12 22t3 32", "SSSS", "", ""}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Standalone, ExpiryCaseTest,
+    testing::Values(
+        Case{"the oldest", "r2 g24", 40, "1-40", "2s 12 22 32", "SESS", "1-1,3-11", "12-21"},
+        Case{"one of the middle", "r1 g24", 40, "1-40", "2 12s 22 32", "ESES", "1-1", "2-11,13-31"},
+        Case{"without a policy", "g24", 40, "1-40", "2s 12 22 32", "SSSS", "1-1,3-11", ""},
+        Case{"the newest, after which all stays", "r1 g24", 40, "1-40", "2 12 22 32s", "EEES", "1-1", ""},
+        Case{"all of them", "r9", 40, "1-40", "2s 12s 22s 32s", "SSSS", "", ""},
+        Case{"its time is over", "r4", 40, "1-40", "2z30 12 22 32", "SSSS", "1-1", ""},
+        Case{"an hour is left", "r4", 40, "1-40", "2z41 12 22 32", "SSSS", "1-1,3-11", ""},
+        Case{"it was deleted before", "r4", 40, "1-40", "2o1s 12 22 32", "RSSS", "1-1,3-11", ""},
+        Case{"it is the one before the recovery window", "w10 g24", 40, "1-40", "2 12 22s 32", "EESS", "1-1",
+             "2-21"},
+        Case{"a newer one is before the recovery window", "w10 g24", 40, "1-40", "2 12s 22 32", "ESSS", "1-1",
+             "2-11,13-21"},
+        Case{"it leads into the recovery window", "w30 g24", 40, "1-40", "2 12s 22 32", "SSSS", "1-1", ""},
+        Case{"all of the recovery window", "w60", 40, "1-40", "2s 12s 22s 32s", "SSSS", "1-1", ""},
+        Case{"it leads into the recovery window, and is not good", "w15", 40, "1-40", "12sx 32", "SS", "1-11",
+             ""},
+        Case{"it is in the recovery window", "w10 g24", 40, "1-40", "2 12 22 32s", "EESS", "1-1", "2-21"},
+        Case{"it reaches no later time", "r3", 40, "1-40", "2s 12x 22 32", "SSSS", "1-1,3-11", ""},
+        Case{"it is not good", "r2 g24", 40, "1-40", "2sx 12 22 32", "SESS", "1-1,3-11", "12-21"},
+        Case{"on a branch that was left", "r2 g24", 40, "1-20 2@15.5:15-40", "2 12 18s 22t2 32t2", "EESSS",
+             "1-1", "2-17,19-20 2:15-21"}));
 
 }  // namespace
 }  // namespace pgkeep::catalog

@@ -186,5 +186,45 @@ TEST_F(ExpiryPlanTest, KeepsTheWalOfALineThatHasNoBackupYet) {
   EXPECT_THAT(fates(), ElementsAre(Fate::expires, Fate::expires, Fate::stays, Fate::stays));
 }
 
+TEST_F(ExpiryPlanTest, LetsTheWalOfALineThatWasSetAsideGoWithItsLastBackup) {
+  lines_ = {test::line_of(Held().segments(kOne, 1, 20).partial(kOne, 21.5)),
+            test::line_of(Held().segments(kOne, 15, 40))};
+  lines_[0].goes_with_its_backups = true;
+  backups_ = {backup_at(2), backup_at(12), backup_at(22, kOne, 1), backup_at(32, kOne, 1)};
+  expired(0, 1);
+  expired(1, 30);
+  EXPECT_THAT(plan(40, {.redundancy = 2, .grace = 24h}).wal.at(0).goes.segments, SizeIs(11)) << "1 to 11";
+  EXPECT_THAT(plan(40, {.redundancy = 2, .grace = 24h}).wal.at(0).waits, SizeIs(9)) << "12 to 20";
+  const auto goes = plan(60, {.redundancy = 2, .grace = 24h}).wal.at(0).goes;
+  EXPECT_THAT(goes.segments, SizeIs(20));
+  EXPECT_THAT(goes.partials, SizeIs(1));
+  EXPECT_THAT(goes.between, IsEmpty());
+}
+
+TEST_F(ExpiryPlanTest, LeavesNoWalOfALineThatWasSetAsideWhenItsBackupsHaveGone) {
+  lines_.insert(lines_.begin(), test::line_of(Held().segments(kOne, 1, 20)));
+  for (auto& backup : backups_) backup.line = 1;
+  EXPECT_THAT(plan().wal.at(0).goes.segments, IsEmpty()) << "it had none, so nobody has decided of it";
+  lines_[0].goes_with_its_backups = true;
+  EXPECT_THAT(plan().wal.at(0).goes.segments, SizeIs(20));
+  EXPECT_THAT(plan_expiry({backups_, lines_, {"a record that cannot be read"}}, {.redundancy = 2}, hour(40))
+                  .wal.at(0)
+                  .goes.segments,
+              IsEmpty());
+}
+
+TEST_F(ExpiryPlanTest, SaysWhichBackupAloneLeadsIntoTheWalWindow) {
+  lines_ = {test::line_of(Held().segments(kOne, 2, 2).segments(kOne, 22, 40))};
+  backups_.erase(backups_.begin() + 1);
+  backups_[0].keep = {hour(3), {}, "wanted"};
+  const auto decided = plan(40, {.redundancy = 1, .wal_window = 10h}).backups;
+  EXPECT_THAT(decided[1].reasons, ElementsAre("wal_window: the last before 2026-01-02 06:00:00 UTC"));
+}
+
+TEST_F(ExpiryPlanTest, SaysThatABackupIsKeptStandalone) {
+  backups_[0].keep = {hour(3), {}, "the books of 2025", true};
+  EXPECT_THAT(plan().backups[0].reasons, ElementsAre("keep, standalone: the books of 2025"));
+}
+
 }  // namespace
 }  // namespace pgkeep::catalog

@@ -40,9 +40,20 @@ TEST_F(RetentionMarksTest, AreReadAsTheyWereWritten) {
   marks.name = "before-upgrade";
   EXPECT_EQ(change([&](RetentionMarks& now) { now = marks; }), marks);
   EXPECT_EQ(read_retention_marks(layout_, id_), marks);
+  change([](RetentionMarks& now) { now.keep->standalone = true; });
+  EXPECT_TRUE(read_retention_marks(layout_, id_).keep->standalone);
+  change([](RetentionMarks& now) { now.keep->standalone = false; });
   marks.keep->until.reset();
   change([](RetentionMarks& now) { now.keep->until.reset(); });
   EXPECT_EQ(read_retention_marks(layout_, id_), marks);
+}
+
+TEST_F(RetentionMarksTest, OfABackupThatIsKeptSayWithoutTheWordThatItDoesNotStandAlone) {
+  io::write_file_durably(
+      layout_.retention_marks(id_),
+      io::as_bytes(io::seal_json(
+          R"({"format":1,"expired":null,"keep":{"at":"2026-11-21T03:00:00Z","until":null,"why":"x"},"damaged":null,"note":"","name":""})")));
+  EXPECT_FALSE(read_retention_marks(layout_, id_).keep->standalone);
 }
 
 TEST_F(RetentionMarksTest, LeaveNoFileWhenNothingIsMarked) {
