@@ -166,5 +166,29 @@ TEST_F(ExpiryPowerCut, IsFinishedByTheNextPlanAfterAStop) {
   require_no_gap(root());
 }
 
+/// Whatever is cut: what each backup needs to be consistent is there, and no receiver asks for what was let go.
+TEST_F(ExpiryPowerCut, BetweenOlderBackupsTellsOfTheWalBeforeItGoes) {
+  const RetentionPolicy policy{.redundancy = 9, .wal_window = std::chrono::hours(1)};
+  const auto require = [](const fs::path& root) {
+    const auto layout = layout_in(root);
+    const auto along = HeldWal::read(WalArchive(layout, kIdentity)).along(postgres::TimelineHistory(kOne));
+    const auto events = EventJournal(layout).read();
+    for (const auto& record : store::list_backup_records(layout).backups)
+      EXPECT_TRUE(along.covers(record.start.lsn, record.end.lsn)) << record.id.to_string();
+    EXPECT_EQ(along.resume_point(events)->position.lsn, postgres::Lsn(7 * kMiB));
+    for (const auto& gap : along.gaps(events)) EXPECT_TRUE(gap.event) << gap.range.begin.to_string();
+  };
+  PowerCuts cuts(root());
+  cuts.record([&] { expire(root(), {}, policy); });
+  EXPECT_EQ(WalArchive(layout_in(root()), kIdentity).inventory().segments.size(), 4u) << "2, 3, 5, 6";
+  require(root());
+  cuts.check([&](const Aftermath& left) {
+    require(left.root());
+    expire(left.root(), {}, policy);
+    require(left.root());
+    EXPECT_EQ(WalArchive(layout_in(left.root()), kIdentity).inventory().segments.size(), 4u);
+  });
+}
+
 }  // namespace
 }  // namespace pgkeep::catalog

@@ -127,5 +127,62 @@ TEST_P(Retention, RemovesNothingThatIsStillReceivedOrRecovered) {
   EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), "latest", "latest")), "10010");
 }
 
+/// The WAL between older backups goes while WAL is received; what is left of each backup is whole.
+TEST_P(Retention, LeavesOlderBackupsNoMoreWalThanMakesThemConsistent) {
+  const auto source = PostgresCluster::create(GetParam(), small());
+  BackupHost host(source);
+  auto receiver = host.receive_wal(source);
+  constexpr int kBackups = 5;
+  constexpr int kRows = 3000;
+  std::vector<std::string> ids;
+  std::vector<std::string> rows;
+  for (int i = 0; i < kBackups; ++i) {
+    add_rows(source, i * kRows + 1, i * kRows + kRows);
+    ids.push_back(host.backup());
+    rows.push_back(count_rows(source));
+  }
+  host.pgkeep_or_throw({"keep", "main", ids[0], "--standalone", "--reason", "the first"});
+  add_rows(source, kBackups * kRows + 1, kBackups * kRows + 10);
+  wait_until_flushed(source);
+  const auto all_wal = wal_files(host);
+
+  // With a window of an hour all backups are in it, and only the one that stands alone lets WAL go.
+  host.set_key("main", "retention", "{redundancy: 9, wal_window: 1h, grace: 0}");
+  expire(host);
+  const auto with_window = wal_files(host);
+  EXPECT_LT(with_window, all_wal);
+  EXPECT_THAT(host.pgkeep_or_throw({"show-backup", "main", ids[0]}), testing::HasSubstr("consistent only"));
+  EXPECT_THAT(host.pgkeep_or_throw({"show-backup", "main", ids[1]}), Not(testing::HasSubstr("consistent only")));
+  // The others are kept the same way, as if they had left the window.
+  for (int i = 1; i < kBackups - 1; ++i) host.pgkeep_or_throw({"keep", "main", ids[i], "--standalone"});
+  expire(host);
+  EXPECT_LT(wal_files(host), with_window);
+  ASSERT_EQ(host.backup_ids(), ids);
+
+  // A receiver that connects again looks for nothing that was let go.
+  end_in_order(receiver);
+  auto again = host.receive_wal(source);
+  add_rows(source, kBackups * kRows + 11, kBackups * kRows + 20);
+  wait_until_flushed(source);
+  EXPECT_THAT(events(host), Not(testing::Contains("gap")));
+  const auto checked = host.pgkeep({"check", "main", "--json"}).text();
+  EXPECT_THAT(checked, Not(testing::HasSubstr("missing")));
+  end_in_order(again);
+  EXPECT_EQ(host.pgkeep({"verify-wal", "main"}).exit_code, 0) << host.pgkeep({"verify-wal", "main"}).text();
+  EXPECT_EQ(host.pgkeep({"verify", "main"}).exit_code, 0) << host.pgkeep({"verify", "main"}).text();
+
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    host.pgkeep_or_throw({"verify-backup", "main", ids[i]});
+    const auto at_backup = recover_and_start(host, GetParam(), ids[i], "at_" + ids[i],
+                                             {"--target-immediate", "--target-action", "promote"});
+    EXPECT_EQ(count_rows(at_backup), rows[i]);
+  }
+  const auto too_far = host.pgkeep({"recover", "main", ids[0], host.scratch("too_far")});
+  EXPECT_NE(too_far.exit_code, 0);
+  EXPECT_THAT(too_far.text(), testing::HasSubstr("was let go by the retention policy"));
+  EXPECT_EQ(count_rows(recover_and_start(host, GetParam(), "latest", "end")),
+            std::to_string(kBackups * kRows + 20));
+}
+
 }  // namespace
 }  // namespace pgkeep::test

@@ -114,6 +114,17 @@ TEST(HeldLineTest, ForgetsAGapThatWasFilled) {
   EXPECT_THAT(found.gaps, IsEmpty());
 }
 
+TEST(HeldLineTest, ContinuesAfterWhatRetentionLetGo) {
+  auto removed = gap(kOne, 5, 8);
+  removed.kind = EventKind::removed;
+  const auto held = Held().segments(kOne, 3, 4).segments(kOne, 8, 9).partial(kOne, 10.5).recorded(removed);
+  EXPECT_THAT(examine(held).gaps, ElementsAre(is_gap(range(kOne, 5, 8), true)));
+  EXPECT_EQ(held.along(kOne).resume_point(held.events)->position.lsn, at(10));
+  const auto half_way = Held().segments(kOne, 3, 4).segments(kOne, 7, 9).recorded(removed);
+  EXPECT_EQ(half_way.along(kOne).resume_point(half_way.events)->position.lsn, at(10))
+      << "it was killed before it had removed all";
+}
+
 TEST(HeldLineTest, KnowsAGapBehindWhichNothingHasComeYet) {
   const auto found = examine(Held().segments(kOne, 3, 5).partial(kOne, 6.5).recorded(gap(kOne, 6.5, 9)));
   EXPECT_THAT(found.gaps, ElementsAre(is_gap(range(kOne, 6.5, 9), true)));

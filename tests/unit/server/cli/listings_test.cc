@@ -64,7 +64,7 @@ TEST_F(ListingsTest, ListBackupsTellsWhatEachIsAndWhereItsWalEnds) {
     "tablespaces": [{"oid": 16400, "name": "fast", "location": "/srv/fast"}],
     "configuration_outside": {"config_file": "/etc/postgresql.conf"},
     "wal_ranges": [{"timeline": 1, "start_lsn": "0/500028", "end_lsn": "0/580000"}],
-    "notices": [], "status": "DONE", "frees_bytes": null, "wal_bytes_to_next": 0, "wal_hole_lsn": "0/700000", "line": null,
+    "notices": [], "status": "DONE", "frees_bytes": null, "wal_bytes_to_next": 0, "wal_hole_lsn": "0/700000", "consistent_only": false, "line": null,
     "retention": {"expired": null, "keep": null, "damaged": null, "note": "", "name": null}})");
   expected["wal_bytes_to_next"] = stored_bytes(5) + stored_bytes(6) + stored_bytes(8);
   EXPECT_EQ(list[0].dump(2), expected.dump(2));

@@ -62,6 +62,11 @@ TEST(BackupFactsTest, RemarkAHoleInTheWalBehindTheBackup) {
             "WAL ends at 0/5000000 (gap)");
 }
 
+TEST(BackupFactsTest, RemarkThatABackupIsConsistentOnly) {
+  const auto record = backup("20261119T020000Z", 40);
+  EXPECT_EQ(remarks(record, {}, {}, true), "consistent only, at " + record.end.lsn.to_string());
+}
+
 TEST(BackupJsonTest, HasTimesSizesAndPositionsInTheirPromisedForm) {
   auto record = backup("20261119T020000Z", 0x16B374D848);
   record.started = io::parse_rfc3339("2026-11-19T02:00:00Z").value();

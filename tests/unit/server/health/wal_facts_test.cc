@@ -55,6 +55,50 @@ TEST(HoleBehindTest, SaysNothingOfABackupOnAnotherBranch) {
   EXPECT_EQ(hole_from(held, kOne, 2), std::nullopt);
 }
 
+/// Of backups that keep only their own WAL, segments 2 and 5, while all from 9 on stays.
+Held with_removed() {
+  auto held = Held().segments(kOne, 2, 2).segments(kOne, 5, 5).segments(kOne, 9, 12);
+  for (const auto& range : {test::range(kOne, 3, 5), test::range(kOne, 6, 9)})
+    held.recorded({{}, catalog::EventKind::removed, "let go", range});
+  return held;
+}
+
+bool is_alone(const Held& held, double start, double end) {
+  store::BackupRecord backup{store::BackupId(io::now())};
+  backup.start = {kOne, at(start)};
+  backup.end = {kOne, at(end)};
+  return is_consistent_only(wal_facts(held.wal(), held.events), backup);
+}
+
+TEST(WalFactsTest, TellApartWhatRetentionLetGo) {
+  const auto held = with_removed();
+  const auto facts = wal_facts(held.wal(), held.events);
+  EXPECT_TRUE(facts.gaps.empty());
+  ASSERT_EQ(facts.removed.size(), 2u);
+  EXPECT_EQ(facts.removed[1].range, test::range(kOne, 6, 9));
+  EXPECT_EQ(hole_from(held, kOne, 2), std::nullopt);
+  EXPECT_TRUE(is_alone(held, 2, 2.5));
+  EXPECT_TRUE(is_alone(held, 5, 5.5));
+  EXPECT_FALSE(is_alone(held, 9, 9.5));
+  EXPECT_FALSE(is_alone(held, 5, 6.5)) << "it lacks WAL that it needs";
+}
+
+TEST(WalFactsTest, CountLostWalNoMoreBesideWhichRetentionLetGo) {
+  auto held = with_removed();
+  held.events.pop_back();
+  held.recorded({{}, catalog::EventKind::removed, "let go", test::range(kOne, 6, 7)});
+  held.recorded({{}, catalog::EventKind::gap, "lost", test::range(kOne, 7, 9)});
+  EXPECT_TRUE(wal_facts(held.wal(), held.events).gaps.empty());
+  held.segments(kOne, 7, 7);
+  EXPECT_EQ(wal_facts(held.wal(), held.events).gaps.size(), 1u) << "7 is held, and what is lost follows it";
+}
+
+TEST(WalFactsTest, CallNothingAnAlarmThatRetentionLetGo) {
+  auto held = with_removed();
+  for (auto& event : held.events) event.at = io::now();
+  EXPECT_TRUE(late_alarms(held.events, io::now()).empty());
+}
+
 TEST(WalFactsTest, TellHowFarWalIsHeldWhileTheNewestTimelineHasNothingYet) {
   const auto held = Held().segments(kOne, 1, 2).partial(kTwo, 3).history(kTwo, test::left(kOne, 3));
   EXPECT_EQ(wal_facts(held.wal(), {}).received, (postgres::WalPosition{kTwo, at(3)}));
