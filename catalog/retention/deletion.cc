@@ -19,7 +19,7 @@ NeedlessWal needless_when(const ExpiryFacts& facts, std::size_t line, const Rete
   for (std::size_t i = 0; i < facts.candidates.size(); ++i) {
     const auto& candidate = facts.candidates[i];
     if (candidate.line == line && stays(candidate))
-      users.push_back({candidate, candidate.stands_alone(now), faults[i].empty() && !candidate.expired});
+      users.push_back(candidate.as_user(now, faults[i].empty() && !candidate.expired));
   }
   return needless_of(facts.lines[line], wal_needs(users, facts.lines, policy, now));
 }

@@ -99,7 +99,7 @@ class Planner {
   std::vector<WalUser> users_of_wal() const {
     std::vector<WalUser> users;
     for (std::size_t i = 0; i < candidates_.size(); ++i)
-      users.push_back({candidates_[i], candidates_[i].stands_alone(now_), can_be_relied_on(i)});
+      users.push_back(candidates_[i].as_user(now_, can_be_relied_on(i)));
     return users;
   }
 
@@ -226,6 +226,10 @@ std::string_view to_string(Fate fate) {
       break;
   }
   return "returns";
+}
+
+WalUser ExpiryCandidate::as_user(io::TimePoint now, bool can_be_relied_on) const {
+  return {*this, stands_alone(now), is_kept(now) && !stands_alone(now), can_be_relied_on};
 }
 
 std::vector<std::string> faults_of(std::span<const ExpiryCandidate> candidates,

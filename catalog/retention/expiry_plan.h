@@ -20,6 +20,8 @@ struct ExpiryCandidate : RuledBackup {
 
   bool is_kept(io::TimePoint now) const { return keep && (!keep->until || *keep->until > now); }
   bool is_deleted() const { return expired && expired->by == ExpiryMark::By::operator_; }
+  /// As a user of WAL.
+  WalUser as_user(io::TimePoint now, bool can_be_relied_on) const;
   bool stands_alone(io::TimePoint now) const { return is_kept(now) && keep->standalone; }
 };
 

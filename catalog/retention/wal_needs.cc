@@ -68,6 +68,7 @@ std::vector<WalNeed> wal_needs(std::span<const WalUser> users, std::span<const L
   const auto stands_alone = [](const WalUser& user) { return user.standalone; };
   const auto does_not = [](const WalUser& user) { return !user.standalone; };
   Needs needs(users, lines);
+  needs.all_go_on([](const WalUser& user) { return user.kept_with_wal; });
   if (const auto begin = wal_window_begin(policy, now))
     needs.go_on_for(*begin, does_not);
   else

@@ -11,7 +11,8 @@ namespace pgkeep::catalog {
 
 /// A backup that needs WAL.
 struct WalUser : RuledBackup {
-  bool standalone = false;  // kept so
+  bool standalone = false;     // kept so
+  bool kept_with_wal = false;  // kept, and with all WAL from it on
   /// It is good, and stays: recoveries may begin at it as long as the policy is what it is.
   bool can_be_relied_on = false;
 };
@@ -21,9 +22,9 @@ std::optional<io::TimePoint> wal_window_begin(const RetentionPolicy& policy, io:
 
 /// What each of the backups needs, in their order. Pure. `users`: oldest first.
 ///
-/// Without a WAL window they go on. With one, those go on that ended in it, and of each branch on which
-/// moments of it lie the newest before it that can be relied on, along that branch. Where there is none such,
-/// all that lead along the branch go on.
+/// Without a WAL window they go on. With one, those go on that ended in it or are kept, and of each branch on
+/// which moments of it lie the newest before it that can be relied on, along that branch. Where there is none
+/// such, all that lead along the branch go on.
 ///
 /// One that stands alone needs what makes it consistent, and is not relied on for the WAL window. But the
 /// recovery window is promised: as long as moments in that are reached from this one, it goes on.

@@ -280,6 +280,14 @@ void require_forks_by_get_wal(const RecoveryPlan& plan, const RecoveryFacts& fac
   }
 }
 
+/// PostgreSQL reads ahead of what it replays. What it asks for then and does not get would end the recovery.
+void require_nothing_let_go_by_get_wal(const RecoveryPlan& plan, const WalLine& wal,
+                                       const RecoveryFacts& facts) {
+  if (plan.request.wal_mode != WalMode::get_wal || !wal.missing || !is_let_go(wal, facts)) return;
+  throw Refused(fmt::format("{}, and PostgreSQL may ask for it by --get-wal. Recover without --get-wal",
+                            describe_missing(wal, facts)));
+}
+
 RecoveryPlan plan_on(const Way& way, const TimelineHistory& line, const RecoveryRequest& request,
                      const RecoveryFacts& facts) {
   const auto& wal = way.wal;
@@ -295,6 +303,7 @@ RecoveryPlan plan_on(const Way& way, const TimelineHistory& line, const Recovery
   std::ranges::copy_if(wal.files, std::back_inserter(plan.replayed),
                        [&way](const PlannedWal& file) { return file.segment.number <= way.last; });
   require_forks_by_get_wal(plan, facts);
+  require_nothing_let_go_by_get_wal(plan, wal, facts);
   if (request.wal_mode == WalMode::lay_down) {
     plan.wal = plan.replayed;
     plan.wal_bytes = plan.wal.size() * std::uint64_t{facts.wal.segment_size().bytes()};

@@ -72,7 +72,9 @@ WalFacts wal_facts(const catalog::HeldWal& held, std::vector<catalog::Event> eve
 }
 
 WalFacts read_wal_facts(const catalog::WalArchive& archive) {
-  return wal_facts(catalog::HeldWal::read(archive), catalog::EventJournal(archive.layout()).read());
+  // The events last: what goes meanwhile was told before.
+  const auto held = catalog::HeldWal::read(archive);
+  return wal_facts(held, catalog::EventJournal(archive.layout()).read());
 }
 
 WaitingFacts read_waiting_facts(catalog::WalArchive& archive) {

@@ -166,7 +166,8 @@ TEST_F(ExpiryPowerCut, IsFinishedByTheNextPlanAfterAStop) {
   require_no_gap(root());
 }
 
-/// Whatever is cut: what each backup needs to be consistent is there, and no receiver asks for what was let go.
+/// Whatever is cut: what each backup needs to be consistent is there, and no receiver asks for what was let
+/// go.
 TEST_F(ExpiryPowerCut, BetweenOlderBackupsTellsOfTheWalBeforeItGoes) {
   const RetentionPolicy policy{.redundancy = 9, .wal_window = std::chrono::hours(1)};
   const auto require = [](const fs::path& root) {

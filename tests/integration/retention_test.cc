@@ -152,7 +152,8 @@ TEST_P(Retention, LeavesOlderBackupsNoMoreWalThanMakesThemConsistent) {
   const auto with_window = wal_files(host);
   EXPECT_LT(with_window, all_wal);
   EXPECT_THAT(host.pgkeep_or_throw({"show-backup", "main", ids[0]}), testing::HasSubstr("consistent only"));
-  EXPECT_THAT(host.pgkeep_or_throw({"show-backup", "main", ids[1]}), Not(testing::HasSubstr("consistent only")));
+  EXPECT_THAT(host.pgkeep_or_throw({"show-backup", "main", ids[1]}),
+              Not(testing::HasSubstr("consistent only")));
   // The others are kept the same way, as if they had left the window.
   for (int i = 1; i < kBackups - 1; ++i) host.pgkeep_or_throw({"keep", "main", ids[i], "--standalone"});
   expire(host);

@@ -14,6 +14,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::ThrowsMessage;
 
 RecoveryTarget to_time(int minute) {
@@ -106,6 +107,23 @@ TEST(PlanTest, PassesByANewerBackupThatAGapMakesUseless) {
   auto named = request({.where = Immediate{}});
   named.backup = id_of(30);
   EXPECT_THROW(make_plan(named, repository.facts), Refused);
+}
+
+TEST(PlanTest, SaysThatWalWasLetGoWhichABackupThatIsConsistentOnlyHasNot) {
+  Repository repository;
+  repository.backup(3, 4, 10).backup(8, 9, 30).wal(3, 4).wal(8, 11);
+  repository.facts.removed = {{postgres::TimelineId(1), lsn("0/500000"), lsn("0/800000")}};
+  for (const auto& target : {RecoveryTarget{.where = EndOfWal{}}, to_lsn("0/650000")})
+    EXPECT_THAT([&] { make_plan(with_backup(10, target), repository.facts); },
+                ThrowsMessage<Refused>(AllOf(HasSubstr("cannot be reached any more"),
+                                             HasSubstr("let go by the retention policy"),
+                                             HasSubstr("--target-immediate"), Not(HasSubstr("missing")))));
+  EXPECT_EQ(wal_of(make_plan(with_backup(10, {.where = Immediate{}}), repository.facts)), "1:3 1:4");
+  EXPECT_EQ(make_plan(request(), repository.facts).backup.id, id_of(30));
+  auto on_demand = with_backup(10, {.where = Immediate{}});
+  on_demand.wal_mode = WalMode::get_wal;
+  EXPECT_THAT([&] { make_plan(on_demand, repository.facts); },
+              ThrowsMessage<Refused>(HasSubstr("Recover without --get-wal")));
 }
 
 TEST(PlanTest, TellsOfTheNewestBackupWhenNoneHasAWay) {

@@ -114,6 +114,19 @@ TEST_F(ConfigTest, ReadsAPolicyFromItsSection) {
   EXPECT_EQ(config.servers.at(1).retain_at_most, 0u);
 }
 
+TEST_F(ConfigTest, RefusesAWalWindowThatIsShorterThanTheRecoveryWindow) {
+  const auto with = [](const std::string& defaults, const std::string& own) {
+    return "repository: /srv/pgkeep\ndefaults:\n  retention: " + defaults +
+           "\nservers:\n  a: {conninfo: host=a, retention: " + own + "}\n";
+  };
+  EXPECT_EQ(
+      error_of(with("{recovery_window: 14d}", "{wal_window: 7d}")),
+      "pgkeep.yaml:5: servers.a: retention.wal_window is 7d, and retention.recovery_window 14d, every moment "
+      "of which needs its WAL; make wal_window as long at least, or leave it out");
+  EXPECT_EQ(error_of(with("{recovery_window: 14d, wal_window: 7d}", "{recovery_window: 7d}")), "no error");
+  EXPECT_EQ(error_of(with("{recovery_window: 14d, wal_window: 7d}", "{wal_window: 0}")), "no error");
+}
+
 TEST_F(ConfigTest, ReadsAPolicyFromASectionOfASection) {
   const auto config = load(
       "repository: /srv/pgkeep\n"

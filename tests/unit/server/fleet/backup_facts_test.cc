@@ -58,8 +58,7 @@ TEST(BackupFactsTest, RemarkOnlyWhatDeservesALook) {
 }
 
 TEST(BackupFactsTest, RemarkAHoleInTheWalBehindTheBackup) {
-  EXPECT_EQ(remarks(backup("20261119T020000Z", 40), postgres::Lsn(0x5000000)),
-            "WAL ends at 0/5000000 (gap)");
+  EXPECT_EQ(remarks(backup("20261119T020000Z", 40), postgres::Lsn(0x5000000)), "WAL ends at 0/5000000 (gap)");
 }
 
 TEST(BackupFactsTest, RemarkThatABackupIsConsistentOnly) {

@@ -138,6 +138,20 @@ TEST(ExamineTest, FindsNothingWrongWithAServerThatIsWell) {
                         "schedule", "jobs", "wal_continuous", "branches", "wal_conflicts", "wal_lag"));
 }
 
+TEST(ExamineTest, FindsNothingWrongWhereRetentionLetWalGo) {
+  auto facts = well();
+  auto held = Held().segments(kOne, 1, 1).segments(kOne, 3, 4);
+  held.recorded({kNow - 1h, catalog::EventKind::removed, "let go", test::range(kOne, 2, 3)});
+  facts.stored->wal = wal_facts(held.wal(), held.events);
+  facts.stored->backups = {backup(1.5), backup(3.5)};
+  const auto found = find(examine(facts, kNow), "wal_continuous");
+  EXPECT_EQ(found.severity, Severity::ok);
+  EXPECT_EQ(found.what, fmt::format("from {} to {}, and what makes 1 older backup consistent",
+                                    at(3).to_string(), at(5).to_string()));
+  EXPECT_EQ(why_backup_is_needed(*facts.stored), std::nullopt);
+  EXPECT_THAT(examine(facts, kNow), Not(Contains(Field(&Finding::severity, Not(Severity::ok)))));
+}
+
 /// One thing that is wrong, and what is said of it.
 struct Harm {
   const char* key;
