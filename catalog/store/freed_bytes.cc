@@ -1,5 +1,6 @@
 #include "catalog/store/freed_bytes.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <unordered_map>
@@ -91,9 +92,10 @@ std::uint64_t bytes_of(const std::filesystem::path& file) {
   return gone ? 0 : bytes;
 }
 
+/// Likewise.
 std::uint64_t bytes_in(const std::filesystem::path& folder) {
   std::uint64_t bytes = 0;
-  for (const auto& entry : io::entries_there(folder)) bytes += bytes_of(entry.path());
+  for (const auto& entry : io::entries(folder)) bytes += bytes_of(entry.path());
   return bytes;
 }
 
@@ -106,24 +108,16 @@ void add_up(const ServerLayout& layout, const PackUsers& users, FreedBytes& free
   }
 }
 
-}  // namespace
-
-std::optional<std::uint64_t> FreedBytes::of(const BackupId& id) const {
-  const auto found = of_each.find(id);
-  return found == of_each.end() ? std::nullopt : std::optional(found->second);
-}
-
-FreedBytes freed_bytes(const ServerLayout& layout, std::span<const BackupRecord> known) {
-  std::map<BackupId, const BackupRecord*> records;
-  for (const auto& record : known) records.emplace(record.id, &record);
+/// One pass over all that is there.
+FreedBytes look(const ServerLayout& layout, const std::map<BackupId, const BackupRecord*>& known,
+                PackUsers& users) {
   FreedBytes freed;
-  PackUsers users(layout);
   for (const auto& entry : io::entries_there(layout.backups())) {
     const auto id = BackupId::parse(entry.path().filename().native());
-    if (!id) continue;
+    if (!id || !io::is_there(layout.record(*id))) continue;
     try {
-      const auto found = records.find(*id);
-      if (found != records.end()) {
+      const auto found = known.find(*id);
+      if (found != known.end()) {
         users.add(*found->second);
       } else if (const auto record = read_backup_record(layout, *id)) {
         users.add(*record);
@@ -138,9 +132,35 @@ FreedBytes freed_bytes(const ServerLayout& layout, std::span<const BackupRecord>
   } catch (const Error& error) {
     freed.unknown.emplace_back(error.what());
   }
-  if (!freed.unknown.empty()) return freed;
-  add_up(layout, users, freed);
+  if (freed.unknown.empty()) add_up(layout, users, freed);
   return freed;
+}
+
+bool has_gone_meanwhile(const ServerLayout& layout, const PackUsers& users) {
+  return std::ranges::any_of(users.backups(),
+                             [&](const BackupId& id) { return !io::is_there(layout.record(id)); });
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> FreedBytes::of(const BackupId& id) const {
+  const auto found = of_each.find(id);
+  return found == of_each.end() ? std::nullopt : std::optional(found->second);
+}
+
+FreedBytes freed_bytes(const ServerLayout& layout, std::span<const BackupRecord> known) {
+  std::map<BackupId, const BackupRecord*> records;
+  for (const auto& record : known) records.emplace(record.id, &record);
+  try {
+    while (true) {
+      PackUsers users(layout);
+      auto freed = look(layout, records, users);
+      // Each time there is one backup less.
+      if (freed.unknown.empty() || !has_gone_meanwhile(layout, users)) return freed;
+    }
+  } catch (const Error& error) {
+    return {.of_each = {}, .unknown = {error.what()}};
+  }
 }
 
 }  // namespace pgkeep::store

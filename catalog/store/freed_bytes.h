@@ -16,7 +16,8 @@ namespace pgkeep::store {
 /// names. What it shares with others, and what is in packs that others name, is not in it.
 struct FreedBytes {
   std::map<BackupId, std::uint64_t> of_each;  // empty while `unknown` is not
-  /// Of which backups it cannot be said what they need, so that no pack would be removed. A message each.
+  /// Of which backups it cannot be said what they need, so that no pack would be removed, or why the folders
+  /// cannot be listed. A message each.
   std::vector<std::string> unknown;
 
   /// Nothing where it cannot be said.
@@ -25,8 +26,9 @@ struct FreedBytes {
 
 /// Of every committed backup. `known` are records that the caller has read; others are read. Lists are cut
 /// into sections that backups share, and each is read once, so the cost follows what changed between them.
-/// Nothing of it is kept: it may change with every backup that comes or goes. Throws StorageError when the
-/// folders cannot be listed.
+/// Nothing of it is kept: it may change with every backup that comes or goes. When one goes meanwhile and
+/// what it shared with others cannot be read for that, all is looked at again. For who shows other things as
+/// well: throws no StorageError, no Corruption.
 FreedBytes freed_bytes(const ServerLayout& layout, std::span<const BackupRecord> known);
 
 }  // namespace pgkeep::store

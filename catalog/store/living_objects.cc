@@ -42,6 +42,15 @@ class Gatherer {
       read_.insert(section.object);
     }
   }
+  /// What keeps it from being said what the backup needs is noted.
+  void add(const BackupId& id, LivingObjects& living) {
+    try {
+      add(id);
+    } catch (const Error& error) {
+      // Its record goes first, then its packs: without it, it is being deleted, and was no damaged one.
+      if (io::is_there(layout_.record(id))) living.unknown.push_back(why_unknown(layout_, id, error));
+    }
+  }
   const PackUse::Packs& packs() const { return use_.packs(); }
 
  private:
@@ -67,12 +76,16 @@ LivingObjects living_objects(const ServerLayout& layout, std::span<const BackupI
   for (const auto& entry : io::entries_there(layout.backups())) {
     const auto id = BackupId::parse(entry.path().filename().native());
     if (!id || std::find(without.begin(), without.end(), *id) != without.end()) continue;
-    try {
-      gatherer.add(*id);
-    } catch (const Error& e) {
-      living.unknown.push_back(why_unknown(layout, *id, e));
-    }
+    gatherer.add(*id, living);
   }
+  living.packs = gatherer.packs();
+  return living;
+}
+
+LivingObjects living_objects_of(const ServerLayout& layout, std::span<const BackupId> ids) {
+  LivingObjects living;
+  Gatherer gatherer(layout);
+  for (const auto& id : ids) gatherer.add(id, living);
   living.packs = gatherer.packs();
   return living;
 }

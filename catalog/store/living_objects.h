@@ -16,9 +16,11 @@ struct LivingObjects {
   std::vector<std::string> unknown;  // of which backups that cannot be said, and why, with the way out
 };
 
-/// But for those of `without`. What backups share of their lists is read once. Throws StorageError when they
-/// cannot be listed.
+/// But for those of `without`. What backups share of their lists is read once. One that is deleted meanwhile
+/// needs nothing. Throws StorageError when they cannot be listed.
 LivingObjects living_objects(const ServerLayout& layout, std::span<const BackupId> without = {});
+/// The same of these backups alone.
+LivingObjects living_objects_of(const ServerLayout& layout, std::span<const BackupId> ids);
 
 /// For an error that keeps one from saying what a backup needs: with what follows, and the way out.
 std::string why_unknown(const ServerLayout& layout, const BackupId& id, const Error& error);

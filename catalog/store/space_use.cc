@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <filesystem>
+#include <iterator>
 
 #include "catalog/io/error.h"
 #include "catalog/store/living_objects.h"
@@ -56,27 +57,15 @@ class Counter {
   PackUse::Packs all_;
 };
 
-}  // namespace
-
-std::uint64_t unused_bytes(const Repository& repository, const ServerLayout& layout, const PackName& name,
-                           io::ByteView used) {
-  if (!any_is_unused(objects_in(layout, name), used)) return 0;
-  const PackReader pack(repository, layout, name);
-  std::uint64_t bytes = 0;
-  for (std::uint32_t object = 0; object < pack.objects(); ++object)
-    if (!is_used(used, object) && !pack.is_dropped(object)) bytes += pack.entry(object).frame_bytes;
-  return bytes;
-}
-
-SpaceUse space_use(const Repository& repository, const ServerLayout& layout,
-                   std::span<const BackupId> going) {
+SpaceUse count(const Repository& repository, const ServerLayout& layout, LivingObjects staying,
+               LivingObjects going) {
   SpaceUse use;
-  auto staying = living_objects(layout, going);
   use.unknown = std::move(staying.unknown);
+  std::ranges::move(going.unknown, std::back_inserter(use.unknown));
   if (!use.unknown.empty()) return use;
   PackUse all;
-  for (const auto& [pack, used] : staying.packs) all.mark(pack, used);
-  for (const auto& [pack, used] : objects_needed_by(layout, going)) all.mark(pack, used);
+  for (const auto* packs : {&staying.packs, &going.packs})
+    for (const auto& [pack, used] : *packs) all.mark(pack, used);
   const Counter counter(repository, layout, std::move(staying.packs), all.packs());
   for (const auto& [number, files] : list_pack_files(layout)) {
     for (const auto& name : files) {
@@ -91,6 +80,29 @@ SpaceUse space_use(const Repository& repository, const ServerLayout& layout,
     }
   }
   return use;
+}
+
+}  // namespace
+
+std::uint64_t unused_bytes(const Repository& repository, const ServerLayout& layout, const PackName& name,
+                           io::ByteView used) {
+  if (!any_is_unused(objects_in(layout, name), used)) return 0;
+  const PackReader pack(repository, layout, name);
+  std::uint64_t bytes = 0;
+  for (std::uint32_t object = 0; object < pack.objects(); ++object)
+    if (!is_used(used, object) && !pack.is_dropped(object)) bytes += pack.entry(object).frame_bytes;
+  return bytes;
+}
+
+SpaceUse space_use(const Repository& repository, const ServerLayout& layout,
+                   std::span<const BackupId> going) {
+  try {
+    return count(repository, layout, living_objects(layout, going), living_objects_of(layout, going));
+  } catch (const Error& error) {
+    SpaceUse none;
+    none.unknown.emplace_back(error.what());
+    return none;
+  }
 }
 
 }  // namespace pgkeep::store

@@ -1,5 +1,9 @@
 #include "server/cli/show_server.h"
 
+#include <functional>
+#include <optional>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include "catalog/io/lock.h"
@@ -77,7 +81,8 @@ Json show_space_use(const ServerConfig& server, const store::Repository& reposit
                     const store::ServerLayout& layout, FactPrinter& facts, Output& out) {
   Json json{{"alive_bytes", nullptr}, {"in_grace_bytes", nullptr}, {"dead_bytes", nullptr}};
   const auto use = store::space_use(repository, layout, going(layout, out));
-  for (const auto& why : use.unknown) out.warning(fmt::format("{}: {}", server.name, why));
+  for (const auto& why : use.unknown)
+    out.warning(fmt::format("{}: what its packs are there for is not known: {}", server.name, why));
   if (!use.unknown.empty()) return json;
   facts.add(
       "packs",
@@ -89,8 +94,54 @@ Json show_space_use(const ServerConfig& server, const store::Repository& reposit
   return json;
 }
 
-Json show(const Config& config, const ServerConfig& server, const std::optional<DaemonReport>& daemon,
-          Output& out) {
+Json show_identity(const store::ServerLayout& layout, FactPrinter& facts) {
+  const auto identity = catalog::read_identity(layout);
+  if (!identity) return nullptr;
+  facts.add("cluster",
+            fmt::format("{}, PostgreSQL {}, WAL segments of {}", identity->system.to_string(),
+                        identity->major_version, io::format_bytes(identity->wal_segment_size.bytes())));
+  return identity_json(*identity);
+}
+
+/// The settings are shown whatever of the rest cannot be read: a warning says what, and why.
+Json if_told(const ServerConfig& server, std::string_view what, Output& out,
+             const std::function<Json()>& tell) {
+  try {
+    return tell();
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    out.warning(fmt::format("{}: {} cannot be told: {}", server.name, what, error.what()));
+    return nullptr;
+  }
+}
+
+/// What all servers have in common.
+struct Shared {
+  std::optional<store::Repository> repository;
+  std::optional<DaemonReport> daemon;
+  std::optional<SpaceFacts> space;
+};
+
+void show_stored(const ServerConfig& server, const Shared& shared, FactPrinter& facts, Json& json,
+                 Output& out) {
+  const auto& repository = *shared.repository;
+  const auto layout = repository.server(server.name);
+  facts.add("folder", layout.root().native());
+  json["folder"] = layout.root().native();
+  json["identity"] = if_told(server, "its cluster", out, [&] { return show_identity(layout, facts); });
+  json["stream"] =
+      if_told(server, "its stream", out, [&] { return show_stream(server, layout, shared.daemon, facts); });
+  json["packs"] = if_told(server, "what its packs are there for", out, [&] {
+    return is_known(layout) ? show_space_use(server, repository, layout, facts, out) : Json();
+  });
+  if (!shared.space) return;
+  const auto now = io::now();
+  facts.add("disk", describe(*shared.space, server.reserve, now));
+  json["space"] = space_json(*shared.space, server.reserve, now);
+}
+
+Json show(const ServerConfig& server, const Shared& shared, Output& out) {
   Json json{{"name", server.name}};
   FactPrinter facts;
   for (const auto& setting : settings()) {
@@ -99,28 +150,8 @@ Json show(const Config& config, const ServerConfig& server, const std::optional<
     facts.add(name, shown(setting, server));
     json[name] = setting_json(setting, server);
   }
-  json["folder"] = nullptr;
-  json["identity"] = nullptr;
-  json["stream"] = nullptr;
-  json["packs"] = nullptr;
-  json["space"] = nullptr;
-  if (const auto repository = open_repository_if_there(config)) {
-    const auto layout = repository->server(server.name);
-    facts.add("folder", layout.root().native());
-    json["folder"] = layout.root().native();
-    if (const auto identity = catalog::read_identity(layout)) {
-      facts.add("cluster",
-                fmt::format("{}, PostgreSQL {}, WAL segments of {}", identity->system.to_string(),
-                            identity->major_version, io::format_bytes(identity->wal_segment_size.bytes())));
-      json["identity"] = identity_json(*identity);
-    }
-    json["stream"] = show_stream(server, layout, daemon, facts);
-    if (is_known(layout)) json["packs"] = show_space_use(server, *repository, layout, facts, out);
-    const auto space = read_space_facts(*repository);
-    const auto now = io::now();
-    facts.add("disk", describe(space, server.reserve, now));
-    json["space"] = space_json(space, server.reserve, now);
-  }
+  for (const auto* key : {"folder", "identity", "stream", "packs", "space"}) json[key] = nullptr;
+  if (shared.repository) show_stored(server, shared, facts, json, out);
   out.fact(fmt::format("Server {}:", server.name));
   for (const auto& line : facts.lines()) out.fact("  " + line);
   return json;
@@ -129,12 +160,15 @@ Json show(const Config& config, const ServerConfig& server, const std::optional<
 }  // namespace
 
 Exit run_show_server(const AnyServers& arguments, const Invocation& invocation) {
+  auto& out = invocation.out;
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, arguments.servers, false);
-  const auto daemon = find_daemon(open_repository_if_there(config), invocation.out);
+  Shared shared{.repository = open_repository_if_there(config), .daemon = {}, .space = {}};
+  shared.daemon = find_daemon(shared.repository, out);
+  if (shared.repository) shared.space = space_facts_to_show(*shared.repository, out);
   auto data = Json::array();
-  for (const auto* server : servers) data.push_back(show(config, *server, daemon, invocation.out));
-  invocation.out.data(std::move(data));
+  for (const auto* server : servers) data.push_back(show(*server, shared, out));
+  out.data(std::move(data));
   return Exit::ok;
 }
 

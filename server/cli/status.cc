@@ -74,8 +74,9 @@ void describe_daemon(const std::optional<DaemonReport>& daemon, Output& out) {
   out.fact(fmt::format("pgkeep serve: process {} since {}, {}", daemon->pid, io::format_time(daemon->started),
                        counted(daemon->servers.size(), "server")));
   if (!daemon->config_problem.empty())
-    out.warning(fmt::format("the daemon continues with the configuration of {}; it refused the current file: {}",
-                            io::format_time(daemon->configured), daemon->config_problem));
+    out.warning(
+        fmt::format("the daemon continues with the configuration of {}; it refused the current file: {}",
+                    io::format_time(daemon->configured), daemon->config_problem));
 }
 
 /// Once for all servers, as it is for the one that leaves the most for WAL.
@@ -102,7 +103,7 @@ Exit run_status(const AnyServers& arguments, const Invocation& invocation) {
   const auto servers = choose_servers(config, names, false);
   const auto daemon = find_daemon(repository, out);
   const auto now = io::now();
-  const auto space = repository ? std::optional(read_space_facts(*repository)) : std::nullopt;
+  const auto space = repository ? space_facts_to_show(*repository, out) : std::nullopt;
   FleetTable table(now);
   auto data = Json::array();
   const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/io/error.h"
 #include "catalog/io/units.h"
 
 namespace pgkeep::server {
@@ -132,6 +133,15 @@ std::string describe(const std::optional<SpaceForecast>& forecast) {
 SpaceFacts read_space_facts(const store::Repository& repository) {
   const auto& root = repository.root();
   return {.root = root, .disk = io::disk_space(root), .samples = store::read_space_samples(root)};
+}
+
+std::optional<SpaceFacts> space_facts_to_show(const store::Repository& repository, Output& out) {
+  try {
+    return read_space_facts(repository);
+  } catch (const StorageError& error) {
+    out.warning(fmt::format("how full the disk is cannot be told: {}", error.what()));
+    return std::nullopt;
+  }
 }
 
 Json space_json(const SpaceFacts& facts, const io::Reserve& reserve, io::TimePoint now) {

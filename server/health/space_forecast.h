@@ -41,6 +41,8 @@ struct SpaceFacts {
 
 /// Throws StorageError.
 SpaceFacts read_space_facts(const store::Repository& repository);
+/// For who shows other things as well: nothing, and a warning, where they cannot be read.
+std::optional<SpaceFacts> space_facts_to_show(const store::Repository& repository, Output& out);
 
 /// For --json: {"total_bytes":…,"free_bytes":…,"reserve_bytes":…,"growth_bytes_a_day":…,"days_until_full":…}.
 Json space_json(const SpaceFacts& facts, const io::Reserve& reserve, io::TimePoint now);

@@ -1,11 +1,14 @@
 #include "catalog/store/freed_bytes.h"
 
+#include <atomic>
 #include <filesystem>
 #include <random>
+#include <thread>
 
 #include <gmock/gmock.h>
 
 #include "catalog/io/file.h"
+#include "catalog/store/pack_files.h"
 #include "catalog/store/space_use.h"
 #include "tests/unit/catalog/store/store_fixture.h"
 
@@ -14,6 +17,7 @@ namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 class FreedBytesTest : public StoreTest {
@@ -121,6 +125,57 @@ TEST_F(FreedBytesTest, WhatIsInGraceIsDeadOrGoneAfterwards) {
   EXPECT_EQ(after.alive, before.alive);
   EXPECT_EQ(after.in_grace, 0u);
   EXPECT_EQ(after.dead + (bytes - pack_file_bytes()), before.in_grace);
+}
+
+/// As a deletion leaves it between its first step and its last.
+TEST_F(FreedBytesTest, AreKnownWhileABackupIsBeingDeleted) {
+  std::vector<BackupRecord> records{backup(content_)};
+  const auto alone = freed().of(records[0].id);
+  const auto before = list_pack_files(layout_);
+  records.push_back(backup({{"base/5/3", noise(kPieceBytes, 3)}}));
+  io::remove_file(layout_.record(records[1].id));
+  for (const auto& [number, files] : list_pack_files(layout_))
+    if (!before.contains(number)) io::remove_file(layout_.pack(files.back()));
+  const auto freed = freed_bytes(layout_, records);
+  EXPECT_THAT(freed.unknown, IsEmpty());
+  EXPECT_EQ(freed.of(records[0].id), alone);
+  EXPECT_EQ(freed.of(records[1].id), std::nullopt);
+}
+
+TEST_F(FreedBytesTest, AreKnownWheneverAnotherBackupGoes) {
+  const auto first = backup(content_).id;
+  std::atomic<bool> all_have_gone = false;
+  std::jthread other([&] {
+    for (std::uint32_t round = 0; round < 40; ++round) {
+      newest_ = first;
+      remove(backup({{"base/5/1", noise(kPieceBytes, round)}}).id);
+    }
+    all_have_gone = true;
+  });
+  while (!all_have_gone) {
+    EXPECT_THAT(freed().unknown, IsEmpty());
+    EXPECT_THAT(use().unknown, IsEmpty());
+  }
+}
+
+TEST_F(FreedBytesTest, AreNotKnownWhereTheFoldersCannotBeListed) {
+  backup(content_);
+  std::filesystem::remove_all(layout_.packs());
+  EXPECT_THAT(freed().unknown, Not(IsEmpty()));
+  EXPECT_THAT(use().unknown, Not(IsEmpty()));
+  std::filesystem::remove_all(layout_.backups());
+  EXPECT_THAT(freed().unknown, SizeIs(1));
+  EXPECT_THAT(use().unknown, SizeIs(1));
+}
+
+TEST_F(FreedBytesTest, SpaceUseIsNotToldWhileABackupThatGoesCannotBeRead) {
+  const auto first = backup(content_).id;
+  backup(content_);
+  io::remove_file(layout_.contents(first));
+  const auto marked = use({first});
+  ASSERT_THAT(marked.unknown, SizeIs(1));
+  EXPECT_THAT(marked.unknown[0], HasSubstr(layout_.contents(first).native()));
+  EXPECT_EQ(marked.alive + marked.in_grace + marked.dead, 0u);
 }
 
 TEST_F(FreedBytesTest, SpaceUseIsNotToldWhileOneBackupCannotBeRead) {

@@ -72,6 +72,41 @@ TEST_F(StoredBackupTest, ShowServerTellsWhatThePacksAreThereFor) {
   EXPECT_THAT(run_line({"show-server", "main"}).results, HasSubstr("only by backups in their grace time"));
 }
 
+TEST_F(StoredBackupTest, ShowServerTellsTheRestWhenABackupThatGoesIsDamaged) {
+  run_line({"delete", "main", "latest", "--force"});
+  std::filesystem::remove(layout_.contents(newest_->id));
+  const auto said = run_line({"show-server", "main"});
+  EXPECT_EQ(said.exit, Exit::ok);
+  EXPECT_THAT(said.results, AllOf(HasSubstr("host=nowhere"), HasSubstr("PostgreSQL 18"), HasSubstr("disk")));
+  EXPECT_THAT(said.talk, AllOf(HasSubstr("main: what its packs are there for is not known"),
+                               HasSubstr(layout_.contents(newest_->id).native())));
+  const auto json = data({"show-server", "main"}).at(0);
+  EXPECT_EQ(json.at("packs").at("alive_bytes"), nullptr);
+  EXPECT_GT(json.at("space").at("total_bytes"), 0);
+}
+
+TEST_F(StoredBackupTest, TheRestIsToldWhenThePacksCannotBeListed) {
+  std::filesystem::rename(layout_.packs(), directory_ / "aside");
+  std::ofstream(layout_.packs()) << "no folder";
+  const auto shown = run_line({"show-server", "main"});
+  EXPECT_EQ(shown.exit, Exit::ok);
+  EXPECT_THAT(shown.results, HasSubstr("host=nowhere"));
+  EXPECT_THAT(shown.talk, HasSubstr("what its packs are there for is not known"));
+  const auto listed = run_line({"list-backups", "main"});
+  EXPECT_EQ(listed.exit, Exit::ok);
+  EXPECT_THAT(listed.results, HasSubstr(newest_->id.to_string()));
+  EXPECT_THAT(listed.talk, HasSubstr("what a deletion would free is not known"));
+  EXPECT_EQ(run_line({"status", "all"}).exit, Exit::ok);
+}
+
+TEST_F(StoredBackupTest, ShowServerTellsTheRestWhenTheIdentityIsDamaged) {
+  std::ofstream(layout_.identity()) << "{}";
+  const auto said = run_line({"show-server", "main"});
+  EXPECT_EQ(said.exit, Exit::ok);
+  EXPECT_THAT(said.results, HasSubstr("host=nowhere"));
+  EXPECT_THAT(said.talk, AllOf(HasSubstr("main: its cluster cannot be told"), HasSubstr("identity.json")));
+}
+
 TEST_F(StoredBackupTest, ListFilesShowsEachWithTypeSizeModeAndTime) {
   const auto said = run_line({"list-files", "main", "latest"});
   EXPECT_THAT(said.results, HasSubstr("-0600             3  1970-01-01T00:00:01Z  PG_VERSION\n"));
