@@ -70,7 +70,6 @@ bool reaches(const LineOfWal& line, postgres::TimelineId timeline, io::TimePoint
     if (segment.timeline != timeline) continue;
     const auto known = line.commits.find(segment);
     if (known == line.commits.end() || !known->second.known) return true;
-    if (known->second.latest && *known->second.latest >= begin) return true;
   }
   for (const auto& [segment, times] : line.commits)
     if (segment.timeline == timeline && times.latest && *times.latest >= begin) return true;

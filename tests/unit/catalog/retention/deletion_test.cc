@@ -115,6 +115,15 @@ TEST_F(DeletionTest, TakesNoMoreThanTheWalWindowLeftABackup) {
   EXPECT_THAT(needless_without(2), SizeIs(10)) << "1, 3 to 11";
 }
 
+TEST_F(DeletionTest, ReliesForTheWalWindowOnNoneThatIsNotGoodOrHasExpired) {
+  policy_.wal_window = std::chrono::hours(10);
+  backups_[2].fault = "3 damaged pages";
+  EXPECT_THAT(needless_without(0), SizeIs(11)) << "1 to 11";
+  backups_[2].fault.clear();
+  expired(2);
+  EXPECT_THAT(needless_without(0), SizeIs(11)) << "1 to 11";
+}
+
 TEST_F(DeletionTest, LeavesABackupThatStandsAloneItsWal) {
   backups_[0].keep = {hour(5), {}, "wanted", true};
   EXPECT_THAT(goes_with(1), SizeIs(10)) << "12 to 21";

@@ -291,6 +291,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"in a window", "w25", 60, "1-60", "2 8 14 20 26 32 38x", "EEEEESS", "1-1", "2-31"},
         Case{"before a window", "w25", 60, "1-60", "2 8 14 20 26 32x 38", "EEEESES", "1-1", "2-25"},
         Case{"its time is over", "r2 g24", 40, "1-40", "2xp1 12 22 32", "GESS", "1-11", "12-21"},
+        Case{"a good one that was deleted does not count for one that is not", "r9 g99", 40, "1-40",
+             "2o1 12x 22 32", "WSSS", "1-1", "2-11"},
         Case{"it was found to be good again", "r4 g24", 40, "1-40", "2p39 12 22 32", "RSSS", "1-1", ""},
         Case{"marked and then found damaged", "r1 g24", 40, "1-40", "2 12 22p30x 32", "EEWS", "1-1",
              "2-31"}));
@@ -356,6 +358,10 @@ INSTANTIATE_TEST_SUITE_P(
                          "EEESS", "1-1", "2-20 2:15-21"},
                     Case{"a bad one of the branch", "r3", 40, "1-20 2@15.5:15-40", "2 12 18x 22t2 32t2",
                          "ESESS", "1-1", "2-11"},
+                    Case{"a backup ended on the branch that was left", "w15 g24", 40, "1-20 2@15.5:15-40",
+                         "12 15.3 32t2", "SES", "1-11", ""},
+                    Case{"one that ended there does not lead to a bad one", "r9", 40, "1-20 2@15.5:15-40",
+                         "15.3 22xt2 32t2", "SSS", "1-14", ""},
                     Case{"a gap on the branch", "r3", 40, "1-17,19-20 2@15.5:15-40 !18-19",
                          "2 12 19 22t2 32t2", "EESSS", "1-1", "2-17 2:15-21"}));
 
@@ -372,6 +378,8 @@ INSTANTIATE_TEST_SUITE_P(
              "ESGG", "", ""},
         Case{"one of each was deleted", "r1", 40, "1-20|15-40", "2a 12ao1 22o1 32", "EGGS", "15-31", ""},
         Case{"one of the other is kept", "r1", 40, "1-20|15-40", "2ak 12a 22 32", "SEES", "15-21", "22-31"},
+        Case{"a bad one whose WAL a backup of the other does not know", "r9", 40, "1-20|1-40",
+             "2a 12a 22x 32", "SSSS", "1-21", ""},
         Case{"the only good one is of the other", "r1", 40, "1-20|15-40", "2a 12a 22x 32x", "ESES", "15-21",
              "22-31"}));
 
@@ -419,6 +427,16 @@ INSTANTIATE_TEST_SUITE_P(
              kSeven, "EEESEES", "", "2-2,8-8,14-14"},
         Case{"keeps none for it while no older one stays", "r1 v30 g24", 60, kCut, kSeven, "EEEEEES", "",
              "2-2,8-8,14-14,20-20,26-37"},
+        Case{"does not rely on one that is not good though it is kept", "r9 v10", 40, "1-40", "2 12 22xk 32",
+             "SSSS", "1-1,3-11", ""},
+        Case{"without a rule does not rely on one that is not good", "v10", 40, "1-40", "2 12 22x 32", "SSSS",
+             "1-1,3-11", ""},
+        Case{"without a rule does not rely on one that was deleted", "v10 g24", 40, "1-40", "2 12 22o30 32",
+             "SSWS", "1-1,3-11", ""},
+        Case{"keeps the one before one that was deleted", "d2 v30 g24", 60, "2-2,8-8,14-14,20-20,24-60",
+             "2 8 14 20 24 26o50 38", "EEESSWS", "", "2-2,8-8,14-14"},
+        Case{"keeps none for it of another branch", "r1 v15 g24", 40, "12-12,18-20 2@15.5:15-40",
+             "12k 18 32t2", "SES", "", ""},
         Case{"no good one is before it", "r9 v20", 40, "1-40", "2x 12x 22 32", "SSSS", "1-1", ""},
         Case{"none is good", "r2 v10", 40, "1-40", "2x 12x 22x 32x", "SSSS", "1-1", ""},
         Case{"what is consistent only reaches no later time", "r9 v7", 40, "1-40", "2 12x 22 32", "SSSS",

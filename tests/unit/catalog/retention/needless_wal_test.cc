@@ -155,5 +155,50 @@ TEST(NeedlessWalTest, IsOnlyAlongTheLineThatANeedGoesOnAlong) {
                           WalSegment{kOne, 8}, WalSegment{kOne, 9}));
 }
 
+TEST(NeedlessWalTest, IsNothingWhileAHistoryOfABackupIsMissing) {
+  const auto held = Held().segments(kOne, 3, 9);
+  const std::set<TimelineId> nowhere;
+  EXPECT_THAT(
+      needless_wal(held.wal(), std::vector{WalNeed{{kTwo, at(8)}, {kOne, at(8.5)}, nowhere}}).segments,
+      IsEmpty());
+  EXPECT_THAT(needless_wal(held.wal(), std::vector{WalNeed{{kOne, at(8)}, {kTwo, at(8.5)}, {}}}).segments,
+              IsEmpty());
+}
+
+TEST(NeedlessWalTest, IsNothingWhileAHistoryIsDamagedOfWhichThereIsNoWal) {
+  auto held = Held().segments(kOne, 3, 9);
+  held.names.damaged_histories.emplace(kThree, "00000003.history: no history");
+  EXPECT_THAT(needless(held, {{kOne, at(8)}}), IsEmpty());
+}
+
+TEST(NeedlessWalTest, IsNotWhatABackupNeedsThatEndedOnATimelineWithoutWal) {
+  const auto held = Held().segments(kOne, 1, 9).history(kTwo, left(kOne, 4.5));
+  const WalNeed across{{kOne, at(3)}, {kTwo, at(4.6)}, std::set<TimelineId>()};
+  const WalNeed newest{{kOne, at(8)}, {kOne, at(8.5)}, {}};
+  EXPECT_THAT(needless_wal(held.wal(), std::vector{across, newest}).segments,
+              ElementsAre(WalSegment{kOne, 1}, WalSegment{kOne, 2}, WalSegment{kOne, 5}, WalSegment{kOne, 6},
+                          WalSegment{kOne, 7}));
+}
+
+TEST(NeedlessWalTest, IsNoneThatLeadsToATimelineOfWhichTheFirstSegmentIsBeingReceived) {
+  auto held = Held().segments(kOne, 3, 6).history(kTwo, left(kOne, 4.5)).partial(kTwo, 4.8);
+  EXPECT_THAT(needless(held, {{kOne, at(5.5)}}), IsEmpty());
+}
+
+TEST(NeedlessWalTest, IsWithALaterPartialOfATimelineThatWasLeftAndWithNoneThatIsBegunJustNow) {
+  auto held =
+      Held().segments(kOne, 3, 9).partial(kOne, 10.5).history(kTwo, left(kOne, 6.5)).segments(kTwo, 6, 8);
+  EXPECT_THAT(needless_wal(held.wal(), from({{kTwo, at(8)}})).partials, ElementsAre(WalSegment{kOne, 10}));
+  const auto begun = Held().segments(kOne, 3, 9).partial(kOne, 10, 10);
+  EXPECT_THAT(needless_wal(begun.wal(), from({{kOne, at(5)}})).partials, IsEmpty());
+}
+
+TEST(NeedlessWalTest, IsNotBetweenAfterTheLastThatStays) {
+  auto held = Held().segments(kOne, 1, 12).history(kTwo, left(kOne, 4.5)).segments(kTwo, 4, 9);
+  const WalNeed newest{{kTwo, at(8)}, {kTwo, at(8.5)}, {}};
+  EXPECT_THAT(needless_wal(held.wal(), std::vector{alone(kOne, 3, 3.5), newest}).between,
+              ElementsAre(range(kOne, 4, 10), range(kTwo, 4, 8)));
+}
+
 }  // namespace
 }  // namespace pgkeep::catalog

@@ -328,6 +328,8 @@ TEST(RecoveryWindowRuleTest, TakesABranchOfWhichTheTimesAreNotKnownForOneThatRea
   const std::vector backups{backup_at(18), backup_at(22, kTwo), backup_at(40, kTwo)};
   std::vector lines{test::line_of(held)};
   EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(40)));
+  lines[0].commits[{kOne, 20}].known = false;
+  EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(18), id(40)));
   lines[0].commits.erase({kOne, 20});
   EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(18), id(40)));
 }
@@ -340,6 +342,20 @@ TEST(RecoveryWindowRuleTest, TakesALeftPartialOfWhichTheTimesAreKnownForWhatItIs
   EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(18), id(40)));
   lines[0].commits[{kOne, 21}] = {.known = true, .earliest = hour(21), .latest = hour(21)};
   EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(40)));
+  lines[0].commits[{kOne, 21}].latest = hour(51);
+  EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(18), id(40)));
+  lines[0].commits[{kOne, 21}] = {};
+  EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(18), id(40)));
+}
+
+TEST(RecoveryWindowRuleTest, KeepsNoWayToALineThatWasSetAsideBeforeTheWindowThoughTimesAreNotKnown) {
+  std::vector lines{test::line_of(Held().segments(kOne, 1, 20)),
+                    test::line_of(Held().segments(kOne, 15, 40))};
+  const std::vector backups{backup_at(12), backup_at(23, kOne, 1)};
+  lines[0].commits.clear();
+  EXPECT_THAT(kept(backups, lines, kTenHours, 40), ElementsAre(id(12), id(23)));
+  lines[0].set_aside = hour(29);
+  EXPECT_THAT(kept(backups, lines, kTenHours, 40), ElementsAre(id(23)));
 }
 
 /// As after a recovery in place, or a failover to a server that had fallen back.
