@@ -90,7 +90,7 @@ TEST_P(Backup, IsNoFasterThanTheBandwidthOfTheHour) {
   host.set_key("main", "bandwidth", "{\"00:00-24:00\": 8MiB/s}");
   const auto taken = host.pgkeep({"backup", "main", "--json"});
   ASSERT_EQ(taken.exit_code, 0) << taken.text();
-  EXPECT_THAT(taken.err, HasSubstr("at most 8.0 MiB in a second"));
+  EXPECT_THAT(taken.err, HasSubstr("at most 8 MiB in a second"));
   const auto backup = nlohmann::json::parse(taken.out).at("data").at(0);
   const auto bytes = backup.at("data_bytes").get<double>();
   EXPECT_GE(backup.at("duration_seconds").get<double>(), bytes / (8 << 20) - 0.5);

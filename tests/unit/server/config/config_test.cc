@@ -121,7 +121,7 @@ TEST_F(ConfigTest, RefusesAWalWindowThatIsShorterThanTheRecoveryWindow) {
   };
   EXPECT_EQ(
       error_of(with("{recovery_window: 14d}", "{wal_window: 7d}")),
-      "pgkeep.yaml:5: servers.a: retention.wal_window is 7d, and retention.recovery_window 14d, every moment "
+      "pgkeep.yaml:5: servers.a: retention.wal_window is 7 d, and retention.recovery_window 14 d, every moment "
       "of which needs its WAL; make wal_window as long at least, or leave it out");
   EXPECT_EQ(error_of(with("{recovery_window: 14d, wal_window: 7d}", "{recovery_window: 7d}")), "no error");
   EXPECT_EQ(error_of(with("{recovery_window: 14d, wal_window: 7d}", "{wal_window: 0}")), "no error");

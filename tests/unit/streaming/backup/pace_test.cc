@@ -73,7 +73,7 @@ TEST_F(PaceTest, FollowsARateThatChangesAndTellsOfIt) {
   take_for(2s);
   EXPECT_EQ(take_for(1s), 1000 * 64 * kKiB);
   EXPECT_THAT(told_,
-              ElementsAre(HasSubstr("at most 1.0 MiB in a second"), HasSubstr("at most 128 KiB in a second"),
+              ElementsAre(HasSubstr("at most 1 MiB in a second"), HasSubstr("at most 128 KiB in a second"),
                           HasSubstr("no bandwidth limit holds any more")));
 }
 
