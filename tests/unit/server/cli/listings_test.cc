@@ -104,11 +104,11 @@ TEST_F(ListingsTest, ListWalShowsStretchesGapsSegmentsAndEvents) {
      "joints": [],
      "gaps": [{"timeline": 1, "begin_lsn": "0/700000", "end_lsn": "0/800000", "bytes": 1048576,
                "lost": true, "event": null}],
-     "waiting": {"files": 0, "stored_bytes": 0},
+     "removed": [], "waiting": {"files": 0, "stored_bytes": 0},
      "lines": [],
      "segments": [],
      "events": []},
-    {"server": "spare", "ranges": [], "joints": [], "gaps": [], "waiting": {"files": 0, "stored_bytes": 0},
+    {"server": "spare", "ranges": [], "joints": [], "gaps": [], "removed": [], "waiting": {"files": 0, "stored_bytes": 0},
      "lines": []}])");
   const auto event = Json::parse(R"({"at": "2026-11-20T02:00:00Z", "kind": "gap",
     "cause": "the server had removed it", "range": {"timeline": 1, "begin_lsn": "0/700000",
