@@ -24,25 +24,40 @@ NeedlessWal needless_when(const ExpiryFacts& facts, std::size_t line, const Rete
   return needless_of(facts.lines[line], wal_needs(users, facts.lines, policy, now));
 }
 
+/// Not one that retention, or a gap, left no more WAL than makes it consistent.
+bool leads_to_the_end(const ExpiryCandidate& candidate, const HeldLine& newest,
+                      std::span<const Event> events) {
+  return newest.line().contains(candidate.start) && newest.line().contains(candidate.end) &&
+         !newest.replay_stops_after(candidate.start, events);
+}
+
 }  // namespace
 
 std::string why_they_are_needed(const ExpiryFacts& facts, std::span<const store::BackupId> ids) {
   const auto current = facts.lines.size() - 1;
+  const auto newest = facts.lines[current].held.along_newest();
   bool takes_good = false;
   bool takes_of_current = false;
+  bool takes_to_the_end = false;
   bool leaves_good = false;
   bool leaves_of_current = false;
+  bool leaves_to_the_end = false;
   const auto faults = faults_of(facts.candidates, facts.lines);
   for (std::size_t i = 0; i < facts.candidates.size(); ++i) {
     const auto& candidate = facts.candidates[i];
     if (candidate.expired || !faults[i].empty()) continue;
     const bool taken = contains(ids, candidate.id);
     (taken ? takes_good : leaves_good) = true;
-    if (candidate.line == current) (taken ? takes_of_current : leaves_of_current) = true;
+    if (candidate.line != current) continue;
+    (taken ? takes_of_current : leaves_of_current) = true;
+    if (newest && leads_to_the_end(candidate, *newest, facts.lines[current].events))
+      (taken ? takes_to_the_end : leaves_to_the_end) = true;
   }
   if (takes_good && !leaves_good) return "no good backup would be left";
   if (takes_of_current && !leaves_of_current)
     return "no good backup would be left of the line that the server is on";
+  if (takes_to_the_end && !leaves_to_the_end)
+    return "no good backup would be left from which a recovery comes to the end of the WAL";
   return {};
 }
 

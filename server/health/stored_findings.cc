@@ -137,6 +137,17 @@ Finding examine_gaps(const std::string& server, const WalFacts& wal,
 
 /// What a recovery to the end needs is there for the newest backup, or nothing protects the server; that
 /// older ones end at a gap is only to be known.
+/// Though there are backups of the newest timeline's line, as when the one was deleted that led on.
+bool none_leads_to_the_end(const WalFacts& wal, const std::vector<store::BackupRecord>& backups) {
+  const auto is_on_line = [&](const store::BackupRecord& backup) {
+    return wal.newest->line().contains(backup.start) && wal.newest->line().contains(backup.end);
+  };
+  return wal.newest && std::ranges::any_of(backups, is_on_line) &&
+         std::ranges::none_of(backups, [&](const store::BackupRecord& backup) {
+           return is_on_line(backup) && !is_consistent_only(wal, backup);
+         });
+}
+
 Finding examine_wal(const std::string& server, const WalFacts& wal,
                     const std::vector<store::BackupRecord>& backups) {
   Finding finding{.key = "wal_continuous", .severity = Severity::failed, .what = {}};
@@ -154,6 +165,12 @@ Finding examine_wal(const std::string& server, const WalFacts& wal,
                        return gap_after(wal, backup).has_value();
                      });
   if (!whole) return examine_gaps(server, wal, backups);
+  if (none_leads_to_the_end(wal, backups)) {
+    finding.what = fmt::format("no recovery comes to the end of the WAL, {}: its backups are consistent only",
+                               wal.received->lsn.to_string());
+    finding.hint = fmt::format("take a backup: `pgkeep backup {}`", server);
+    return finding;
+  }
   auto begin = backups.empty() ? wal.ranges.front().begin : backups.front().start.lsn;
   if (!wal.removed.empty()) begin = wal.removed.back().range.end;
   const auto alone = static_cast<std::size_t>(

@@ -76,6 +76,15 @@ TEST_F(DeletionTest, LeavesAGoodOneOfTheCurrentLine) {
   EXPECT_THAT(why_not({0, 1, 2, 3}), HasSubstr("no good backup would be left"));
 }
 
+TEST_F(DeletionTest, LeavesAGoodOneThatLeadsToTheEndOfTheWal) {
+  // What lies between the third and the fourth was let go.
+  auto held = Held().segments(kOne, 1, 23).segments(kOne, 32, 40);
+  held.recorded({hour(40), EventKind::removed, "let go", test::range(kOne, 24, 32)});
+  lines_ = {test::line_of(held)};
+  EXPECT_THAT(why_not({3}), HasSubstr("from which a recovery comes to the end of the WAL"));
+  EXPECT_THAT(why_not({0, 1, 2}), IsEmpty());
+}
+
 TEST_F(DeletionTest, TakesTheWalThatNothingElseNeeds) {
   EXPECT_THAT(goes_with(0), SizeIs(10)) << "2 to 11; what was needless before is not its";
   EXPECT_THAT(needless_without(0), SizeIs(11)) << "1 to 11";

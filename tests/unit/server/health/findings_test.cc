@@ -152,6 +152,19 @@ TEST(ExamineTest, FindsNothingWrongWhereRetentionLetWalGo) {
   EXPECT_THAT(examine(facts, kNow), Not(Contains(Field(&Finding::severity, Not(Severity::ok)))));
 }
 
+TEST(ExamineTest, FailsWhereNoBackupLeadsToTheEndOfTheWalAnyMore) {
+  auto facts = well();
+  auto held = Held().segments(kOne, 1, 1).segments(kOne, 3, 4);
+  held.recorded({kNow - 1h, catalog::EventKind::removed, "let go", test::range(kOne, 2, 3)});
+  hold(facts, held);
+  facts.stored->backups = {backup(1.5)};
+  facts.stored->backups.front().end = {kOne, at(1.7)};
+  const auto found = find(examine(facts, kNow), "wal_continuous");
+  EXPECT_EQ(found.severity, Severity::failed);
+  EXPECT_THAT(found.what, HasSubstr("no recovery comes to the end of the WAL"));
+  EXPECT_THAT(found.hint, HasSubstr("`pgkeep backup main`"));
+}
+
 /// One thing that is wrong, and what is said of it.
 struct Harm {
   const char* key;
