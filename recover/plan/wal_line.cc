@@ -15,13 +15,14 @@ using postgres::WalSegment;
 /// header.
 constexpr std::uint64_t kUnknownTailBytes = 8192;
 
-/// The line went at least so far: servers left it there whose WAL is here, or WAL of it was lost up to there,
-/// after which nothing came yet.
+/// The line went at least so far: servers left it there whose WAL is here, or WAL of it was lost, or let go,
+/// up to there, after which nothing came yet.
 Lsn known_end(const TimelineHistory& line, const RecoveryFacts& facts) {
   Lsn end;
-  for (const auto& lost : facts.lost) {
-    if (line.contains(lost.timeline))
-      end = std::max(end, std::min(lost.end, line.end_of(lost.timeline).value_or(lost.end)));
+  for (const auto* gone : {&facts.lost, &facts.removed}) {
+    for (const auto& range : *gone)
+      if (line.contains(range.timeline))
+        end = std::max(end, std::min(range.end, line.end_of(range.timeline).value_or(range.end)));
   }
   for (const auto& [timeline, history] : facts.wal.names().histories) {
     const auto left = history.switch_point_of(line.timeline());

@@ -102,8 +102,8 @@ std::vector<catalog::Event> late_alarms(std::vector<catalog::Event> events, io::
 }
 
 std::optional<postgres::Lsn> gap_after(const WalFacts& wal, const store::BackupRecord& backup) {
-  const auto end = end_of_replay(wal, backup);
-  return end && is_removed(wal, *end) ? std::nullopt : end;
+  // Also one that touches what retention removed, where the backup is not consistent before it.
+  return is_consistent_only(wal, backup) ? std::nullopt : end_of_replay(wal, backup);
 }
 
 bool is_consistent_only(const WalFacts& wal, const store::BackupRecord& backup) {

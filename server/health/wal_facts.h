@@ -45,8 +45,7 @@ WaitingFacts read_waiting_facts(catalog::WalArchive& archive);
 std::vector<catalog::Event> late_alarms(std::vector<catalog::Event> events, io::TimePoint now);
 
 /// A gap that keeps a recovery from a backup from coming to the end of what is stored: its first byte.
-/// Nothing when there is none, or retention made it, or when the backup is not on the line of the newest
-/// timeline.
+/// Nothing when there is none, or the backup is consistent only, or not on the line of the newest timeline.
 std::optional<postgres::Lsn> gap_after(const WalFacts& wal, const store::BackupRecord& backup);
 
 /// Whether retention left a backup of that line no more WAL than makes it consistent.

@@ -93,6 +93,18 @@ TEST(WalFactsTest, CountLostWalNoMoreBesideWhichRetentionLetGo) {
   EXPECT_EQ(wal_facts(held.wal(), held.events).gaps.size(), 1u) << "7 is held, and what is lost follows it";
 }
 
+TEST(WalFactsTest, TellOfLostWalWithoutWhichABackupIsNotConsistentThoughItTouchesWhatWasLetGo) {
+  auto held = Held().segments(kOne, 2, 2).segments(kOne, 10, 12);
+  held.recorded({{}, catalog::EventKind::removed, "let go", test::range(kOne, 3, 9)});
+  held.recorded({{}, catalog::EventKind::gap, "lost", test::range(kOne, 9, 10)});
+  const auto facts = wal_facts(held.wal(), held.events);
+  store::BackupRecord backup{store::BackupId(io::now())};
+  backup.start = {kOne, at(9.2)};
+  backup.end = {kOne, at(10.5)};
+  EXPECT_TRUE(gap_after(facts, backup));
+  EXPECT_FALSE(is_consistent_only(facts, backup));
+}
+
 TEST(WalFactsTest, CallNothingAnAlarmThatRetentionLetGo) {
   auto held = with_removed();
   for (auto& event : held.events) event.at = io::now();
