@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include <fmt/format.h>
+
 #include "catalog/index/index_note.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
@@ -74,7 +76,7 @@ class Execution {
     // The WAL last, when the backups that needed it are durably gone: a backup is never without its WAL.
     if (any_wal_goes()) make_deletions_durable();
     for (std::size_t line = 0; line < facts_->lines.size(); ++line)
-      remove_wal(facts_->lines[line], expiry_->plan.wal[line].goes);
+      remove_wal(line, expiry_->plan.wal[line].goes);
     return std::move(result_);
   }
 
@@ -143,8 +145,40 @@ class Execution {
     }
   }
 
-  void remove_wal(const LineOfWal& line, NeedlessWal needless) {
+  /// What an operator decided since the plan was made, which keeps WAL from now on; empty: nothing.
+  std::string changed_mark(std::size_t line) const {
+    for (std::size_t i = 0; i < facts_->candidates.size(); ++i) {
+      const auto& candidate = facts_->candidates[i];
+      if (candidate.line != line || expiry_->plan.backups[i].fate == Fate::goes) continue;
+      if (read_retention_marks(layout_, candidate.id).keep != candidate.keep)
+        return fmt::format("what is kept of backup {} was changed", candidate.id.to_string());
+    }
+    return {};
+  }
+
+  /// A backup that is being read may be recovered along all WAL after it; empty: there is none.
+  std::string reader_of(std::size_t line) const {
+    for (std::size_t i = 0; i < facts_->candidates.size(); ++i) {
+      const auto& candidate = facts_->candidates[i];
+      if (candidate.line != line || expiry_->plan.backups[i].fate == Fate::goes) continue;
+      try {
+        const store::BackupClaim probe(layout_, candidate.id);
+      } catch (const Busy&) {
+        return fmt::format("backup {} is being read", candidate.id.to_string());
+      }
+    }
+    return {};
+  }
+
+  void remove_wal(std::size_t place, NeedlessWal needless) {
     if (needless.empty()) return;
+    const auto& line = facts_->lines[place];
+    if (const auto why = changed_mark(place); !why.empty()) return wait_for_next(why);
+    if (const auto why = needless.between.empty() ? std::string() : reader_of(place); !why.empty()) {
+      wait_for_next(why);
+      leave_what_lies_between(needless, line.held.segment_size());
+      needless.between.clear();
+    }
     const auto layout = line.number ? layout_.of_line(*line.number) : layout_;
     const auto identity = read_identity(layout);
     if (!identity) return;
@@ -157,6 +191,10 @@ class Execution {
         });
     result_.wal_segments += removed.files;
     result_.wal_bytes += removed.bytes;
+  }
+
+  void wait_for_next(const std::string& why) {
+    observer_->note(fmt::format("WAL stays until the next expire: {}", why));
   }
 
   void tell_index(const std::function<void(ServerCatalog&)>& note) {

@@ -167,6 +167,18 @@ TEST_F(ExpireTest, LeavesWhatIsBeingRead) {
   EXPECT_THAT(segments(), ElementsAre(5, 6, 7, 8, 9));
 }
 
+TEST_F(ExpireTest, LeavesWalBetweenBackupsToWhoRecoversOne) {
+  retain("redundancy: 9");
+  for (const auto* backup : {kFirst, kSecond}) run_line({"keep", "main", backup, "--standalone"});
+  {
+    const store::BackupLease reader(layout_, id(kSecond));
+    EXPECT_THAT(expire().talk, HasSubstr("WAL stays until the next expire: backup " + std::string(kSecond)));
+  }
+  EXPECT_THAT(segments(), ElementsAre(5, 6, 7, 8, 9)) << "4 lies before all of them";
+  expire();
+  EXPECT_THAT(segments(), ElementsAre(5, 6, 8, 9));
+}
+
 TEST_F(ExpireTest, LeavesAllWalWhileABackupCannotBeRead) {
   retain("redundancy: 1, grace: 0");
   io::write_file_durably(layout_.record(id(kFirst)), io::as_bytes("{"));
