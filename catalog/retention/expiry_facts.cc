@@ -9,7 +9,7 @@
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
 #include "catalog/records/identity.h"
-#include "catalog/store/commit_chain.h"
+#include "catalog/store/deletions.h"
 #include "catalog/verify/damaged_backups.h"
 #include "catalog/wal/set_aside_line.h"
 
@@ -22,18 +22,28 @@ class Gathering {
       : layout_(layout), segments_(segments), set_aside_(read_set_aside_lines(layout)) {}
 
   ExpiryFacts gather() {
-    const bool none_is_missing = store::examine_chain(layout_).missing.empty();
     for (const auto& line : set_aside_) {
       add_line(layout_.of_line(line.number), line.at);
-      facts_.lines.back().goes_with_its_backups = none_is_missing && !line.backups.empty();
       if (!line.damage.empty()) facts_.unclear.push_back(line.damage);
     }
     add_line(layout_, {});
     add_backups();
+    for (std::size_t i = 0; i < set_aside_.size(); ++i)
+      facts_.lines[i].goes_with_its_backups = is_all_accounted_for(set_aside_[i]);
     return std::move(facts_);
   }
 
  private:
+  /// It had backups, and each of them is there, or was deleted: none is missing that may come back.
+  bool is_all_accounted_for(const SetAsideLine& line) const {
+    if (line.backups.empty()) return false;
+    const auto deletions = store::read_deletions(layout_);
+    return std::ranges::all_of(line.backups, [&](const store::BackupId& id) {
+      return std::ranges::find(facts_.candidates, id, &ExpiryCandidate::id) != facts_.candidates.end() ||
+             std::ranges::find(deletions, std::optional(id), &store::Deletion::id) != deletions.end();
+    });
+  }
+
   void add_line(const store::ServerLayout& layout, std::optional<io::TimePoint> set_aside) {
     LineOfWal line;
     line.number = layout.line();

@@ -24,8 +24,8 @@ struct LineOfWal {
   std::vector<Event> events{};
   std::map<postgres::WalSegment, CommitTimes> commits{};  // of the files of which they are known
   std::optional<io::TimePoint> set_aside{};               // when; nothing later is on the line
-  /// It was set aside with backups, and no backup of the server is missing: with the last of them it has no
-  /// use any more.
+  /// It was set aside with backups, each of which is there or was deleted: with the last of them it has no use
+  /// any more.
   bool goes_with_its_backups = false;
 };
 
