@@ -76,11 +76,19 @@ class Planner {
       if (faults_[i].empty()) good.push_back(candidates_[i]);
     }
     stay_ = apply_rules(good, lines_, *policy_, now_, *local_);
-    if (const auto begin = wal_window_begin(*policy_, now_))
-      for (const auto& branch : branches_since(*begin, good, lines_)) keep_the_way_into(branch, *begin);
+    const auto begin = wal_window_begin(*policy_, now_);
+    if (begin) {
+      for (const auto& branch : branches_since(*begin, good, lines_))
+        if (const auto* way = only_way_into(branch, *begin, Which::good))
+          stay_[way->id].push_back(fmt::format("wal_window: the last before {}", io::format_time(*begin)));
+    }
     needs_ = wal_needs(users_of_wal(), lines_, *policy_, now_);
     if (stay_.empty() || good.size() == all.size()) return;
-    const auto if_all_were_good = apply_rules(all, lines_, *policy_, now_, *local_);
+    auto if_all_were_good = apply_rules(all, lines_, *policy_, now_, *local_);
+    if (begin) {
+      for (const auto& branch : branches_since(*begin, all, lines_))
+        if (const auto* way = only_way_into(branch, *begin, Which::all)) if_all_were_good[way->id];
+    }
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       const auto& candidate = candidates_[i];
       if (faults_[i].empty() || !if_all_were_good.contains(candidate.id) || is_reached_by_another(candidate))
@@ -103,24 +111,26 @@ class Planner {
     return users;
   }
 
-  /// The newest backup from before the WAL window, where one that stays was such before and the WAL between
-  /// the two has gone since: then moments in the window are reached from this one alone.
-  void keep_the_way_into(const Branch& branch, io::TimePoint window_begin) {
+  enum class Which : std::uint8_t { good, all };
+
+  /// The newest backup from before the WAL window, where a good one that stays was such before and the WAL
+  /// between the two has gone since: then moments in the window are reached from this one alone. Null: there
+  /// is none such.
+  const ExpiryCandidate* only_way_into(const Branch& branch, io::TimePoint window_begin, Which which) {
     const ExpiryCandidate* newest = nullptr;
     for (std::size_t i = candidates_.size(); i > 0; --i) {
       const auto& candidate = candidates_[i - 1];
-      if (!faults_[i - 1].empty() || candidate.is_deleted() || candidate.stands_alone(now_) ||
-          candidate.ended > window_begin || !leads_along(candidate, branch))
+      if ((which == Which::good && !faults_[i - 1].empty()) || candidate.is_deleted() ||
+          candidate.stands_alone(now_) || candidate.ended > window_begin || !leads_along(candidate, branch))
         continue;
       if (newest == nullptr) newest = &candidate;
       if (!can_be_relied_on(i - 1)) continue;
       const auto& events = lines_[branch.line].events;
-      if (&candidate != newest &&
-          held_.of(*newest).replay_reach(candidate.start.lsn, events) < newest->end.lsn)
-        stay_[newest->id].push_back(
-            fmt::format("wal_window: the last before {}", io::format_time(window_begin)));
-      return;
+      const bool is_reached = &candidate == newest ||
+                              held_.of(*newest).replay_reach(candidate.start.lsn, events) >= newest->end.lsn;
+      return is_reached ? nullptr : newest;
     }
+    return nullptr;
   }
 
   /// Whether a recovery from a good backup that stays comes to where this one is consistent.

@@ -221,6 +221,17 @@ TEST_F(ExpiryPlanTest, SaysWhichBackupAloneLeadsIntoTheWalWindow) {
   EXPECT_THAT(decided[1].reasons, ElementsAre("wal_window: the last before 2026-01-02 06:00:00 UTC"));
 }
 
+TEST_F(ExpiryPlanTest, LeavesADamagedBackupThatAloneLeadsIntoTheWalWindow) {
+  lines_ = {test::line_of(Held().segments(kOne, 2, 2).segments(kOne, 22, 40))};
+  backups_.erase(backups_.begin() + 1);
+  backups_[0].keep = {hour(3), {}, "wanted"};
+  backups_[1].fault = "a verification found damage";
+  const auto decided = plan(40, {.redundancy = 1, .wal_window = 10h}).backups;
+  EXPECT_EQ(decided[1].fate, Fate::stays);
+  EXPECT_THAT(decided[1].reasons,
+              ElementsAre(HasSubstr("nothing else reaches its time, though it is not good")));
+}
+
 TEST_F(ExpiryPlanTest, SaysThatABackupIsKeptStandalone) {
   backups_[0].keep = {hour(3), {}, "the books of 2025", true};
   EXPECT_THAT(plan().backups[0].reasons, ElementsAre("keep, standalone: the books of 2025"));
