@@ -135,8 +135,6 @@ Finding examine_gaps(const std::string& server, const WalFacts& wal,
   return finding;
 }
 
-/// What a recovery to the end needs is there for the newest backup, or nothing protects the server; that
-/// older ones end at a gap is only to be known.
 /// Though there are backups of the newest timeline's line, as when the one was deleted that led on.
 bool none_leads_to_the_end(const WalFacts& wal, const std::vector<store::BackupRecord>& backups) {
   const auto is_on_line = [&](const store::BackupRecord& backup) {
@@ -148,6 +146,8 @@ bool none_leads_to_the_end(const WalFacts& wal, const std::vector<store::BackupR
          });
 }
 
+/// What a recovery to the end needs is there for the newest backup, or nothing protects the server; that
+/// older ones end at a gap is only to be known.
 Finding examine_wal(const std::string& server, const WalFacts& wal,
                     const std::vector<store::BackupRecord>& backups) {
   Finding finding{.key = "wal_continuous", .severity = Severity::failed, .what = {}};
