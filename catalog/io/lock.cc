@@ -86,15 +86,20 @@ LockOwner read_owner(int fd) {
   return n <= 0 ? LockOwner{} : parse_owner({line.data(), static_cast<std::size_t>(n)});
 }
 
-/// Nothing when only sharers hold it, or nobody any more. Asks without taking the lock, which flock() cannot:
-/// there a question would make the try of another, at the same moment, fail.
-std::optional<LockOwner> owner_of(int fd, const fs::path& path) {
-  auto lock = whole_file(F_RDLCK);  // what conflicts with sharing is a lock held alone
+/// Whether somebody else holds it in a way that excludes a lock of that type. Asks without taking the lock,
+/// which flock() cannot: there a question would make the try of another, at the same moment, fail.
+bool others_exclude(int fd, short type, const fs::path& path) {
+  auto lock = whole_file(type);
   if (::fcntl(fd, F_OFD_GETLK, &lock) != 0) {
     const int cause = errno;
     throw StorageError(cause, path, "ask for the holder of the lock");
   }
-  if (lock.l_type == F_UNLCK) return std::nullopt;
+  return lock.l_type != F_UNLCK;
+}
+
+/// Nothing when only sharers hold it, or nobody any more.
+std::optional<LockOwner> owner_of(int fd, const fs::path& path) {
+  if (!others_exclude(fd, F_RDLCK, path)) return std::nullopt;
   return read_owner(fd);
 }
 
@@ -129,6 +134,10 @@ std::optional<LockOwner> FileLock::holder(const fs::path& path) {
   const int cause = errno;
   if (cause == ENOENT) return std::nullopt;
   throw StorageError(cause, path, "open");
+}
+
+bool is_locked(const File& file) {
+  return others_exclude(file.fd(), F_WRLCK, file.path());
 }
 
 bool try_lock(const File& file, LockKind kind) {

@@ -49,5 +49,7 @@ enum class LockKind { shared, alone };
 /// Locks an open file until it is closed; waits for nobody. `alone` needs one that is open for writing. False
 /// when somebody else holds it in a way that excludes this one.
 bool try_lock(const File& file, LockKind kind);
+/// Whether somebody else holds a lock on it, shared or alone. Takes none, so that nobody is kept from it.
+bool is_locked(const File& file);
 
 }  // namespace pgkeep::io

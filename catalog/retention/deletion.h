@@ -9,9 +9,9 @@
 // What an operator should know before backups are deleted.
 namespace pgkeep::catalog {
 
-/// Why these backups should not go: then no good one would be left, or none of the current line. Those that
-/// have expired, or are not good, do not count as left. Empty when they may go; those that are not good
-/// themselves always may. Pure.
+/// Why these backups should not go: then no good one would be left, or none of the current line, or none from
+/// which a recovery comes to the end of its WAL. Those that have expired, or are not good, do not count as
+/// left. Empty when they may go; those that are not good themselves always may. Pure.
 std::string why_they_are_needed(const ExpiryFacts& facts, std::span<const store::BackupId> ids);
 
 /// The WAL of each line, in the order of `facts.lines`, that goes in the end because that backup does:

@@ -145,11 +145,14 @@ class Execution {
     }
   }
 
+  bool has_gone(const store::BackupId& id) const {
+    return std::ranges::find(expiry_->claims, id, &store::BackupClaim::id) != expiry_->claims.end();
+  }
+
   /// What an operator decided since the plan was made, which keeps WAL from now on; empty: nothing.
   std::string changed_mark(std::size_t line) const {
-    for (std::size_t i = 0; i < facts_->candidates.size(); ++i) {
-      const auto& candidate = facts_->candidates[i];
-      if (candidate.line != line || expiry_->plan.backups[i].fate == Fate::goes) continue;
+    for (const auto& candidate : facts_->candidates) {
+      if (candidate.line != line || has_gone(candidate.id)) continue;
       if (read_retention_marks(layout_, candidate.id).keep != candidate.keep)
         return fmt::format("what is kept of backup {} was changed", candidate.id.to_string());
     }
@@ -158,14 +161,10 @@ class Execution {
 
   /// A backup that is being read may be recovered along all WAL after it; empty: there is none.
   std::string reader_of(std::size_t line) const {
-    for (std::size_t i = 0; i < facts_->candidates.size(); ++i) {
-      const auto& candidate = facts_->candidates[i];
-      if (candidate.line != line || expiry_->plan.backups[i].fate == Fate::goes) continue;
-      try {
-        const store::BackupClaim probe(layout_, candidate.id);
-      } catch (const Busy&) {
+    for (const auto& candidate : facts_->candidates) {
+      if (candidate.line != line || has_gone(candidate.id)) continue;
+      if (store::is_being_read(layout_, candidate.id))
         return fmt::format("backup {} is being read", candidate.id.to_string());
-      }
     }
     return {};
   }

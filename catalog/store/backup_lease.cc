@@ -58,4 +58,14 @@ BackupClaim::BackupClaim(const ServerLayout& layout, const BackupId& id)
   if (!has_a_name(record_)) not_found(layout, id);
 }
 
+bool is_being_read(const ServerLayout& layout, const BackupId& id) {
+  const auto record = open_record(layout, id, io::File::open_to_read);
+  try {
+    return io::is_locked(record);
+  } catch (const StorageError& error) {
+    if (error.cause() != ENOLCK) throw;
+    return false;
+  }
+}
+
 }  // namespace pgkeep::store

@@ -31,4 +31,8 @@ class BackupClaim {
   io::File record_;
 };
 
+/// Whether somebody reads it, or deletes it, at this moment; false where the file system has no locks. Keeps
+/// nobody from it. Throws NotFound when there is no such committed backup.
+bool is_being_read(const ServerLayout& layout, const BackupId& id);
+
 }  // namespace pgkeep::store

@@ -179,6 +179,20 @@ TEST_F(ExpireTest, LeavesWalBetweenBackupsToWhoRecoversOne) {
   EXPECT_THAT(segments(), ElementsAre(5, 6, 8, 9));
 }
 
+TEST_F(ExpireTest, LeavesWalBetweenBackupsToWhoRecoversOneWhenAnotherIsDeletedAtOnce) {
+  for (const auto* backup : {kFirst, kSecond}) run_line({"keep", "main", backup, "--standalone"});
+  {
+    const store::BackupLease reader(layout_, id(kSecond));
+    run_line({"release", "main", kFirst});
+    EXPECT_THAT(run_line({"delete", "main", kFirst, "--now"}).talk,
+                HasSubstr("WAL stays until the next expire"));
+  }
+  EXPECT_THAT(backups(), ElementsAre(kSecond, kThird));
+  EXPECT_THAT(segments(), ElementsAre(6, 7, 8, 9));
+  expire();
+  EXPECT_THAT(segments(), ElementsAre(6, 8, 9));
+}
+
 TEST_F(ExpireTest, LeavesAllWalWhileABackupCannotBeRead) {
   retain("redundancy: 1, grace: 0");
   io::write_file_durably(layout_.record(id(kFirst)), io::as_bytes("{"));
