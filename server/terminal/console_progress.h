@@ -37,7 +37,7 @@ class ConsoleProgress final : public io::ProgressObserver {
   bool draws_bar() const noexcept { return form_ == Form::bar; }
   /// Takes the bar away, so that something else can be printed.
   void clear();
-  /// The same; what comes next begins anew, also when it has the same name.
+  /// The same, at the end of a phase: one that follows is another, also when it has the same name.
   void finish_phase();
 
  private:

@@ -85,7 +85,7 @@ class ThirtyDays : public ::testing::TestWithParam<int> {
  protected:
   void SetUp() override {
     PGKEEP_NEEDS_POSTGRES(GetParam());
-    clock_.emplace(behind(0));
+    clock_.emplace(lag_on(0));
     clusters_.push_back(PostgresCluster::create(
         GetParam(), {.initdb = {"--wal-segsize=1"},
                      .settings = {{"min_wal_size", "2MB"},
@@ -98,7 +98,7 @@ class ThirtyDays : public ::testing::TestWithParam<int> {
 
   /// On the first day it is noon when the story begins; the clock goes on, so that what is done on a later
   /// day is done later in the day.
-  std::chrono::seconds behind(int day) const { return behind_at_first_ - days(day); }
+  std::chrono::seconds lag_on(int day) const { return lag_at_first_ - days(day); }
 
   PostgresCluster& primary() { return clusters_.back(); }
   void receive() { receivers_.push_back(host_.receive_wal(primary())); }
@@ -184,7 +184,7 @@ class ThirtyDays : public ::testing::TestWithParam<int> {
   }
 
   const int total_ = days_to_pass();
-  const std::chrono::seconds behind_at_first_ =
+  const std::chrono::seconds lag_at_first_ =
       std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now() - first_noon(total_));
   int recoveries_ = 0;
   std::optional<TestClock> clock_;
@@ -198,7 +198,7 @@ TEST_P(ThirtyDays, LeaveWhatThePolicySaysAndAllOfItRecovers) {
   std::vector<Day> past;
   std::uint64_t most_bytes = 0;
   for (int i = 0; i < total_; ++i) {
-    clock_->set(behind(i));
+    clock_->set(lag_on(i));
     if (i == total_ / 3 || i == total_ * 2 / 3) fail_over();
     if (i == total_ / 2) lose_wal();
     past.push_back(pass_day());

@@ -24,11 +24,11 @@ std::int64_t* map_offset(const std::filesystem::path& file) {
 
 }  // namespace
 
-TestClock::TestClock(std::chrono::seconds behind) {
+TestClock::TestClock(std::chrono::seconds lag) {
   const auto file = directory_ / "offset";
   std::filesystem::permissions(directory_.path(), std::filesystem::perms{0755});
   offset_ = map_offset(file);
-  set(behind);
+  set(lag);
   ::setenv("PGKEEP_TEST_CLOCK", file.c_str(), 1);
   ::setenv("LD_PRELOAD", PGKEEP_PRELOADED_CLOCK, 1);
   // A pgkeep that is built with the address sanitizer wants to be the first library otherwise.
@@ -42,8 +42,8 @@ TestClock::~TestClock() {
   ::munmap(offset_, sizeof(std::int64_t));
 }
 
-void TestClock::set(std::chrono::seconds behind) {
-  *offset_ = -behind.count();
+void TestClock::set(std::chrono::seconds lag) {
+  *offset_ = -lag.count();
 }
 
 std::chrono::system_clock::time_point TestClock::now() const {

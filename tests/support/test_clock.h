@@ -12,15 +12,15 @@ namespace pgkeep::test {
 /// and the test's own clock stay what they are.
 class TestClock {
  public:
-  /// Behind the machine's by that much.
-  explicit TestClock(std::chrono::seconds behind);
+  /// It lags that much after the machine's.
+  explicit TestClock(std::chrono::seconds lag);
   TestClock(const TestClock&) = delete;
   TestClock& operator=(const TestClock&) = delete;
   /// Programs that still run keep the time of the last set().
   ~TestClock();
 
-  /// At once, also of the programs that run.
-  void set(std::chrono::seconds behind);
+  /// By how much it lags; at once, also of the programs that run.
+  void set(std::chrono::seconds lag);
   /// What it shows now.
   std::chrono::system_clock::time_point now() const;
 
