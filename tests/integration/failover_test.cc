@@ -122,7 +122,9 @@ TEST_P(Failover, OfAPrimaryAndAnOldOneTheNewOneIsFollowed) {
   old_one.stop();
   new_one.promote();
   new_one.wait_until_recovered();
-  wait_until_streaming(new_one);
+  // Streaming is also what sends the rest of the old timeline; only WAL of the new one makes the old one
+  // wrong.
+  wait_until_flushed(new_one);
   old_one.start();  // nobody has told it
   new_one.restart();
   wait_until_streaming(new_one);
@@ -144,7 +146,7 @@ TEST_P(Failover, ABackupIsTakenOfTheNewPrimaryThoughTheOldOneIsUp) {
   old_one.stop();
   new_one.promote();
   new_one.wait_until_recovered();
-  wait_until_streaming(new_one);
+  wait_until_flushed(new_one);
   old_one.start();  // nobody has told it
   add_rows(new_one, 1001, 2000);
 

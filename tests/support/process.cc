@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <exception>
 #include <fcntl.h>
 #include <fstream>
 #include <poll.h>
@@ -81,7 +82,9 @@ std::string Outcome::text() const {
 }
 
 Process::Process(const Command& command)
-    : name_(fmt::format("{}", fmt::join(command.argv, " "))), output_(std::make_unique<TempDirectory>()) {
+    : name_(fmt::format("{}", fmt::join(command.argv, " "))),
+      output_(std::make_unique<TempDirectory>()),
+      exceptions_(std::uncaught_exceptions()) {
   pid_ = spawn(command, output_->path());
   ended_ = io::UniqueFd(
       static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));  // glibc 2.36's own cannot be linked from C++
@@ -93,12 +96,16 @@ Process::Process(Process&& other) noexcept
       output_(std::move(other.output_)),
       pid_(std::exchange(other.pid_, -1)),
       ended_(std::move(other.ended_)),
-      exit_code_(std::exchange(other.exit_code_, 0)) {}
+      exit_code_(std::exchange(other.exit_code_, 0)),
+      exceptions_(other.exceptions_) {}
 
 Process::~Process() {
   if (pid_ < 0) return;
-  if (!exit_code_) ::kill(-pid_, SIGKILL);
-  if (!exit_code_) ::waitpid(pid_, nullptr, 0);
+  if (exit_code_) return;
+  ::kill(-pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  if (std::uncaught_exceptions() > exceptions_)
+    fmt::print(stderr, "{}:\n--- stdout\n{}\n--- stderr\n{}\n", name_, out(), err());
 }
 
 bool Process::running() {

@@ -35,7 +35,8 @@ struct Outcome {
 };
 
 /// A running program. Its output goes to files, so it never waits for a reader. The destructor kills it, and
-/// its children with it, when it still runs.
+/// its children with it, when it still runs; when that is because a test fails by an exception, what the
+/// program said goes to standard error, since nobody else can tell any more.
 class Process {
  public:
   explicit Process(const Command& command);
@@ -59,6 +60,7 @@ class Process {
   pid_t pid_ = -1;
   io::UniqueFd ended_;                 // readable once the program has ended
   std::optional<int> exit_code_ = {};  // known once it was waited for
+  int exceptions_;                     // under way when it was started
 };
 
 /// Runs to the end.
