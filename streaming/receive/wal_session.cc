@@ -63,7 +63,8 @@ std::string WalSession::object_to(Node& node) const {
   } catch (const Refused& refused) {
     return refused.what();
   } catch (const ServerError& error) {
-    return error.what();  // it does not know its own history
+    if (error.retryable()) throw;  // it shuts down: nothing is known of it until it is back
+    return error.what();           // it does not know its own history
   }
 }
 

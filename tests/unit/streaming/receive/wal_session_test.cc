@@ -42,17 +42,22 @@ std::string history_of(std::uint32_t timeline) {
   return content;
 }
 
-/// A server with one slot, at kFork; its answers to START_REPLICATION and TIMELINE_HISTORY are the test's.
+/// A server with one slot, at kFork, under one or two addresses; its answers to START_REPLICATION and
+/// TIMELINE_HISTORY are the test's.
 class WalSessionTest : public testing::Test {
  protected:
   void run() {
-    FakeServer server([this](FakeSession& session) {
-      session.read_startup();
-      session.welcome();
-      for (auto query = session.read_query(); !query.empty(); query = session.read_query())
-        answer(session, query);
-    });
-    const WalReceiverSettings settings{.connection = {.conninfo = server.conninfo()}, .slot = "pgkeep"};
+    FakeServer server(
+        [this](FakeSession& session) {
+          session.read_startup();
+          session.welcome();
+          for (auto query = session.read_query(); !query.empty(); query = session.read_query())
+            answer(session, query);
+        },
+        FakeServer::Connections::at_once);
+    auto conninfo = server.conninfo();
+    if (has_two_addresses_) conninfo += fmt::format(" host=127.0.0.1,127.0.0.1 port={0},{0}", server.port());
+    const WalReceiverSettings settings{.connection = {.conninfo = conninfo}, .slot = "pgkeep"};
     layout_.make();
     WalSession(layout_, settings, observer_, workers_, [](const WalProgress&) {}, searches_in_vain_, {})
         .run();
@@ -75,6 +80,8 @@ class WalSessionTest : public testing::Test {
 
   std::string position_ = "0/600000";
   std::string timeline_ = "1";
+  bool has_two_addresses_ = false;
+  bool shuts_down_ = false;  // when it is asked for a history
   std::function<std::string(std::uint32_t)> history_ = history_of;
   /// Where which timeline is said to go on.
   std::function<std::pair<std::uint32_t, std::string>(std::uint32_t)> goes_on_ = [](std::uint32_t timeline) {
@@ -94,6 +101,9 @@ class WalSessionTest : public testing::Test {
       session.answer({"wal_segment_size"}, {{"1MB"}});
     } else if (query.starts_with("READ_REPLICATION_SLOT")) {
       session.answer({"slot_type", "restart_lsn", "restart_tli"}, {{"physical", kFork, "1"}});
+    } else if (query.starts_with("TIMELINE_HISTORY") && shuts_down_) {
+      session.error("57P01", "terminating connection due to administrator command");
+      session.ready();
     } else if (query.starts_with("TIMELINE_HISTORY")) {
       const auto timeline = number_behind(query, "TIMELINE_HISTORY ");
       session.answer({"filename", "content"}, {{TimelineId(timeline).history_file(), history_(timeline)}});
@@ -123,6 +133,21 @@ TEST_F(WalSessionTest, APrimaryThatWasPutBackStaysRefusedWhenItHasPassedWhatIsHe
   position_ = "0/900000";
   EXPECT_THROW(run(), RolledBack);
   EXPECT_THAT(kinds_of_events(), ElementsAre(catalog::EventKind::rolled_back));
+}
+
+/// Nothing is wrong with it: it is asked again, however many others there are.
+TEST_F(WalSessionTest, AServerThatShutsDownWhileItIsLookedAtIsNoWrongOne) {
+  hold_wal_up_to_segment(4);
+  EXPECT_THROW(run(), ProtocolError) << "which cluster it is, is known from now on";
+  timeline_ = "2";
+  shuts_down_ = true;
+  has_two_addresses_ = true;
+  try {
+    run();
+    ADD_FAILURE() << "is received from";
+  } catch (const Error& failure) {
+    EXPECT_TRUE(failure.retryable()) << failure.what();
+  }
 }
 
 TEST_F(WalSessionTest, DoesNotFollowTimelinesWithoutWalForEver) {
