@@ -98,6 +98,7 @@ class Gathering {
       const auto marks = read_retention_marks(layout_, backup.id);
       candidate.expired = marks.expired;
       candidate.keep = marks.keep;
+      candidate.note = marks.note;
       if (const auto known = damaged_.find(backup.id); known != damaged_.end())
         candidate.fault = "a verification found damage: " + known->second.what;
       if (marks.damaged) candidate.fault = marks.damaged->why;

@@ -47,7 +47,8 @@ class Planner {
         all_wal_stays_(!facts.unclear.empty() || !somebody_decided(facts)),
         local_(&local),
         held_(facts.lines),
-        faults_(faults_of(facts.candidates, facts.lines)) {}
+        faults_(faults_of(facts.candidates, facts.lines)),
+        only_annotated_(facts.candidates.size()) {}
 
   ExpiryPlan plan() {
     find_those_that_stay();
@@ -82,6 +83,7 @@ class Planner {
         if (const auto* way = only_way_into(branch, *begin, Which::good))
           stay_[way->id].push_back(fmt::format("wal_window: the last before {}", io::format_time(*begin)));
     }
+    if (!stay_.empty()) leave_annotated_alone();
     needs_ = wal_needs(users_of_wal(), lines_, *policy_, now_);
     if (stay_.empty() || good.size() == all.size()) return;
     auto if_all_were_good = apply_rules(all, lines_, *policy_, now_, *local_);
@@ -91,23 +93,40 @@ class Planner {
     }
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       const auto& candidate = candidates_[i];
-      if (faults_[i].empty() || !if_all_were_good.contains(candidate.id) || is_reached_by_another(candidate))
-        continue;
+      const bool would_stay = if_all_were_good.contains(candidate.id) || is_annotated(candidate);
+      if (faults_[i].empty() || !would_stay || is_reached_by_another(candidate)) continue;
       stay_[candidate.id].push_back(
           fmt::format("nothing else reaches its time, though it is not good: {}", faults_[i]));
     }
   }
 
+  static bool is_annotated(const ExpiryCandidate& candidate) {
+    return !candidate.note.empty() && !candidate.is_deleted();
+  }
+
+  /// They count for no rule: what the rules keep stays beside them.
+  void leave_annotated_alone() {
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      const auto& candidate = candidates_[i];
+      if (!is_annotated(candidate) || !faults_[i].empty()) continue;
+      auto& reasons = stay_[candidate.id];
+      only_annotated_[i] = reasons.empty() && !candidate.is_kept(now_);
+      reasons.push_back("annotated: " + candidate.note);
+    }
+  }
+
   bool can_be_relied_on(std::size_t i) const {
     const auto& candidate = candidates_[i];
-    if (!faults_[i].empty() || candidate.is_deleted()) return false;
+    if (!faults_[i].empty() || candidate.is_deleted() || only_annotated_[i]) return false;
     return !policy_->has_rules() || stay_.contains(candidate.id) || candidate.is_kept(now_);
   }
 
   std::vector<WalUser> users_of_wal() const {
     std::vector<WalUser> users;
-    for (std::size_t i = 0; i < candidates_.size(); ++i)
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
       users.push_back(candidates_[i].as_user(now_, can_be_relied_on(i)));
+      users.back().standalone = users.back().standalone || only_annotated_[i];
+    }
     return users;
   }
 
@@ -215,9 +234,10 @@ class Planner {
   bool all_wal_stays_;
   const LocalTime* local_;
   HeldLines held_;
-  std::vector<std::string> faults_;  // in the order of the candidates; empty: good
-  Reasons stay_;                     // by the rules
-  std::vector<WalNeed> needs_;       // in the order of the candidates
+  std::vector<std::string> faults_;   // in the order of the candidates; empty: good
+  std::vector<bool> only_annotated_;  // in the order of the candidates: nothing else keeps it
+  Reasons stay_;                      // by the rules, and by notes
+  std::vector<WalNeed> needs_;        // in the order of the candidates
 };
 
 }  // namespace

@@ -17,6 +17,7 @@ struct ExpiryCandidate : RuledBackup {
   std::string reader{};  // who reads it now; empty: nobody
   std::optional<ExpiryMark> expired{};
   std::optional<KeepMark> keep{};
+  std::string note{};  // what an operator wants remembered of it; empty: nothing
 
   bool is_kept(io::TimePoint now) const { return keep && (!keep->until || *keep->until > now); }
   bool is_deleted() const { return expired && expired->by == ExpiryMark::By::operator_; }
@@ -77,9 +78,10 @@ std::vector<std::string> faults_of(std::span<const ExpiryCandidate> candidates,
 ///
 /// A backup that is not good, or that lacks WAL before it is consistent, counts for no rule. It stays as long
 /// as a rule would keep it if it were good, and nothing that stays reaches its time. What is being read
-/// stays, and so does what an operator wants kept. While none of the backups that would stay is good, nothing
-/// expires. What an operator deleted never returns by itself. Without any rule nothing expires; what an
-/// operator deletes goes, and WAL only once one did.
+/// stays, and so does what an operator wants kept. One with a note stays as the way to the moment at which it
+/// ended: where nothing else keeps it, with the WAL that makes it consistent and no more. While none of the
+/// backups that would stay is good, nothing expires. What an operator deleted never returns by itself.
+/// Without any rule nothing expires; what an operator deletes goes, and WAL only once one did.
 ///
 /// `local`: where the days of the policy begin and end.
 ExpiryPlan plan_expiry(const ExpiryFacts& facts, const RetentionPolicy& policy, io::TimePoint now,

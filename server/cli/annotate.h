@@ -21,7 +21,10 @@ inline constexpr std::array kAnnotateExamples{
 inline constexpr Command kAnnotate{
     .name = "annotate",
     .summary = "Note something about a backup",
-    .details = "The note is shown by `list-backups`. It keeps nothing from expiring: see `keep`.",
+    .details =
+        "The note is shown by `list-backups`. As long as a backup has one, no policy lets it go: the moment at which "
+        "it ended can be recovered, though of its WAL no more need stay than makes it consistent; see `keep` to keep "
+        "all WAL from it on. An empty TEXT leaves the backup to the policy again.",
     .examples = kAnnotateExamples,
     .call = call_of<run_annotate>,
 };

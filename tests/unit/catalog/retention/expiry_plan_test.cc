@@ -114,6 +114,40 @@ TEST_F(ExpiryPlanTest, KeepsWhatAnOperatorWantsKept) {
   EXPECT_THAT(fates(60), ElementsAre(Fate::stays, Fate::expires, Fate::stays, Fate::stays));
 }
 
+TEST_F(ExpiryPlanTest, LeavesAnAnnotatedBackupAloneWithTheWalThatMakesItConsistent) {
+  backups_[0].note = "before the upgrade";
+  expired(1, 10);
+  EXPECT_THAT(fates(), ElementsAre(Fate::stays, Fate::goes, Fate::stays, Fate::stays))
+      << "beside the two newest";
+  EXPECT_THAT(plan().backups[0].reasons, ElementsAre("annotated: before the upgrade"));
+  const auto goes = plan().wal.at(0).goes.segments;
+  EXPECT_THAT(goes, SizeIs(20)) << "1, and 3 to 21";
+  EXPECT_THAT(goes, testing::Not(testing::Contains(WalSegment{kOne, 2})));
+  expired(0, 10);
+  EXPECT_EQ(plan().backups[0].fate, Fate::returns);
+  expired(0, 10, ExpiryMark::By::operator_);
+  EXPECT_EQ(plan().backups[0].fate, Fate::goes) << "an operator decided otherwise";
+}
+
+TEST_F(ExpiryPlanTest, AnnotatedBackupsThatAreKeptForAnotherReasonGoOn) {
+  for (auto& backup : backups_) backup.note = "nightly";
+  backups_[1].keep = {hour(13), {}, ""};
+  expired(0, 1);
+  EXPECT_THAT(plan().backups[1].reasons, ElementsAre("annotated: nightly", "keep"));
+  EXPECT_THAT(plan().backups[2].reasons, ElementsAre("redundancy: 2 of 2", "annotated: nightly"));
+  EXPECT_THAT(plan().wal.at(0).goes.segments, SizeIs(10)) << "1, and 3 to 11";
+}
+
+TEST_F(ExpiryPlanTest, AnAnnotatedBackupThatIsNotGoodStaysWhileNothingElseReachesItsTime) {
+  backups_[1].fault = "3 damaged pages";
+  backups_[1].note = "before the upgrade";
+  EXPECT_THAT(fates(), ElementsAre(Fate::expires, Fate::stays, Fate::stays, Fate::stays));
+  EXPECT_THAT(plan().backups[1].reasons, ElementsAre(HasSubstr("nothing else reaches its time")));
+  backups_[0].keep = {hour(3), {}, ""};
+  backups_[0].note = "the first";
+  EXPECT_THAT(fates(), ElementsAre(Fate::stays, Fate::expires, Fate::stays, Fate::stays));
+}
+
 TEST_F(ExpiryPlanTest, LeavesAloneWhatIsBeingRead) {
   backups_[0].reader = "recover (process 4711)";
   EXPECT_THAT(fates(), ElementsAre(Fate::stays, Fate::expires, Fate::stays, Fate::stays));
