@@ -17,9 +17,11 @@ namespace {
 
 bool marks_are_as_planned(const store::ServerLayout& layout, ExpiryCandidate& candidate) {
   const auto now = read_retention_marks(layout, candidate.id);
-  if (now.expired == candidate.expired && now.keep == candidate.keep) return true;
+  if (now.expired == candidate.expired && now.keep == candidate.keep && now.note == candidate.note)
+    return true;
   candidate.expired = now.expired;
   candidate.keep = now.keep;
+  candidate.note = now.note;
   return false;
 }
 

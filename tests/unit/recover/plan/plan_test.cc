@@ -126,6 +126,15 @@ TEST(PlanTest, SaysThatWalWasLetGoWhichABackupThatIsConsistentOnlyHasNot) {
               ThrowsMessage<Refused>(HasSubstr("Recover without --get-wal")));
 }
 
+TEST(PlanTest, SaysThatWalOfATimelineThatWasLeftWasLetGo) {
+  Repository repository;
+  repository.backup(3, 4, 10).wal(3, 4).history(2, "1\t0/4C0000\tpromoted\n").wal(4, 11, 2);
+  repository.facts.removed = {{postgres::TimelineId(1), lsn("0/500000"), lsn("0/A00000")}};
+  EXPECT_THAT([&] { make_plan(with_backup(10, on_timeline(1)), repository.facts); },
+              ThrowsMessage<Refused>(HasSubstr("let go by the retention policy")));
+  EXPECT_EQ(make_plan(with_backup(10, on_timeline(2)), repository.facts).wal_end.lsn, lsn("0/C00000"));
+}
+
 TEST(PlanTest, TellsOfTheNewestBackupWhenNoneHasAWay) {
   Repository repository;
   repository.backup(3, 4, 10).backup(8, 9, 30).wal(3, 3).wal(8, 8).wal(10, 11);

@@ -9,6 +9,9 @@
 #include "catalog/retention/retention_marks.h"
 #include "catalog/store/backup_lease.h"
 #include "server/cli/keep.h"
+#include "server/fleet/expiry_run.h"
+#include "server/fleet/fleet.h"
+#include "tests/support/unobserved.h"
 #include "tests/unit/server/cli/command_fixture.h"
 
 namespace pgkeep::server {
@@ -193,6 +196,40 @@ TEST_F(ExpireTest, LeavesWalBetweenBackupsToWhoRecoversOneWhenAnotherIsDeletedAt
   EXPECT_THAT(segments(), ElementsAre(6, 8, 9));
 }
 
+TEST_F(ExpireTest, LeavesTheWalOfABackupThatIsKeptSinceItWasDecided) {
+  retain("redundancy: 9");
+  for (const auto* backup : {kFirst, kSecond}) run_line({"keep", "main", backup, "--standalone"});
+  const Fleet fleet(config_, Fleet::Access::open);
+  std::size_t would_go = 0;
+  Said kept;
+  test::Unobserved progress;
+  const auto result = server::expire(fleet.server("main"), layout_, progress,
+                                     [&](const DecidedExpiry& expiry) {
+                                       would_go = expiry.plan.wal.back().goes.segments.size();
+                                       kept = run_line({"keep", "main", kSecond});
+                                     },
+                                     {});
+  EXPECT_EQ(kept.exit, Exit::ok) << kept.talk;
+  EXPECT_EQ(would_go, 2u);
+  EXPECT_EQ(result.wal_segments, 0u);
+  EXPECT_THAT(segments(), ElementsAre(4, 5, 6, 7, 8, 9));
+  expire();
+  EXPECT_THAT(segments(), ElementsAre(5, 6, 7, 8, 9)) << "4 lies before all of them";
+}
+
+TEST_F(ExpireTest, LeavesAnAnnotatedBackupToNoPolicyUntilTheNoteIsTakenAway) {
+  retain("redundancy: 1, grace: 0");
+  run_line({"annotate", "main", kFirst, "before the upgrade"});
+  expire();
+  EXPECT_THAT(expire().results, HasSubstr("annotated: before the upgrade"));
+  EXPECT_THAT(backups(), ElementsAre(kFirst, kThird));
+  EXPECT_THAT(segments(), ElementsAre(5, 8, 9));
+  run_line({"annotate", "main", kFirst, ""});
+  expire();
+  expire();
+  EXPECT_THAT(backups(), ElementsAre(kThird));
+}
+
 TEST_F(ExpireTest, LeavesAllWalWhileABackupCannotBeRead) {
   retain("redundancy: 1, grace: 0");
   io::write_file_durably(layout_.record(id(kFirst)), io::as_bytes("{"));
@@ -221,16 +258,6 @@ TEST_F(ExpireTest, CountsDaysInTheTimeZoneOfTheServer) {
     EXPECT_THAT(run_line({"expire", "main", "--dry-run"}).results,
                 HasSubstr(std::string(zone) == "UTC" ? "daily: 2026-11-20" : "daily: 2026-11-19"));
   }
-}
-
-TEST_F(ExpireTest, ANoteKeepsNothing) {
-  retain("redundancy: 1, grace: 0");
-  EXPECT_EQ(run_line({"annotate", "main", "oldest", "before the upgrade"}).exit, Exit::ok);
-  EXPECT_THAT(run_line({"list-backups", "main"}).results, HasSubstr("before the upgrade"));
-  EXPECT_EQ(document({"list-backups", "main"})["data"][0]["retention"]["note"], "before the upgrade");
-  EXPECT_EQ(fates(), Json::array({"expires", "expires", "stays"}));
-  run_line({"annotate", "main", "oldest", ""});
-  EXPECT_FALSE(std::filesystem::exists(layout_.retention_marks(id(kFirst))));
 }
 
 TEST(KeepUntilTest, IsADateATimeOrADuration) {
