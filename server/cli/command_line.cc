@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "server/cli/commands.h"
+#include "server/cli/words_of_others.h"
 #include "server/config/config.h"
 #include "server/config/suggestion.h"
 
@@ -42,6 +43,8 @@ std::vector<std::string_view> command_names() {
 
 const Command& require_command(const std::string& name) {
   if (const auto* command = find_command(name)) return *command;
+  if (const auto answer = answer_to_command(name); !answer.empty())
+    throw UsageError(fmt::format("there is no command '{}'; {}", name, answer));
   const auto hint = did_you_mean(name, command_names());
   throw UsageError(
       fmt::format("unknown command '{}'{}", name, hint.empty() ? "; `pgkeep help` lists them" : hint));
@@ -110,10 +113,13 @@ class Parser {
     if (unknown.empty()) return;
     const auto& first = unknown.front();
     if (after_options || !first.starts_with('-')) fail(fmt::format("unexpected argument '{}'", first));
+    const auto name = first.substr(0, first.find('='));
+    if (const auto answer = answer_to_option(command_, name); !answer.empty())
+      fail(fmt::format("there is no option {}; {}", name, answer));
     std::vector<std::string_view> known;
     for (const auto& row : rows_)
       if (row.name.starts_with('-')) known.push_back(row.name);
-    fail(fmt::format("unknown option {}{}", first, did_you_mean(first.substr(0, first.find('=')), known)));
+    fail(fmt::format("unknown option {}{}", first, did_you_mean(name, known)));
   }
 
   void refuse_missing() const {

@@ -9,6 +9,7 @@
 #include "server/cli/recovery_request.h"
 #include "server/cli/replication_status.h"
 #include "server/cli/status.h"
+#include "server/cli/words_of_others.h"
 
 namespace pgkeep::server {
 namespace {
@@ -123,6 +124,82 @@ TEST(CommandLineTest, KnowsTheWordsOfBarman) {
     ASSERT_NE(find_command(alias), nullptr) << alias;
     EXPECT_EQ(find_command(alias)->name, name);
   }
+}
+
+TEST(CommandLineTest, AnswersTheCommandsOfBarmanPgBackRestAndWalG) {
+  for (const auto* word : {"archive-wal",
+                           "backup",
+                           "check",
+                           "check-backup",
+                           "config-switch",
+                           "config-update",
+                           "cron",
+                           "delete",
+                           "diagnose",
+                           "generate-manifest",
+                           "get-wal",
+                           "keep",
+                           "list-backups",
+                           "list-files",
+                           "list-processes",
+                           "list-servers",
+                           "put-wal",
+                           "rebuild-xlogdb",
+                           "receive-wal",
+                           "recover",
+                           "restore",
+                           "replication-status",
+                           "show-backup",
+                           "show-servers",
+                           "status",
+                           "switch-wal",
+                           "switch-xlog",
+                           "sync-backup",
+                           "sync-info",
+                           "sync-wals",
+                           "terminate-process",
+                           "verify-backup",
+                           "verify",
+                           "lock-directory-cleanup",
+                           "annotate",
+                           "archive-get",
+                           "archive-push",
+                           "expire",
+                           "info",
+                           "repo-get",
+                           "repo-ls",
+                           "stanza-create",
+                           "stanza-delete",
+                           "stanza-upgrade",
+                           "start",
+                           "stop",
+                           "version",
+                           "backup-fetch",
+                           "backup-list",
+                           "backup-push",
+                           "backup-show",
+                           "wal-fetch",
+                           "wal-push",
+                           "wal-show"}) {
+    if (find_command(word) != nullptr) continue;
+    const std::string answer(answer_to_command(word));
+    EXPECT_FALSE(answer.empty()) << word;
+    EXPECT_THAT(error_of({word}), HasSubstr(answer));
+    const std::string_view ours = "`pgkeep ";
+    for (auto at = answer.find(ours); at != std::string::npos; at = answer.find(ours, at + 1)) {
+      const auto begin = at + ours.size();
+      const auto named = answer.substr(begin, answer.find_first_of(" `", begin) - begin);
+      EXPECT_TRUE(named == "--version" || find_command(named) != nullptr) << word << ": " << named;
+    }
+  }
+}
+
+TEST(CommandLineTest, AnswersTheOptionsOfBarmanAndPgBackRest) {
+  EXPECT_THAT(error_of({"backup", "--stanza=main"}), HasSubstr("named as arguments"));
+  EXPECT_THAT(error_of({"backup", "main", "--wait"}), HasSubstr("always waits"));
+  EXPECT_THAT(error_of({"restore", "main", "--set", "x"}), HasSubstr("recover SERVER BACKUP DEST"));
+  EXPECT_THAT(error_of({"recover", "main", "latest", "/srv/pg", "--type=time"}), HasSubstr("--target-time"));
+  EXPECT_THAT(error_of({"check", "main", "--format=json"}), HasSubstr("--json"));
 }
 
 TEST(CommandLineTest, SaysWhatIsWrongAndWhatWasMeant) {
