@@ -1,10 +1,15 @@
 #include "server/cli/check.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 
 #include <fmt/format.h>
 
 #include "catalog/io/worker_pool.h"
+#include "server/cli/nagios.h"
+#include "server/config/suggestion.h"
 #include "server/fleet/fleet.h"
 #include "server/health/findings.h"
 #include "server/health/stream_facts.h"
@@ -12,25 +17,90 @@
 namespace pgkeep::server {
 namespace {
 
-constexpr std::size_t kAtOnce = 16;
+/// Most of the time they wait for servers.
+constexpr std::size_t kAtOnce = 64;
+
+std::string parse_key(const std::string& text) {
+  const auto keys = finding_keys();
+  if (std::ranges::find(keys, text) != keys.end()) return text;
+  throw UsageError(fmt::format("--only: there is no check '{}'{}", text, did_you_mean(text, keys)));
+}
+
+std::chrono::milliseconds parse_timeout(const std::string& text) {
+  const auto time = io::parse_duration(text);
+  if (!time || time->count() == 0)
+    throw UsageError(fmt::format("--timeout '{}' is not a time, as 30s or 2m", text));
+  return *time;
+}
+
+/// Stopped after a time, or when `stop` is.
+class TimeOut {
+ public:
+  TimeOut(std::chrono::milliseconds after, const std::stop_token& stop)
+      : stopped_(stop, [this] { over_.request_stop(); }), clock_([this, after](const std::stop_token& ended) {
+          std::unique_lock lock(mutex_);
+          const bool early = sleep_.wait_for(lock, ended, after, [&] { return ended.stop_requested(); });
+          if (!early) over_.request_stop();
+        }) {}
+  std::stop_token token() const { return over_.get_token(); }
+
+ private:
+  std::stop_source over_;
+  std::mutex mutex_;
+  std::condition_variable_any sleep_;
+  std::stop_callback<std::function<void()>> stopped_;
+  std::jthread clock_;
+};
 
 Json json_of(const std::vector<Finding>& findings) {
   auto list = Json::array();
   for (const auto& finding : findings) {
     list.push_back({{"name", finding.key},
                     {"result", to_string(finding.severity)},
+                    {"severity", name_of(finding.severity)},
                     {"finding", finding.what},
-                    {"hint", finding.hint}});
+                    {"hint", finding.hint},
+                    {"since", finding.since}});
   }
   return list;
 }
 
-void print(const ServerConfig& server, const std::vector<Finding>& findings, Output& out) {
-  out.fact(fmt::format("Server {}:", server.name));
-  for (const auto& finding : findings) {
-    out.fact(fmt::format("  {:<7} {}", to_string(finding.severity), describe(finding)));
-    if (!finding.hint.empty()) out.fact(fmt::format("          {}", finding.hint));
+constexpr std::string_view kIndent = "          ";
+
+/// Further lines stand below the first.
+std::string indented(std::string_view text) {
+  std::string lines;
+  for (const char character : text) {
+    lines += character;
+    if (character == '\n') lines += kIndent;
   }
+  return lines;
+}
+
+void print(const CheckedServer& server, bool problems_alone, Output& out) {
+  if (problems_alone && server.worst() == Severity::ok) return;
+  out.fact(fmt::format("Server {}:", server.name));
+  for (const auto& finding : server.findings) {
+    if (problems_alone && finding.severity == Severity::ok) continue;
+    out.fact(fmt::format("  {:<7} {}", to_string(finding.severity), indented(describe(finding))));
+    if (!finding.hint.empty()) out.fact(fmt::format("{}{}", kIndent, indented(finding.hint)));
+  }
+}
+
+/// "3 servers: 1 well, 1 with advice, 1 failed".
+std::string summary(const std::vector<CheckedServer>& servers) {
+  const auto count = [&](Severity least, Severity most) {
+    return std::ranges::count_if(servers, [&](const CheckedServer& server) {
+      return server.worst() >= least && server.worst() <= most;
+    });
+  };
+  auto text =
+      fmt::format("{}: {} well", counted(servers.size(), "server"), count(Severity::ok, Severity::ok));
+  if (const auto advised = count(Severity::advice, Severity::warning); advised != 0)
+    text += fmt::format(", {} with advice", advised);
+  if (const auto failed = count(Severity::failed, Severity::failed); failed != 0)
+    text += fmt::format(", {} failed", failed);
+  return text;
 }
 
 /// Nothing as well where the repository cannot be opened, which is one of the things that are looked at.
@@ -44,44 +114,94 @@ std::optional<DaemonReport> daemon_of(const Config& config, Output& out) {
   }
 }
 
-/// Several at once, since one that is away may take long to tell; in the order of the servers.
-std::vector<std::vector<Finding>> check_all(const Config& config,
-                                            const std::vector<const ServerConfig*>& servers,
-                                            const std::optional<DaemonReport>& daemon,
-                                            const std::stop_token& stop) {
-  std::vector<std::vector<Finding>> found(servers.size());
+CheckedServer check(const Config& config, const ServerConfig& server,
+                    const std::optional<DaemonReport>& daemon, const Patience& patience) {
+  CheckedServer checked;
+  checked.name = server.name;
+  try {
+    const auto facts = gather_facts(config, server, daemon, patience);
+    checked.findings = examine(facts, io::now());
+    if (facts.stored && !facts.stored->backups.empty())
+      checked.newest_backup = facts.stored->backups.back().ended;
+    checked.lag_bytes = facts.lag();
+    if (facts.space) checked.free_bytes = facts.space->disk.free;
+  } catch (const std::exception& failure) {
+    checked.findings = {{.key = "check", .severity = Severity::failed, .what = failure.what()}};
+  }
+  return checked;
+}
+
+/// Many at once, since one that is away may take long to tell; in the order of the servers.
+std::vector<CheckedServer> check_all(const Config& config, const std::vector<const ServerConfig*>& servers,
+                                     const std::optional<DaemonReport>& daemon,
+                                     std::chrono::milliseconds timeout, const std::stop_token& stop) {
+  std::vector<CheckedServer> checked(servers.size());
+  const TimeOut time_out(timeout, stop);
   {
     io::WorkerPool pool(static_cast<unsigned>(std::min(servers.size(), kAtOnce)));
     for (std::size_t i = 0; i < servers.size(); ++i) {
-      pool.submit([&, i] {
-        try {
-          found[i] = examine(gather_facts(config, *servers[i], daemon, stop), io::now());
-        } catch (const std::exception& failure) {
-          found[i] = {{.key = "check", .severity = Severity::failed, .what = failure.what()}};
-        }
-      });
+      pool.submit([&, i] { checked[i] = check(config, *servers[i], daemon, {stop, time_out.token()}); });
     }
   }  // which waits for all
   if (stop.stop_requested()) throw Interrupted("the check was stopped");
-  return found;
+  return checked;
+}
+
+void leave_only(const std::vector<std::string>& keys, std::vector<CheckedServer>& servers) {
+  if (keys.empty()) return;
+  for (auto& server : servers)
+    std::erase_if(server.findings, [&](const Finding& finding) {
+      return finding.key != "check" && std::ranges::find(keys, finding.key) == keys.end();
+    });
+}
+
+std::vector<CheckedServer> look(const CheckArguments& arguments, const Invocation& invocation) {
+  const auto config = load_config(invocation.config_file);
+  const auto servers = choose_servers(config, arguments.servers, true);
+  const auto daemon = daemon_of(config, invocation.out);
+  auto checked = check_all(config, servers, daemon, arguments.timeout, invocation.stop);
+  leave_only(arguments.only, checked);
+  return checked;
+}
+
+Exit tell_monitor(const CheckArguments& arguments, const Invocation& invocation) {
+  try {
+    const auto checked = look(arguments, invocation);
+    for (const auto& line : nagios_lines(checked, io::now())) invocation.out.fact(line);
+    return exit_of(state_of(checked));
+  } catch (const Error& error) {
+    invocation.out.fact(nagios_unknown(error.what()));
+    return exit_of(MonitorState::unknown);
+  }
 }
 
 }  // namespace
 
-Exit run_check(const AnyServers& arguments, const Invocation& invocation) {
-  const auto config = load_config(invocation.config_file);
-  const auto servers = choose_servers(config, arguments.servers, true);
-  const auto daemon = daemon_of(config, invocation.out);
-  const auto found = check_all(config, servers, daemon, invocation.stop);
+void CheckArguments::declare(Syntax& syntax) {
+  AnyServers::declare(syntax);
+  syntax.flag("--problems", "leave out what is well", problems);
+  syntax.repeatable("--only", "CHECK", "this check alone, as `wal_continuous`; may be repeated", only,
+                    parse_key);
+  syntax.flag("--nagios", "print what monitors of the Nagios family read", nagios);
+  syntax.option("--timeout", "TIME", "how long the servers may take to answer, as 10s; default 30s", timeout,
+                parse_timeout);
+}
+
+Exit run_check(const CheckArguments& arguments, const Invocation& invocation) {
+  auto& out = invocation.out;
+  if (arguments.nagios && out.json()) throw UsageError("--nagios and --json exclude each other");
+  if (arguments.nagios) return tell_monitor(arguments, invocation);
+  const auto checked = look(arguments, invocation);
   auto data = Json::array();
   bool all_good = true;
-  for (std::size_t i = 0; i < servers.size(); ++i) {
-    const auto failed = std::ranges::count(found[i], Severity::failed, &Finding::severity);
-    all_good = all_good && failed == 0;
-    print(*servers[i], found[i], invocation.out);
-    data.push_back({{"server", servers[i]->name}, {"ok", failed == 0}, {"checks", json_of(found[i])}});
+  for (const auto& server : checked) {
+    const bool failed = server.worst() == Severity::failed;
+    all_good = all_good && !failed;
+    print(server, arguments.problems, out);
+    data.push_back({{"server", server.name}, {"ok", !failed}, {"checks", json_of(server.findings)}});
   }
-  invocation.out.data(std::move(data));
+  out.report(summary(checked));
+  out.data(std::move(data));
   return all_good ? Exit::ok : Exit::failed;
 }
 

@@ -112,7 +112,7 @@ Exit run_status(const AnyServers& arguments, const Invocation& invocation) {
     if (fleet) {
       table.add(status);
     } else {
-      ask_server(status.facts, invocation.stop);
+      ask_server(status.facts, until_stopped(invocation.stop));
       out.fact(fmt::format("Server {}:", server.name));
       for (const auto& line : describe(status, now)) out.fact("  " + line);
     }

@@ -26,6 +26,7 @@ constexpr auto kLabels = std::to_array<std::pair<std::string_view, std::string_v
     {"max_wal_senders", "max_wal_senders"},
     {"slot", "replication slot"},
     {"slot_limit", "protect_primary"},
+    {"slot_keep_size", "max_slot_wal_keep_size"},
     {"slot_idle_timeout", "idle_replication_slot_timeout"},
     {"slot_watch", "daemon's look at the slot"},
     {"receiver", "WAL receiver"},
@@ -61,6 +62,26 @@ const Finding* find(const std::vector<Finding>& findings, std::string_view key) 
 std::string_view to_string(Severity severity) {
   if (severity == Severity::failed) return "FAILED";
   return severity == Severity::ok ? "OK" : "ADVICE";
+}
+
+std::string_view name_of(Severity severity) {
+  switch (severity) {
+    case Severity::ok:
+      return "ok";
+    case Severity::advice:
+      return "advice";
+    case Severity::warning:
+      return "warning";
+    case Severity::failed:
+      break;
+  }
+  return "failed";
+}
+
+std::vector<std::string_view> finding_keys() {
+  std::vector<std::string_view> keys;
+  for (const auto& [key, label] : kLabels) keys.push_back(key);
+  return keys;
 }
 
 std::size_t place_of(std::string_view key) {

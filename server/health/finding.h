@@ -19,6 +19,8 @@ enum class Severity : std::uint8_t {
 };
 /// As `check` has always told monitors: "OK", "ADVICE" (for a warning, too), "FAILED".
 std::string_view to_string(Severity severity);
+/// "ok", "advice", "warning", "failed".
+std::string_view name_of(Severity severity);
 
 /// One thing that was looked at, and how it is.
 struct Finding {
@@ -36,6 +38,8 @@ struct Finding {
 
 /// The same in words, as "WAL without gaps": what the key of a finding stands for on a screen.
 std::string_view label_of(std::string_view key);
+/// All the keys there are, in the order in which findings are shown.
+std::vector<std::string_view> finding_keys();
 /// Where a finding stands among others.
 std::size_t place_of(std::string_view key);
 /// "WAL without gaps: missing: 0/1000000 to 0/3000000 of timeline 1".

@@ -67,6 +67,9 @@ LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server)
   facts.wal_level = streaming::cell_text(streaming::ask_setting(sql, "wal_level"), "wal_level");
   facts.max_wal_senders =
       streaming::cell_number(streaming::ask_setting(sql, "max_wal_senders"), "max_wal_senders");
+  // Of other roles' processes a role without pg_read_all_stats sees no more than that they are there.
+  facts.senders_are_hidden =
+      streaming::ask_value(sql, "SELECT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')") != "t";
   facts.wal_senders_used = streaming::cell_number(
       streaming::ask_value(
           sql, "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'walsender'"),

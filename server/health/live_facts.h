@@ -24,6 +24,7 @@ struct LiveFacts {
   postgres::Lsn current_lsn;  // flushed; on a standby received or replayed
   std::string wal_level;
   std::uint64_t max_wal_senders = 0;
+  bool senders_are_hidden = false;  // the role may not see who they are: none counts as used
   std::uint64_t wal_senders_used = 0;
   std::optional<bool> summarize_wal;  // 17 and up
   bool data_checksums = false;

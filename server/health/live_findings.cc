@@ -72,6 +72,12 @@ Finding examine_wal_senders(const LiveFacts& live) {
   Finding finding{.key = "max_wal_senders",
                   .what = fmt::format("{} of {} in use", live.wal_senders_used, live.max_wal_senders)};
   const bool ours = live.ours.user() != nullptr;
+  if (live.senders_are_hidden) {
+    finding.severity = Severity::advice;
+    finding.what = fmt::format("how many of {} are in use is not shown to this role", live.max_wal_senders);
+    finding.hint = "GRANT pg_monitor to it: then it can be said whether a place is left for a backup";
+    return finding;
+  }
   if (live.max_wal_senders >= live.wal_senders_used + kPlacesNeeded - (ours ? 1 : 0)) return finding;
   finding.severity = Severity::failed;
   finding.hint = "raise max_wal_senders: the WAL receiver and a backup take one place each";

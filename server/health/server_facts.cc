@@ -69,12 +69,14 @@ std::optional<store::Repository> look_at_repository(const Config& config,
   return repository;
 }
 
-ConnectionFacts attempt(const std::function<void(ConnectionFacts&)>& connect) {
+ConnectionFacts attempt(const Patience& patience, const std::function<void(ConnectionFacts&)>& connect) {
   ConnectionFacts facts;
   try {
     connect(facts);
   } catch (const Interrupted&) {
-    throw;
+    if (patience.stop.stop_requested()) throw;
+    facts.error = "the server had not answered when the time of the check was over";
+    facts.lost = true;
   } catch (const Error& error) {
     facts.error = error.what();
     facts.lost = dynamic_cast<const ConnectionLost*>(&error) != nullptr;
@@ -82,9 +84,9 @@ ConnectionFacts attempt(const std::function<void(ConnectionFacts&)>& connect) {
   return facts;
 }
 
-void ask_for_replication(ServerFacts& facts, const std::stop_token& stop) {
-  facts.replication = attempt([&](ConnectionFacts& seen) {
-    auto connection = open_physical(facts.config, stop, streamed_peer(facts.stream));
+void ask_for_replication(ServerFacts& facts, const Patience& patience) {
+  facts.replication = attempt(patience, [&](ConnectionFacts& seen) {
+    auto connection = open_physical(facts.config, patience.time_out, streamed_peer(facts.stream));
     seen.system = streaming::identify_system(connection).system;
     seen.peer = connection.peer();
   });
@@ -190,10 +192,10 @@ void read_journal_damage(const store::ServerLayout& layout, StoredFacts& stored)
   }
 }
 
-void ask_server(ServerFacts& facts, const std::stop_token& stop) {
+void ask_server(ServerFacts& facts, const Patience& patience) {
   if (!facts.config.active) return;
-  facts.sql = attempt([&](ConnectionFacts& seen) {
-    auto sql = open_sql(facts.config, stop, streamed_peer(facts.stream));
+  facts.sql = attempt(patience, [&](ConnectionFacts& seen) {
+    auto sql = open_sql(facts.config, patience.time_out, streamed_peer(facts.stream));
     facts.live = ask_live_facts(sql, facts.config);
     seen.peer = facts.live->peer;
     seen.system = facts.live->system;
@@ -201,7 +203,7 @@ void ask_server(ServerFacts& facts, const std::stop_token& stop) {
 }
 
 ServerFacts gather_facts(const Config& config, const ServerConfig& server,
-                         const std::optional<DaemonReport>& daemon, const std::stop_token& stop) {
+                         const std::optional<DaemonReport>& daemon, const Patience& patience) {
   ServerFacts facts;
   facts.config = server;
   const auto repository = look_at_repository(config, daemon, facts);
@@ -210,9 +212,9 @@ ServerFacts gather_facts(const Config& config, const ServerConfig& server,
     look(facts, {"receiver"}, [&] { facts.stream = read_stream_facts(server.name, layout, daemon); });
     look_at_stored(layout, facts);
   }
-  ask_server(facts, stop);
+  ask_server(facts, patience);
   // Who is not there for one is not there for the other, and may take long to tell.
-  if (facts.sql && !facts.sql->lost) ask_for_replication(facts, stop);
+  if (facts.sql && !facts.sql->lost) ask_for_replication(facts, patience);
   return facts;
 }
 

@@ -54,6 +54,16 @@ struct StoredFacts {
   std::optional<std::vector<catalog::RunRecord>> runs;  // in any order; the newest are enough
 };
 
+/// How long who looks at a server waits for it.
+struct Patience {
+  std::stop_token stop;      // the look is not wanted any more: Interrupted is thrown
+  std::stop_token time_out;  // the server has had its time, which is a fact; or `stop` was asked for
+};
+/// Without an end of its own: connections have theirs.
+inline Patience until_stopped(const std::stop_token& stop) {
+  return {stop, stop};
+}
+
 /// An attempt to connect.
 struct ConnectionFacts {
   std::string error;  // empty: it succeeded
@@ -90,7 +100,7 @@ struct ServerFacts {
 /// server by SQL and by replication. One thing that cannot be looked at keeps nobody from the next. Only
 /// Interrupted is thrown.
 ServerFacts gather_facts(const Config& config, const ServerConfig& server,
-                         const std::optional<DaemonReport>& daemon, const std::stop_token& stop);
+                         const std::optional<DaemonReport>& daemon, const Patience& patience);
 
 /// Backups and WAL alone, from the files. Throws StorageError, Corruption.
 StoredFacts read_backups_and_wal(const ServerConfig& server, const store::ServerLayout& layout);
@@ -105,6 +115,6 @@ void read_damage(const store::ServerLayout& layout, StoredFacts& stored);
 void read_journal_damage(const store::ServerLayout& layout, StoredFacts& stored);
 
 /// Asks the server, unless it is out of service. One that cannot be reached is a fact, no error.
-void ask_server(ServerFacts& facts, const std::stop_token& stop);
+void ask_server(ServerFacts& facts, const Patience& patience);
 
 }  // namespace pgkeep::server

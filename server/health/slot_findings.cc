@@ -101,6 +101,21 @@ Finding examine_limit(const ServerConfig& server, const SlotFacts& facts) {
   return finding;
 }
 
+/// The server keeps WAL for the slot as long as it must, and nobody set an end to that.
+bool is_unlimited(const SlotFacts& facts) {
+  return facts.limit == 0 && facts.slot && facts.slot->physical && !facts.slot->safe_wal_bytes &&
+         (facts.slot->is(WalStatus::reserved) || facts.slot->is(WalStatus::extended));
+}
+
+Finding unlimited() {
+  return {.key = "slot_keep_size",
+          .severity = Severity::advice,
+          .what = "unlimited: while nobody receives, the server keeps WAL until its disk is full",
+          .hint =
+              "set it on the server to what its disk can bear, or `protect_primary` here, "
+              "by which the slot is dropped before that"};
+}
+
 Finding examine_idle_timeout(std::chrono::seconds timeout) {
   const bool is_short = timeout < kShortIdleTimeout;
   return {.key = "slot_idle_timeout",
@@ -126,6 +141,7 @@ std::vector<Finding> examine_slot(const ServerConfig& server, const SlotFacts& f
   findings.push_back(examine_view(server, facts));
   if (facts.limit > 0 && facts.slot && facts.slot->retained_bytes)
     findings.push_back(examine_limit(server, facts));
+  if (is_unlimited(facts)) findings.push_back(unlimited());
   if (facts.idle_timeout) findings.push_back(examine_idle_timeout(*facts.idle_timeout));
   return findings;
 }

@@ -79,15 +79,15 @@ postgres::Endpoint streamed_peer(const StreamFacts& stream) {
                                                                     : postgres::Endpoint();
 }
 
-std::string describe_stream(const StreamFacts& stream, io::TimePoint now) {
-  if (!stream.state) {
-    return stream.source == StreamFacts::Source::past ? "nobody receives; " + stream.way_out
-                                                      : "a receiver runs that has not said anything yet";
-  }
-  const auto& state = *stream.state;
-  if (stream.source != StreamFacts::Source::past) return describe_phase(state, now);
-  auto text = fmt::format("nobody receives since {}; {}", io::format_time(state.written), stream.way_out);
-  if (!state.last_error.empty()) text += fmt::format("\nthe last trouble was: {}", state.last_error);
+std::string describe_stream(const StreamFacts& stream, io::TimePoint now, Advice advice) {
+  if (stream.source != StreamFacts::Source::past)
+    return stream.state ? describe_phase(*stream.state, now)
+                        : "a receiver runs that has not said anything yet";
+  std::string text = "nobody receives";
+  if (stream.state) text += " since " + io::format_time(stream.state->written);
+  if (advice == Advice::given) text += "; " + stream.way_out;
+  if (stream.state && !stream.state->last_error.empty())
+    text += fmt::format("\nthe last trouble was: {}", stream.state->last_error);
   return text;
 }
 

@@ -35,8 +35,9 @@ StreamFacts read_stream_facts(const std::string& server, const store::ServerLayo
 /// The host that WAL comes from, if it is known.
 postgres::Endpoint streamed_peer(const StreamFacts& stream);
 
+enum class Advice : std::uint8_t { given, left_out };  // what to do when nobody receives
 /// "streaming from 10.0.0.5:5432 for 3 h", "waiting: connection refused; next try in 20 s".
-std::string describe_stream(const StreamFacts& stream, io::TimePoint now);
+std::string describe_stream(const StreamFacts& stream, io::TimePoint now, Advice advice = Advice::given);
 /// "streaming", "waiting", "not running" … for a table.
 std::string stream_word(const StreamFacts& stream);
 /// Nothing while the disk answers within what is to be expected of one.

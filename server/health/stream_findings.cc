@@ -61,7 +61,7 @@ void add_slot(const ServerFacts& facts, const SlotFacts& ours, std::vector<Findi
 Finding examine_receiver(const ServerFacts& facts, io::TimePoint now) {
   const auto& stream = facts.stream;
   const auto& receiver = stream.receiver;
-  Finding finding{.key = "receiver", .severity = Severity::failed, .what = describe_stream(stream, now)};
+  Finding finding{.key = "receiver", .severity = Severity::failed, .what = describe_stream(stream, now, Advice::left_out)};
   if (stream.state)
     finding.since = stream.source == StreamFacts::Source::past ? stream.state->written : stream.state->since;
   if (receiver && receiver->purpose == kBackup) {

@@ -50,6 +50,7 @@ streaming::SlotView used_slot() {
   slot.active = true;
   slot.active_pid = "4711";
   slot.retained_bytes = kMiB;
+  slot.safe_wal_bytes = 100 * kMiB;
   auto& user = slot.user.emplace();
   user.sync_state = "async";
   user.flush_lsn = at(5);
@@ -239,6 +240,8 @@ INSTANTIATE_TEST_SUITE_P(
         Harm{"wal_level", kFailed, "wal_level = replica", [](auto& f) { f.live->wal_level = "minimal"; }},
         Harm{"max_wal_senders", kFailed, "raise max_wal_senders",
              [](auto& f) { f.live->max_wal_senders = 1; }},
+        Harm{"max_wal_senders", Severity::advice, "how many of 10 are in use is not shown",
+             [](auto& f) { f.live->senders_are_hidden = true; }},
         Harm{"configuration_files", Severity::advice, "GRANT pg_monitor",
              [](auto& f) { f.live->configuration.config_file.clear(); }},
         Harm{"configuration_files", Severity::advice, "hba_file is /etc/pg_hba.conf",
@@ -262,6 +265,8 @@ INSTANTIATE_TEST_SUITE_P(
                              f.stream.slot.emplace().facts.grows = true;
                              f.live->ours.slot->wal_status = WalStatus::extended;
                            }},
+                      Harm{"slot_keep_size", Severity::advice, "until its disk is full",
+                           [](auto& f) { f.live->ours.slot->safe_wal_bytes.reset(); }},
                       Harm{"slot_idle_timeout", Severity::warning, "30 min",
                            [](auto& f) { f.live->ours.idle_timeout = 30min; }},
                       Harm{"slot_idle_timeout", Severity::advice, "loses the slot",

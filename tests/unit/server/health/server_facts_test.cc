@@ -43,7 +43,8 @@ std::vector<std::string> said_of(const std::string& conninfo) {
   Config config;
   config.repository = "/nowhere/at/all";
   std::vector<std::string> said;
-  for (const auto& finding : examine(gather_facts(config, server_at(conninfo), std::nullopt, {}), io::now()))
+  for (const auto& finding :
+       examine(gather_facts(config, server_at(conninfo), std::nullopt, until_stopped({})), io::now()))
     if (finding.key.ends_with("_connection")) said.push_back(finding.what + " / " + finding.hint);
   return said;
 }
@@ -86,7 +87,8 @@ class StoredFactsTest : public ::testing::Test {
                               {test::kSampleSystem, test::kSampleMajor, test::sample_segment_size(), 8192});
   }
   ServerFacts gather() const {
-    return gather_facts(config_, server_at("host=127.0.0.1 port=1 user=pgkeep"), std::nullopt, {});
+    return gather_facts(config_, server_at("host=127.0.0.1 port=1 user=pgkeep"), std::nullopt,
+                        until_stopped({}));
   }
   static std::string why_unseen(const ServerFacts& facts, const std::string& key) {
     const auto found = std::ranges::find(facts.unseen, key, &Unseen::key);
