@@ -25,19 +25,15 @@ class FleetTable {
     std::erase_if(wrong, [](const Finding& finding) { return finding.is_of_repository(); });  // once for all
     table_.add({facts.config.name, facts.config.active ? stream_word(facts.stream) : "inactive",
                 lag ? io::format_bytes(*lag) : "-", kept(status), latest_backup(status), until(status),
-                wrong.empty() ? "" : shortened(describe(wrong.front()))});
+                wrong.empty() ? "" : first_line(describe(wrong.front()))});
   }
   void print(Output& out) const { table_.print(out); }
 
  private:
   using Align = TablePrinter::Align;
-  static constexpr std::size_t kLongestProblem = 80;
 
   /// The whole of it is for who asks about the server.
-  static std::string shortened(const std::string& problem) {
-    const auto line = problem.substr(0, problem.find('\n'));
-    return line.size() <= kLongestProblem ? line : line.substr(0, kLongestProblem - 3) + "...";
-  }
+  static std::string first_line(const std::string& problem) { return problem.substr(0, problem.find('\n')); }
   static std::string kept(const ServerStatus& status) {
     const auto& report = status.facts.stream.slot;
     const auto bytes = report && report->facts.slot ? report->facts.slot->retained_bytes : std::nullopt;

@@ -1,13 +1,23 @@
 #include "server/terminal/output.h"
 
 #include <cerrno>
+#include <unistd.h>
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 
 #include "catalog/io/shown_text.h"
 #include "server/terminal/version.h"
 
 namespace pgkeep::server {
+
+std::optional<std::size_t> Output::width() const {
+  const int terminal = ::fileno(results_);
+  ::winsize size{};
+  if (::isatty(terminal) != 1 || ::ioctl(terminal, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+    return std::nullopt;
+  return size.ws_col;
+}
 
 void Output::fact(std::string_view line) {
   if (!json()) result(line);

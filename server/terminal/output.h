@@ -36,6 +36,9 @@ class Output {
   bool quiet() const noexcept { return talk_ == Talk::quiet; }
   bool verbose() const noexcept { return talk_ == Talk::verbose; }
 
+  /// Characters that a line of what was asked for can have: of a terminal. Nothing: as many as there are.
+  std::optional<std::size_t> width() const;
+
   /// What was asked for: always shown, unless as JSON.
   void fact(std::string_view line);
   /// What a command has done: not shown with --quiet.

@@ -20,8 +20,10 @@ class TablePrinter {
 
   /// As many cells as there are columns.
   void add(std::vector<std::string> row);
-  /// The title line and the rows, without trailing spaces.
-  std::vector<std::string> lines() const;
+  /// The title line and the rows, without trailing spaces. `width`: of a terminal, in which cells of the last
+  /// column are shortened to fit; where the others leave no room for them, the table is wider.
+  std::vector<std::string> lines(std::optional<std::size_t> width = {}) const;
+  /// Nothing is shortened that goes into a file or a pipe.
   void print(Output& out) const;
 
  private:

@@ -27,6 +27,14 @@ TEST(TablePrinterTest, CountsCharactersNotBytes) {
   EXPECT_THAT(table.lines(), ElementsAre("NAME    X", "Gräser  1", "Graser  2"));
 }
 
+TEST(TablePrinterTest, ShortensTheLastColumnToTheTerminalAlone) {
+  TablePrinter table({{"NAME"}, {"WHY"}});
+  table.add({"main", "no room für anything"});
+  EXPECT_THAT(table.lines(18), ElementsAre("NAME  WHY", "main  no room für…"));
+  EXPECT_THAT(table.lines(12), ElementsAre("NAME  WHY", "main  no room für anything")) << "no room at all";
+  EXPECT_THAT(table.lines(), ElementsAre("NAME  WHY", "main  no room für anything"));
+}
+
 TEST(TablePrinterTest, PrintsItsTitlesWithoutRows) {
   EXPECT_THAT(TablePrinter({{"A"}, {"B"}}).lines(), ElementsAre("A  B"));
 }
