@@ -3,7 +3,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "catalog/index/server_catalog.h"
 #include "catalog/io/guarded.h"
@@ -26,8 +25,8 @@ class IndexUpdater {
 
  private:
   struct State {
-    std::optional<ServerCatalog> index;           // opened with the first row that finds it free
-    std::vector<postgres::WalSegment> unwritten;  // archived while another process held it
+    std::optional<ServerCatalog> index;  // opened with the first row that finds it free
+    SegmentSet unwritten;                // archived while another process held it
   };
   void tell(State& state, const std::function<void(ServerCatalog&)>& note);
 

@@ -1,50 +1,91 @@
 #include "catalog/index/recovery_window.h"
 
 #include <algorithm>
-#include <functional>
-#include <map>
+#include <limits>
+#include <ranges>
 #include <vector>
-
-#include "catalog/wal/set_aside_line.h"
 
 namespace pgkeep::catalog {
 namespace {
 
+using postgres::Lsn;
 using postgres::WalSegment;
-using Commits = std::map<WalSegment, CommitTimes>;
 
-/// How far a recovery comes that begins in a segment, and the newest commit on its way.
-struct Reach {
-  std::uint64_t number = 0;  // of the segment
-  postgres::Lsn end;
-  std::optional<io::TimePoint> latest;
-};
-using Reaches = std::vector<Reach>;  // the last segment first
-
-Reaches find_reaches(const HeldLine& line, const Commits& commits, std::span<const Event> events,
-                     postgres::WalSegmentSize size) {
-  Reaches reaches;
-  reaches.reserve(line.files().size());
-  // The last segment first: what follows one is known by then.
-  for (auto any = line.files().rbegin(); any != line.files().rend(); ++any) {
-    const auto number = any->segment.number;
-    if (!reaches.empty() && reaches.back().number == number) continue;
-    const auto& file = *line.furthest(number);
-    Reach reach{number, line.replay_reach(file.segment.begin(size), events), {}};
-    const auto known = commits.find(file.segment);
-    const bool replayed_to_its_end = !file.cut && reach.end >= file.end;
-    if (known != commits.end() && replayed_to_its_end) reach.latest = known->second.latest;
-    if (!reaches.empty() && reaches.back().number == number + 1 && reaches.back().end == reach.end)
-      reach.latest = std::max(reach.latest, reaches.back().latest);
-    reaches.push_back(reach);
+/// The newest commits on the way of recoveries along a line. What lies after the next backup is known from
+/// that one, so each segment is asked for once.
+class NewestCommits {
+ public:
+  NewestCommits(const HeldLine& line, postgres::WalSegmentSize size) : size_(size) {
+    // Of the files of one segment that counts which goes furthest.
+    SegmentSet covered;
+    for (const auto& partial : line.partials()) {
+      const auto number = partial.segment.number;
+      if (line.furthest(number)->segment != partial.segment) continue;
+      partials_.push_back(partial);
+      for (const auto& file : line.files(number)) covered.insert(file.segment);
+    }
+    files_ = SegmentSet(line.whole()).without(covered);
   }
-  return reaches;
-}
 
-const Reach* reach_from(const Reaches& reaches, std::uint64_t number) {
-  const auto found = std::ranges::lower_bound(reaches, number, std::ranges::greater(), &Reach::number);
-  return found == reaches.end() || found->number != number ? nullptr : &*found;
-}
+  /// Of a recovery that begins in that segment and comes to `end`; the last one first.
+  void add(std::uint64_t number, Lsn end) {
+    Way way{.number = number, .end = end, .pieces = pieces_.size()};
+    if (!ways_.empty() && ways_.back().end == end && number <= ways_.back().number) {
+      way.goes_on = true;
+      way.before = ways_.back().number;
+    }
+    ways_.push_back(way);
+    const auto before = std::min(way.before, end.value() / size_.bytes());
+    for (auto run : files_.runs()) {
+      run.first = std::max(run.first, number);
+      if (run.first >= before || run.first > run.last) continue;
+      run.last = std::min(run.last, before - 1);
+      pieces_.push_back(run);
+    }
+  }
+
+  /// In the order in which they were added.
+  std::vector<std::optional<io::TimePoint>> find(StoredSegments& archived,
+                                                 const PartialCommits& partials) const {
+    const auto sums = archived.sums(pieces_);
+    std::vector<std::optional<io::TimePoint>> found;
+    for (std::size_t i = 0; i < ways_.size(); ++i) {
+      auto latest = ways_[i].goes_on ? found.back() : std::nullopt;
+      const auto end = i + 1 < ways_.size() ? ways_[i + 1].pieces : sums.size();
+      for (auto piece = ways_[i].pieces; piece < end; ++piece)
+        latest = std::max(latest, sums[piece].latest_commit);
+      found.push_back(std::max(latest, latest_of_partials(ways_[i], partials)));
+    }
+    return found;
+  }
+
+ private:
+  /// What of a recovery's way has to be asked for.
+  struct Way {
+    std::uint64_t number = 0;
+    Lsn end;
+    std::size_t pieces = 0;                                            // where those begin that are of it
+    bool goes_on = false;                                              // as the one that was added before
+    std::uint64_t before = std::numeric_limits<std::uint64_t>::max();  // from this segment on
+  };
+
+  std::optional<io::TimePoint> latest_of_partials(const Way& way, const PartialCommits& partials) const {
+    std::optional<io::TimePoint> latest;
+    for (const auto& partial : partials_) {
+      const auto number = partial.segment.number;
+      if (number < way.number || number >= way.before || partial.cut || partial.end > way.end) continue;
+      const auto commits = partials.find(partial.segment);
+      if (commits != partials.end()) latest = std::max(latest, commits->second.latest);
+    }
+    return latest;
+  }
+
+  postgres::WalSegmentSize size_;
+  SegmentSet files_;                // archived, and of the line to their end
+  std::vector<HeldFile> partials_;  // that go further than any other file
+  std::vector<Way> ways_;
+  std::vector<SegmentRun> pieces_;
+};
 
 }  // namespace
 
@@ -53,38 +94,38 @@ const BackupReach* RecoveryWindow::oldest_to_the_end() const {
   return found == backups.end() ? nullptr : &*found;
 }
 
+PartialCommits read_partial_commits(const WalArchive& archive, const HeldWal& wal) {
+  PartialCommits commits;
+  for (const auto& [segment, received] : wal.received())
+    if (const auto contents = read_wal_contents(archive, segment, received.end))
+      commits.emplace(segment, contents->commits);
+  return commits;
+}
+
 std::optional<RecoveryWindow> examine_recovery_window(std::span<const store::BackupRecord> backups,
-                                                      const HeldWal& wal, const Commits& commits,
+                                                      const HeldWal& wal, StoredSegments& archived,
+                                                      const PartialCommits& partials,
                                                       std::span<const Event> events) {
   const auto along = wal.along_newest();
   if (!along) return std::nullopt;
   const auto& line = along->line();
-  const auto reaches = find_reaches(*along, commits, events, wal.segment_size());
+  const auto size = wal.segment_size();
+  NewestCommits commits(*along, size);
   RecoveryWindow window{.timeline = line.timeline(), .end = {}, .backups = {}};
   if (const auto end = along->end()) window.end = end->lsn;
-  for (const auto& backup : backups) {
-    const auto* reach = reach_from(reaches, WalSegment::holding(backup.start, wal.segment_size()).number);
-    if (!line.contains(backup.start) || !line.contains(backup.end) || reach == nullptr ||
-        reach->end < backup.end.lsn)
+  for (const auto& backup : std::views::reverse(backups)) {
+    const auto segment = WalSegment::holding(backup.start, size);
+    const auto reach = along->replay_reach(segment.begin(size), events);
+    const bool begins = along->covers(segment.begin(size), segment.begin(size) + 1);
+    if (!line.contains(backup.start) || !line.contains(backup.end) || !begins || reach < backup.end.lsn)
       continue;
-    window.backups.push_back({backup.id, backup.ended, reach->end, reach->latest});
+    window.backups.push_back({backup.id, backup.ended, reach, {}});
+    commits.add(segment.number, reach);
   }
+  const auto latest = commits.find(archived, partials);
+  for (std::size_t i = 0; i < latest.size(); ++i) window.backups[i].until = latest[i];
+  std::ranges::reverse(window.backups);
   return window;
-}
-
-std::optional<RecoveryWindow> read_recovery_window(std::span<const store::BackupRecord> backups,
-                                                   std::span<const SegmentRow> segments,
-                                                   const WalArchive& archive, const HeldWal& wal,
-                                                   std::span<const Event> events) {
-  Commits commits;
-  for (const auto& row : segments)  // in the order of the map
-    commits.emplace_hint(commits.end(), row.segment, row.commits);
-  for (const auto& [segment, received] : wal.received())
-    if (const auto contents = read_wal_contents(archive, segment, received.end))
-      commits.insert_or_assign(segment, contents->commits);
-  std::vector<store::BackupRecord> own(backups.begin(), backups.end());
-  keep_only_own(archive.layout(), own);
-  return examine_recovery_window(own, wal, commits, events);
 }
 
 }  // namespace pgkeep::catalog

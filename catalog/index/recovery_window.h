@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "catalog/index/server_catalog.h"
+#include "catalog/index/stored_segments.h"
 #include "catalog/wal/held_wal.h"
 
 namespace pgkeep::catalog {
@@ -34,18 +34,19 @@ struct RecoveryWindow {
   const BackupReach* newest() const { return backups.empty() ? nullptr : &backups.back(); }
 };
 
-/// Pure. Nothing without any WAL. `commits`: of each file of which they are known. Those in a file that is
-/// not replayed to its end (its timeline was left inside it, and the next one's file is not here; or no
-/// recovery passes what follows) are not counted, so `until` may be too early and never is too late.
-std::optional<RecoveryWindow> examine_recovery_window(
-    std::span<const store::BackupRecord> backups, const HeldWal& wal,
-    const std::map<postgres::WalSegment, CommitTimes>& commits, std::span<const Event> events);
+/// Of the partials of which they are known.
+using PartialCommits = std::map<postgres::WalSegment, CommitTimes>;
 
-/// The same with the commits of the archived segments as the index has them, and those in the partials, which
-/// are read as far as they were received: 10 ms for 16 MiB. No segment is opened.
-std::optional<RecoveryWindow> read_recovery_window(std::span<const store::BackupRecord> backups,
-                                                   std::span<const SegmentRow> segments,
-                                                   const WalArchive& archive, const HeldWal& wal,
-                                                   std::span<const Event> events);
+/// They are read as far as they were received: 10 ms for 16 MiB.
+PartialCommits read_partial_commits(const WalArchive& archive, const HeldWal& wal);
+
+/// Nothing without any WAL. `backups`: oldest first, of the line alone. Commits in a file that is not
+/// replayed to its end (its timeline was left inside it, and the next one's file is not here; or no recovery
+/// passes what follows) are not counted, so `until` may be too early and never is too late. `archived` is
+/// asked for each segment once, unless recoveries end in many places.
+std::optional<RecoveryWindow> examine_recovery_window(std::span<const store::BackupRecord> backups,
+                                                      const HeldWal& wal, StoredSegments& archived,
+                                                      const PartialCommits& partials,
+                                                      std::span<const Event> events);
 
 }  // namespace pgkeep::catalog

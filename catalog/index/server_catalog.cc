@@ -13,6 +13,8 @@
 
 namespace pgkeep::catalog {
 
+using postgres::WalSegment;
+
 namespace rows {
 
 std::int64_t stored(std::uint64_t value) {
@@ -52,14 +54,19 @@ void remove_backup(io::Database& database, std::string_view id) {
   database.prepare("DELETE FROM backups WHERE id = ?").bind(1, id).run();
 }
 
-void put_segment(io::Database& database, const SegmentRow& row, Known known) {
-  database
-      .prepare(fmt::format("INSERT OR {} INTO segments"
-                           " (timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time,"
-                           " commits_known, earliest_commit, latest_commit)"
-                           " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                           known == Known::stays ? "IGNORE" : "REPLACE"))
-      .bind(1, std::int64_t{row.segment.timeline.value()})
+namespace {
+
+io::Statement statement_to_put(io::Database& database, Known known) {
+  return database.prepare(
+      fmt::format("INSERT OR {} INTO segments"
+                  " (timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time,"
+                  " commits_known, earliest_commit, latest_commit)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  known == Known::stays ? "IGNORE" : "REPLACE"));
+}
+
+void put(io::Statement& statement, const SegmentRow& row) {
+  statement.bind(1, std::int64_t{row.segment.timeline.value()})
       .bind(2, stored(row.segment.number))
       .bind(3, stored(row.begin.value()))
       .bind(4, stored(row.end.value()))
@@ -72,22 +79,36 @@ void put_segment(io::Database& database, const SegmentRow& row, Known known) {
       .run();
 }
 
+}  // namespace
+
+void put_segment(io::Database& database, const SegmentRow& row, Known known) {
+  auto statement = statement_to_put(database, known);
+  put(statement, row);
+}
+
 void put_segments(io::Database& database, std::span<const SegmentRow> segments, Known known) {
   if (segments.empty()) return;
   io::Transaction transaction(database);
-  for (const auto& row : segments) put_segment(database, row, known);
+  auto statement = statement_to_put(database, known);
+  for (const auto& row : segments) put(statement, row);
   transaction.commit();
 }
 
-void remove_segments(io::Database& database, std::span<const postgres::WalSegment> segments) {
+io::Statement of_run(io::Database& database, std::string_view statement) {
+  return database.prepare(fmt::format("{} WHERE timeline = ? AND number BETWEEN ? AND ?", statement));
+}
+
+io::Statement& bind(io::Statement& of_run, const SegmentRun& run) {
+  return of_run.bind(1, std::int64_t{run.timeline.value()})
+      .bind(2, stored(run.first))
+      .bind(3, stored(run.last));
+}
+
+void remove_segments(io::Database& database, const SegmentSet& segments) {
   if (segments.empty()) return;
   io::Transaction transaction(database);
-  for (const auto& segment : segments) {
-    database.prepare("DELETE FROM segments WHERE timeline = ? AND number = ?")
-        .bind(1, std::int64_t{segment.timeline.value()})
-        .bind(2, stored(segment.number))
-        .run();
-  }
+  auto removal = of_run(database, "DELETE FROM segments");
+  for (const auto& run : segments.runs()) bind(removal, run).run();
   transaction.commit();
 }
 
@@ -120,12 +141,14 @@ std::optional<io::TimePoint> time_of(const std::optional<std::int64_t>& microsec
   return io::TimePoint(std::chrono::microseconds(*microseconds));
 }
 
+constexpr std::int64_t kMostTimelines = std::numeric_limits<std::uint32_t>::max();
+
 SegmentRow read_segment(const io::Statement& row) {
   const auto number = [&](int column) {
     if (row.integer(column) < 0) throw Corruption("a segment has a number below zero");
     return static_cast<std::uint64_t>(row.integer(column));
   };
-  if (number(0) == 0 || number(0) > std::numeric_limits<std::uint32_t>::max() || number(2) >= number(3))
+  if (number(0) == 0 || row.integer(0) > kMostTimelines || number(2) >= number(3))
     throw Corruption("a segment lies where none can");
   return {.segment = {postgres::TimelineId(static_cast<std::uint32_t>(number(0))), number(1)},
           .begin = postgres::Lsn(number(2)),
@@ -139,6 +162,20 @@ SegmentRow read_segment(const io::Statement& row) {
 }
 
 }  // namespace
+
+void SegmentSum::add(const SegmentRow& row) {
+  ++segments;
+  stored_bytes += row.stored_bytes;
+  if (row.commits.known) ++with_commits_known;
+  latest_commit = std::max(latest_commit, row.commits.latest);
+}
+
+void SegmentSum::add(const SegmentSum& other) {
+  segments += other.segments;
+  stored_bytes += other.stored_bytes;
+  with_commits_known += other.with_commits_known;
+  latest_commit = std::max(latest_commit, other.latest_commit);
+}
 
 SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFileHeader& header) {
   const auto path = layout.archived(header.segment, header.size);
@@ -191,14 +228,63 @@ std::vector<RunRecord> ServerCatalog::runs(std::size_t newest) {
   return runs;
 }
 
-std::vector<SegmentRow> ServerCatalog::segments() {
-  std::vector<SegmentRow> segments;
-  segments.reserve(segment_count());
+void ServerCatalog::for_each_segment(const std::function<void(const SegmentRow&)>& visit) {
   auto row = current().prepare(
       "SELECT timeline, number, begin_lsn, end_lsn, stored_bytes, first_time, last_time,"
       " commits_known, earliest_commit, latest_commit FROM segments ORDER BY timeline, number");
-  while (row.step()) segments.push_back(read_segment(row));
-  return segments;
+  while (row.step()) visit(read_segment(row));
+}
+
+SegmentSet ServerCatalog::known_of(const SegmentSet& segments) {
+  check_numbers();
+  auto& database = current();
+  auto count = rows::of_run(database, "SELECT count(*) FROM segments");
+  auto row = rows::of_run(database, "SELECT number FROM segments");
+  SegmentSet known;
+  for (const auto& run : segments.runs()) {
+    count.reset();
+    rows::bind(count, run).step();
+    if (count.integer(0) == rows::stored(run.size())) {
+      known.insert(run);
+      continue;
+    }
+    row.reset();
+    rows::bind(row, run);
+    while (row.step()) known.insert(WalSegment{run.timeline, static_cast<std::uint64_t>(row.integer(0))});
+  }
+  return known;
+}
+
+std::vector<SegmentSum> ServerCatalog::sums(std::span<const SegmentRun> runs) {
+  std::vector<SegmentSum> sums;
+  auto row = rows::of_run(current(),
+                          "SELECT count(*), sum(stored_bytes), min(stored_bytes), sum(commits_known),"
+                          " sum(commits_known <> 0), max(latest_commit) FROM segments");
+  for (const auto& run : runs) {
+    row.reset();
+    rows::bind(row, run).step();
+    auto& sum = sums.emplace_back();
+    if (row.integer(0) == 0) continue;
+    // The sum of what are no integers is none either.
+    if (row.integer(2) < 0) throw Corruption("a segment has a size below zero");
+    row.integer(3);
+    sum = {.segments = static_cast<std::uint64_t>(row.integer(0)),
+           .stored_bytes = static_cast<std::uint64_t>(row.integer(1)),
+           .with_commits_known = static_cast<std::uint64_t>(row.integer(4)),
+           .latest_commit = time_of(row.optional_integer(5))};
+  }
+  return sums;
+}
+
+/// Rows of segments that cannot be are found by no question for those that can.
+void ServerCatalog::check_numbers() {
+  auto timeline = current().prepare("SELECT DISTINCT timeline FROM segments");
+  while (timeline.step()) {
+    auto lowest = database_.prepare("SELECT min(number) FROM segments WHERE timeline = ?");
+    lowest.bind(1, timeline.integer(0)).step();
+    const bool can_be = timeline.integer(0) > 0 && timeline.integer(0) <= kMostTimelines;
+    if (!can_be || lowest.integer(0) < 0) throw Corruption("a segment lies where none can");
+  }
 }
 
 std::uint64_t ServerCatalog::segment_count() {

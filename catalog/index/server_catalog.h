@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,18 @@ struct SegmentRow {
   std::optional<io::TimePoint> last_time;
   CommitTimes commits{};
   bool operator==(const SegmentRow&) const = default;
+};
+
+/// What archived segments come to.
+struct SegmentSum {
+  std::uint64_t segments = 0;  // of which something is known
+  std::uint64_t stored_bytes = 0;
+  std::uint64_t with_commits_known = 0;  // (CommitTimes::known)
+  std::optional<io::TimePoint> latest_commit;
+
+  void add(const SegmentRow& row);
+  void add(const SegmentSum& other);
+  bool operator==(const SegmentSum&) const = default;
 };
 
 /// The row of an archived segment; asks for the size of its file.
@@ -79,18 +92,23 @@ class ServerCatalog {
   /// Of the segments that `names` has the newest that are missing, at most so many.
   void add_segments(const WalArchive& archive, const WalInventory& names, std::size_t at_most);
   /// As their files tell now, in the place of the rows that are there for them.
-  void read_again(const WalArchive& archive, std::span<const postgres::WalSegment> segments);
+  void read_again(const WalArchive& archive, const SegmentSet& segments);
   void add_runs();
 
   /// In the place of the row that is there for that segment.
   void add_segment(const SegmentRow& row);
   void remove_backup(const store::BackupId& id);
-  void remove_segments(std::span<const postgres::WalSegment> segments);
+  void remove_segments(const SegmentSet& segments);
 
   std::vector<store::BackupRecord> backups();       // oldest first
   std::vector<RunRecord> runs(std::size_t newest);  // newest first, with their current outcome
-  std::vector<SegmentRow> segments();               // by timeline and number
+  /// By timeline and number.
+  void for_each_segment(const std::function<void(const SegmentRow&)>& visit);
   std::uint64_t segment_count();
+  /// Those of `segments` that have a row.
+  SegmentSet known_of(const SegmentSet& segments);
+  /// Of the rows of these segments, a sum for each run.
+  std::vector<SegmentSum> sums(std::span<const SegmentRun> runs);
   /// How far the journal of runs was read: a position in it.
   std::uint64_t journal_read_to();
   /// The whole content as text, one line a row, sorted: two indexes are equal when these are.
@@ -105,6 +123,7 @@ class ServerCatalog {
   void create_schema();
   void check_layout();
   void check_content();
+  void check_numbers();
   void reconcile();
   void reconcile_backups();
   void reconcile_wal();

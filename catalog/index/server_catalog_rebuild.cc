@@ -22,6 +22,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSchemaVersion = "schema_version";  // keys of meta
 constexpr std::string_view kJournalPosition = "journal_position";
 constexpr std::int64_t kVersion = 3;
+/// Segments that are read before their rows are written.
+constexpr std::uint64_t kRowsAtOnce = 10'000;
 
 /// Word for word as SQLite keeps it, which is how an index of another layout is told whatever version it
 /// claims.
@@ -78,12 +80,12 @@ void write_meta(io::Database& database, std::string_view key, std::int64_t value
       .run();
 }
 
-std::vector<postgres::WalSegment> indexed_segments(io::Database& database) {
-  std::vector<postgres::WalSegment> segments;
+SegmentSet indexed_segments(io::Database& database) {
+  SegmentSet segments;
   auto row = database.prepare("SELECT timeline, number FROM segments ORDER BY timeline, number");
   while (row.step()) {
-    segments.push_back({postgres::TimelineId(static_cast<std::uint32_t>(row.integer(0))),
-                        static_cast<std::uint64_t>(row.integer(1))});
+    segments.insert(postgres::WalSegment{postgres::TimelineId(static_cast<std::uint32_t>(row.integer(0))),
+                                         static_cast<std::uint64_t>(row.integer(1))});
   }
   return segments;
 }
@@ -227,7 +229,7 @@ void ServerCatalog::check_content() {
   // SQLite keeps no checksums: a bit that flipped in a value is seen only by who reads it.
   try {
     backups();
-    segments();
+    for_each_segment([](const SegmentRow&) {});
     runs(std::numeric_limits<std::size_t>::max());
   } catch (const Corruption& damage) {
     refuse(damage.what());
@@ -286,11 +288,10 @@ void ServerCatalog::reconcile_wal() {
     unreadable_.emplace_back(damage.what());
     return;
   }
-  const auto gone = rows::without(known, names.segments);
-  rows::remove_segments(database_, gone);
+  rows::remove_segments(database_, known.without(names.segments));
 }
 
-void ServerCatalog::remove_segments(std::span<const postgres::WalSegment> segments) {
+void ServerCatalog::remove_segments(const SegmentSet& segments) {
   rows::remove_segments(current(), segments);
 }
 
@@ -308,13 +309,18 @@ void ServerCatalog::add_segments(const WalArchive& archive, const WalInventory& 
 
 void ServerCatalog::put_unknown_segments(const WalArchive& archive, const WalInventory& names,
                                          std::size_t at_most) {
-  auto unknown = rows::without(names.segments, indexed_segments(database_));
-  if (unknown.size() > at_most) unknown.erase(unknown.begin(), unknown.end() - std::ptrdiff_t(at_most));
-  // A row that has come meanwhile may be of a file that has taken the place of the one that was read.
-  rows::put_segments(database_, rows::read_segments(archive, unknown, unreadable_), rows::Known::stays);
+  const auto unknown = names.segments.without(indexed_segments(database_)).last(at_most);
+  for (auto run : unknown.runs()) {
+    for (const auto last = run.last; run.first <= last; run.first = run.last + 1) {
+      run.last = std::min(last, run.first + kRowsAtOnce - 1);
+      const auto read = rows::read_segments(archive, SegmentSet(std::vector{run}), unreadable_);
+      // A row that has come meanwhile may be of a file that has taken the place of the one that was read.
+      rows::put_segments(database_, read, rows::Known::stays);
+    }
+  }
 }
 
-void ServerCatalog::read_again(const WalArchive& archive, std::span<const postgres::WalSegment> segments) {
+void ServerCatalog::read_again(const WalArchive& archive, const SegmentSet& segments) {
   current();
   unreadable_.clear();
   rows::put_segments(database_, rows::read_segments(archive, segments, unreadable_),

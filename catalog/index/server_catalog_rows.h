@@ -31,7 +31,7 @@ enum class Known { stays, is_replaced };
 void put_segment(io::Database& database, const SegmentRow& row, Known known);
 /// In one transaction.
 void put_segments(io::Database& database, std::span<const SegmentRow> segments, Known known);
-void remove_segments(io::Database& database, std::span<const postgres::WalSegment> segments);
+void remove_segments(io::Database& database, const SegmentSet& segments);
 void put_run(io::Database& database, const RunRecord& run);
 
 /// The committed backups, by their names.
@@ -42,8 +42,7 @@ std::set<std::string> committed_backups(const store::ServerLayout& layout);
 std::vector<store::BackupRecord> read_backups(const store::ServerLayout& layout,
                                               const std::vector<std::string>& ids,
                                               std::vector<std::string>& unreadable);
-std::vector<SegmentRow> read_segments(const WalArchive& archive,
-                                      std::span<const postgres::WalSegment> segments,
+std::vector<SegmentRow> read_segments(const WalArchive& archive, const SegmentSet& segments,
                                       std::vector<std::string>& unreadable);
 
 /// What `all` has and `known` has not; both are sorted.

@@ -51,8 +51,7 @@ std::vector<store::BackupRecord> read_backups(const store::ServerLayout& layout,
   return records;
 }
 
-std::vector<SegmentRow> read_segments(const WalArchive& archive,
-                                      std::span<const postgres::WalSegment> segments,
+std::vector<SegmentRow> read_segments(const WalArchive& archive, const SegmentSet& segments,
                                       std::vector<std::string>& unreadable) {
   std::vector<SegmentRow> found;
   for (const auto& segment : segments) {
@@ -84,23 +83,6 @@ std::vector<store::BackupRecord> stored_backups(ServerCatalog& index, const stor
   backups.insert(backups.end(), unknown.begin(), unknown.end());
   std::ranges::sort(backups, store::is_older);
   return backups;
-}
-
-std::vector<SegmentRow> stored_segments(ServerCatalog& index, const WalArchive& archive,
-                                        const WalInventory& names, std::vector<std::string>& unreadable) {
-  auto segments = index.segments();
-  std::vector<postgres::WalSegment> known;
-  for (const auto& row : segments) known.push_back(row.segment);
-  std::ranges::sort(known);  // they are, in an index that is sound
-  const auto unknown = rows::without(names.segments, known);
-  std::erase_if(segments, [&](const SegmentRow& row) {
-    return !std::ranges::binary_search(names.segments, row.segment);
-  });
-  if (unknown.empty()) return segments;
-  const auto read = rows::read_segments(archive, unknown, unreadable);
-  segments.insert(segments.end(), read.begin(), read.end());
-  std::ranges::sort(segments, {}, &SegmentRow::segment);
-  return segments;
 }
 
 std::vector<RunRecord> stored_runs(ServerCatalog& index, const store::ServerLayout& layout,

@@ -8,15 +8,12 @@
 // What is stored now, out of an index that may not know all of it yet, or still know what has gone: for those
 // who only ask. What the index lacks is read from the files; nothing is written. `unreadable` gets a message
 // for each file that cannot be understood or may not be opened, as ServerCatalog::unreadable() has it.
+// IndexedSegments says the same of segments.
 namespace pgkeep::catalog {
 
 /// Oldest first.
 std::vector<store::BackupRecord> stored_backups(ServerCatalog& index, const store::ServerLayout& layout,
                                                 std::vector<std::string>& unreadable);
-
-/// Of the segments that `names` has, by timeline and number.
-std::vector<SegmentRow> stored_segments(ServerCatalog& index, const WalArchive& archive,
-                                        const WalInventory& names, std::vector<std::string>& unreadable);
 
 /// Newest first, with their current outcome.
 std::vector<RunRecord> stored_runs(ServerCatalog& index, const store::ServerLayout& layout,

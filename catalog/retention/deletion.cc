@@ -1,7 +1,6 @@
 #include "catalog/retention/deletion.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace pgkeep::catalog {
 namespace {
@@ -73,8 +72,8 @@ std::vector<NeedlessWal> wal_that_goes_with(const ExpiryFacts& facts, const Rete
   const auto before = needless_when(facts, line, policy, now, [&](const ExpiryCandidate& other) {
     return other.id == id || !other.expired;
   });
-  std::ranges::set_difference(after.segments, before.segments, std::back_inserter(wal[line].segments));
-  std::ranges::set_difference(after.partials, before.partials, std::back_inserter(wal[line].partials));
+  wal[line].segments = after.segments.without(before.segments);
+  wal[line].partials = after.partials.without(before.partials);
   return wal;
 }
 

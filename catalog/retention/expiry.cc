@@ -49,14 +49,13 @@ bool is_told(const WalRange& range, std::span<const Event> events) {
 }
 
 void leave_what_lies_between(NeedlessWal& needless, postgres::WalSegmentSize size) {
-  const auto lies_between = [&](const postgres::WalSegment& segment) {
-    return std::ranges::any_of(needless.between, [&](const WalRange& range) {
-      return range.timeline == segment.timeline && range.begin <= segment.begin(size) &&
-             segment.begin(size) < range.end;
-    });
-  };
-  std::erase_if(needless.segments, lies_between);
-  std::erase_if(needless.partials, lies_between);
+  SegmentSet between;
+  for (const auto& range : needless.between) {
+    between.insert({range.timeline, postgres::WalSegment::holding({range.timeline, range.begin}, size).number,
+                    postgres::WalSegment::ending({range.timeline, range.end}, size).number});
+  }
+  needless.segments = needless.segments.without(between);
+  needless.partials = needless.partials.without(between);
 }
 
 class Execution {

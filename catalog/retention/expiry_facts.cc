@@ -18,8 +18,8 @@ namespace {
 
 class Gathering {
  public:
-  Gathering(const store::ServerLayout& layout, std::span<const SegmentRow> segments)
-      : layout_(layout), segments_(segments), set_aside_(read_set_aside_lines(layout)) {}
+  Gathering(const store::ServerLayout& layout, const CommitsOf& commits)
+      : layout_(layout), commits_(&commits), set_aside_(read_set_aside_lines(layout)) {}
 
   ExpiryFacts gather() {
     for (const auto& line : set_aside_) {
@@ -53,10 +53,8 @@ class Gathering {
       line.held = HeldWal::read(archive);
       line.events = EventJournal(layout).read();
       add_times_of_partials(archive, line);
+      if (*commits_ && !layout.line()) line.commits = (*commits_)(archive, line.held.names());
     }
-    if (!layout.line())
-      for (const auto& row : segments_)  // in the order of the map
-        line.commits.emplace_hint(line.commits.end(), row.segment, row.commits);
     facts_.lines.push_back(std::move(line));
   }
 
@@ -66,7 +64,7 @@ class Gathering {
       if (segment.timeline == line.held.names().newest_timeline()) continue;
       try {
         if (const auto contents = read_wal_contents(archive, segment, received.end))
-          line.commits.emplace(segment, contents->commits);
+          line.partial_commits.emplace(segment, contents->commits);
       } catch (const Error& error) {
         if (!is_damage(error)) throw;
       }
@@ -125,15 +123,15 @@ class Gathering {
 
   store::ServerLayout layout_;
   std::map<store::BackupId, KnownDamage> damaged_ = damaged_backups(layout_);
-  std::span<const SegmentRow> segments_;
+  const CommitsOf* commits_;
   std::vector<SetAsideLine> set_aside_;
   ExpiryFacts facts_;
 };
 
 }  // namespace
 
-ExpiryFacts gather_expiry_facts(const store::ServerLayout& layout, std::span<const SegmentRow> segments) {
-  return Gathering(layout, segments).gather();
+ExpiryFacts gather_expiry_facts(const store::ServerLayout& layout, const CommitsOf& commits) {
+  return Gathering(layout, commits).gather();
 }
 
 }  // namespace pgkeep::catalog

@@ -1,7 +1,6 @@
 #include "catalog/retention/expiry_plan.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <utility>
 
@@ -222,8 +221,7 @@ class Planner {
       if (fate == Fate::stays || fate == Fate::returns) staying.push_back(needs_[i]);
     }
     WalExpiry wal{.goes = needless_of(lines_[line], left), .waits = {}};
-    std::ranges::set_difference(needless_of(lines_[line], staying).segments, wal.goes.segments,
-                                std::back_inserter(wal.waits));
+    wal.waits = needless_of(lines_[line], staying).segments.without(wal.goes.segments);
     return wal;
   }
 

@@ -45,7 +45,7 @@ struct ExpiryDecision {
 /// What `expire` does with the WAL of one line.
 struct WalExpiry {
   NeedlessWal goes;  // no recovery needs it that is possible when the backups have gone
-  std::vector<postgres::WalSegment> waits;  // archived: for what has expired to go
+  SegmentSet waits;  // archived: for what has expired to go
 };
 
 struct ExpiryPlan {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <iterator>
 #include <limits>
 
 namespace pgkeep::catalog {
@@ -13,8 +12,8 @@ using postgres::WalSegment;
 
 std::set<TimelineId> timelines_with_wal(const HeldWal& held) {
   std::set<TimelineId> timelines;
-  for (const auto& segment : held.names().segments) timelines.insert(segment.timeline);
-  for (const auto& [segment, received] : held.received()) timelines.insert(segment.timeline);
+  for (const auto* names : {&held.names().segments, &held.names().partials})
+    for (const auto& run : names->runs()) timelines.insert(run.timeline);
   return timelines;
 }
 
@@ -46,7 +45,8 @@ class NeededFiles {
     }
   }
 
-  bool has(const WalSegment& segment) const { return files_.contains(segment); }
+  const SegmentSet& archived() const noexcept { return archived_; }
+  const SegmentSet& partials() const noexcept { return partials_; }
   std::uint64_t first_of_newest() const noexcept { return first_of_newest_; }
 
  private:
@@ -67,14 +67,18 @@ class NeededFiles {
   }
 
   void add(const HeldLine& along, std::uint64_t first, std::uint64_t last) {
-    const auto number_of = [](const HeldFile& file) { return file.segment.number; };
-    for (auto file = std::ranges::lower_bound(along.files(), first, {}, number_of);
-         file != along.files().end() && file->segment.number <= last; ++file)
-      files_.insert(file->segment);
+    for (auto run : along.archived().runs()) {
+      run.first = std::max(run.first, first);
+      run.last = std::min(run.last, last);
+      if (run.first <= run.last) archived_.insert(run);
+    }
+    for (const auto& partial : along.partials())
+      if (first <= partial.segment.number && partial.segment.number <= last) partials_.insert(partial.segment);
   }
 
   const HeldWal* held_;
-  std::set<WalSegment> files_;
+  SegmentSet archived_;
+  SegmentSet partials_;
   std::uint64_t first_of_newest_ = 0;
 };
 
@@ -83,26 +87,23 @@ struct Staying {
   std::uint64_t first = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t last = 0;
 
-  void add(const WalSegment& segment) {
-    first = std::min(first, segment.number);
-    last = std::max(last, segment.number);
+  void add(const SegmentSet& files) {
+    for (const auto& run : files.runs()) {
+      first = std::min(first, run.first);
+      last = std::max(last, run.last);
+    }
   }
 };
 
 /// With those of the first and the last of these segments, of which the file of another timeline goes: one of
 /// them may reach further than the one that stays.
-std::vector<WalRange> ranges_between(std::vector<WalSegment> files, const Staying& staying,
+std::vector<WalRange> ranges_between(const SegmentSet& files, const Staying& staying,
                                      postgres::WalSegmentSize size) {
-  std::erase_if(files, [&](const WalSegment& file) {
-    return file.number < staying.first || file.number > staying.last;
-  });
-  std::ranges::sort(files);
   std::vector<WalRange> ranges;
-  for (const auto& file : files) {
-    if (!ranges.empty() && ranges.back().timeline == file.timeline && ranges.back().end == file.begin(size))
-      ranges.back().end = file.end(size);
-    else
-      ranges.push_back({file.timeline, file.begin(size), file.end(size)});
+  for (auto run : files.runs()) {
+    run.first = std::max(run.first, staying.first);
+    run.last = std::min(run.last, staying.last);
+    if (run.first <= run.last) ranges.push_back(range_of(run, size));
   }
   return ranges;
 }
@@ -113,33 +114,23 @@ NeedlessWal needless_wal(const HeldWal& held, std::span<const WalNeed> needs) {
   const auto& names = held.names();
   if (!names.damaged_histories.empty() || !knows_histories(names, timelines_with_wal(held), needs)) return {};
   const NeededFiles needed(held, needs);
-  NeedlessWal needless;
-  Staying staying;
-  for (const auto& segment : names.segments) {
-    if (needed.has(segment))
-      staying.add(segment);
-    else
-      needless.segments.push_back(segment);
-  }
-  for (const auto& [segment, how_far] : held.received()) {
+  NeedlessWal needless{.segments = names.segments.without(needed.archived()), .partials = {}};
+  for (const auto& segment : names.partials) {
     const bool is_received =
         segment.timeline == names.newest_timeline() && segment.number >= needed.first_of_newest();
-    if (is_received || needed.has(segment))
-      staying.add(segment);
-    else
-      needless.partials.push_back(segment);
+    if (!is_received && !needed.partials().contains(segment)) needless.partials.insert(segment);
   }
+  Staying staying;
+  staying.add(names.segments.without(needless.segments));
+  staying.add(names.partials.without(needless.partials));
   auto gone = needless.segments;
-  std::ranges::copy(needless.partials, std::back_inserter(gone));
-  needless.between = ranges_between(std::move(gone), staying, held.segment_size());
+  for (const auto& run : needless.partials.runs()) gone.insert(run);
+  needless.between = ranges_between(gone, staying, held.segment_size());
   return needless;
 }
 
 NeedlessWal all_wal(const HeldWal& held) {
-  NeedlessWal all;
-  all.segments = held.names().segments;
-  for (const auto& [segment, how_far] : held.received()) all.partials.push_back(segment);
-  return all;
+  return {.segments = held.names().segments, .partials = held.names().partials};
 }
 
 }  // namespace pgkeep::catalog

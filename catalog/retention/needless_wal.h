@@ -23,10 +23,10 @@ struct WalNeed {
 
 /// WAL to which no recovery comes.
 struct NeedlessWal {
-  std::vector<postgres::WalSegment> segments;  // archived, by timeline and number
+  SegmentSet segments;  // archived
   /// Of timelines that were left, and from before a gap; beside what is needed they would look like the begin
   /// of a gap. None of them is received any more.
-  std::vector<postgres::WalSegment> partials;
+  SegmentSet partials;
   /// Of all that, what lies between WAL that stays: without an event (EventKind::removed) it would pass for
   /// WAL that was lost, and be asked for again. By timeline and position.
   std::vector<WalRange> between{};

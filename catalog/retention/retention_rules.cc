@@ -51,8 +51,8 @@ std::set<postgres::TimelineId> timelines_of(std::size_t line, std::span<const Ru
                                             std::span<const LineOfWal> lines) {
   std::set<postgres::TimelineId> timelines;
   const auto& held = lines[line].held;
-  for (const auto& segment : held.names().segments) timelines.insert(segment.timeline);
-  for (const auto& [segment, received] : held.received()) timelines.insert(segment.timeline);
+  for (const auto* names : {&held.names().segments, &held.names().partials})
+    for (const auto& run : names->runs()) timelines.insert(run.timeline);
   for (const auto& backup : backups)
     if (backup.line == line) timelines.insert(backup.end.timeline);
   return timelines;
@@ -63,17 +63,17 @@ bool reaches(const LineOfWal& line, postgres::TimelineId timeline, io::TimePoint
   if (line.set_aside && *line.set_aside < begin) return false;
   const auto last = line.held.last_of(timeline);
   if (last && last->partial) {
-    const auto known = line.commits.find(last->segment);
-    if (known == line.commits.end() || !known->second.known) return true;
+    const auto known = line.partial_commits.find(last->segment);
+    if (known == line.partial_commits.end() || !known->second.known) return true;
   }
-  for (const auto& segment : line.held.names().segments) {
-    if (segment.timeline != timeline) continue;
-    const auto known = line.commits.find(segment);
-    if (known == line.commits.end() || !known->second.known) return true;
-  }
-  for (const auto& [segment, times] : line.commits)
-    if (segment.timeline == timeline && times.latest && *times.latest >= begin) return true;
-  return false;
+  const auto archived = line.commits.find(timeline);
+  if (!line.held.names().segments.runs_of(timeline).empty() &&
+      (archived == line.commits.end() || !archived->second.known))
+    return true;
+  if (archived != line.commits.end() && archived->second.latest >= begin) return true;
+  return std::ranges::any_of(line.partial_commits, [&](const auto& partial) {
+    return partial.first.timeline == timeline && partial.second.latest >= begin;
+  });
 }
 
 class Rules {

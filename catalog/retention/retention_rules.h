@@ -17,13 +17,20 @@
 
 namespace pgkeep::catalog {
 
+/// When transactions ended in the archived segments of a timeline.
+struct ArchivedCommits {
+  bool known = false;  // of each that is held
+  std::optional<io::TimePoint> latest;
+};
+
 /// What is held of one line of WAL: the current one, or one that was set aside.
 struct LineOfWal {
   std::optional<unsigned> number{};  // of one that was set aside
   HeldWal held{};
   std::vector<Event> events{};
-  std::map<postgres::WalSegment, CommitTimes> commits{};  // of the files of which they are known
-  std::optional<io::TimePoint> set_aside{};               // when; nothing later is on the line
+  std::map<postgres::TimelineId, ArchivedCommits> commits{};      // where something is known
+  std::map<postgres::WalSegment, CommitTimes> partial_commits{};  // of those of which they are known
+  std::optional<io::TimePoint> set_aside{};                       // when; nothing later is on the line
   /// It was set aside with backups, each of which is there or was deleted: with the last of them it has no use
   /// any more.
   bool goes_with_its_backups = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <ranges>
 #include <tuple>
 
 #include "catalog/wal/lost_gaps.h"
@@ -64,29 +65,87 @@ void add_gaps(const HeldLine::Stretch& gap, const TimelineHistory& line, const L
 
 }  // namespace
 
-HeldLine::HeldLine(TimelineHistory line, std::span<const HeldFile> files, WalSegmentSize size)
+HeldLine::HeldLine(TimelineHistory line, const SegmentSet& archived, std::span<const HeldFile> partials,
+                   WalSegmentSize size)
     : line_(std::move(line)), size_(size) {
-  files_.reserve(files.size());
-  for (auto file : files) {
-    const auto begin = file.segment.begin(size_);
-    if (!is_on(line_, file.segment.timeline, begin)) continue;
-    const auto left = end_on(line_, file.segment.timeline);
-    file.cut = left < file.end;
-    file.end = std::min(file.end, left);
-    if (file.end > begin) files_.push_back(file);
-    if (file.partial) begun_.push_back(file);
-  }
-  const auto by_number = [](const HeldFile& f) { return std::tie(f.segment.number, f.segment.timeline); };
-  std::ranges::sort(files_, {}, by_number);
-  std::ranges::sort(begun_, {}, by_number);
-  for (const auto& file : files_) {
-    const auto begin = file.segment.begin(size_);
-    if (stretches_.empty() || stretches_.back().end < begin) {
-      stretches_.push_back({begin, file.end});
-    } else {
-      stretches_.back().end = std::max(stretches_.back().end, file.end);
+  add_archived(archived);
+  add_partials(partials);
+  find_whole();
+  find_stretches();
+}
+
+/// Of a timeline that was left those that begin before.
+void HeldLine::add_archived(const SegmentSet& archived) {
+  std::vector<SegmentRun> of_line;
+  for (const auto timeline : timelines()) {
+    const auto left = end_on(line_, timeline);
+    for (auto run : archived.runs_of(timeline)) {
+      if (range_of(run, size_).begin >= left) break;
+      run.last = std::min(run.last, WalSegment::ending({timeline, left}, size_).number);
+      of_line.push_back(run);
     }
   }
+  archived_ = SegmentSet(std::move(of_line));
+}
+
+void HeldLine::add_partials(std::span<const HeldFile> partials) {
+  for (const auto& partial : partials) {
+    const auto begin = partial.segment.begin(size_);
+    if (!is_on(line_, partial.segment.timeline, begin)) continue;
+    begun_.push_back(cut_to_line(partial));
+    if (begun_.back().end > begin) partials_.push_back(begun_.back());
+  }
+  for (auto* files : {&partials_, &begun_})
+    std::ranges::sort(*files, {},
+                      [](const HeldFile& f) { return std::tie(f.segment.number, f.segment.timeline); });
+}
+
+void HeldLine::find_whole() {
+  const TimelineId any(1);
+  SegmentSet found;  // whatever timeline they are of
+  for (const auto timeline : timelines()) {
+    const auto left = end_on(line_, timeline);
+    for (const auto& run : archived_.runs_of(timeline)) {
+      const auto last = range_of(run, size_).end > left ? run.last - 1 : run.last;
+      if (last + 1 == run.first) continue;
+      const SegmentRun numbers{any, run.first, last};
+      const auto unfound = SegmentSet(std::vector{numbers}).without(found);
+      for (const auto& rest : unfound.runs()) whole_.push_back({timeline, rest.first, rest.last});
+      found.insert(numbers);
+    }
+  }
+  std::ranges::sort(whole_, {}, &SegmentRun::first);
+}
+
+void HeldLine::find_stretches() {
+  std::vector<Stretch> pieces;
+  for (const auto& run : archived_.runs()) {
+    const auto range = range_of(run, size_);
+    pieces.push_back({range.begin, std::min(range.end, end_on(line_, run.timeline))});
+  }
+  for (const auto& file : partials_) pieces.push_back({file.segment.begin(size_), file.end});
+  std::ranges::sort(pieces, {}, &Stretch::begin);
+  for (const auto& piece : pieces) {
+    if (stretches_.empty() || stretches_.back().end < piece.begin) {
+      stretches_.push_back(piece);
+    } else {
+      stretches_.back().end = std::max(stretches_.back().end, piece.end);
+    }
+  }
+}
+
+HeldFile HeldLine::cut_to_line(HeldFile file) const {
+  const auto left = end_on(line_, file.segment.timeline);
+  file.cut = left < file.end;
+  file.end = std::min(file.end, left);
+  return file;
+}
+
+/// The newest first.
+std::vector<TimelineId> HeldLine::timelines() const {
+  std::vector timelines{line_.timeline()};
+  for (const auto& ancestor : std::views::reverse(line_.ancestors())) timelines.push_back(ancestor.timeline);
+  return timelines;
 }
 
 // ---------------------------------------------------------------------------------------- how far
@@ -126,17 +185,31 @@ std::optional<Lsn> HeldLine::most_reported() const {
 
 // ------------------------------------------------------------------------------------- which files
 
-std::span<const HeldFile> HeldLine::files(std::uint64_t number) const {
-  const auto number_of = [](const HeldFile& f) { return f.segment.number; };
-  const auto begin = std::ranges::lower_bound(files_, number, {}, number_of);
-  return {begin, std::ranges::upper_bound(begin, files_.end(), number, {}, number_of)};
+std::optional<std::uint64_t> HeldLine::last_number() const {
+  std::optional<std::uint64_t> last;
+  for (const auto& run : archived_.runs()) last = std::max(last, std::optional(run.last));
+  if (!partials_.empty()) last = std::max(last, std::optional(partials_.back().segment.number));
+  return last;
 }
 
-const HeldFile* HeldLine::furthest(std::uint64_t number) const {
+std::vector<HeldFile> HeldLine::files(std::uint64_t number) const {
+  std::vector<HeldFile> files;
+  for (const auto timeline : timelines()) {
+    const WalSegment segment{timeline, number};
+    if (archived_.contains(segment))
+      files.push_back(cut_to_line({.segment = segment, .partial = false, .end = segment.end(size_)}));
+  }
+  const auto number_of = [](const HeldFile& file) { return file.segment.number; };
+  std::ranges::copy(std::ranges::equal_range(partials_, number, {}, number_of), std::back_inserter(files));
+  std::ranges::sort(files, {}, &HeldFile::segment);
+  return files;
+}
+
+std::optional<HeldFile> HeldLine::furthest(std::uint64_t number) const {
   const auto all = files(number);
   const auto found = std::ranges::max_element(
       all, {}, [](const HeldFile& f) { return std::pair(f.end, f.segment.timeline); });
-  return found == all.end() ? nullptr : &*found;
+  return found == all.end() ? std::nullopt : std::optional(*found);
 }
 
 // --------------------------------------------------------------------------------- what is missing
@@ -159,22 +232,11 @@ std::vector<WalGap> HeldLine::gaps(std::span<const Event> events) const {
   return gaps;
 }
 
-/// The numbers of the segments that need not be received any more. One of a timeline that was left within it
-/// does not count: what follows there is in the next timeline's file.
-std::vector<std::uint64_t> HeldLine::archived_numbers() const {
-  std::vector<std::uint64_t> numbers;
-  for (const auto& file : files_)
-    if (!file.partial && !file.cut) numbers.push_back(file.segment.number);
-  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
-  return numbers;
-}
-
 /// Of which something is held, be it a partial with nothing in it.
 std::optional<std::uint64_t> HeldLine::oldest_number() const {
   std::optional<std::uint64_t> oldest;
-  for (const auto* files : {&files_, &begun_})
-    if (!files->empty())
-      oldest = std::min(oldest.value_or(files->front().segment.number), files->front().segment.number);
+  if (!begun_.empty()) oldest = begun_.front().segment.number;
+  for (const auto& run : archived_.runs()) oldest = std::min(oldest.value_or(run.first), run.first);
   return oldest;
 }
 
@@ -201,20 +263,24 @@ TimelineId HeldLine::timeline_to_ask(std::uint64_t number) const {
 std::optional<ResumePoint> HeldLine::resume_point(std::span<const Event> events) const {
   const auto oldest = oldest_number();
   if (!oldest) return std::nullopt;
-  const auto archived = archived_numbers();
   const LostGaps lost(line_, events, size_);
-  auto next = std::ranges::lower_bound(archived, *oldest);
+  // What is archived need not be received any more. Of a timeline that was left within a segment its file
+  // does not count: what follows there is in the next timeline's file.
+  const auto first_from = [&](std::uint64_t from) {
+    return std::ranges::lower_bound(whole_, from, {}, &SegmentRun::last);
+  };
   auto number = *oldest;
+  auto next = first_from(number);
   for (;;) {
-    for (; next != archived.end() && *next == number; ++next) ++number;
+    for (; next != whole_.end() && next->contains(number); ++next) number = next->last + 1;
     const auto after = lost.segment_after(number);
     if (!after) break;
     number = *after;
-    next = std::ranges::lower_bound(archived, number);
+    next = first_from(number);
   }
   const auto timeline = timeline_to_ask(number);
   ResumePoint point{{timeline, WalSegment{timeline, number}.begin(size_)}, std::nullopt};
-  if (next != archived.end()) point.until = WalSegment{timeline, *next}.begin(size_);
+  if (next != whole_.end()) point.until = WalSegment{timeline, next->first}.begin(size_);
   if (is_cut_short(line_, timeline)) {
     const auto last = begin_of_segment(line_.end_of(timeline).value(), size_);
     point.until = std::min(point.until.value_or(last), last);

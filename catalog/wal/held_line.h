@@ -35,11 +35,13 @@ struct ResumePoint {
 /// What is held along one line of timelines. Of several files of a segment, the one that goes furthest
 /// counts: that of a later timeline begins with a copy of what the earlier ones left in the segment, but the
 /// copy may not have arrived yet. What a timeline wrote after the line had left it is not of the line.
-/// Made by HeldWal::along(); a plain value like it.
+/// Made by HeldWal::along(); a plain value like it, which follows the gaps and the timelines and not how many
+/// segments there are.
 class HeldLine {
  public:
-  /// `files`: all that is held, of other lines too. A partial that has nothing ends where it begins.
-  HeldLine(postgres::TimelineHistory line, std::span<const HeldFile> files, postgres::WalSegmentSize size);
+  /// All that is held, of other lines too. A partial that has nothing ends where it begins.
+  HeldLine(postgres::TimelineHistory line, const SegmentSet& archived, std::span<const HeldFile> partials,
+           postgres::WalSegmentSize size);
 
   const postgres::TimelineHistory& line() const noexcept { return line_; }
 
@@ -66,12 +68,18 @@ class HeldLine {
   std::optional<postgres::Lsn> most_reported() const;
 
   // --- which files
-  /// Those that have something of the line, by number and timeline.
-  const std::vector<HeldFile>& files() const noexcept { return files_; }
-  /// Those of one segment.
-  std::span<const HeldFile> files(std::uint64_t number) const;
-  /// The one that goes furthest, of two such that of the newest timeline; null when there is none.
-  const HeldFile* furthest(std::uint64_t number) const;
+  // Those that have something of the line: the archived ones, and the partials by number and timeline.
+  const SegmentSet& archived() const noexcept { return archived_; }
+  const std::vector<HeldFile>& partials() const noexcept { return partials_; }
+  /// The last segment of which there is such a file; nothing when there is none.
+  std::optional<std::uint64_t> last_number() const;
+  /// Those of one segment, by timeline.
+  std::vector<HeldFile> files(std::uint64_t number) const;
+  /// The one that goes furthest, of two such that of the newest timeline; nothing when there is none.
+  std::optional<HeldFile> furthest(std::uint64_t number) const;
+  /// The archived files that are of the line to their end, by number, of two of a segment that of the newest
+  /// timeline. None but a partial goes further.
+  const std::vector<SegmentRun>& whole() const noexcept { return whole_; }
 
   // --- what is missing
   /// Between the stretches, and what is known to be lost after the last; with the WAL of
@@ -84,14 +92,21 @@ class HeldLine {
   std::optional<ResumePoint> resume_point(std::span<const Event> events) const;
 
  private:
-  std::vector<std::uint64_t> archived_numbers() const;
+  void add_archived(const SegmentSet& archived);
+  void add_partials(std::span<const HeldFile> partials);
+  void find_whole();
+  void find_stretches();
+  HeldFile cut_to_line(HeldFile file) const;
+  std::vector<postgres::TimelineId> timelines() const;
   std::optional<std::uint64_t> oldest_number() const;
   postgres::TimelineId timeline_to_ask(std::uint64_t number) const;
 
   postgres::TimelineHistory line_;
   postgres::WalSegmentSize size_;
-  std::vector<HeldFile> files_;  // with something in them, by number and timeline
-  std::vector<HeldFile> begun_;  // partials, also those with nothing in them, by number and timeline
+  SegmentSet archived_;
+  std::vector<HeldFile> partials_;  // with something in them, by number and timeline
+  std::vector<HeldFile> begun_;     // also those with nothing in them
+  std::vector<SegmentRun> whole_;
   std::vector<Stretch> stretches_;
 };
 

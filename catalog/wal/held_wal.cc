@@ -47,7 +47,7 @@ HeldWal HeldWal::read_archived_between(const WalArchive& archive, const Timeline
                                        Lsn end) {
   WalInventory names;
   for_each_file(line, begin, end, archive.identity().wal_segment_size, [&](const WalSegment& segment) {
-    if (archive.has(segment)) names.segments.push_back(segment);
+    if (archive.has(segment)) names.segments.insert(segment);
   });
   return {std::move(names), {}, archive.identity().wal_segment_size};
 }
@@ -55,17 +55,13 @@ HeldWal HeldWal::read_archived_between(const WalArchive& archive, const Timeline
 HeldWal::HeldWal(WalInventory names, std::map<WalSegment, ReceivedWal> received,
                  postgres::WalSegmentSize size)
     : names_(std::move(names)), received_(std::move(received)), size_(size) {
-  std::ranges::sort(names_.segments);
-  names_.segments.erase(std::unique(names_.segments.begin(), names_.segments.end()), names_.segments.end());
-  std::erase_if(received_, [&](const auto& partial) {
-    return std::ranges::binary_search(names_.segments, partial.first);
-  });
-  names_.partials.clear();
-  for (const auto& [segment, end] : received_) names_.partials.push_back(segment);
+  std::erase_if(received_, [&](const auto& partial) { return names_.segments.contains(partial.first); });
+  names_.partials = {};
+  for (const auto& [segment, end] : received_) names_.partials.insert(segment);
 }
 
 std::optional<HeldFile> HeldWal::file_of(const WalSegment& segment) const {
-  if (std::ranges::binary_search(names_.segments, segment)) return archived_file(segment, size_);
+  if (names_.segments.contains(segment)) return archived_file(segment, size_);
   const auto partial = received_.find(segment);
   return partial == received_.end() ? std::nullopt : std::optional(partial_file(segment, partial->second));
 }
@@ -73,11 +69,9 @@ std::optional<HeldFile> HeldWal::file_of(const WalSegment& segment) const {
 /// One that ends with a WAL switch counts to the segment's end once there is WAL after it. Until then the
 /// server may not have come there, and the zeroes between are not received.
 HeldFile HeldWal::partial_file(const WalSegment& segment, const ReceivedWal& received) const {
-  const bool is_followed =
-      std::ranges::binary_search(names_.segments, segment.next()) || received_.contains(segment.next());
   return {.segment = segment,
           .partial = true,
-          .end = received.whole && is_followed ? segment.end(size_) : received.end};
+          .end = received.whole && has(segment.next()) ? segment.end(size_) : received.end};
 }
 
 bool HeldWal::has_all_of(const WalSegment& segment) const {
@@ -86,11 +80,9 @@ bool HeldWal::has_all_of(const WalSegment& segment) const {
 }
 
 HeldLine HeldWal::along(const TimelineHistory& line) const {
-  std::vector<HeldFile> files;
-  files.reserve(names_.segments.size() + received_.size());
-  for (const auto& segment : names_.segments) files.push_back(archived_file(segment, size_));
-  for (const auto& [segment, received] : received_) files.push_back(partial_file(segment, received));
-  return {line, files, size_};
+  std::vector<HeldFile> partials;
+  for (const auto& [segment, received] : received_) partials.push_back(partial_file(segment, received));
+  return {line, names_.segments, partials, size_};
 }
 
 std::optional<HeldLine> HeldWal::along_newest() const {
@@ -134,24 +126,23 @@ std::vector<WalJoint> HeldWal::joints() const {
 
 std::optional<HeldFile> HeldWal::last_of(TimelineId timeline) const {
   std::optional<WalSegment> last;
-  for (const auto* names : {&names_.segments, &names_.partials}) {
-    const auto after = std::ranges::upper_bound(*names, timeline, {}, &WalSegment::timeline);
-    if (after != names->begin() && std::prev(after)->timeline == timeline)
-      last = std::max(last, std::optional(*std::prev(after)));
-  }
+  for (const auto* names : {&names_.segments, &names_.partials})
+    if (const auto runs = names->runs_of(timeline); !runs.empty())
+      last = std::max(last, std::optional(WalSegment{timeline, runs.back().last}));
   return last ? file_of(*last) : std::nullopt;
 }
 
 bool HeldWal::is_followed(const WalSegment& segment) const {
-  const auto follows = [&](const WalSegment& other) {
-    if (other.number <= segment.number) return false;
+  const auto follows = [&](const SegmentRun& other) {
+    if (other.last <= segment.number) return false;
     if (other.timeline == segment.timeline) return true;
     const auto history = names_.histories.find(other.timeline);
     if (history == names_.histories.end()) return false;
     const auto left = history->second.end_of(segment.timeline);
     return left && *left >= segment.end(size_);
   };
-  return std::ranges::any_of(names_.segments, follows) || std::ranges::any_of(names_.partials, follows);
+  return std::ranges::any_of(names_.segments.runs(), follows) ||
+         std::ranges::any_of(names_.partials.runs(), follows);
 }
 
 std::optional<HeldFile> HeldWal::file_for(const WalSegment& segment) const {
@@ -160,8 +151,8 @@ std::optional<HeldFile> HeldWal::file_for(const WalSegment& segment) const {
   const auto history = names_.histories.find(segment.timeline);
   if (history != names_.histories.end() && segment.end(size_) > history->second.begin()) {
     const auto line = along(history->second);
-    const auto* furthest = line.furthest(segment.number);
-    if (furthest != nullptr && furthest->segment != segment) return *furthest;
+    const auto furthest = line.furthest(segment.number);
+    if (furthest && furthest->segment != segment) return furthest;
   }
   if (own) {
     const auto end = undoubted_end(segment);

@@ -73,6 +73,9 @@ class HeldWal {
   std::optional<HeldFile> file_for(const postgres::WalSegment& segment) const;
 
  private:
+  bool has(const postgres::WalSegment& segment) const {
+    return names_.segments.contains(segment) || received_.contains(segment);
+  }
   HeldFile partial_file(const postgres::WalSegment& segment, const ReceivedWal& received) const;
   postgres::Lsn undoubted_end(const postgres::WalSegment& segment) const;
 

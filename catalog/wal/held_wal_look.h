@@ -32,7 +32,7 @@ class WalLook {
     // round it would be found by neither.
     const auto received = archive_->received(segment);
     if (archive_->has(segment)) {
-      names.segments.push_back(segment);
+      names.segments.insert(segment);
     } else if (received) {
       partials.insert_or_assign(segment, *received);
     } else {
@@ -49,14 +49,12 @@ class WalLook {
   /// which was as well: that would be a gap that there never was. What precedes is asked for by name.
   void close_gaps() {
     auto seen = names.segments;
-    for (const auto& [segment, received] : partials) seen.push_back(segment);
-    std::ranges::sort(seen);
-    for (std::size_t i = 0; i < seen.size(); ++i) {
-      const auto known = i > 0 ? std::optional(seen[i - 1]) : std::nullopt;
-      auto segment = seen[i];
+    for (const auto& [segment, received] : partials) seen.insert(segment);
+    for (const auto& run : seen.runs()) {
+      postgres::WalSegment segment{run.timeline, run.first};
       while (segment.number > 0) {
         --segment.number;
-        if (known >= segment || !at(segment)) break;
+        if (seen.contains(segment) || !at(segment)) break;
       }
     }
   }

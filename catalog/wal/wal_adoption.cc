@@ -39,10 +39,9 @@ std::optional<WalCarry> carry_of(const PushedCopy& copy, Troubles& troubles) {
   return unless_damaged(troubles, [&] { return SegmentFileReader(copy.path).header().carry; });
 }
 
-std::vector<WalRange> ranges_of(std::vector<WalSegment> segments, postgres::WalSegmentSize size) {
+std::vector<WalRange> ranges_of(std::span<const WalSegment> segments, postgres::WalSegmentSize size) {
   WalInventory wal;
-  wal.segments = std::move(segments);
-  std::ranges::sort(wal.segments);
+  wal.segments = SegmentSet(segments);
   return wal.ranges(size);
 }
 
@@ -63,8 +62,8 @@ std::optional<std::uint64_t> WalAdoption::oldest_held(const TimelineHistory& lin
   const auto wal = archive_->inventory();
   std::optional<std::uint64_t> oldest;
   for (const auto* names : {&wal.segments, &wal.partials})
-    for (const auto& segment : *names)
-      if (line.contains(segment.timeline)) oldest = std::min(oldest.value_or(segment.number), segment.number);
+    for (const auto& run : names->runs())
+      if (line.contains(run.timeline)) oldest = std::min(oldest.value_or(run.first), run.first);
   return oldest;
 }
 
@@ -201,7 +200,7 @@ WalAdoption::Taken WalAdoption::fill_gaps(const WaitingWal::Record& record) {
   for (const auto* rights : {&wal.segments, &wal.partials}) {
     for (const auto& right : *rights) {
       const WalSegment before{right.timeline, right.number - 1};
-      if (right.number == 0 || std::ranges::binary_search(wal.segments, before)) continue;
+      if (right.number == 0 || wal.segments.contains(before)) continue;
       try {
         auto filled = fill_gap_before(right, record);
         std::ranges::move(filled.segments, std::back_inserter(all.segments));
@@ -300,7 +299,7 @@ void WalAdoption::record_taken(const Taken& taken, const std::string& why, const
                                const WaitingWal::Record& record) const {
   std::vector<WalSegment> segments;
   for (const auto& header : taken.segments) segments.push_back(header.segment);
-  const auto ranges = ranges_of(std::move(segments), archive_->identity().wal_segment_size);
+  const auto ranges = ranges_of(segments, archive_->identity().wal_segment_size);
   for (const auto& range : ranges) {
     record({io::now(), EventKind::adopted,
             fmt::format("pushed WAL was taken into the archive, {}: {}", describe(range), why), range});
@@ -319,7 +318,7 @@ WalAdoption::Taken WalAdoption::adopt(const std::vector<WaitingSegment>& segment
   for (const auto& waiting : segments) intended.push_back(waiting.segment);
   // Recorded first, so that no WAL that the stream did not bring is ever in the archive without a trace,
   // whatever is killed in between. What became of it follows: it may be less.
-  for (const auto& range : ranges_of(std::move(intended), size)) {
+  for (const auto& range : ranges_of(intended, size)) {
     record({io::now(),
             EventKind::adopted,
             fmt::format("pushed WAL is going to be taken into the archive, {}: {}", describe(range), why),

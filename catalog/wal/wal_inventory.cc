@@ -1,10 +1,10 @@
 #include "catalog/wal/wal_inventory.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -72,15 +72,19 @@ WalInventory WalArchive::inventory() const {
   const auto size = identity_.wal_segment_size;
   // The partials first: a segment is archived before its partial goes, so it is in one list or the other.
   for_each_name(layout_.wal_streaming(), [&](std::string_view name) {
-    if (const auto segment = segment_of(name, kPartial, size)) found.partials.push_back(*segment);
+    if (const auto segment = segment_of(name, kPartial, size)) found.partials.insert(*segment);
   });
   // A segment counts only in its own folder: elsewhere nobody would find it.
+  std::vector<SegmentRun> archived;
   const auto add_archived = [&](const fs::path& folder) {
     FolderOfSegments place(layout_, folder, size);
+    std::vector<postgres::WalSegment> segments;
     for_each_name(folder, [&](std::string_view name) {
       const auto segment = segment_of(name, kArchived, size);
-      if (segment && place.is_of(*segment)) found.segments.push_back(*segment);
+      if (segment && place.is_of(*segment)) segments.push_back(*segment);
     });
+    std::ranges::sort(segments);
+    std::ranges::copy(SegmentSet(segments).runs(), std::back_inserter(archived));
   };
   for_each_entry(layout_.wal(), [&](const fs::path& path) {
     if (path == layout_.wal_streaming() || path == layout_.wal_pushed()) return;
@@ -96,21 +100,13 @@ WalInventory WalArchive::inventory() const {
       found.damaged_histories.emplace(*timeline, damage.what());
     }
   });
-  std::ranges::sort(found.segments);
-  std::ranges::sort(found.partials);
+  found.segments = SegmentSet(std::move(archived));
   return found;
 }
 
 std::vector<WalRange> WalInventory::ranges(postgres::WalSegmentSize size) const {
   std::vector<WalRange> ranges;
-  for (const auto& segment : segments) {
-    const auto begin = segment.begin(size);
-    if (!ranges.empty() && ranges.back().timeline == segment.timeline && ranges.back().end == begin) {
-      ranges.back().end = segment.end(size);
-    } else {
-      ranges.push_back({segment.timeline, begin, segment.end(size)});
-    }
-  }
+  for (const auto& run : segments.runs()) ranges.push_back(range_of(run, size));
   return ranges;
 }
 
@@ -122,9 +118,7 @@ std::optional<postgres::TimelineId> WalInventory::newest_timeline() const {
 }
 
 bool WalInventory::has_wal_of(postgres::TimelineId timeline) const {
-  return std::ranges::any_of(std::array{&segments, &partials}, [&](const auto* names) {
-    return std::ranges::binary_search(*names, timeline, {}, &postgres::WalSegment::timeline);
-  });
+  return !segments.runs_of(timeline).empty() || !partials.runs_of(timeline).empty();
 }
 
 bool WalInventory::is_borne_out(postgres::TimelineId timeline) const {

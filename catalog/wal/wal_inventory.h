@@ -6,16 +6,16 @@
 #include <vector>
 
 #include "catalog/postgres/timeline.h"
-#include "catalog/postgres/wal_segment.h"
 #include "catalog/records/wal_range.h"
+#include "catalog/wal/segment_set.h"
 
 namespace pgkeep::catalog {
 
 /// The names in the archive, read from the folders (never from the index), and what they tell by themselves.
 /// How far a partial reaches is in HeldWal.
 struct WalInventory {
-  std::vector<postgres::WalSegment> segments;  // complete ones, sorted
-  std::vector<postgres::WalSegment> partials;  // sorted; one that is being archived may be in both
+  SegmentSet segments;  // complete ones
+  SegmentSet partials;  // one that is being archived may be in both
   std::map<postgres::TimelineId, postgres::TimelineHistory> histories;
   /// Histories that cannot be understood, and what is to be done about each. Only a caller that needs one of
   /// these timelines is stopped by it.

@@ -35,39 +35,44 @@ void remove_if_empty(const fs::path& folder) {
   if (::rmdir(folder.c_str()) == 0) io::sync_directory(folder.parent_path());
 }
 
-std::vector<fs::path> in_the_order_of_the_wal(const WalArchive& archive,
-                                              std::span<const postgres::WalSegment> segments,
-                                              std::span<const postgres::WalSegment> partials) {
-  const auto& layout = archive.layout();
-  const auto size = archive.identity().wal_segment_size;
-  std::vector<std::pair<postgres::WalSegment, fs::path>> files;
-  for (const auto& segment : segments) files.emplace_back(segment, layout.archived(segment, size));
-  for (const auto& segment : partials) files.emplace_back(segment, layout.partial(segment, size));
-  std::ranges::sort(files);
-  std::vector<fs::path> paths;
-  for (auto& [segment, path] : files) paths.push_back(std::move(path));
-  return paths;
+/// Files of one folder, at most kAtATime of them.
+void remove_files(const WalArchive& archive, const std::vector<fs::path>& files, RemovedWal& removed) {
+  // A receiver waits for the lock, so it is held for some files at a time.
+  const WalArchiveWriter alone(archive);
+  const auto folder = files.front().parent_path();
+  for (const auto& path : files) remove(path, removed);
+  if (!io::is_there(folder)) return;
+  io::sync_directory(folder);
+  if (folder != archive.layout().wal_streaming()) remove_if_empty(folder);
 }
 
 }  // namespace
 
-RemovedWal remove_wal(const WalArchive& archive, std::span<const postgres::WalSegment> segments,
-                      std::span<const postgres::WalSegment> partials, const std::stop_token& stop,
+RemovedWal remove_wal(const WalArchive& archive, const SegmentSet& segments, const SegmentSet& partials,
+                      const std::stop_token& stop,
                       const std::function<void(const RemovedWal&)>& removed_so_far) {
+  const auto& layout = archive.layout();
+  const auto size = archive.identity().wal_segment_size;
   RemovedWal removed;
-  const auto paths = in_the_order_of_the_wal(archive, segments, partials);
-  for (std::size_t i = 0; i < paths.size();) {
+  std::vector<fs::path> next;
+  const auto remove_next = [&] {
     if (stop.stop_requested()) throw Interrupted("stopped while removing WAL; the next expire goes on");
-    // A receiver waits for the lock, so it is held for some files at a time.
-    const WalArchiveWriter alone(archive);
-    const auto folder = paths[i].parent_path();
-    const auto end = std::min(paths.size(), i + kAtATime);
-    for (; i < end && paths[i].parent_path() == folder; ++i) remove(paths[i], removed);
+    remove_files(archive, next, removed);
+    next.clear();
     if (removed_so_far) removed_so_far(removed);
-    if (!io::is_there(folder)) continue;
-    io::sync_directory(folder);
-    if (folder != archive.layout().wal_streaming()) remove_if_empty(folder);
+  };
+  const auto add = [&](const fs::path& path) {
+    const bool is_full = next.size() == kAtATime;
+    if (is_full || (!next.empty() && next.front().parent_path() != path.parent_path())) remove_next();
+    next.push_back(path);
+  };
+  auto all = segments;
+  for (const auto& run : partials.runs()) all.insert(run);
+  for (const auto& segment : all) {
+    if (segments.contains(segment)) add(layout.archived(segment, size));
+    if (partials.contains(segment)) add(layout.partial(segment, size));
   }
+  if (!next.empty()) remove_next();
   return removed;
 }
 

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <stop_token>
 
 #include "catalog/wal/wal_archive.h"
@@ -21,8 +20,8 @@ struct RemovedWal {
 /// no gap between those that are left, and a power cut at most one inside a folder. Others add to the archive
 /// in between. Waits for them like WalArchiveWriter, then throws Busy. Throws Interrupted when stop is asked:
 /// what is left goes the next time. `removed_so_far` is called now and then.
-RemovedWal remove_wal(const WalArchive& archive, std::span<const postgres::WalSegment> segments,
-                      std::span<const postgres::WalSegment> partials, const std::stop_token& stop = {},
+RemovedWal remove_wal(const WalArchive& archive, const SegmentSet& segments, const SegmentSet& partials,
+                      const std::stop_token& stop = {},
                       const std::function<void(const RemovedWal&)>& removed_so_far = {});
 
 }  // namespace pgkeep::catalog

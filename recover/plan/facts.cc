@@ -32,12 +32,13 @@ std::optional<io::TimePoint> last_time(const catalog::WalArchive& archive, const
 /// The last one of each timeline.
 std::vector<WalSegment> newest_segments(const catalog::WalInventory& wal) {
   std::map<postgres::TimelineId, WalSegment> newest;
-  const auto consider = [&newest](const WalSegment& segment) {
-    auto& known = newest.emplace(segment.timeline, segment).first->second;
-    known = std::max(known, segment);
-  };
-  std::ranges::for_each(wal.segments, consider);
-  std::ranges::for_each(wal.partials, consider);
+  for (const auto* names : {&wal.segments, &wal.partials}) {
+    for (const auto& run : names->runs()) {
+      const WalSegment last{run.timeline, run.last};
+      auto& known = newest.emplace(run.timeline, last).first->second;
+      known = std::max(known, last);
+    }
+  }
   std::vector<WalSegment> found;
   found.reserve(newest.size());
   for (const auto& [timeline, segment] : newest) found.push_back(segment);

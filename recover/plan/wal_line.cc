@@ -53,7 +53,7 @@ WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn 
 
   WalLine found;
   found.end.lsn = Lsn(number * size.bytes());
-  for (const auto* last = held.furthest(number); last != nullptr; last = held.furthest(++number)) {
+  for (auto last = held.furthest(number); last; last = held.furthest(++number)) {
     // PostgreSQL opens the newest timeline's file. One that has less than an older one (its copy of the
     // ancestor's bytes had not arrived yet) must not stand in the way.
     for (const auto& file : held.files(number))
@@ -72,7 +72,7 @@ WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn 
   found.end.timeline = line.timeline_at(found.end.lsn);
 
   const auto missing = WalSegment::holding(found.end, size);
-  const bool more_after = !held.files().empty() && held.files().back().segment.number > missing.number;
+  const bool more_after = held.last_number() > missing.number;
   if (more_after || known_end(line, facts) > found.end.lsn + kUnknownTailBytes) found.missing = missing;
   found.incomplete = !held.files(missing.number).empty();
   return found;

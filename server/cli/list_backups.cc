@@ -106,8 +106,9 @@ void add_backups(const ServerConfig& server, const store::ServerLayout& layout, 
                  const std::vector<store::BackupRecord>& backups, Listing& listing, Output& out) {
   const auto archive = open_archive(server, layout);
   const auto held = catalog::HeldWal::read(archive);
-  const auto wal = wal_to_next(backups, layout.line() ? segments_in_files(archive, held.names())
-                                                      : records.segments(archive, held.names()));
+  const auto wal = records.of_segments(archive, held.names(), [&](auto& segments) {
+    return wal_to_next(backups, segments, held.names().segments, held.segment_size());
+  });
   const auto stored = wal_facts(held, catalog::EventJournal(layout).read());
   const ShownMarks marks(layout, out);
   for (std::size_t i = 0; i < backups.size(); ++i)

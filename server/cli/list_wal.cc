@@ -1,6 +1,7 @@
 #include "server/cli/list_wal.h"
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -32,20 +33,28 @@ Json event_json(const Event& event) {
           {"range", event.range ? range_json(*event.range) : Json()}};
 }
 
-/// What the index knows of the segments in a range.
-struct RangeContent {
-  std::uint64_t segments = 0;
-  std::uint64_t stored_bytes = 0;
+/// The archived segments, as they are shown.
+struct SegmentsShown {
+  std::vector<catalog::SegmentSum> of_ranges;  // in the order of the ranges
+  std::vector<catalog::SegmentRow> rows;       // where each is asked for
 };
 
-RangeContent content_of(const WalRange& range, const std::vector<catalog::SegmentRow>& segments) {
-  RangeContent content;
-  for (const auto& row : segments) {
-    if (row.segment.timeline != range.timeline || row.begin < range.begin || row.end > range.end) continue;
-    ++content.segments;
-    content.stored_bytes += row.stored_bytes;
-  }
-  return content;
+/// Of those that lie in the range.
+catalog::SegmentSum sum_of(const WalRange& range, postgres::WalSegmentSize size,
+                           catalog::StoredSegments& stored) {
+  const auto first = range.begin.value() / size.bytes();
+  const auto past = range.end.value() / size.bytes();
+  if (past <= first) return {};
+  const catalog::SegmentRun run{range.timeline, first, past - 1};
+  return stored.sum(std::span(&run, 1));
+}
+
+SegmentsShown look_at_segments(const WalFacts& wal, postgres::WalSegmentSize size, bool each,
+                               catalog::StoredSegments& stored) {
+  SegmentsShown shown;
+  for (const auto& range : wal.ranges) shown.of_ranges.push_back(sum_of(range, size, stored));
+  if (each) stored.for_each([&](const catalog::SegmentRow& row) { shown.rows.push_back(row); });
+  return shown;
 }
 
 std::string describe(const WalGap& gap) {
@@ -75,7 +84,7 @@ std::string describe(const WalJoint& joint) {
                      joint.to.to_string(), joint.at.to_string());
 }
 
-void print_ranges(const WalFacts& wal, const std::vector<catalog::SegmentRow>& segments, Output& out) {
+void print_ranges(const WalFacts& wal, const std::vector<catalog::SegmentSum>& sums, Output& out) {
   using Align = TablePrinter::Align;
   TablePrinter table({{"TIMELINE", Align::right},
                       {"FROM"},
@@ -83,11 +92,11 @@ void print_ranges(const WalFacts& wal, const std::vector<catalog::SegmentRow>& s
                       {"WAL", Align::right},
                       {"SEGMENTS", Align::right},
                       {"STORED", Align::right}});
-  for (const auto& range : wal.ranges) {
-    const auto content = content_of(range, segments);
+  for (std::size_t i = 0; i < wal.ranges.size(); ++i) {
+    const auto& range = wal.ranges[i];
     table.add({range.timeline.to_string(), range.begin.to_string(), range.end.to_string(),
-               io::format_bytes(range.end - range.begin), std::to_string(content.segments),
-               io::format_bytes(content.stored_bytes)});
+               io::format_bytes(range.end - range.begin), std::to_string(sums[i].segments),
+               io::format_bytes(sums[i].stored_bytes)});
   }
   for (const auto& line : table.lines()) out.fact("  " + line);
   for (const auto& joint : wal.joints) out.fact("  " + describe(joint));
@@ -122,14 +131,12 @@ Json segments_json(const std::vector<catalog::SegmentRow>& segments, postgres::W
   });
 }
 
-Json wal_json(const ServerConfig& server, const WalFacts& wal,
-              const std::vector<catalog::SegmentRow>& segments) {
+Json wal_json(const ServerConfig& server, const WalFacts& wal, const std::vector<catalog::SegmentSum>& sums) {
   auto ranges = Json::array();
-  for (const auto& range : wal.ranges) {
-    auto json = range_json(range);
-    const auto content = content_of(range, segments);
-    json["segments"] = content.segments;
-    json["stored_bytes"] = content.stored_bytes;
+  for (std::size_t i = 0; i < wal.ranges.size(); ++i) {
+    auto json = range_json(wal.ranges[i]);
+    json["segments"] = sums[i].segments;
+    json["stored_bytes"] = sums[i].stored_bytes;
     ranges.push_back(std::move(json));
   }
   auto joints = json_list(wal.joints, [](const WalJoint& joint) {
@@ -174,14 +181,17 @@ Json list(const ServerConfig& server, const store::ServerLayout& layout, const L
   const auto size = archive.identity().wal_segment_size;
   const auto held = catalog::HeldWal::read(archive);
   const auto wal = wal_facts(held, catalog::EventJournal(layout).read());
-  const auto segments = StoredRecords(server, layout, out).segments(archive, held.names());
+  const auto segments =
+      StoredRecords(server, layout, out).of_segments(archive, held.names(), [&](auto& stored) {
+        return look_at_segments(wal, size, arguments.segments, stored);
+      });
   out.fact(fmt::format("Server {}: {}", server.name,
                        wal.received
                            ? fmt::format("WAL up to {} on timeline {}", wal.received->lsn.to_string(),
                                          wal.received->timeline.to_string())
                            : std::string("no WAL")));
-  print_ranges(wal, segments, out);
-  auto json = wal_json(server, wal, segments);
+  print_ranges(wal, segments.of_ranges, out);
+  auto json = wal_json(server, wal, segments.of_ranges);
   const auto waiting = read_waiting_facts(archive);
   if (waiting.files > 0) out.fact("  " + describe(waiting, server.name));
   json["waiting"] = {{"files", waiting.files}, {"stored_bytes", waiting.bytes}};
@@ -191,8 +201,8 @@ Json list(const ServerConfig& server, const store::ServerLayout& layout, const L
     json["lines"].push_back(line_json(line));
   }
   if (arguments.segments) {
-    print_segments(segments, size, out);
-    json["segments"] = segments_json(segments, size);
+    print_segments(segments.rows, size, out);
+    json["segments"] = segments_json(segments.rows, size);
   }
   if (arguments.events) {
     auto events = Json::array();

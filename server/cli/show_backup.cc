@@ -123,14 +123,17 @@ store::ServerLayout own_layout_of(const store::ServerLayout& layout,
   }
 }
 
-/// Stored bytes from the backup to the next one of its line. `segments`: of that line.
+/// Stored bytes from the backup to the next one of its line.
 std::uint64_t wal_from(const store::BackupRecord& backup, std::vector<store::BackupRecord> backups,
-                       const store::ServerLayout& own_layout,
-                       const std::vector<catalog::SegmentRow>& segments) {
-  catalog::keep_only_own(own_layout, backups);
+                       const catalog::WalArchive& of_line, const catalog::HeldWal& held,
+                       StoredRecords& records) {
+  catalog::keep_only_own(of_line.layout(), backups);
   const auto place = std::ranges::find(backups, backup.id, &store::BackupRecord::id);
   if (place == backups.end()) return 0;  // it is unclear which line it belongs to
-  return wal_to_next(backups, segments)[static_cast<std::size_t>(place - backups.begin())];
+  const auto bytes = records.of_segments(of_line, held.names(), [&](auto& stored) {
+    return wal_to_next(backups, stored, held.names().segments, held.segment_size());
+  });
+  return bytes[static_cast<std::size_t>(place - backups.begin())];
 }
 
 /// The one that is being taken, when it is the one that is wanted.
@@ -168,9 +171,7 @@ Exit run_show_backup(const OneBackup& arguments, const Invocation& invocation) {
   const auto own_layout = own_layout_of(layout, lines, backup.id, invocation.out);
   const auto archive = open_archive(server, own_layout);
   const auto held = catalog::HeldWal::read(archive);
-  const auto wal_bytes = wal_from(
-      backup, backups, own_layout,
-      own_layout.line() ? segments_in_files(archive, held.names()) : records.segments(archive, held.names()));
+  const auto wal_bytes = wal_from(backup, backups, archive, held, records);
   const auto marks = ShownMarks(layout, invocation.out).of(backup.id);
   const bool complete = has_its_wal(archive, held, backup);
   const auto wal = wal_facts(held, catalog::EventJournal(own_layout).read());

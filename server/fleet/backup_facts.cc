@@ -18,6 +18,32 @@ Json outside_json(const store::ConfigurationFiles& files) {
   return json;
 }
 
+/// In order, each once.
+std::vector<std::uint64_t> segments_of_starts(const std::vector<store::BackupRecord>& backups,
+                                              postgres::WalSegmentSize size) {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& backup : backups)
+    numbers.push_back(postgres::WalSegment::holding(backup.start, size).number);
+  std::ranges::sort(numbers);
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  return numbers;
+}
+
+/// The runs of `held`, with a run that begins at each of these numbers that it has.
+std::vector<catalog::SegmentRun> cut_at(const catalog::SegmentSet& held,
+                                        const std::vector<std::uint64_t>& numbers) {
+  std::vector<catalog::SegmentRun> pieces;
+  for (auto run : held.runs()) {
+    for (auto cut = std::ranges::upper_bound(numbers, run.first); cut != numbers.end() && *cut <= run.last;
+         ++cut) {
+      pieces.push_back({run.timeline, run.first, *cut - 1});
+      run.first = *cut;
+    }
+    pieces.push_back(run);
+  }
+  return pieces;
+}
+
 }  // namespace
 
 std::string_view good_word(bool formats_known) {
@@ -58,18 +84,21 @@ std::string remarks(const store::BackupRecord& backup, const std::optional<postg
 }
 
 std::vector<std::uint64_t> wal_to_next(const std::vector<store::BackupRecord>& backups,
-                                       const std::vector<catalog::SegmentRow>& segments) {
+                                       catalog::StoredSegments& stored, const catalog::SegmentSet& held,
+                                       postgres::WalSegmentSize size) {
   std::vector<std::uint64_t> bytes(backups.size(), 0);
-  for (const auto& row : segments) {
+  // Of one timeline, what lies between two starts of backups is of one backup.
+  const auto pieces = cut_at(held, segments_of_starts(backups, size));
+  const auto sums = stored.sums(pieces);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
     // The last backup that begins at or before the end of the segment: timelines share one sequence of
     // positions.
-    const auto after =
-        std::upper_bound(backups.begin(), backups.end(), row,
-                         [](const catalog::SegmentRow& segment, const store::BackupRecord& backup) {
-                           return segment.end <= backup.start.lsn;
-                         });
+    const auto end = postgres::WalSegment{pieces[i].timeline, pieces[i].first}.end(size);
+    const auto after = std::upper_bound(
+        backups.begin(), backups.end(), end,
+        [](postgres::Lsn segment_end, const auto& backup) { return segment_end <= backup.start.lsn; });
     if (after != backups.begin())
-      bytes[static_cast<std::size_t>(after - backups.begin()) - 1] += row.stored_bytes;
+      bytes[static_cast<std::size_t>(after - backups.begin()) - 1] += sums[i].stored_bytes;
   }
   return bytes;
 }

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "catalog/index/server_catalog.h"
+#include "catalog/index/stored_segments.h"
 #include "catalog/store/backup_record.h"
 #include "server/terminal/output.h"
 
@@ -29,10 +29,11 @@ std::string last_wal(const store::BackupRecord& backup);
 std::string remarks(const store::BackupRecord& backup, const std::optional<postgres::Lsn>& gap = {},
                     std::optional<unsigned> line = {}, bool consistent_only = false);
 
-/// Stored bytes of the complete segments from the start of backups[i] to the start of the next one, or to the
-/// end for the last: what the WAL between them takes. Backups and segments as the index lists them.
+/// Stored bytes of the complete segments, those in `held`, from the start of backups[i] to the start of the
+/// next one, or to the end for the last: what the WAL between them takes.
 std::vector<std::uint64_t> wal_to_next(const std::vector<store::BackupRecord>& backups,
-                                       const std::vector<catalog::SegmentRow>& segments);
+                                       catalog::StoredSegments& stored, const catalog::SegmentSet& held,
+                                       postgres::WalSegmentSize size);
 
 /// The record for --json.
 Json backup_json(const store::BackupRecord& backup);

@@ -27,26 +27,6 @@ bool leaves_the_files(const store::ServerLayout& layout, const Error& error) {
 
 }  // namespace
 
-std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& archive,
-                                                   const catalog::WalInventory& names) {
-  const auto size = archive.identity().wal_segment_size;
-  std::vector<catalog::SegmentRow> rows;
-  for (const auto& segment : names.segments) {
-    const auto path = archive.layout().archived(segment, size);
-    std::error_code error;
-    const auto bytes = std::filesystem::file_size(path, error);
-    if (error == std::errc::no_such_file_or_directory) continue;  // expired meanwhile
-    if (error) throw StorageError(error.value(), path, "read the size");
-    rows.push_back({.segment = segment,
-                    .begin = segment.begin(size),
-                    .end = segment.end(size),
-                    .stored_bytes = bytes,
-                    .first_time = {},
-                    .last_time = {}});
-  }
-  return rows;
-}
-
 StoredRecords::StoredRecords(const ServerConfig& server, const store::ServerLayout& layout, Warn warn)
     : server_(&server), layout_(layout), warn_(std::move(warn)) {
   require_known(server, layout);
@@ -128,29 +108,30 @@ std::vector<catalog::RunRecord> StoredRecords::runs(std::size_t newest) {
              });
 }
 
-std::vector<catalog::SegmentRow> StoredRecords::segments(const catalog::WalArchive& archive,
-                                                         const catalog::WalInventory& names) {
+void StoredRecords::look_at_segments(const catalog::WalArchive& archive, const catalog::WalInventory& names,
+                                     const std::function<void(catalog::StoredSegments&)>& look) {
+  const auto look_at_files = [&] {
+    catalog::SegmentFiles files(archive, names.segments);
+    look(files);
+    return true;
+  };
+  if (archive.layout().line()) {
+    look_at_files();
+    return;
+  }
   for (const auto& [timeline, damage] : names.damaged_histories) warn_once(damage);
-  return ask(
+  ask(
       [&](auto& index, auto& unreadable) {
-        if (names.segments.size() > index.segment_count() + kMostPassedBy) put_index_right();
-        return catalog::stored_segments(*index_, archive, names, unreadable);
+        auto known = index.known_of(names.segments);
+        if (names.segments.size() > known.size() + kMostPassedBy) {
+          put_index_right();
+          known = index_->known_of(names.segments);
+        }
+        catalog::IndexedSegments indexed(*index_, archive, names.segments, known, unreadable);
+        look(indexed);
+        return true;
       },
-      [&] { return segments_in_files(archive, names); });
-}
-
-std::optional<catalog::RecoveryWindow> StoredRecords::recovery_window(
-    std::span<const store::BackupRecord> backups, std::span<const catalog::SegmentRow> segments,
-    const catalog::WalArchive& archive, const catalog::HeldWal& wal,
-    std::span<const catalog::Event> events) const {
-  if (!index_) return std::nullopt;
-  return catalog::read_recovery_window(backups, segments, archive, wal, events);
-}
-
-std::uint64_t stored_bytes(std::span<const catalog::SegmentRow> segments) {
-  std::uint64_t bytes = 0;
-  for (const auto& segment : segments) bytes += segment.stored_bytes;
-  return bytes;
+      look_at_files);
 }
 
 }  // namespace pgkeep::server

@@ -1,13 +1,14 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "catalog/index/recovery_window.h"
 #include "catalog/index/server_catalog.h"
+#include "catalog/index/stored_segments.h"
 #include "server/config/config.h"
 #include "server/terminal/output.h"
 
@@ -27,17 +28,20 @@ class StoredRecords {
   /// Oldest first, those of lines that were set aside before all others.
   std::vector<store::BackupRecord> backups();
   std::vector<catalog::RunRecord> runs(std::size_t newest);  // newest first
-  /// Of the segments that `names` has, by timeline and number; without the index without times.
-  std::vector<catalog::SegmentRow> segments(const catalog::WalArchive& archive,
-                                            const catalog::WalInventory& names);
-  /// Of `backups` and `segments` as above. Nothing without the index, too.
-  std::optional<catalog::RecoveryWindow> recovery_window(std::span<const store::BackupRecord> backups,
-                                                         std::span<const catalog::SegmentRow> segments,
-                                                         const catalog::WalArchive& archive,
-                                                         const catalog::HeldWal& wal,
-                                                         std::span<const catalog::Event> events) const;
+  /// What `question` answers of the archived segments that `names` has; without the index, and of a line that
+  /// was set aside, without times. It may be asked again, when the index turns out to be damaged.
+  template <typename Question>
+  auto of_segments(const catalog::WalArchive& archive, const catalog::WalInventory& names,
+                   Question&& question) {
+    std::optional<decltype(question(std::declval<catalog::StoredSegments&>()))> answer;
+    look_at_segments(archive, names, [&](catalog::StoredSegments& segments) { answer = question(segments); });
+    return *std::move(answer);
+  }
+  bool has_index() const noexcept { return index_.has_value(); }
 
  private:
+  void look_at_segments(const catalog::WalArchive& archive, const catalog::WalInventory& names,
+                        const std::function<void(catalog::StoredSegments&)>& look);
   void make_index();
   void put_index_right();
   void warn_once(const std::string& problem);
@@ -52,11 +56,5 @@ class StoredRecords {
   std::optional<catalog::ServerCatalog> index_;
   std::set<std::string> warned_;
 };
-
-/// The segments that `names` has as the files tell, without times.
-std::vector<catalog::SegmentRow> segments_in_files(const catalog::WalArchive& archive,
-                                                   const catalog::WalInventory& names);
-
-std::uint64_t stored_bytes(std::span<const catalog::SegmentRow> segments);
 
 }  // namespace pgkeep::server

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "catalog/index/recovery_window.h"
 #include "catalog/wal/set_aside_line.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/stored_records.h"
@@ -37,11 +38,15 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
   if (stored.backups.empty()) read_backups(layout, stored);  // the index has none that cannot be read
   read_lines(layout, stored);
   read_pushed(archive, stored);
-  const auto segments = records.segments(archive, held.names());
-  status.wal_stored_bytes = stored_bytes(segments);
   stored.runs = records.runs(kRunsToLookAt);
   status.last_failed = last_unmended_failure(*stored.runs);
-  const auto window = records.recovery_window(stored.backups, segments, archive, held, stored.wal->events);
+  const auto partials = catalog::read_partial_commits(archive, held);
+  const auto window = records.of_segments(archive, held.names(), [&](auto& segments) {
+    status.wal_stored_bytes = segments.sum(held.names().segments.runs()).stored_bytes;
+    return records.has_index() ? catalog::examine_recovery_window(stored.backups, held, segments, partials,
+                                                                  stored.wal->events)
+                               : std::nullopt;
+  });
   if (!window) return;
   if (const auto* oldest = window->oldest_to_the_end()) status.recoverable_from = oldest->from;
   if (const auto* newest = window->newest()) status.recoverable_until = newest->until;

@@ -139,9 +139,8 @@ void WalIntake::finish_interrupted() {
 
 /// What a crash between the archiving of a segment and the noting of what it tells has left out, or a journal
 /// that was held meanwhile. What was noted is not noted twice.
-void WalIntake::note_again(const std::vector<postgres::WalSegment>& held) {
-  const auto last_few = std::min<std::size_t>(held.size(), kNotedAgain);
-  for (const auto& segment : std::span(held).last(last_few)) {
+void WalIntake::note_again(const catalog::SegmentSet& held) {
+  for (const auto& segment : held.last(kNotedAgain)) {
     std::optional<catalog::Event> event;
     try {
       if (const auto file = archive_.open_segment(segment)) event = catalog::event_in(file->header());

@@ -61,7 +61,7 @@ class WalIntake {
 
  private:
   void archived(const catalog::SegmentFileHeader& segment);
-  void note_again(const std::vector<postgres::WalSegment>& held);
+  void note_again(const catalog::SegmentSet& held);
   void note(const catalog::Event& event);
   void tell_of(const catalog::SegmentFileHeader& segment);
   void take_in_pushed(const std::optional<postgres::WalSegment>& archived);

@@ -13,6 +13,7 @@
 #include "catalog/postgres/wal_records.h"
 #include "tests/integration/versions.h"
 #include "tests/support/backup_host.h"
+#include "tests/support/segment_rows.h"
 
 namespace pgkeep::test {
 namespace {
@@ -158,7 +159,7 @@ TEST_P(WalTimes, OfEachReceivedSegmentAreInTheIndexAndSurviveItsLoss) {
   ASSERT_EQ(receiver.wait().exit_code, 0);
 
   const store::ServerLayout layout(host.repository() / "main");
-  const auto rows = catalog::ServerCatalog::open(layout).segments();
+  const auto rows = test::rows_of(catalog::ServerCatalog::open(layout));
   const auto files = segments_before(cluster, cluster.current_lsn());
   ASSERT_GT(rows.size(), 3u);
   fs::path before;
@@ -177,7 +178,7 @@ TEST_P(WalTimes, OfEachReceivedSegmentAreInTheIndexAndSurviveItsLoss) {
   for (const auto& entry : fs::directory_iterator(host.repository() / "main"))
     if (entry.path().filename().native().starts_with("catalog.db")) fs::remove(entry.path());
   host.pgkeep_or_throw({"rebuild-catalog", "main"});
-  EXPECT_EQ(catalog::ServerCatalog::open(layout).segments(), rows);
+  EXPECT_EQ(test::rows_of(catalog::ServerCatalog::open(layout)), rows);
 }
 
 }  // namespace

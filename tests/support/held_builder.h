@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -41,8 +40,7 @@ inline std::string left(postgres::TimelineId parent, double fork) {
 /// What an archive holds, and what is recorded of it, said briefly.
 struct Held {
   Held& segments(postgres::TimelineId timeline, std::uint64_t first, std::uint64_t last) {
-    for (auto number = first; number <= last; ++number) names.segments.push_back({timeline, number});
-    std::ranges::sort(names.segments);
+    if (first <= last) names.segments.insert(catalog::SegmentRun{timeline, first, last});
     return *this;
   }
   Held& partial(postgres::TimelineId timeline, double end, std::uint64_t number) {

@@ -41,8 +41,8 @@ Repository& Repository::backup(std::uint64_t first, std::uint64_t last, int minu
 }
 
 Repository& Repository::wal(std::uint64_t first, std::uint64_t last, std::uint32_t timeline) {
-  for (auto number = first; number <= last; ++number)
-    names_.segments.push_back({postgres::TimelineId(timeline), number});
+  if (first <= last)
+    names_.segments.insert(catalog::SegmentRun{postgres::TimelineId(timeline), first, last});
   return hold();
 }
 

@@ -7,6 +7,7 @@
 
 #include "catalog/index/index_note.h"
 #include "catalog/io/error.h"
+#include "tests/support/segment_rows.h"
 #include "tests/unit/catalog/index/server_catalog_fixture.h"
 
 namespace pgkeep::catalog {
@@ -109,7 +110,7 @@ TEST_F(IndexUpdaterTest, WritesWhatItMissedWithTheNextRow) {
 TEST_F(IndexUpdaterTest, TheReceiverAddsTheNewestOfManyThatWereNotTold) {
   for (unsigned number = 4; number < 8; ++number) store_segment({kOne, number});
   catalog_.add_segments(archive_, archive_.inventory(), 2);
-  const auto rows = catalog_.segments();
+  const auto rows = test::rows_of(catalog_);
   ASSERT_THAT(rows, SizeIs(2));
   EXPECT_EQ(rows.front().segment, (WalSegment{kOne, 6}));
 }
@@ -123,12 +124,12 @@ TEST_F(IndexUpdaterTest, ReadsWhatItMissedAgain) {
   }
   std::filesystem::remove(layout_.archived({kOne, 4}, size_));
   archive_with_times({kOne, 4});
-  const auto replaced = catalog_.segments();
+  const auto replaced = test::rows_of(catalog_);
   auto stale = replaced.front();
   stale.last_time.reset();
   catalog_.add_segment(stale);
   updater.segment_archived(store_segment({kOne, 5}));
-  EXPECT_EQ(catalog_.segments().front(), replaced.front());
+  EXPECT_EQ(test::rows_of(catalog_).front(), replaced.front());
 }
 
 TEST_F(IndexUpdaterTest, AFileThatCannotBeReadKeepsNoLaterOneOut) {

@@ -6,6 +6,7 @@
 #include "catalog/io/file.h"
 #include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/held_builder.h"
+#include "tests/support/segment_rows.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/wal_builder.h"
 
@@ -52,7 +53,17 @@ class RecoveryWindowTest : public testing::Test {
     held_.recorded({kNoon, EventKind::minimal_wal, "minimal", test::range(TimelineId(timeline), begin, end)});
   }
   std::optional<RecoveryWindow> window() const {
-    return examine_recovery_window(backups_, held_.wal(), commits_, held_.events);
+    std::vector<SegmentRow> rows;
+    for (const auto& segment : held_.names.segments)
+      if (const auto known = commits_.find(segment); known != commits_.end())
+        rows.push_back({.segment = segment,
+                        .begin = {},
+                        .end = {},
+                        .first_time = {},
+                        .last_time = {},
+                        .commits = known->second});
+    test::ListedSegments archived(std::move(rows));
+    return examine_recovery_window(backups_, held_.wal(), archived, commits_, held_.events);
   }
 
   std::vector<store::BackupRecord> backups_;
@@ -167,7 +178,7 @@ TEST_F(RecoveryWindowTest, GoesOnAfterASegmentThatIsWholeAndNotArchivedYet) {
   EXPECT_EQ(window()->oldest_to_the_end()->until, at(7));
 }
 
-TEST(ReadRecoveryWindowTest, ReadsTheIndexAndThePartial) {
+TEST(ReadRecoveryWindowTest, IsOfTheIndexAndThePartial) {
   const test::TempDirectory directory;
   const store::ServerLayout layout(directory / "main");
   const auto size = test::sample_segment_size();
@@ -176,7 +187,11 @@ TEST(ReadRecoveryWindowTest, ReadsTheIndexAndThePartial) {
   auto index = ServerCatalog::open(layout);
   std::vector<store::BackupRecord> backups;
   const auto window = [&] {
-    return read_recovery_window(backups, index.segments(), archive, HeldWal::read(archive), {});
+    const auto held = HeldWal::read(archive);
+    std::vector<std::string> unreadable;
+    const auto& segments = held.names().segments;
+    IndexedSegments archived(index, archive, segments, index.known_of(segments), unreadable);
+    return examine_recovery_window(backups, held, archived, read_partial_commits(archive, held), {});
   };
   EXPECT_FALSE(window());
 

@@ -12,6 +12,7 @@
 #include "catalog/io/lock.h"
 #include "catalog/wal/wal_archive_writer.h"
 #include "tests/support/denied.h"
+#include "tests/support/segment_rows.h"
 #include "tests/unit/catalog/index/server_catalog_fixture.h"
 
 namespace pgkeep::catalog {
@@ -87,7 +88,7 @@ TEST_F(ServerCatalogTest, LeavesOutAndNamesWhatCannotBeUnderstood) {
   io::write_file_durably(layout_.archived({kOne, 5}, size_), io::as_bytes("no segment"));
   auto opened = ServerCatalog::rebuild(layout_);
   EXPECT_THAT(opened.backups(), SizeIs(1));
-  EXPECT_THAT(opened.segments(), SizeIs(1));
+  EXPECT_THAT(test::rows_of(opened), SizeIs(1));
   EXPECT_THAT(opened.unreadable(),
               ElementsAre(HasSubstr("20261121T020000Z"), HasSubstr("000000010000000000000005")));
 }
@@ -105,7 +106,7 @@ TEST_F(ServerCatalogTest, ASegmentPastAllLsnsIsNamedAndNotIndexed) {
                       .last_time = {}},
                      io::File::open_to_read(directory_ / "plain"), 1);
   auto opened = ServerCatalog::open(layout_);
-  EXPECT_THAT(opened.segments(), IsEmpty());
+  EXPECT_THAT(test::rows_of(opened), IsEmpty());
   EXPECT_THAT(opened.unreadable(), SizeIs(1));
 }
 
@@ -289,7 +290,7 @@ TEST_F(ServerCatalogTest, ReadsSegmentsBackInOrder) {
   archive_with_times({kTwo, 5});
   archive({kOne, 5});
   archive({kOne, 4});
-  const auto segments = catalog_.segments();
+  const auto segments = test::rows_of(catalog_);
   ASSERT_THAT(segments, SizeIs(3));
   EXPECT_EQ(segments[0].end, Lsn(5 * kMiB));
   EXPECT_EQ(segments[0].first_time, std::nullopt);
@@ -313,7 +314,7 @@ TEST_F(ServerCatalogTest, OrdersLsnsNearTheTop) {
   const auto top = ((std::uint64_t{1} << 63) / kMiB) - 2;
   catalog_.add_segment(row(top));
   catalog_.add_segment(row(1));
-  EXPECT_THAT(catalog_.segments(), ElementsAre(row(1), row(top)));
+  EXPECT_THAT(test::rows_of(catalog_), ElementsAre(row(1), row(top)));
   EXPECT_THROW(catalog_.add_segment(row(top + 1)), Corruption);
 }
 

@@ -37,13 +37,9 @@ TEST_F(StoredRowsTest, AskingIsGivenNoneThatWouldHaveToBeMade) {
 TEST_F(StoredRowsTest, WhatTheIndexLacksIsReadFromTheFiles) {
   take_backup("20261120T020000Z");
   take_backup("20261121T020000Z");
-  archive({kOne, 4});
-  archive({kOne, 5});
   run("backup", RunOutcome::succeeded, "", "");
   forget_files("20261120T020000Z");
   commit_backup("20261122T020000Z");
-  std::filesystem::remove(layout_.archived({kOne, 4}, size_));
-  store_segment({kOne, 6});
   auto ended = journal_.begin("backup", "");
   catalog_.add_runs();
   journal_.end(ended, RunOutcome::failed, "killed", "");
@@ -52,12 +48,10 @@ TEST_F(StoredRowsTest, WhatTheIndexLacksIsReadFromTheFiles) {
   auto index = ServerCatalog::open_to_read(layout_).value();
   std::vector<std::string> unreadable;
   const auto backups = stored_backups(index, layout_, unreadable);
-  const auto segments = stored_segments(index, archive_, archive_.inventory(), unreadable);
   const auto runs = stored_runs(index, layout_, 2);
   EXPECT_THAT(unreadable, IsEmpty());
   EXPECT_THAT(runs, ElementsAre(running, ended));
   auto sound = ServerCatalog::open(layout_);
-  EXPECT_EQ(segments, sound.segments());
   ASSERT_THAT(backups, SizeIs(2));
   for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(backups[i].to_json(), sound.backups()[i].to_json());
 }
@@ -67,13 +61,9 @@ TEST_F(StoredRowsTest, AskingHearsOfFilesThatCannotBeRead) {
   io::write_file_durably(layout_.record(damaged.id), io::as_bytes("{"));
   // Something else than a file stands there, which is read as little as one whose disk fails.
   io::make_directories(layout_.record(backup_id("20261122T020000Z")));
-  store_segment({kOne, 5});
-  io::write_file_durably(layout_.archived({kOne, 5}, size_), io::as_bytes("no segment"));
   std::vector<std::string> unreadable;
   EXPECT_THAT(stored_backups(catalog_, layout_, unreadable), IsEmpty());
-  EXPECT_THAT(stored_segments(catalog_, archive_, archive_.inventory(), unreadable), IsEmpty());
-  EXPECT_THAT(unreadable, ElementsAre(HasSubstr("20261121T020000Z"), HasSubstr("20261122T020000Z"),
-                                      HasSubstr("000000010000000000000005")));
+  EXPECT_THAT(unreadable, ElementsAre(HasSubstr("20261121T020000Z"), HasSubstr("20261122T020000Z")));
 }
 
 }  // namespace

@@ -26,11 +26,11 @@ class DeletionTest : public testing::Test {
     for (const auto place : places) ids.push_back(backups_[place].id);
     return why_they_are_needed({backups_, lines_, unclear_}, ids);
   }
-  std::vector<postgres::WalSegment> goes_with(std::size_t place) const {
+  SegmentSet goes_with(std::size_t place) const {
     const auto wal = wal_that_goes_with({backups_, lines_, unclear_}, policy_, hour(40), backups_[place].id);
     return wal.at(backups_[place].line).segments;
   }
-  std::vector<postgres::WalSegment> needless_without(std::size_t place) const {
+  SegmentSet needless_without(std::size_t place) const {
     const auto wal =
         wal_needless_without({backups_, lines_, unclear_}, policy_, hour(40), backups_[place].id);
     return wal.at(backups_[place].line).segments;

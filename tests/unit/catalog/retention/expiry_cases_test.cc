@@ -136,16 +136,11 @@ ExpiryCandidate parse_backup(const std::string& text, std::size_t current_line) 
 }
 
 /// "1-11 2:15-21".
-std::string describe(const std::vector<WalSegment>& segments) {
+std::string describe(const SegmentSet& segments) {
   std::map<TimelineId, std::string> texts;
-  for (std::size_t i = 0; i < segments.size();) {
-    auto last = i;
-    while (last + 1 < segments.size() && segments[last + 1].timeline == segments[i].timeline &&
-           segments[last + 1].number == segments[last].number + 1)
-      ++last;
-    auto& text = texts[segments[i].timeline];
-    text += fmt::format("{}{}-{}", text.empty() ? "" : ",", segments[i].number, segments[last].number);
-    i = last + 1;
+  for (const auto& run : segments.runs()) {
+    auto& text = texts[run.timeline];
+    text += fmt::format("{}{}-{}", text.empty() ? "" : ",", run.first, run.last);
   }
   std::vector<std::string> words;
   for (const auto& [timeline, text] : texts)

@@ -199,10 +199,7 @@ class Server {
     backups_ = std::move(left);
     for (const auto& range : plan.wal[0].goes.between)
       held_.recorded({hour(static_cast<double>(now_)), EventKind::removed, "let go", range});
-    auto& segments = held_.names.segments;
-    std::erase_if(segments, [&](const auto& segment) {
-      return std::ranges::binary_search(plan.wal[0].goes.segments, segment);
-    });
+    held_.names.segments = held_.names.segments.without(plan.wal[0].goes.segments);
   }
 
   test::Chance chance_;

@@ -54,7 +54,7 @@ class TwoYears {
       good_.push_back(backup);
     }
     there_.push_back(backup);
-    held_.names.segments.push_back({kOne, static_cast<std::uint64_t>(now_)});
+    held_.names.segments.insert(WalSegment{kOne, static_cast<std::uint64_t>(now_)});
     ++now_;
   }
 
@@ -74,9 +74,7 @@ class TwoYears {
       left.push_back(std::move(backup));
     }
     there_ = std::move(left);
-    std::erase_if(held_.names.segments, [&](const WalSegment& segment) {
-      return std::ranges::binary_search(plan.wal[0].goes.segments, segment);
-    });
+    held_.names.segments = held_.names.segments.without(plan.wal[0].goes.segments);
   }
 
   void require_what_the_policy_promises() const {

@@ -33,7 +33,7 @@ WalNeed alone(TimelineId timeline, double start, double end) {
   return {{timeline, at(start)}, {timeline, at(end)}, std::set<TimelineId>()};
 }
 
-std::vector<WalSegment> needless(const Held& held, const std::vector<WalPosition>& starts) {
+SegmentSet needless(const Held& held, const std::vector<WalPosition>& starts) {
   return needless_wal(held.wal(), from(starts)).segments;
 }
 

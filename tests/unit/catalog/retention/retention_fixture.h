@@ -38,7 +38,8 @@ inline catalog::CommitTimes commits_of(std::uint64_t number) {
 /// A line with those files, in each of which something was committed in its hour.
 inline LineOfWal line_of(const Held& held) {
   LineOfWal line{.held = held.wal(), .events = held.events, .commits = {}};
-  for (const auto& segment : held.names.segments) line.commits.emplace(segment, commits_of(segment.number));
+  for (const auto& run : held.names.segments.runs())
+    line.commits[run.timeline] = {.known = true, .latest = commits_of(run.last).latest};
   return line;
 }
 

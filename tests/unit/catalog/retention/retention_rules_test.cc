@@ -328,9 +328,9 @@ TEST(RecoveryWindowRuleTest, TakesABranchOfWhichTheTimesAreNotKnownForOneThatRea
   const std::vector backups{backup_at(18), backup_at(22, kTwo), backup_at(40, kTwo)};
   std::vector lines{test::line_of(held)};
   EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(40)));
-  lines[0].commits[{kOne, 20}].known = false;
+  lines[0].commits[kOne].known = false;
   EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(18), id(40)));
-  lines[0].commits.erase({kOne, 20});
+  lines[0].commits.erase(kOne);
   EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(18), id(40)));
 }
 
@@ -340,11 +340,11 @@ TEST(RecoveryWindowRuleTest, TakesALeftPartialOfWhichTheTimesAreKnownForWhatItIs
   const std::vector backups{backup_at(18), backup_at(40, kTwo)};
   std::vector lines{test::line_of(held)};
   EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(18), id(40)));
-  lines[0].commits[{kOne, 21}] = {.known = true, .earliest = hour(21), .latest = hour(21)};
+  lines[0].partial_commits[{kOne, 21}] = {.known = true, .earliest = hour(21), .latest = hour(21)};
   EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(40)));
-  lines[0].commits[{kOne, 21}].latest = hour(51);
+  lines[0].partial_commits[{kOne, 21}].latest = hour(51);
   EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(18), id(40)));
-  lines[0].commits[{kOne, 21}] = {};
+  lines[0].partial_commits[{kOne, 21}] = {};
   EXPECT_THAT(kept(backups, lines, kTenHours, 60), ElementsAre(id(18), id(40)));
 }
 

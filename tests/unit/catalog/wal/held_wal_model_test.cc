@@ -253,18 +253,45 @@ void compare_files(const Model& model, int of, const HeldLine& line) {
     }
     const auto found = line.files(number);
     ASSERT_EQ(found.size(), expected.size()) << number;
-    const HeldFile* furthest = nullptr;
+    std::optional<std::pair<Unit, WalSegment>> furthest;
     auto next = expected.begin();
     for (const auto& file : found) {
       EXPECT_EQ(file.segment, next->first);
       EXPECT_EQ(file.end, lsn(number * kUnits + next->second));
       EXPECT_EQ(file.partial, !model.files().at(file.segment).archived);
       EXPECT_EQ(file.cut, next->second < model.files().at(file.segment).has());
-      if (furthest == nullptr || furthest->end <= file.end) furthest = &file;
+      furthest = std::max(furthest, std::optional(std::pair(next->second, next->first)));
       ++next;
     }
-    EXPECT_EQ(line.furthest(number), furthest);
+    ASSERT_EQ(line.furthest(number).has_value(), furthest.has_value());
+    if (furthest) {
+      EXPECT_EQ(line.furthest(number)->segment, furthest->second);
+    }
   }
+}
+
+void compare_sets(const Model& model, int of, const HeldLine& line) {
+  std::set<WalSegment> archived;
+  std::vector<WalSegment> partials;
+  std::map<std::uint64_t, WalSegment> whole;
+  std::optional<std::uint64_t> last;
+  for (const auto& [segment, file] : model.files()) {
+    const auto units = model.of_line(of, segment, file);
+    if (units == 0) continue;
+    last = std::max(last, std::optional(segment.number));
+    if (file.archived) archived.insert(segment);
+    if (!file.archived) partials.push_back(segment);
+    if (file.archived && units == kUnits) whole[segment.number] = segment;
+  }
+  EXPECT_TRUE(std::ranges::equal(line.archived(), archived));
+  EXPECT_EQ(line.last_number(), last);
+  std::ranges::sort(partials, {}, [](const WalSegment& s) { return std::pair(s.number, s.timeline); });
+  EXPECT_TRUE(std::ranges::equal(line.partials(), partials, {}, &HeldFile::segment));
+  std::map<std::uint64_t, WalSegment> found;
+  for (const auto& run : line.whole())
+    for (auto number = run.first; number <= run.last; ++number)
+      EXPECT_TRUE(found.emplace(number, WalSegment{run.timeline, number}).second) << number;
+  EXPECT_EQ(found, whole);
 }
 
 void compare_gaps(const Model& model, int of, const HeldLine& line) {
@@ -398,6 +425,7 @@ TEST(HeldWalModelTest, SaysOfRandomHistoriesWhatASimpleModelSays) {
       const auto line = wal.along(model.history(of));
       compare_reach(model, of, line);
       compare_files(model, of, line);
+      compare_sets(model, of, line);
       compare_gaps(model, of, line);
       compare_resume(model, of, line);
       for (auto number = kFirst - 1; number <= kEnd; ++number)

@@ -84,8 +84,8 @@ class BusyArchive {
   // What WalLook asks.
   WalInventory inventory() const {
     WalInventory names;
-    names.partials = list(partials_);
-    names.segments = list(archived_);
+    names.partials = SegmentSet(list(partials_));
+    names.segments = SegmentSet(list(archived_));
     return names;
   }
   bool has(const WalSegment& segment) const {

@@ -18,8 +18,7 @@ class WalRemovalTest : public test::PushedWalFixture {};
 TEST_F(WalRemovalTest, RemovesTheSegmentsAndPassesOverThoseThatAreNotThere) {
   for (std::uint64_t number = 4; number < 7; ++number) archived({test::kOne, number});
   const auto bytes = std::filesystem::file_size(layout_.archived({test::kOne, 4}, size_));
-  const std::array<WalSegment, 2> gone{WalSegment{test::kOne, 3}, WalSegment{test::kOne, 4}};
-  const auto removed = remove_wal(archive_, gone, {});
+  const auto removed = remove_wal(archive_, {{test::kOne, 3}, {test::kOne, 4}}, {});
   EXPECT_EQ(removed.files, 1u);
   EXPECT_EQ(removed.bytes, bytes);
   EXPECT_THAT(archive_.inventory().segments,
@@ -29,7 +28,7 @@ TEST_F(WalRemovalTest, RemovesTheSegmentsAndPassesOverThoseThatAreNotThere) {
 TEST_F(WalRemovalTest, RemovesPartialsAndLeavesTheirFolder) {
   const WalSegment left{test::kOne, 5};
   received(left, test::sample_wal(left));
-  EXPECT_EQ(remove_wal(archive_, {}, std::span(&left, 1)).files, 1u);
+  EXPECT_EQ(remove_wal(archive_, {}, {left}).files, 1u);
   EXPECT_TRUE(archive_.inventory().partials.empty());
   EXPECT_TRUE(std::filesystem::exists(layout_.wal_streaming()));
 }
@@ -39,7 +38,7 @@ TEST_F(WalRemovalTest, LeavesNoFolderThatIsEmpty) {
   const WalSegment late{test::kOne, 4 + 4096};  // 1 MiB segments: of another log
   archived(early);
   archived(late);
-  remove_wal(archive_, std::span(&early, 1), {});
+  remove_wal(archive_, {early}, {});
   EXPECT_FALSE(std::filesystem::exists(layout_.archived(early, size_).parent_path()));
   EXPECT_TRUE(archive_.has(late));
 }
@@ -49,7 +48,7 @@ TEST_F(WalRemovalTest, LeavesTheRestWhenItIsStopped) {
   stop.request_stop();
   const WalSegment first{test::kOne, 4};
   archived(first);
-  EXPECT_THROW(remove_wal(archive_, std::span(&first, 1), {}, stop.get_token()), Interrupted);
+  EXPECT_THROW(remove_wal(archive_, {first}, {}, stop.get_token()), Interrupted);
   EXPECT_TRUE(archive_.has(first));
 }
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/segment_rows.h"
+
 namespace pgkeep::server {
 namespace {
 
@@ -28,12 +30,29 @@ catalog::SegmentRow segment(std::uint64_t number, std::uint64_t stored) {
           .last_time = {}};
 }
 
+std::vector<std::uint64_t> wal_to_next(const std::vector<store::BackupRecord>& backups,
+                                       const std::vector<catalog::SegmentRow>& rows) {
+  catalog::SegmentSet held;
+  for (const auto& row : rows) held.insert(row.segment);
+  test::ListedSegments stored(rows);
+  return server::wal_to_next(backups, stored, held, postgres::WalSegmentSize(kSegment));
+}
+
 TEST(WalToNextTest, CountsFromABackupsFirstSegmentToTheOneBeforeTheNext) {
   const std::vector backups{backup("20261119T020000Z", 2 * kSegment + 40),
                             backup("20261120T020000Z", 5 * kSegment + 40)};
   const std::vector segments{segment(1, 1), segment(2, 10), segment(3, 100), segment(4, 1000),
                              segment(5, 10000)};
   EXPECT_THAT(wal_to_next(backups, segments), ElementsAre(1110u, 10000u));
+}
+
+TEST(WalToNextTest, CountsASegmentWhoseEndIsTheStartToTheBackupBefore) {
+  const std::vector backups{backup("20261119T020000Z", 2 * kSegment),
+                            backup("20261120T020000Z", 4 * kSegment),
+                            backup("20261121T020000Z", 4 * kSegment + 40)};
+  const std::vector segments{segment(1, 1), segment(2, 10), segment(3, 100), segment(4, 1000),
+                             segment(9, 10000)};
+  EXPECT_THAT(wal_to_next(backups, segments), ElementsAre(110u, 0u, 11000u));
 }
 
 TEST(WalToNextTest, IsNothingWithoutWal) {

@@ -10,6 +10,7 @@
 #include "catalog/wal/wal_archive_writer.h"
 #include "server/fleet/fleet.h"
 #include "tests/support/sample_wal.h"
+#include "tests/support/segment_rows.h"
 #include "tests/support/temp_directory.h"
 
 namespace pgkeep::server {
@@ -36,7 +37,8 @@ class StoredRecordsTest : public testing::Test {
   }
   catalog::WalArchive archive() const { return {layout_, catalog::read_identity(layout_).value()}; }
   std::vector<catalog::SegmentRow> segments(StoredRecords& records) const {
-    return records.segments(archive(), archive().inventory());
+    return records.of_segments(archive(), archive().inventory(),
+                               [](auto& stored) { return test::rows_of(stored); });
   }
   /// Takes the right to write from everybody, as a read-only file system does. Root keeps it, so it becomes
   /// somebody else.
@@ -76,7 +78,7 @@ TEST_F(StoredRecordsTest, AreTheSameWithoutTheIndex) {
   ASSERT_EQ(of_index.size(), 1u);
   EXPECT_EQ(of_files.front().segment, kFive);
   EXPECT_EQ(of_index.front().segment, kFive);
-  EXPECT_EQ(stored_bytes(of_files), stored_bytes(of_index));
+  EXPECT_EQ(of_files.front().stored_bytes, of_index.front().stored_bytes);
   EXPECT_EQ(from_files.backups().size(), from_index.backups().size());
 }
 

@@ -9,6 +9,7 @@
 #include "catalog/wal/pushed_wal.h"
 #include "tests/support/fake_server.h"
 #include "tests/support/sample_wal.h"
+#include "tests/support/segment_rows.h"
 #include "tests/support/temp_directory.h"
 #include "tests/unit/streaming/receive/scripted_wire.h"
 
@@ -121,7 +122,7 @@ TEST_F(WalIntakeTest, AGapIsFilledWithWhatWasPushedOnceTheSegmentAfterItIsThere)
   EXPECT_TRUE(archive_.has(kFive.next()));
   // That it is going to be taken, and that it was.
   EXPECT_THAT(events(), ElementsAre(catalog::EventKind::adopted, catalog::EventKind::adopted));
-  EXPECT_THAT(catalog::ServerCatalog::open(layout_).segments(), SizeIs(3));
+  EXPECT_THAT(test::rows_of(catalog::ServerCatalog::open(layout_)), SizeIs(3));
 }
 
 TEST_F(WalIntakeTest, ArchivesWhoeverHoldsTheJournalOfEvents) {
