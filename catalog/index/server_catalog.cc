@@ -143,22 +143,41 @@ std::optional<io::TimePoint> time_of(const std::optional<std::int64_t>& microsec
 
 constexpr std::int64_t kMostTimelines = std::numeric_limits<std::uint32_t>::max();
 
+/// What read_segment() requires of a row, for SQLite; NULL or 0 of one that cannot be. The type is checked of
+/// what is added up: elsewhere a value of another type is no number, or equal to the one it should be.
+constexpr std::string_view kCanBe =
+    "typeof(number) = 'integer' AND typeof(stored_bytes) = 'integer' AND stored_bytes >= 0"
+    " AND begin_lsn >= 0 AND begin_lsn < end_lsn AND begin_lsn = number * (end_lsn - begin_lsn)"
+    " AND typeof(commits_known) = 'integer' AND commits_known IN (0, 1)"
+    " AND CASE WHEN latest_commit IS NULL THEN earliest_commit IS NULL"
+    " ELSE typeof(latest_commit) = 'integer' AND earliest_commit <= latest_commit END";
+
+[[noreturn]] void refuse_segment() {
+  throw Corruption("a segment lies where none can, or says of itself what cannot be");
+}
+
 SegmentRow read_segment(const io::Statement& row) {
   const auto number = [&](int column) {
     if (row.integer(column) < 0) throw Corruption("a segment has a number below zero");
     return static_cast<std::uint64_t>(row.integer(column));
   };
-  if (number(0) == 0 || row.integer(0) > kMostTimelines || number(2) >= number(3))
-    throw Corruption("a segment lies where none can");
-  return {.segment = {postgres::TimelineId(static_cast<std::uint32_t>(number(0))), number(1)},
-          .begin = postgres::Lsn(number(2)),
-          .end = postgres::Lsn(number(3)),
-          .stored_bytes = number(4),
-          .first_time = time_of(row.optional_integer(5)),
-          .last_time = time_of(row.optional_integer(6)),
-          .commits = {.known = row.integer(7) != 0,
-                      .earliest = time_of(row.optional_integer(8)),
-                      .latest = time_of(row.optional_integer(9))}};
+  SegmentRow segment{.segment = {postgres::TimelineId(static_cast<std::uint32_t>(number(0))), number(1)},
+                     .begin = postgres::Lsn(number(2)),
+                     .end = postgres::Lsn(number(3)),
+                     .stored_bytes = number(4),
+                     .first_time = time_of(row.optional_integer(5)),
+                     .last_time = time_of(row.optional_integer(6)),
+                     .commits = {.known = row.integer(7) != 0,
+                                 .earliest = time_of(row.optional_integer(8)),
+                                 .latest = time_of(row.optional_integer(9))}};
+  const auto& commits = segment.commits;
+  if (number(0) == 0 || row.integer(0) > kMostTimelines || segment.begin >= segment.end) refuse_segment();
+  const auto bytes = segment.end - segment.begin;
+  if (segment.begin.value() % bytes != 0 || segment.begin.value() / bytes != segment.segment.number ||
+      number(7) > 1 || commits.earliest.has_value() != commits.latest.has_value() ||
+      commits.earliest > commits.latest)
+    refuse_segment();
+  return segment;
 }
 
 }  // namespace
@@ -257,21 +276,20 @@ SegmentSet ServerCatalog::known_of(const SegmentSet& segments) {
 
 std::vector<SegmentSum> ServerCatalog::sums(std::span<const SegmentRun> runs) {
   std::vector<SegmentSum> sums;
-  auto row = rows::of_run(current(),
-                          "SELECT count(*), sum(stored_bytes), min(stored_bytes), sum(commits_known),"
-                          " sum(commits_known <> 0), max(latest_commit) FROM segments");
+  auto row =
+      rows::of_run(current(), fmt::format("SELECT count(*), sum(stored_bytes), sum(commits_known),"
+                                          " max(latest_commit), count(*) FILTER (WHERE {}) FROM segments",
+                                          kCanBe));
   for (const auto& run : runs) {
     row.reset();
     rows::bind(row, run).step();
     auto& sum = sums.emplace_back();
     if (row.integer(0) == 0) continue;
-    // The sum of what are no integers is none either.
-    if (row.integer(2) < 0) throw Corruption("a segment has a size below zero");
-    row.integer(3);
+    if (row.integer(4) != row.integer(0)) refuse_segment();
     sum = {.segments = static_cast<std::uint64_t>(row.integer(0)),
            .stored_bytes = static_cast<std::uint64_t>(row.integer(1)),
-           .with_commits_known = static_cast<std::uint64_t>(row.integer(4)),
-           .latest_commit = time_of(row.optional_integer(5))};
+           .with_commits_known = static_cast<std::uint64_t>(row.integer(2)),
+           .latest_commit = time_of(row.optional_integer(3))};
   }
   return sums;
 }
