@@ -27,7 +27,10 @@ class Gathering {
       if (!line.damage.empty()) facts_.unclear.push_back(line.damage);
     }
     add_line(layout_, {});
+    // Right after the WAL, of which it may need more with each moment; the index may take long.
     add_backups();
+    if (auto& current = facts_.lines.back(); *commits_ && !current.held.names().segments.empty())
+      current.commits = (*commits_)(current.held.names());
     for (std::size_t i = 0; i < set_aside_.size(); ++i)
       facts_.lines[i].goes_with_its_backups = is_all_accounted_for(set_aside_[i]);
     return std::move(facts_);
@@ -53,7 +56,6 @@ class Gathering {
       line.held = HeldWal::read(archive);
       line.events = EventJournal(layout).read();
       add_times_of_partials(archive, line);
-      if (*commits_ && !layout.line()) line.commits = (*commits_)(archive, line.held.names());
     }
     facts_.lines.push_back(std::move(line));
   }
@@ -129,6 +131,20 @@ class Gathering {
 };
 
 }  // namespace
+
+std::map<postgres::TimelineId, ArchivedCommits> archived_commits(StoredSegments& stored,
+                                                                 const SegmentSet& segments) {
+  std::map<postgres::TimelineId, ArchivedCommits> commits;
+  const auto sums = stored.sums(segments.runs());
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const auto& run = segments.runs()[i];
+    auto& of_timeline =
+        commits.try_emplace(run.timeline, ArchivedCommits{.known = true, .latest = {}}).first->second;
+    of_timeline.known = of_timeline.known && sums[i].with_commits_known == run.size();
+    of_timeline.latest = std::max(of_timeline.latest, sums[i].latest_commit);
+  }
+  return commits;
+}
 
 ExpiryFacts gather_expiry_facts(const store::ServerLayout& layout, const CommitsOf& commits) {
   return Gathering(layout, commits).gather();

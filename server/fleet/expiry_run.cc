@@ -1,7 +1,6 @@
 #include "server/fleet/expiry_run.h"
 
 #include <algorithm>
-#include <map>
 
 #include <fmt/format.h>
 
@@ -16,21 +15,6 @@
 
 namespace pgkeep::server {
 namespace {
-
-std::map<postgres::TimelineId, catalog::ArchivedCommits> archived_commits(catalog::StoredSegments& stored,
-                                                                          const catalog::SegmentSet& held) {
-  std::map<postgres::TimelineId, catalog::ArchivedCommits> commits;
-  const auto sums = stored.sums(held.runs());
-  for (std::size_t i = 0; i < sums.size(); ++i) {
-    const auto& run = held.runs()[i];
-    auto& of_timeline =
-        commits.try_emplace(run.timeline, catalog::ArchivedCommits{.known = true, .latest = {}})
-            .first->second;
-    of_timeline.known = of_timeline.known && sums[i].with_commits_known == run.size();
-    of_timeline.latest = std::max(of_timeline.latest, sums[i].latest_commit);
-  }
-  return commits;
-}
 
 catalog::ExpiryFacts gather(const ServerConfig& server, const store::ServerLayout& layout, const Warn& warn) {
   auto facts = read_expiry_facts(server, layout, warn);
@@ -48,9 +32,10 @@ catalog::LocalTime clock_of(const ServerConfig& server) {
 catalog::ExpiryFacts read_expiry_facts(const ServerConfig& server, const store::ServerLayout& layout,
                                        const Warn& warn) {
   StoredRecords records(server, layout, warn);
-  auto facts = catalog::gather_expiry_facts(layout, [&](const auto& archive, const auto& names) {
-    return records.of_segments(archive, names,
-                               [&](auto& stored) { return archived_commits(stored, names.segments); });
+  auto facts = catalog::gather_expiry_facts(layout, [&](const catalog::WalInventory& names) {
+    return records.of_segments(open_archive(server, layout), names, [&](catalog::StoredSegments& stored) {
+      return catalog::archived_commits(stored, names.segments);
+    });
   });
   if (!server.retention.lets_go())
     catalog::for_newest_runs(layout, "delete", [&](catalog::RunRecord&&) {
