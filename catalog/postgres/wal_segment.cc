@@ -59,7 +59,8 @@ std::optional<WalSegment> WalSegment::parse(std::string_view name, WalSegmentSiz
   const std::uint64_t log = field(name, 1);
   const std::uint64_t in_log = field(name, 2);
   if (timeline == TimelineId() || in_log >= size.per_log()) return std::nullopt;
-  return WalSegment{timeline, log * size.per_log() + in_log};
+  const WalSegment segment{timeline, log * size.per_log() + in_log};
+  return segment.end(size) > segment.begin(size) ? std::optional(segment) : std::nullopt;
 }
 
 std::string WalSegment::name(WalSegmentSize size) const {

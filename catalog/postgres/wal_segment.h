@@ -35,7 +35,8 @@ struct WalSegment {
   static WalSegment holding(const WalPosition& position, WalSegmentSize size);  // the byte at the position
   /// The segment with the byte before the position: for positions that are ends.
   static WalSegment ending(const WalPosition& position, WalSegmentSize size);
-  /// Nothing unless it is 24 upper-case digits and possible for that size.
+  /// Nothing unless it is 24 upper-case digits and possible for that size. The very last one is not: its end
+  /// is no LSN.
   static std::optional<WalSegment> parse(std::string_view name, WalSegmentSize size);
 
   std::string name(WalSegmentSize size) const;

@@ -29,7 +29,7 @@ constexpr NameRow kNames[] = {
     {16 * kMiB, 0xFFFFFFFF, 0xAB'CDEF, "FFFFFFFF0000ABCD000000EF", 0xABCD'EF00'0000},
     {kGiB, 2, 3, "000000020000000000000003", 0xC000'0000},
     {kGiB, 2, 4, "000000020000000100000000", 0x1'0000'0000},
-    {kGiB, 2, 0x3'FFFF'FFFF, "00000002FFFFFFFF00000003", 0xFFFF'FFFF'C000'0000},
+    {kGiB, 2, 0x3'FFFF'FFFE, "00000002FFFFFFFF00000002", 0xFFFF'FFFF'8000'0000},
 };
 
 TEST(WalSegmentSizeTest, TakesPowersOfTwoFrom1MiBTo1GiB) {
@@ -73,6 +73,13 @@ TEST(WalSegmentTest, HoldsTheByteAtAPositionAndEndsBeforeIt) {
     EXPECT_EQ(WalSegment::holding(position, size), (WalSegment{TimelineId(3), row.holding})) << row.lsn;
     EXPECT_EQ(WalSegment::ending(position, size), (WalSegment{TimelineId(3), row.ending})) << row.lsn;
   }
+}
+
+TEST(WalSegmentTest, RefusesTheLastOfAllWhoseEndIsNoLsn) {
+  EXPECT_FALSE(WalSegment::parse("00000001FFFFFFFF00000FFF", WalSegmentSize(kMiB)));
+  EXPECT_FALSE(WalSegment::parse("00000001FFFFFFFF000000FF", WalSegmentSize()));
+  EXPECT_FALSE(WalSegment::parse("00000001FFFFFFFF00000003", WalSegmentSize(kGiB)));
+  EXPECT_TRUE(WalSegment::parse("00000001FFFFFFFF000000FE", WalSegmentSize()));
 }
 
 TEST(WalSegmentTest, RefusesASegmentPastTheEndOfTheLog) {
