@@ -24,7 +24,8 @@ class NewestCommits {
       partials_.push_back(partial);
       for (const auto& file : line.files(number)) covered.insert(file.segment);
     }
-    files_ = SegmentSet(line.whole()).without(covered);
+    files_ = SegmentSet(line.whole()).without(covered).runs();
+    std::ranges::sort(files_, {}, &SegmentRun::first);
   }
 
   /// Of a recovery that begins in that segment and comes to `end`; the last one first.
@@ -36,12 +37,10 @@ class NewestCommits {
     }
     ways_.push_back(way);
     const auto before = std::min(way.before, end.value() / size_.bytes());
-    for (auto run : files_.runs()) {
-      run.first = std::max(run.first, number);
-      if (run.first >= before || run.first > run.last) continue;
-      run.last = std::min(run.last, before - 1);
-      pieces_.push_back(run);
-    }
+    if (before <= number) return;
+    for (auto run = std::ranges::lower_bound(files_, number, {}, &SegmentRun::last);
+         run != files_.end() && run->first < before; ++run)
+      pieces_.push_back({run->timeline, std::max(run->first, number), std::min(run->last, before - 1)});
   }
 
   /// In the order in which they were added.
@@ -81,7 +80,7 @@ class NewestCommits {
   }
 
   postgres::WalSegmentSize size_;
-  SegmentSet files_;                // archived, and of the line to their end
+  std::vector<SegmentRun> files_;   // archived, and of the line to their end; by number, each number once
   std::vector<HeldFile> partials_;  // that go further than any other file
   std::vector<Way> ways_;
   std::vector<SegmentRun> pieces_;

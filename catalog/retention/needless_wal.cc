@@ -35,14 +35,19 @@ class NeededFiles {
     const auto newest = held.names().newest_timeline();
     auto timelines = timelines_with_wal(held);
     for (const auto& need : needs) timelines.insert(need.end.timeline);
+    std::vector<SegmentRun> archived;
+    std::vector<WalSegment> partials;
     for (const auto timeline : timelines) {
       const auto along = held.along(held.names().line_of(timeline));
       auto first = first_onward(along, needs);
       if (timeline == newest) first = first_of_newest_ = first.value_or(0);
-      if (first) add(along, *first, std::numeric_limits<std::uint64_t>::max());
-      for (const auto& need : needs)
-        if (need.end.timeline == timeline) add_until_consistent(along, need);
+      const auto numbers = needed_of(timeline, first, needs);
+      add_archived(along, numbers, archived);
+      for (const auto& partial : along.partials())
+        if (numbers.contains({kAny, partial.segment.number})) partials.push_back(partial.segment);
     }
+    archived_ = SegmentSet(std::move(archived));
+    partials_ = SegmentSet(partials);
   }
 
   const SegmentSet& archived() const noexcept { return archived_; }
@@ -61,20 +66,30 @@ class NeededFiles {
     return first;
   }
 
-  void add_until_consistent(const HeldLine& along, const WalNeed& need) {
+  /// The numbers of the segments that are needed along the line of a timeline: those from `onward` on, and
+  /// those with which the backups of that timeline become consistent.
+  SegmentSet needed_of(TimelineId timeline, std::optional<std::uint64_t> onward,
+                       std::span<const WalNeed> needs) const {
     const auto size = held_->segment_size();
-    add(along, WalSegment::holding(need.start, size).number, WalSegment::ending(need.end, size).number);
+    std::vector<SegmentRun> numbers;
+    if (onward) numbers.push_back({kAny, *onward, std::numeric_limits<std::uint64_t>::max()});
+    for (const auto& need : needs) {
+      const auto first = WalSegment::holding(need.start, size).number;
+      const auto last = WalSegment::ending(need.end, size).number;
+      if (need.end.timeline == timeline && first <= last) numbers.push_back({kAny, first, last});
+    }
+    return SegmentSet(std::move(numbers));
   }
 
-  void add(const HeldLine& along, std::uint64_t first, std::uint64_t last) {
-    for (auto run : along.archived().runs()) {
-      run.first = std::max(run.first, first);
-      run.last = std::min(run.last, last);
-      if (run.first <= run.last) archived_.insert(run);
-    }
-    for (const auto& partial : along.partials())
-      if (first <= partial.segment.number && partial.segment.number <= last) partials_.insert(partial.segment);
+  static void add_archived(const HeldLine& along, const SegmentSet& numbers,
+                           std::vector<SegmentRun>& archived) {
+    for (const auto& run : along.archived().runs())
+      for (auto part = std::ranges::lower_bound(numbers.runs(), run.first, {}, &SegmentRun::last);
+           part != numbers.runs().end() && part->first <= run.last; ++part)
+        archived.push_back({run.timeline, std::max(run.first, part->first), std::min(run.last, part->last)});
   }
+
+  static constexpr TimelineId kAny{1};  // in sets of numbers
 
   const HeldWal* held_;
   SegmentSet archived_;
@@ -123,9 +138,7 @@ NeedlessWal needless_wal(const HeldWal& held, std::span<const WalNeed> needs) {
   Staying staying;
   staying.add(names.segments.without(needless.segments));
   staying.add(names.partials.without(needless.partials));
-  auto gone = needless.segments;
-  for (const auto& run : needless.partials.runs()) gone.insert(run);
-  needless.between = ranges_between(gone, staying, held.segment_size());
+  needless.between = ranges_between(needless.segments.with(needless.partials), staying, held.segment_size());
   return needless;
 }
 

@@ -105,14 +105,18 @@ void HeldLine::find_whole() {
   SegmentSet found;  // whatever timeline they are of
   for (const auto timeline : timelines()) {
     const auto left = end_on(line_, timeline);
-    for (const auto& run : archived_.runs_of(timeline)) {
-      const auto last = range_of(run, size_).end > left ? run.last - 1 : run.last;
-      if (last + 1 == run.first) continue;
-      const SegmentRun numbers{any, run.first, last};
-      const auto unfound = SegmentSet(std::vector{numbers}).without(found);
-      for (const auto& rest : unfound.runs()) whole_.push_back({timeline, rest.first, rest.last});
-      found.insert(numbers);
+    std::vector<SegmentRun> whole;
+    for (auto [of, first, last] : archived_.runs_of(timeline)) {
+      if (range_of({of, first, last}, size_).end > left) {
+        if (first == last) continue;
+        --last;
+      }
+      whole.push_back({any, first, last});
     }
+    const SegmentSet own(std::move(whole));
+    const auto unfound = own.without(found);
+    for (const auto& run : unfound.runs()) whole_.push_back({timeline, run.first, run.last});
+    found = found.with(own);
   }
   std::ranges::sort(whole_, {}, &SegmentRun::first);
 }

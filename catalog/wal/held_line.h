@@ -78,7 +78,7 @@ class HeldLine {
   /// The one that goes furthest, of two such that of the newest timeline; nothing when there is none.
   std::optional<HeldFile> furthest(std::uint64_t number) const;
   /// The archived files that are of the line to their end, by number, of two of a segment that of the newest
-  /// timeline. None but a partial goes further.
+  /// timeline. No other file of these segments goes further.
   const std::vector<SegmentRun>& whole() const noexcept { return whole_; }
 
   // --- what is missing

@@ -18,7 +18,7 @@ WalSegment last_of(const SegmentRun& run) {
 
 /// Whether a run that begins no earlier than `before` is one with it.
 bool joins(const SegmentRun& before, const SegmentRun& run) {
-  return before.timeline == run.timeline && run.first <= before.last + 1;
+  return before.timeline == run.timeline && (run.first <= before.last || run.first - before.last == 1);
 }
 
 /// `run` follows all those that are there.
@@ -101,6 +101,12 @@ bool SegmentSet::contains(const WalSegment& segment) const {
   });
   return after != runs_.begin() && segment <= last_of(*std::prev(after)) &&
          segment.timeline == std::prev(after)->timeline;
+}
+
+SegmentSet SegmentSet::with(const SegmentSet& other) const {
+  auto all = runs_;
+  all.insert(all.end(), other.runs_.begin(), other.runs_.end());
+  return SegmentSet(std::move(all));
 }
 
 SegmentSet SegmentSet::without(const SegmentSet& other) const {

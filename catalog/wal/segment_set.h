@@ -24,7 +24,7 @@ struct SegmentRun {
   auto operator<=>(const SegmentRun&) const = default;
 };
 
-/// The WAL in them.
+/// The WAL in them. Of segments that have a name: the end of any other may be no LSN.
 WalRange range_of(const SegmentRun& run, postgres::WalSegmentSize size);
 
 /// Segments, by timeline and number, each once. They are kept as runs: what it takes in memory follows the
@@ -57,6 +57,8 @@ class SegmentSet {
   Iterator begin() const;
   Iterator end() const;
 
+  /// Those, and those of `other`.
+  SegmentSet with(const SegmentSet& other) const;
   /// Those that `other` has not.
   SegmentSet without(const SegmentSet& other) const;
   /// The last ones, at most so many.

@@ -66,9 +66,7 @@ RemovedWal remove_wal(const WalArchive& archive, const SegmentSet& segments, con
     if (is_full || (!next.empty() && next.front().parent_path() != path.parent_path())) remove_next();
     next.push_back(path);
   };
-  auto all = segments;
-  for (const auto& run : partials.runs()) all.insert(run);
-  for (const auto& segment : all) {
+  for (const auto& segment : segments.with(partials)) {
     if (segments.contains(segment)) add(layout.archived(segment, size));
     if (partials.contains(segment)) add(layout.partial(segment, size));
   }

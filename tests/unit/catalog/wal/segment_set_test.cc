@@ -1,6 +1,7 @@
 #include "catalog/wal/segment_set.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <vector>
 
@@ -34,6 +35,30 @@ TEST(SegmentSetTest, HasTheRunsOfATimeline) {
   const SegmentSet set{{kOne, 5}, {kTwo, 5}, {kTwo, 7}};
   EXPECT_THAT(set.runs_of(kTwo), ElementsAre(SegmentRun{kTwo, 5, 5}, SegmentRun{kTwo, 7, 7}));
   EXPECT_TRUE(set.runs_of(TimelineId(3)).empty());
+}
+
+TEST(SegmentSetTest, KnowsItsPlaceAtTheTopOfAllNumbers) {
+  constexpr auto kTop = std::numeric_limits<std::uint64_t>::max();
+  SegmentSet set{{kOne, 0}, {kTwo, 3}, {kOne, kTop}, {kOne, kTop - 1}};
+  const SegmentRun top{kOne, kTop - 1, kTop};
+  EXPECT_THAT(set.runs(), ElementsAre(SegmentRun{kOne, 0, 0}, top, SegmentRun{kTwo, 3, 3}));
+  set.insert(SegmentRun{kOne, kTop - 5, kTop - 2});
+  EXPECT_THAT(set.runs_of(kOne), ElementsAre(SegmentRun{kOne, 0, 0}, SegmentRun{kOne, kTop - 5, kTop}));
+  EXPECT_TRUE(set.contains({kOne, kTop}));
+  EXPECT_FALSE(set.contains({kTwo, kTop}));
+  EXPECT_THAT(set.without({{kOne, kTop - 1}, {kTwo, 3}}).runs(),
+              ElementsAre(SegmentRun{kOne, 0, 0}, SegmentRun{kOne, kTop - 5, kTop - 2},
+                          SegmentRun{kOne, kTop, kTop}));
+  EXPECT_THAT(set.without({{kOne, kTop}}).runs_of(kOne).back(), (SegmentRun{kOne, kTop - 5, kTop - 1}));
+  EXPECT_THAT(set.last(3),
+              ElementsAre(WalSegment{kOne, kTop - 1}, WalSegment{kOne, kTop}, WalSegment{kTwo, 3}));
+}
+
+TEST(SegmentSetTest, JoinsNoRunsOfTwoTimelines) {
+  SegmentSet set{{kOne, 4}, {kTwo, 5}};
+  set.insert(SegmentRun{kOne, 5, 9});
+  set.insert(SegmentRun{kTwo, 1, 4});
+  EXPECT_THAT(set.runs(), ElementsAre(SegmentRun{kOne, 4, 9}, SegmentRun{kTwo, 1, 5}));
 }
 
 TEST(SegmentSetTest, IsTheWalInItsRuns) {
@@ -93,6 +118,9 @@ TEST(SegmentSetTest, IsLikeASetOfSegments) {
     const Pair one(chance);
     const Pair other(chance);
     compare(one.set, one.model);
+    auto both = one.model;
+    both.insert(other.model.begin(), other.model.end());
+    compare(one.set.with(other.set), both);
     std::set<WalSegment> rest;
     std::ranges::set_difference(one.model, other.model, std::inserter(rest, rest.end()));
     compare(one.set.without(other.set), rest);

@@ -1,6 +1,7 @@
 #include "catalog/wal/wal_removal.h"
 
-#include <array>
+#include <fstream>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 namespace pgkeep::catalog {
 namespace {
 
+using postgres::TimelineId;
 using postgres::WalSegment;
 using testing::ElementsAre;
 
@@ -23,6 +25,31 @@ TEST_F(WalRemovalTest, RemovesTheSegmentsAndPassesOverThoseThatAreNotThere) {
   EXPECT_EQ(removed.bytes, bytes);
   EXPECT_THAT(archive_.inventory().segments,
               ElementsAre(WalSegment{test::kOne, 5}, WalSegment{test::kOne, 6}));
+}
+
+TEST_F(WalRemovalTest, RemovesRunsOfSeveralTimelinesInTheOrderOfTheWal) {
+  const auto lay_down = [&](TimelineId timeline, std::uint64_t first, std::uint64_t last) {
+    for (auto number = first; number <= last; ++number) {
+      const auto path = layout_.archived({timeline, number}, size_);
+      std::filesystem::create_directories(path.parent_path());
+      std::ofstream(path) << "WAL";
+    }
+  };
+  lay_down(test::kOne, 1, 501);
+  lay_down(test::kTwo, 190, 312);
+  const SegmentSet gone(
+      std::vector<SegmentRun>{{test::kOne, 1, 200}, {test::kOne, 300, 500}, {test::kTwo, 191, 311}});
+  std::vector<std::uint64_t> files;
+  const auto removed = remove_wal(archive_, gone, {}, {}, [&](const RemovedWal& so_far) {
+    files.push_back(so_far.files);
+    const auto left = archive_.inventory().segments;
+    EXPECT_EQ(gone.without(gone.without(left)), gone.last(gone.size() - so_far.files));
+  });
+  EXPECT_THAT(files, ElementsAre(256, 401, 522));  // some at a time, of one folder
+  EXPECT_EQ(removed.files, gone.size());
+  EXPECT_THAT(archive_.inventory().segments.runs(),
+              ElementsAre(SegmentRun{test::kOne, 201, 299}, SegmentRun{test::kOne, 501, 501},
+                          SegmentRun{test::kTwo, 190, 190}, SegmentRun{test::kTwo, 312, 312}));
 }
 
 TEST_F(WalRemovalTest, RemovesPartialsAndLeavesTheirFolder) {
