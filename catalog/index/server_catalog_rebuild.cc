@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSchemaVersion = "schema_version";  // keys of meta
 constexpr std::string_view kJournalPosition = "journal_position";
 constexpr std::int64_t kVersion = 3;
-/// Segments that are read before their rows are written.
+/// Segments that are read before their rows are written, in one transaction.
 constexpr std::uint64_t kRowsAtOnce = 10'000;
 
 /// Word for word as SQLite keeps it, which is how an index of another layout is told whatever version it
@@ -309,14 +309,13 @@ void ServerCatalog::add_segments(const WalArchive& archive, const WalInventory& 
 
 void ServerCatalog::put_unknown_segments(const WalArchive& archive, const WalInventory& names,
                                          std::size_t at_most) {
-  const auto unknown = names.segments.without(indexed_segments(database_)).last(at_most);
-  for (auto run : unknown.runs()) {
-    for (const auto last = run.last; run.first <= last; run.first = run.last + 1) {
-      run.last = std::min(last, run.first + kRowsAtOnce - 1);
-      const auto read = rows::read_segments(archive, SegmentSet(std::vector{run}), unreadable_);
-      // A row that has come meanwhile may be of a file that has taken the place of the one that was read.
-      rows::put_segments(database_, read, rows::Known::stays);
-    }
+  auto unknown = names.segments.without(indexed_segments(database_)).last(at_most);
+  while (!unknown.empty()) {
+    const auto next = unknown.last(kRowsAtOnce);
+    const auto read = rows::read_segments(archive, next, unreadable_);
+    // A row that has come meanwhile may be of a file that has taken the place of the one that was read.
+    rows::put_segments(database_, read, rows::Known::stays);
+    unknown = unknown.without(next);
   }
 }
 

@@ -170,6 +170,15 @@ TEST_F(ServerCatalogTest, IsMadeAnewWhenItIsOfAnotherVersion) {
   EXPECT_EQ(ServerCatalog::open(layout_).opened_anew(), std::nullopt);
 }
 
+/// SQLite counts in bytes 24 to 27 what changes the file.
+TEST_F(ServerCatalogTest, IsMadeInFewTransactionsHoweverManyGapsThereAre) {
+  for (std::uint64_t number = 2; number < 40; number += 2) store_segment({kOne, number});
+  EXPECT_EQ(ServerCatalog::rebuild(layout_).segment_count(), 19u);
+  const auto file = io::read_whole_file(layout_.index(), 1 << 20);
+  EXPECT_LT(std::to_integer<int>(file.at(27)), 10);
+  EXPECT_EQ(std::to_integer<int>(file.at(26)), 0);
+}
+
 TEST_F(ServerCatalogTest, TakesNothingFromTheLogOfTheIndexItReplaces) {
   take_backup("20261120T020000Z");  // in catalog.db-wal
   forget_files("20261120T020000Z");
