@@ -47,6 +47,23 @@ TEST_F(StoredSegmentsTest, AddUpWhatTheRowsTell) {
   EXPECT_EQ(sum(segments, {kTwo, 4, 6}), SegmentSum());
 }
 
+TEST_F(StoredSegmentsTest, AddUpEachTimelineByItself) {
+  switch_timeline();
+  for (std::uint64_t number = 4; number < 7; ++number) archive({kOne, number});
+  archive_with_times({kTwo, 5});
+  archive_with_times({kTwo, 7});
+  auto segments = indexed();
+  const std::vector<SegmentRun> runs{{kOne, 1, 9}, {kTwo, 1, 9}, {kTwo, 6, 6}, {kOne, 6, 6}};
+  const auto sums = segments.sums(runs);
+  ASSERT_THAT(sums, SizeIs(4));
+  EXPECT_EQ(sums[0].segments, 3u);
+  EXPECT_EQ(sums[0].latest_commit, std::nullopt);
+  EXPECT_EQ(sums[1].segments, 2u);
+  EXPECT_EQ(sums[1].latest_commit, kMorning);
+  EXPECT_EQ(sums[2], SegmentSum());
+  EXPECT_EQ(sums[3].stored_bytes, bytes_of(6));
+}
+
 TEST_F(StoredSegmentsTest, AreOfTheFilesWhereTheIndexLacksThem) {
   archive({kOne, 4});
   archive({kOne, 5});
@@ -94,6 +111,17 @@ TEST_F(StoredSegmentsTest, RefuseRowsThatCannotBe) {
     EXPECT_THROW(indexed().sum(held().runs()), Corruption);
     EXPECT_THROW(rows_of(catalog_), Corruption);
     EXPECT_TRUE(ServerCatalog::open(layout_).opened_anew().has_value());
+  }
+}
+
+TEST_F(StoredSegmentsTest, RefuseAnIndexWithRowsThatNoQuestionFinds) {
+  archive({kOne, 4});
+  archive({kOne, 5});
+  for (const auto* change :
+       {"timeline = 0", "timeline = -1", "timeline = 4294967297", "timeline = 1.5", "number = -5"}) {
+    change_rows(("UPDATE segments SET " + std::string(change) + " WHERE number = 5").c_str());
+    EXPECT_THROW(catalog_.known_of(held()), Corruption) << change;
+    EXPECT_TRUE(ServerCatalog::open(layout_).opened_anew().has_value()) << change;
   }
 }
 
