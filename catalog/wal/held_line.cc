@@ -216,6 +216,24 @@ std::optional<HeldFile> HeldLine::furthest(std::uint64_t number) const {
   return found == all.end() ? std::nullopt : std::optional(*found);
 }
 
+std::optional<SegmentRun> HeldLine::alone_from(std::uint64_t number) const {
+  const auto whole = std::ranges::lower_bound(whole_, number, {}, &SegmentRun::last);
+  if (whole == whole_.end() || !whole->contains(number)) return std::nullopt;
+  SegmentRun alone{whole->timeline, number, whole->last};
+  auto next = alone.last + 1;  // of which there is another file
+  for (const auto timeline : timelines()) {
+    const auto others = archived_.runs_of(timeline);
+    const auto other = std::ranges::lower_bound(others, number, {}, &SegmentRun::last);
+    if (timeline != alone.timeline && other != others.end()) next = std::min(next, other->first);
+  }
+  const auto partial = std::ranges::lower_bound(partials_, number, {},
+                                                [](const HeldFile& file) { return file.segment.number; });
+  if (partial != partials_.end()) next = std::min(next, partial->segment.number);
+  if (next <= number) return std::nullopt;
+  alone.last = next - 1;
+  return alone;
+}
+
 // --------------------------------------------------------------------------------- what is missing
 
 std::vector<WalGap> HeldLine::gaps(std::span<const Event> events) const {

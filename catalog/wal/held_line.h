@@ -81,6 +81,10 @@ class HeldLine {
   /// timeline. No other file of these segments goes further.
   const std::vector<SegmentRun>& whole() const noexcept { return whole_; }
 
+  /// The segments from that one on with one file each, which is archived and of the line to its end; nothing
+  /// when that one is none of them.
+  std::optional<SegmentRun> alone_from(std::uint64_t number) const;
+
   // --- what is missing
   /// Between the stretches, and what is known to be lost after the last; with the WAL of
   /// wal_level = minimal. Sorted.

@@ -43,27 +43,45 @@ const WalBarrier* first_barrier(const TimelineHistory& line, const RecoveryFacts
   return first;
 }
 
+/// Adds the files from segment `number` on, up to the first that is missing or is not held to its end, or
+/// that has the barrier.
+void add_files(const catalog::HeldLine& held, std::uint64_t number, const WalBarrier* barrier,
+               postgres::WalSegmentSize size, WalLine& found) {
+  const auto is_stopped = [&] { return barrier != nullptr && barrier->at.lsn < found.end.lsn; };
+  while (!is_stopped()) {
+    if (auto run = held.alone_from(number)) {
+      if (barrier != nullptr)
+        run->last = std::clamp(barrier->at.lsn.value() / size.bytes(), number, run->last);
+      for (; number <= run->last; ++number) found.files.push_back({{run->timeline, number}, false});
+      found.end.lsn = Lsn(number * size.bytes());
+      continue;
+    }
+    const auto last = held.furthest(number);
+    if (!last) return;
+    // PostgreSQL opens the newest timeline's file. One that has less than an older one (its copy of the
+    // ancestor's bytes had not arrived yet) must not stand in the way.
+    for (const auto& file : held.files(number))
+      if (file.segment <= last->segment) found.files.push_back({file.segment, file.partial});
+    const auto segment_end = last->segment.end(size);
+    if (const auto left = held.line().end_of(last->segment.timeline); left && *left < segment_end)
+      found.files.back().fork = left;
+    found.end.lsn = last->end;
+    if (last->end < segment_end) return;
+    ++number;
+  }
+}
+
 }  // namespace
 
 WalLine follow_wal(const TimelineHistory& line, const RecoveryFacts& facts, Lsn start) {
   const auto size = facts.wal.segment_size();
-  auto number = start.value() / size.bytes();
+  const auto number = start.value() / size.bytes();
   const auto held = facts.wal.along(line);
   const auto* barrier = first_barrier(line, facts, start);
 
   WalLine found;
   found.end.lsn = Lsn(number * size.bytes());
-  for (auto last = held.furthest(number); last; last = held.furthest(++number)) {
-    // PostgreSQL opens the newest timeline's file. One that has less than an older one (its copy of the
-    // ancestor's bytes had not arrived yet) must not stand in the way.
-    for (const auto& file : held.files(number))
-      if (file.segment <= last->segment) found.files.push_back({file.segment, file.partial});
-    if (const auto left = line.end_of(last->segment.timeline); left && *left < last->segment.end(size))
-      found.files.back().fork = left;
-    found.end.lsn = last->end;
-    if (last->end < last->segment.end(size)) break;
-    if (barrier != nullptr && barrier->at.lsn < last->end) break;
-  }
+  add_files(held, number, barrier, size, found);
   if (barrier != nullptr && barrier->at.lsn <= found.end.lsn) {
     found.end = barrier->at;
     found.barrier = barrier;

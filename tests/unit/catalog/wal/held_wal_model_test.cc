@@ -294,6 +294,24 @@ void compare_sets(const Model& model, int of, const HeldLine& line) {
   EXPECT_EQ(found, whole);
 }
 
+void compare_alone(const Model& model, int of, const HeldLine& line) {
+  std::map<std::uint64_t, std::vector<std::pair<WalSegment, bool>>> files;  // whether it is archived and whole
+  for (const auto& [segment, file] : model.files())
+    if (const auto units = model.of_line(of, segment, file); units != 0)
+      files[segment.number].emplace_back(segment, file.archived && units == kUnits);
+  const auto is_alone = [&](std::uint64_t number) {
+    return files[number].size() == 1 && files[number].front().second;
+  };
+  for (auto number = kFirst - 1; number <= kEnd; ++number) {
+    std::optional<SegmentRun> expected;
+    if (is_alone(number)) expected = {files[number].front().first.timeline, number, number};
+    while (expected && is_alone(expected->last + 1) &&
+           files[expected->last + 1].front().first.timeline == expected->timeline)
+      ++expected->last;
+    EXPECT_EQ(line.alone_from(number), expected) << number;
+  }
+}
+
 void compare_gaps(const Model& model, int of, const HeldLine& line) {
   const auto found = line.gaps(model.events());
   if (line.stretches().empty()) {
@@ -426,6 +444,7 @@ TEST(HeldWalModelTest, SaysOfRandomHistoriesWhatASimpleModelSays) {
       compare_reach(model, of, line);
       compare_files(model, of, line);
       compare_sets(model, of, line);
+      compare_alone(model, of, line);
       compare_gaps(model, of, line);
       compare_resume(model, of, line);
       for (auto number = kFirst - 1; number <= kEnd; ++number)
