@@ -48,7 +48,9 @@ class Listing {
     }
     if (!identity) return;
     const auto size = identity->wal_segment_size;
-    for (const auto& segment : WalArchive(line, *identity).inventory().segments)
+    const auto segments = WalArchive(line, *identity).inventory().segments;
+    units_.reserve(units_.size() + segments.size());
+    for (const auto& segment : segments)
       add(SegmentOfLine{line.line(), segment, size}, line.archived(segment, size));
   }
 
@@ -87,7 +89,7 @@ io::TimePoint proved_at(const StoredUnit& unit, const VerificationMemory& memory
   return at;
 }
 
-VerificationPlan plan_verification(std::vector<StoredUnit> units, const VerificationMemory& memory,
+VerificationPlan plan_verification(std::span<const StoredUnit> units, const VerificationMemory& memory,
                                    const VerificationLimits& limits, io::TimePoint now) {
   struct Due {
     bool damaged;
@@ -111,7 +113,7 @@ VerificationPlan plan_verification(std::vector<StoredUnit> units, const Verifica
       plan.left_bytes += bytes;
     } else {
       plan.bytes += bytes;
-      plan.units.push_back(std::move(units[one.unit]));
+      plan.units.push_back(&units[one.unit]);
     }
   }
   return plan;

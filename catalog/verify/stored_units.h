@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -36,9 +37,9 @@ struct VerificationLimits {
 };
 
 struct VerificationPlan {
-  std::vector<StoredUnit> units;  // in the order in which they are read
-  std::uint64_t bytes = 0;        // of these
-  std::uint64_t left_units = 0;   // that are due as well, beyond the budget
+  std::vector<const StoredUnit*> units;  // of those that were given, in the order in which they are read
+  std::uint64_t bytes = 0;               // of these
+  std::uint64_t left_units = 0;          // that are due as well, beyond the budget
   std::uint64_t left_bytes = 0;
 };
 
@@ -47,8 +48,9 @@ struct VerificationPlan {
 io::TimePoint proved_at(const StoredUnit& unit, const VerificationMemory& memory, io::TimePoint now);
 
 /// What is to be read: first, and whatever the limits, what was damaged when it was read last; then what was
-/// proved the longest ago. Pure.
-VerificationPlan plan_verification(std::vector<StoredUnit> units, const VerificationMemory& memory,
+/// proved the longest ago. Pure. Of a server with hundred thousands of segments there are as many units, so
+/// they are borrowed: they have to outlive the plan.
+VerificationPlan plan_verification(std::span<const StoredUnit> units, const VerificationMemory& memory,
                                    const VerificationLimits& limits, io::TimePoint now);
 
 }  // namespace pgkeep::catalog

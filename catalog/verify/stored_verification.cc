@@ -124,7 +124,7 @@ StoredReport StoredVerification::run(VerificationLimits limits, const NameFiles&
   notes_.emplace(remember(limits), began_);
   living_ = store::living_objects(layout_);
   open_lines();
-  auto units = list_stored_units(layout_);
+  const auto units = list_stored_units(layout_);
   const auto plan = plan_verification(units, notes_->memory(), limits, began_);
   try {
     read_back(plan);
@@ -198,16 +198,16 @@ void StoredVerification::open_lines() {
 
 void StoredVerification::read_back(const VerificationPlan& plan) {
   total_ = plan.bytes;
-  io::WorkQueue<StoredUnit> queue(
+  io::WorkQueue<const StoredUnit*> queue(
       jobs_,
       [&](unsigned) {
-        return [this](const StoredUnit& unit) {
+        return [this](const StoredUnit* unit) {
           require_going_on();
-          std::visit([&](const auto& what) { check(unit, what); }, unit.what);
+          std::visit([&](const auto& what) { check(*unit, what); }, unit->what);
         };
       },
       [&] { tick(); });
-  for (const auto& unit : plan.units) queue.push(unit);
+  for (const auto* unit : plan.units) queue.push(unit);
   queue.finish();
 }
 
