@@ -26,14 +26,11 @@ struct WalAfter {
 
 class Listing {
  public:
-  explicit Listing(bool minimal) : minimal_(minimal) {}
-
   /// Of the backups that are added from here on.
   void set_freed(store::FreedBytes freed) { freed_ = std::move(freed); }
 
   void add(const ServerConfig& server, const store::BackupRecord& backup, std::uint64_t wal_bytes,
-           const WalAfter& after, std::optional<unsigned> line, const catalog::RetentionMarks& marks,
-           Output& out) {
+           const WalAfter& after, std::optional<unsigned> line, const catalog::RetentionMarks& marks) {
     const auto frees = freed_.of(backup.id);
     auto json = backup_json(backup);
     json["status"] = kDone;
@@ -44,7 +41,6 @@ class Listing {
     json["line"] = line;
     json["retention"] = marks_json(marks, server.retention.grace);
     json_.push_back(std::move(json));
-    if (minimal_) out.fact(backup.id.to_string());
     table_.add({server.name, backup.id.to_string(), io::format_time(backup.ended),
                 io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)),
                 frees ? io::format_bytes(*frees) : "?", io::format_bytes(wal_bytes),
@@ -68,13 +64,12 @@ class Listing {
   }
 
   void finish(Output& out) {
-    if (!json_.empty() && !minimal_) table_.print(out);
+    if (!json_.empty()) table_.print(out);
     out.data(std::move(json_));
   }
 
  private:
   using Align = TablePrinter::Align;
-  bool minimal_;
   store::FreedBytes freed_;
   TablePrinter table_{{{"SERVER"},
                        {"BACKUP"},
@@ -114,19 +109,43 @@ void add_backups(const ServerConfig& server, const store::ServerLayout& layout, 
   for (std::size_t i = 0; i < backups.size(); ++i)
     listing.add(server, backups[i], wal[i],
                 {gap_after(stored, backups[i]), is_consistent_only(stored, backups[i])}, layout.line(),
-                marks.of(backups[i].id), out);
+                marks.of(backups[i].id));
+}
+
+void warn_of_damage(const ServerConfig& server, std::span<const catalog::SetAsideLine> lines, Output& out) {
+  for (const auto& line : lines)
+    if (!line.damage.empty()) out.warning(fmt::format("{}: {}", server.name, line.damage));
 }
 
 /// Those of which a damaged record of a line would tell: the WAL says nothing of them.
 void add_unclear(const ServerConfig& server, const store::ServerLayout& layout,
                  std::span<const catalog::SetAsideLine> lines,
                  const std::vector<store::BackupRecord>& backups, Listing& listing, Output& out) {
-  for (const auto& line : lines)
-    if (!line.damage.empty()) out.warning(fmt::format("{}: {}", server.name, line.damage));
   const ShownMarks marks(layout, out);
   for (const auto& backup : backups)
-    if (catalog::is_unclear(lines, backup.id))
-      listing.add(server, backup, 0, {}, {}, marks.of(backup.id), out);
+    if (catalog::is_unclear(lines, backup.id)) listing.add(server, backup, 0, {}, {}, marks.of(backup.id));
+}
+
+void add_all(const ServerConfig& server, const store::ServerLayout& layout, StoredRecords& records,
+             Listing& listing, Output& out) {
+  const auto backups = records.backups();
+  listing.set_freed(freed(server, layout, backups, out));
+  const auto lines = catalog::read_set_aside_lines(layout);
+  warn_of_damage(server, lines, out);
+  add_unclear(server, layout, lines, backups, listing, out);
+  for (const auto& line : lines) {
+    const auto aside = layout.of_line(line.number);
+    add_backups(server, aside, records, own_of(aside, backups), listing, out);
+  }
+  add_backups(server, layout, records, own_of(layout, backups), listing, out);
+  if (const auto unfinished = read_unfinished_backup(layout)) listing.add(server, *unfinished);
+}
+
+/// In the same order; of nothing but their records.
+void print_ids(const ServerConfig& server, const store::ServerLayout& layout, StoredRecords& records,
+               Output& out) {
+  warn_of_damage(server, catalog::read_set_aside_lines(layout), out);
+  for (const auto& backup : records.backups()) out.fact(backup.id.to_string());
 }
 
 }  // namespace
@@ -134,24 +153,19 @@ void add_unclear(const ServerConfig& server, const store::ServerLayout& layout,
 Exit run_list_backups(const ListBackupsArguments& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   const auto servers = choose_servers(fleet.config(), arguments.servers, false);
-  Listing listing(arguments.minimal);
+  const bool ids_only = arguments.minimal && !invocation.out.json();
+  Listing listing;
   const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
     const auto layout = fleet.layout(server);
     if (!is_known(layout)) return Exit::ok;
     StoredRecords records(server, layout, invocation.out);
-    const auto backups = records.backups();
-    listing.set_freed(freed(server, layout, backups, invocation.out));
-    const auto lines = catalog::read_set_aside_lines(layout);
-    add_unclear(server, layout, lines, backups, listing, invocation.out);
-    for (const auto& line : lines) {
-      const auto aside = layout.of_line(line.number);
-      add_backups(server, aside, records, own_of(aside, backups), listing, invocation.out);
-    }
-    add_backups(server, layout, records, own_of(layout, backups), listing, invocation.out);
-    if (const auto unfinished = read_unfinished_backup(layout)) listing.add(server, *unfinished);
+    if (ids_only)
+      print_ids(server, layout, records, invocation.out);
+    else
+      add_all(server, layout, records, listing, invocation.out);
     return Exit::ok;
   });
-  listing.finish(invocation.out);
+  if (!ids_only) listing.finish(invocation.out);
   return exit;
 }
 

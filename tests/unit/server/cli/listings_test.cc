@@ -75,6 +75,11 @@ TEST_F(ListingsTest, ListBackupsTellsWhatEachIsAndWhereItsWalEnds) {
   EXPECT_EQ(run(run_list_backups, minimal).results, "20261120T020000Z\n");
 }
 
+TEST_F(ListingsTest, ListBackupsReadsNoWalForIdsAlone) {
+  io::write_file_durably(layout_.identity(), io::as_bytes("no identity"));
+  EXPECT_EQ(run_line({"list-backups", "--minimal"}).results, "20261120T020000Z\n");
+}
+
 TEST_F(ListingsTest, ShowBackupIsChosenByTheBeginningOfItsId) {
   const auto json = data(run_show_backup, backup("202611"));
   EXPECT_EQ(json.at("id"), "20261120T020000Z");

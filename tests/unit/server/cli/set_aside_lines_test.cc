@@ -38,6 +38,7 @@ TEST_F(SetAsideLinesTest, BackupsSayWhichLineTheyBelongTo) {
   EXPECT_EQ(list[0].at("line"), 1);
   EXPECT_EQ(list[1].at("line"), nullptr);
   EXPECT_THAT(run_line({"list-backups", "main"}).results, HasSubstr("of line 1, set aside"));
+  EXPECT_EQ(run_line({"list-backups", "main", "--minimal"}).results, "20261120T020000Z\n20261121T020000Z\n");
   EXPECT_EQ(document({"show-backup", "main", "oldest"}).at("data").at("line"), 1);
   EXPECT_THAT(run_line({"show-backup", "main", "oldest"}).results, HasSubstr("the server was restored"));
 }
