@@ -40,7 +40,9 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
   read_pushed(archive, stored);
   stored.runs = records.runs(kRunsToLookAt);
   status.last_failed = last_unmended_failure(*stored.runs);
-  const auto partials = catalog::read_partial_commits(archive, held);
+  // Without the index nothing is known of commits, and the partials need not be read for theirs.
+  const auto partials =
+      records.has_index() ? catalog::read_partial_commits(archive, held) : catalog::PartialCommits();
   const auto window = records.of_segments(archive, held.names(), [&](auto& segments) {
     status.wal_stored_bytes = segments.sum(held.names().segments.runs()).stored_bytes;
     return records.has_index() ? catalog::examine_recovery_window(stored.backups, held, segments, partials,
