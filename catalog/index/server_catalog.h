@@ -54,7 +54,8 @@ SegmentRow describe_segment(const store::ServerLayout& layout, const SegmentFile
 /// kPatience gets Busy and reads the files, and a caller that only records something passes by at once
 /// (open_if_free(), note_in_index()). So it may lag behind the files. open() adds what it lacks; a caller
 /// that adds a backup or a run adds those that were missed; each session of a receiver adds the newest
-/// segments (IndexUpdater::catch_up()). Those who only ask get the rest from the files (stored_rows.h).
+/// segments (IndexUpdater::catch_up()). Those who only ask get the rest from the files (stored_rows.h,
+/// stored_segments.h).
 ///
 /// Tables: backups (id, ended, record: backup.json as text), segments (timeline, number, begin_lsn, end_lsn,
 /// stored_bytes, first_time, last_time, commits_known, earliest_commit, latest_commit), runs (as RunRecord),

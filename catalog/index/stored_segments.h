@@ -30,9 +30,9 @@ class StoredSegments {
 };
 
 /// Out of the index, which is borrowed. It may not know all of them yet, or still know what has gone: what it
-/// lacks of `segments` is read from the files, and nothing is written. `unreadable` gets a message for each
-/// file that cannot be understood or may not be opened. Each call throws what the index does: Busy, and
-/// Corruption where that is damaged.
+/// lacks of `segments` is read from the files, once, and kept; nothing is written. `unreadable` gets a
+/// message for each file that cannot be understood or may not be opened. Each call throws what the index
+/// does: Busy, and Corruption where that is damaged.
 class IndexedSegments final : public StoredSegments {
  public:
   /// `known`: of `segments` (ServerCatalog::known_of()).
