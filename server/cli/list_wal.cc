@@ -1,7 +1,6 @@
 #include "server/cli/list_wal.h"
 
 #include <algorithm>
-#include <span>
 
 #include <fmt/format.h>
 
@@ -39,20 +38,27 @@ struct SegmentsShown {
   std::vector<catalog::SegmentRow> rows;       // where each is asked for
 };
 
-/// Of those that lie in the range.
-catalog::SegmentSum sum_of(const WalRange& range, postgres::WalSegmentSize size,
-                           catalog::StoredSegments& stored) {
-  const auto first = range.begin.value() / size.bytes();
-  const auto past = range.end.value() / size.bytes();
-  if (past <= first) return {};
-  const catalog::SegmentRun run{range.timeline, first, past - 1};
-  return stored.sum(std::span(&run, 1));
+/// Of each range, of those that lie in it.
+std::vector<catalog::SegmentSum> sums_of(const std::vector<WalRange>& ranges, postgres::WalSegmentSize size,
+                                         catalog::StoredSegments& stored) {
+  std::vector<catalog::SegmentRun> runs;
+  std::vector<std::size_t> range_of;  // of each run
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    const auto first = ranges[i].begin.value() / size.bytes();
+    const auto past = ranges[i].end.value() / size.bytes();
+    if (past <= first) continue;
+    runs.push_back({ranges[i].timeline, first, past - 1});
+    range_of.push_back(i);
+  }
+  std::vector<catalog::SegmentSum> sums(ranges.size());
+  const auto of_runs = stored.sums(runs);
+  for (std::size_t i = 0; i < runs.size(); ++i) sums[range_of[i]] = of_runs[i];
+  return sums;
 }
 
 SegmentsShown look_at_segments(const WalFacts& wal, postgres::WalSegmentSize size, bool each,
                                catalog::StoredSegments& stored) {
-  SegmentsShown shown;
-  for (const auto& range : wal.ranges) shown.of_ranges.push_back(sum_of(range, size, stored));
+  SegmentsShown shown{.of_ranges = sums_of(wal.ranges, size, stored), .rows = {}};
   if (each) stored.for_each([&](const catalog::SegmentRow& row) { shown.rows.push_back(row); });
   return shown;
 }

@@ -54,6 +54,15 @@ TEST(SegmentSetTest, KnowsItsPlaceAtTheTopOfAllNumbers) {
               ElementsAre(WalSegment{kOne, kTop - 1}, WalSegment{kOne, kTop}, WalSegment{kTwo, 3}));
 }
 
+TEST(SegmentSetTest, HasInARunWithoutEndWhatLiesInIt) {
+  const SegmentRun endless{kOne, 5, std::numeric_limits<std::uint64_t>::max()};
+  SegmentSet set(std::vector<SegmentRun>{endless, {kOne, 7, 9}});
+  EXPECT_THAT(set.runs(), ElementsAre(endless));
+  set.insert(SegmentRun{kOne, 11, 12});
+  set.insert(WalSegment{kOne, endless.last});
+  EXPECT_THAT(set.runs(), ElementsAre(endless));
+}
+
 TEST(SegmentSetTest, JoinsNoRunsOfTwoTimelines) {
   SegmentSet set{{kOne, 4}, {kTwo, 5}};
   set.insert(SegmentRun{kOne, 5, 9});
