@@ -31,8 +31,8 @@ struct LineOfWal {
   std::map<postgres::TimelineId, ArchivedCommits> commits{};      // where something is known
   std::map<postgres::WalSegment, CommitTimes> partial_commits{};  // of those of which they are known
   std::optional<io::TimePoint> set_aside{};                       // when; nothing later is on the line
-  /// It was set aside with backups, each of which is there or was deleted: with the last of them it has no use
-  /// any more.
+  /// It was set aside with backups, each of which is there or was deleted: with the last of them it has no
+  /// use any more.
   bool goes_with_its_backups = false;
 };
 
