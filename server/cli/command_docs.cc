@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "server/cli/commands.h"
+#include "server/terminal/wrapped_text.h"
 
 namespace pgkeep::server {
 namespace {
@@ -68,26 +69,6 @@ SIGINT and SIGTERM make a command stop in order; a second one ends it at once, w
 
 )";
 
-/// Lines of at most kWidth characters; `first` begins the first one, `indent` spaces the others.
-std::string wrapped(std::string first, std::size_t indent, std::string_view text) {
-  std::string result;
-  std::string line = std::move(first);
-  bool empty = true;
-  while (!text.empty()) {
-    const auto word = text.substr(0, text.find(' '));
-    text.remove_prefix(std::min(text.size(), word.size() + 1));
-    if (!empty && line.size() + 1 + word.size() > kWidth) {
-      result += line + "\n";
-      line = std::string(indent, ' ');
-      empty = true;
-    }
-    if (!empty) line += ' ';
-    line += word;
-    empty = false;
-  }
-  return result + line + "\n";
-}
-
 /// One that is indented as code is in Markdown stays as it is, to be copied.
 std::string wrapped_paragraphs(std::string_view text) {
   constexpr std::string_view kCode = "    ";
@@ -96,7 +77,8 @@ std::string wrapped_paragraphs(std::string_view text) {
     const auto end = std::min(text.find("\n\n"), text.size());
     const auto paragraph = text.substr(0, end);
     if (!result.empty()) result += "\n";
-    result += paragraph.starts_with(kCode) ? std::string(paragraph) + "\n" : wrapped("", 0, paragraph);
+    result +=
+        paragraph.starts_with(kCode) ? std::string(paragraph) + "\n" : wrapped("", 0, paragraph, kWidth);
     text.remove_prefix(std::min(text.size(), end + 2));
   }
   return result;
@@ -169,7 +151,7 @@ std::string plain_list(std::string_view title, const std::vector<Term>& terms) {
       text += fmt::format("  {}\n", term.name);
       first = std::string(width + 4, ' ');
     }
-    text += wrapped(std::move(first), width + 4, term.meaning);
+    text += wrapped(std::move(first), width + 4, term.meaning, kWidth);
   }
   return text;
 }

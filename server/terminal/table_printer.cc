@@ -5,14 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "server/terminal/wrapped_text.h"
+
 namespace pgkeep::server {
 namespace {
-
-/// Characters that a UTF-8 text takes on a terminal; close enough without a table of wide ones.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
 
 std::string padded(std::string_view text, std::size_t width, TablePrinter::Align align) {
   const std::string space(width - std::min(width, width_of(text)), ' ');
