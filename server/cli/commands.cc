@@ -30,6 +30,7 @@
 #include "server/cli/release.h"
 #include "server/cli/reload.h"
 #include "server/cli/replication_status.h"
+#include "server/cli/report.h"
 #include "server/cli/run_job.h"
 #include "server/cli/serve.h"
 #include "server/cli/show_backup.h"
@@ -51,7 +52,7 @@ constexpr std::array kCommands{
     kDelete,    kDropSlot,       kExpire,       kGenerateDocs, kGetWal,       kKeep,       kListBackups,
     kListFiles, kListJobs,       kListServers,  kListWal,      kName,         kNewLine,    kPushedWal,
     kPutWal,    kRebuildCatalog, kReceiveWal,   kRecover,      kRelease,      kReload,     kReplicationStatus,
-    kRunJob,    kServe,          kShowBackup,   kShowJob,      kShowServer,   kStatus,     kSwitchWal,
+    kReport, kRunJob,    kServe,          kShowBackup,   kShowJob,      kShowServer,   kStatus,     kSwitchWal,
     kUndelete,  kVerify,         kVerifyBackup, kVerifyWal,    kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));

@@ -50,6 +50,7 @@ constexpr auto kLabels = std::to_array<std::pair<std::string_view, std::string_v
     {"wal_conflicts", "pushed WAL"},
     {"wal_lag", "WAL received"},
     {"check", "the check itself"},
+    {"report", "the report itself"},
 });
 
 const Finding* find(const std::vector<Finding>& findings, std::string_view key) {

@@ -1,0 +1,95 @@
+#include "server/cli/report.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "catalog/io/file.h"
+#include "server/fleet/fleet.h"
+#include "server/health/stream_facts.h"
+#include "server/report/gather_report.h"
+#include "server/report/html_report.h"
+#include "server/report/json_report.h"
+#include "server/report/text_report.h"
+
+namespace pgkeep::server {
+namespace {
+
+constexpr std::string_view kSince = "--since";
+
+std::chrono::milliseconds parse_since(const std::string& text) {
+  constexpr std::chrono::days kLongest{3660};
+  const auto since = io::parse_duration(text);
+  if (!since || *since <= since->zero() || *since > kLongest)
+    throw UsageError(fmt::format("{}: '{}' is no time up to {} days; write it as 24h, 7d or 2w", kSince, text,
+                                 kLongest.count()));
+  return *since;
+}
+
+/// Nothing as well where the repository cannot be opened, which each server's findings say.
+std::optional<store::Repository> repository_of(const Config& config, Output& out) {
+  try {
+    return open_repository_if_there(config);
+  } catch (const Refused&) {
+    throw;
+  } catch (const Error& error) {
+    out.warning(error.what());
+    return std::nullopt;
+  }
+}
+
+std::optional<DaemonReport> daemon_of(const std::optional<store::Repository>& repository, Output& out) {
+  try {
+    return find_daemon(repository, out);
+  } catch (const Error& error) {
+    out.warning(error.what());
+    return std::nullopt;
+  }
+}
+
+std::string written(const FleetReport& report, ReportArguments::Format format) {
+  using Format = ReportArguments::Format;
+  if (format == Format::json)
+    return json_report(report).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return format == Format::html ? html_report(report) : text_report(report);
+}
+
+/// As a shell's `>` would make it, but whole: who serves the folder reads the last report or this one.
+void write_to(const std::filesystem::path& file, const std::string& text) {
+  const auto mask = ::umask(0);
+  ::umask(mask);
+  constexpr ::mode_t kReadable = 0644;
+  io::write_file_durably(file, io::as_bytes(text), kReadable & ~mask);
+}
+
+}  // namespace
+
+void ReportArguments::declare(Syntax& syntax) {
+  AnyServers::declare(syntax);
+  syntax.option(kSince, "TIME", "tell what happened in that time until now; default 24h", since, parse_since);
+  syntax.choice("--format", "FORMAT", "`text` (the default), `html` or `json`", format,
+                {{"text", Format::text}, {"html", Format::html}, {"json", Format::json}});
+  syntax.option("--output", "FILE", "write it to that file, in the place of what is there", output);
+}
+
+Exit run_report(const ReportArguments& arguments, const Invocation& invocation) {
+  auto& out = invocation.out;
+  const auto config = load_config(invocation.config_file);
+  const auto servers = choose_servers(config, arguments.servers, false);
+  const auto repository = repository_of(config, out);
+  const auto now = io::now();
+  const ReportTimes times{now, now - arguments.since};
+  const auto report = gather_report(config, servers, repository, daemon_of(repository, out), times,
+                                    warnings_to(out), invocation.stop);
+  auto text = written(report, arguments.format);
+  if (arguments.output) {
+    write_to(*arguments.output, text);
+    out.report(fmt::format("{}; the report is in {}", verdict(report), arguments.output->native()));
+  } else {
+    text.pop_back();  // its last newline, which fact() writes
+    out.fact(text);
+  }
+  if (out.json()) out.data(json_report(report));
+  return Exit::ok;
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/io/units.h"
+#include "server/health/finding.h"
+#include "server/health/space_forecast.h"
+
+namespace pgkeep::server {
+
+/// A backup that is there.
+struct ReportedBackup {
+  std::string id;
+  io::TimePoint started;
+  io::TimePoint ended;
+  std::uint64_t data_bytes = 0;    // of the server's files
+  std::uint64_t stored_bytes = 0;  // that it added to the repository
+  bool is_going = false;           // expired or deleted: removed when its grace time is over
+
+  std::chrono::milliseconds took() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(ended - started);
+  }
+};
+
+/// Times that can be recovered to, without a gap between them.
+struct Stretch {
+  io::TimePoint from;
+  io::TimePoint until;
+  bool operator==(const Stretch&) const = default;
+};
+
+/// Something that took place, in one line for people.
+struct Happening {
+  io::TimePoint at;
+  std::string what;
+  bool operator==(const Happening&) const = default;
+};
+
+/// A backup that went, or is going to.
+struct GoneBackup {
+  std::string id;  // empty: one that was missing was given up
+  io::TimePoint at;
+  std::string why;
+};
+
+/// What happened to a server since the time of which the report tells.
+struct ServerChanges {
+  std::size_t backups_made = 0;
+  std::uint64_t backup_bytes = 0;   // that these added
+  std::uint64_t wal_bytes = 0;      // of the segments with commits since then, as they are stored
+  std::vector<GoneBackup> expired;  // marked, and there until the grace time is over
+  std::vector<GoneBackup> removed;
+  std::uint64_t freed_bytes = 0;  // by expiries, WAL included
+  std::size_t verifications = 0;
+  std::uint64_t verified_bytes = 0;
+  std::vector<Happening> damage;     // that verifications found
+  std::vector<Happening> bad_pages;  // that PostgreSQL found while it sent a backup
+  std::vector<Happening> failed;     // runs: their kind and message
+  std::vector<Happening> events;     // of its WAL and its slot, but that one was made
+
+  std::uint64_t added_bytes() const { return backup_bytes + wal_bytes; }
+};
+
+/// The newest verification that came to an end.
+struct Proof {
+  io::TimePoint at;
+  bool sound = false;
+  std::optional<io::TimePoint> all_since;  // since when all that is stored was read back once
+};
+
+inline constexpr std::chrono::days kServiceDays{30};
+
+/// The backups that a journal tells of over the last kServiceDays days.
+struct BackupService {
+  std::size_t succeeded = 0;
+  std::size_t failed = 0;  // or interrupted
+  /// Between two that succeeded, or since the last; nothing before there are two.
+  std::optional<std::chrono::milliseconds> longest_without;
+  /// What they added, of each of the kServiceDays days until the report: the oldest first.
+  std::vector<std::uint64_t> added_by_day{};
+};
+
+enum class Recoverable : std::uint8_t {
+  yes,
+  no,
+  unknown,  // what is stored could not be read
+  unused,   // out of service, and nothing is stored: nobody expects it
+};
+
+/// One server. Values only, so that a test can make one.
+struct ReportedServer {
+  std::string name;
+  std::string description;
+  bool active = true;
+  Recoverable recoverable = Recoverable::unknown;
+  std::vector<Finding> problems;        // the worst first, without those about the repository
+  std::vector<ReportedBackup> backups;  // of its current line, oldest first
+  std::vector<Stretch>
+      stretches;                // oldest first; the last leads to the newest WAL, unless a finding says not
+  std::uint64_t wal_bytes = 0;  // stored
+  std::string stream;           // a word: "streaming", "not running"
+  std::optional<std::uint64_t> lag_bytes;
+  std::optional<Proof> proof;
+  std::optional<BackupService> service;  // nothing where the journal does not tell
+  ServerChanges changes;
+
+  const ReportedBackup* last_backup() const { return backups.empty() ? nullptr : &backups.back(); }
+  const Stretch* last_stretch() const { return stretches.empty() ? nullptr : &stretches.back(); }
+};
+
+/// What has to be seen to: all findings of one server, or one that several have.
+struct Need {
+  std::vector<std::string> servers;  // none: of the repository
+  std::vector<Finding> findings;     // the worst first
+
+  Severity severity() const { return findings.front().severity; }
+};
+
+/// The fleet at a moment, and what happened to it since another: what all renderers show, and nothing else.
+struct FleetReport {
+  io::TimePoint now;
+  io::TimePoint since;
+  std::string version;  // of this program
+  std::filesystem::path repository;
+  std::string daemon;                        // a line about `pgkeep serve`, or that none runs
+  std::optional<SpaceFacts> space;           // nothing where it cannot be told
+  std::string space_text;                    // the same in a line
+  std::vector<Finding> repository_problems;  // the worst first
+  std::vector<ReportedServer> servers;       // in the order of the configuration
+
+  std::size_t expected() const;     // servers that are to be recoverable
+  std::size_t recoverable() const;  // of these
+};
+
+/// All that needs a person, the most severe first. What is the same for several servers is said once.
+std::vector<Need> needs_of(const FleetReport& report);
+
+/// One line: "58 of 60 servers can be recovered; 3 need you".
+std::string verdict(const FleetReport& report);
+
+}  // namespace pgkeep::server

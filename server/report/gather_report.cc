@@ -1,0 +1,246 @@
+#include "server/report/gather_report.h"
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/worker_pool.h"
+#include "server/fleet/backup_facts.h"
+#include "server/fleet/fleet.h"
+#include "server/fleet/stored_records.h"
+#include "server/health/findings.h"
+#include "server/report/server_changes.h"
+#include "server/terminal/version.h"
+
+namespace pgkeep::server {
+namespace {
+
+constexpr std::size_t kAtOnce = 16;
+/// More than a month of the runs of any server whose jobs are a few an hour.
+constexpr std::size_t kRunsToLookAt = 3000;
+
+/// One server on the way into a report.
+class Gathering {
+ public:
+  Gathering(const ServerConfig& server, const ReportTimes& times) : server_(&server), times_(times) {
+    auto& reported = gathered_.server;
+    reported.name = server.name;
+    reported.description = server.description;
+    reported.active = server.active;
+  }
+
+  void add(const ServerFacts& facts) {
+    facts_ = &facts;
+    findings_ = examine(facts, times_.now);
+    auto& reported = gathered_.server;
+    reported.stream = server_->active ? stream_word(facts.stream) : "out of service";
+    reported.lag_bytes = facts.lag();
+    const auto* stored = facts.stored ? &*facts.stored : nullptr;
+    reported.recoverable = stored == nullptr || !facts.has_seen("backups") || !facts.has_seen("identity") ||
+                                   !facts.has_seen("stored") || !facts.has_seen("wal_continuous")
+                               ? Recoverable::unknown
+                               : Recoverable::no;
+    if (!server_->active && stored != nullptr && !stored->identity && facts.has_seen("identity"))
+      reported.recoverable = Recoverable::unused;
+  }
+
+  /// Where there was no contact yet, nothing is stored.
+  void add_stored(const store::ServerLayout& layout) {
+    if (facts_ == nullptr || !facts_->stored || !facts_->stored->identity) return;
+    ServerRecords records;
+    records.backups = facts_->stored->backups;
+    if (facts_->stored->wal) records.events = facts_->stored->wal->events;
+    tell("what was decided of its backups", [&] {
+      for (const auto& backup : records.backups)
+        records.marks.emplace(backup.id, catalog::read_retention_marks(layout, backup.id));
+    });
+    tell("what was deleted", [&] { records.deletions = store::read_deletions(layout); });
+    add_from_index(layout, records);
+    add_backups(records);
+    auto& reported = gathered_.server;
+    reported.wal_bytes = stored_bytes(records.segments);
+    reported.proof = newest_proof(records.runs);
+    reported.service = service_of(records, times_.now);
+    reported.changes = changes_since(records, times_.since);
+  }
+
+  /// To be called in the end.
+  GatheredServer take() {
+    for (auto& finding : problems(findings_))
+      (finding.is_of_repository() ? gathered_.repository_problems : gathered_.server.problems)
+          .push_back(std::move(finding));
+    return std::move(gathered_);
+  }
+
+  /// What `read` throws is a finding: it says what the report lacks. What one says already is not said again.
+  void tell(std::string_view what, const std::function<void()>& read) {
+    try {
+      read();
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::exception& error) {
+      const std::string why = error.what();
+      if (std::ranges::none_of(findings_,
+                               [&](const Finding& one) { return one.what.find(why) != one.what.npos; }))
+        findings_.push_back({.key = "report",
+                             .severity = Severity::failed,
+                             .what = fmt::format("{} cannot be told: {}", what, why),
+                             .server = server_->name});
+    }
+  }
+
+ private:
+  void add_from_index(const store::ServerLayout& layout, ServerRecords& records) {
+    const Warn warn = [this](const std::string& warning) { gathered_.warnings.push_back(warning); };
+    tell("its runs and its WAL", [&] {
+      StoredRecords index(*server_, layout, warn);
+      records.runs = index.runs(kRunsToLookAt);
+      records.has_all_runs = records.runs.size() < kRunsToLookAt;
+      const auto archive = open_archive(*server_, layout);
+      const auto held = catalog::HeldWal::read(archive);
+      records.segments = index.segments(archive, held.names());
+      auto window = index.recovery_window(records.backups, records.segments, archive, held, records.events);
+      // Without the index no commit is known; what can be recovered is.
+      if (!window) window = catalog::examine_recovery_window(records.backups, held, {}, records.events);
+      if (window) add_window(*window, records);
+    });
+  }
+
+  void add_window(const catalog::RecoveryWindow& window, const ServerRecords& records) {
+    auto& reported = gathered_.server;
+    reported.stretches = stretches_of(window);
+    if (reported.recoverable == Recoverable::no &&
+        std::ranges::any_of(window.backups, [&](const catalog::BackupReach& reach) {
+          return is_sound(reach.backup, records);
+        }))
+      reported.recoverable = Recoverable::yes;
+  }
+
+  /// No verification has found it damaged, or any piece or WAL that it needs.
+  bool is_sound(const store::BackupId& id, const ServerRecords& records) const {
+    const auto marks = records.marks.find(id);
+    if (marks != records.marks.end() && marks->second.damaged) return false;
+    return std::ranges::none_of(facts_->stored->damage, [&](const DamageFacts& one) {
+      return std::ranges::find(one.damage.backups, id) != one.damage.backups.end();
+    });
+  }
+
+  void add_backups(const ServerRecords& records) {
+    for (const auto& backup : records.backups) {
+      const auto marks = records.marks.find(backup.id);
+      gathered_.server.backups.push_back({.id = backup.id.to_string(),
+                                          .started = backup.started,
+                                          .ended = backup.ended,
+                                          .data_bytes = backup.data_bytes,
+                                          .stored_bytes = stored_bytes(backup),
+                                          .is_going = marks != records.marks.end() && marks->second.expired});
+    }
+  }
+
+  const ServerConfig* server_;
+  ReportTimes times_;
+  const ServerFacts* facts_ = nullptr;
+  std::vector<Finding> findings_;
+  GatheredServer gathered_;
+};
+
+std::string line_about(const std::optional<DaemonReport>& daemon) {
+  if (!daemon) return "no daemon serves this repository; `pgkeep serve` receives WAL for all servers";
+  return fmt::format("pgkeep serve: process {} since {}, {}", daemon->pid, io::format_time(daemon->started),
+                     counted(daemon->servers.size(), "server"));
+}
+
+void add_space(const Config& config, const std::vector<const ServerConfig*>& servers,
+               const std::optional<store::Repository>& repository, FleetReport& report, const Warn& warn) {
+  report.repository = config.repository;
+  if (!repository || servers.empty()) return;
+  try {
+    report.space = read_space_facts(*repository);
+  } catch (const StorageError& error) {
+    warn(fmt::format("how full the disk is cannot be told: {}", error.what()));
+    return;
+  }
+  const auto reserve = [&](const ServerConfig* server) {
+    return server->reserve.bytes_of(report.space->disk);
+  };
+  report.space_text =
+      describe(*report.space, (*std::ranges::max_element(servers, {}, reserve))->reserve, report.now);
+}
+
+/// The same file system is looked at for each server; what differs is how much each leaves for WAL.
+void add_repository_problems(std::vector<Finding> found, FleetReport& report) {
+  for (auto& finding : found) {
+    const auto known = std::ranges::find(report.repository_problems, finding.key, &Finding::key);
+    if (known == report.repository_problems.end())
+      report.repository_problems.push_back(std::move(finding));
+    else if (known->severity < finding.severity)
+      *known = std::move(finding);
+  }
+}
+
+std::vector<GatheredServer> gather_all(const Config& config, const std::vector<const ServerConfig*>& servers,
+                                       const std::optional<store::Repository>& repository,
+                                       const std::optional<DaemonReport>& daemon, const ReportTimes& times,
+                                       const std::stop_token& stop) {
+  std::vector<GatheredServer> gathered(servers.size());
+  {
+    io::WorkerPool pool(static_cast<unsigned>(std::clamp<std::size_t>(servers.size(), 1, kAtOnce)));
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      pool.submit([&, i] {
+        try {
+          gathered[i] = gather_server(config, *servers[i], repository, daemon, times, stop);
+        } catch (const Interrupted&) {
+          return;  // thrown below
+        } catch (const std::exception& failure) {
+          gathered[i].server.name = servers[i]->name;
+          gathered[i].server.problems = {{.key = "report",
+                                          .severity = Severity::failed,
+                                          .what = failure.what(),
+                                          .server = servers[i]->name}};
+        }
+      });
+    }
+  }  // which waits for all
+  if (stop.stop_requested()) throw Interrupted("the report was stopped");
+  return gathered;
+}
+
+}  // namespace
+
+GatheredServer gather_server(const Config& config, const ServerConfig& server,
+                             const std::optional<store::Repository>& repository,
+                             const std::optional<DaemonReport>& daemon, const ReportTimes& times,
+                             const std::stop_token& stop) {
+  Gathering gathering(server, times);
+  ServerFacts facts;
+  gathering.tell("how it is", [&] {
+    facts = gather_facts(config, server, daemon, stop);
+    gathering.add(facts);
+  });
+  if (repository)
+    gathering.tell("what is stored", [&] { gathering.add_stored(repository->server(server.name)); });
+  return gathering.take();
+}
+
+FleetReport gather_report(const Config& config, const std::vector<const ServerConfig*>& servers,
+                          const std::optional<store::Repository>& repository,
+                          const std::optional<DaemonReport>& daemon, const ReportTimes& times,
+                          const Warn& warn, const std::stop_token& stop) {
+  FleetReport report;
+  report.now = times.now;
+  report.since = times.since;
+  report.version = kVersion;
+  report.daemon = line_about(daemon);
+  add_space(config, servers, repository, report, warn);
+  for (auto& gathered : gather_all(config, servers, repository, daemon, times, stop)) {
+    for (const auto& warning : gathered.warnings) warn(fmt::format("{}: {}", gathered.server.name, warning));
+    add_repository_problems(std::move(gathered.repository_problems), report);
+    report.servers.push_back(std::move(gathered.server));
+  }
+  return report;
+}
+
+}  // namespace pgkeep::server

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "catalog/store/repository.h"
+#include "server/health/control.h"
+#include "server/report/fleet_report.h"
+
+namespace pgkeep::server {
+
+/// The two moments of a report.
+struct ReportTimes {
+  io::TimePoint now;
+  io::TimePoint since;
+};
+
+/// What is read of a server for a report, and warnings of what was read all the same.
+struct GatheredServer {
+  ReportedServer server;
+  std::vector<Finding> repository_problems;  // that any server has
+  std::vector<std::string> warnings;
+};
+
+/// Asks the server, reads what is stored, and lets health judge. What cannot be read is a finding among its
+/// problems, and keeps nobody from reading the next thing. `repository`: nothing where there is none. Throws
+/// Interrupted alone.
+GatheredServer gather_server(const Config& config, const ServerConfig& server,
+                             const std::optional<store::Repository>& repository,
+                             const std::optional<DaemonReport>& daemon, const ReportTimes& times,
+                             const std::stop_token& stop);
+
+/// The same for each of these servers, several at once, since one that is away may take long to tell.
+/// `version` is that of the program. Warnings go to `warn`, from this thread. Throws Interrupted alone.
+FleetReport gather_report(const Config& config, const std::vector<const ServerConfig*>& servers,
+                          const std::optional<store::Repository>& repository,
+                          const std::optional<DaemonReport>& daemon, const ReportTimes& times,
+                          const Warn& warn, const std::stop_token& stop);
+
+}  // namespace pgkeep::server

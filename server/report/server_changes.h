@@ -1,0 +1,44 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+
+#include "catalog/index/recovery_window.h"
+#include "catalog/index/server_catalog.h"
+#include "catalog/records/event_journal.h"
+#include "catalog/records/run_journal.h"
+#include "catalog/retention/retention_marks.h"
+#include "catalog/store/backup_record.h"
+#include "catalog/store/deletions.h"
+#include "server/report/fleet_report.h"
+
+namespace pgkeep::server {
+
+using MarksOfBackups = std::map<store::BackupId, catalog::RetentionMarks>;
+
+/// Everything that is recorded of a server, as a report needs it.
+struct ServerRecords {
+  std::vector<store::BackupRecord> backups;   // of its current line, oldest first
+  MarksOfBackups marks;                       // of these
+  std::vector<catalog::SegmentRow> segments;  // by timeline and number
+  std::vector<catalog::RunRecord> runs;       // newest first
+  bool has_all_runs = false;                  // or only the newest of them
+  std::vector<store::Deletion> deletions;     // oldest first
+  std::vector<catalog::Event> events;         // oldest first
+};
+
+// All pure.
+
+ServerChanges changes_since(const ServerRecords& records, io::TimePoint since);
+
+/// Nothing when no verification has come to an end.
+std::optional<Proof> newest_proof(std::span<const catalog::RunRecord> newest_first);
+
+/// Nothing where the journal does not reach back so far, though there is more of it, or tells of no backup.
+std::optional<BackupService> service_of(const ServerRecords& records, io::TimePoint now);
+
+/// The times that backups and the WAL after them reach, oldest first.
+std::vector<Stretch> stretches_of(const catalog::RecoveryWindow& window);
+
+}  // namespace pgkeep::server

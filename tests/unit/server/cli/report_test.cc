@@ -1,0 +1,77 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "tests/unit/server/cli/command_fixture.h"
+
+namespace pgkeep::server {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+/// Server `main` is in service, and nobody answers at its address; of `other` nothing was ever stored.
+class ReportTest : public CommandTest {
+ protected:
+  ReportTest() {
+    configure(
+        "  main: {conninfo: 'host=127.0.0.1 port=1 user=pgkeep'}\n"
+        "  other: {conninfo: 'host=127.0.0.1 port=1 user=pgkeep', active: false}\n");
+    store_a_little();
+  }
+  std::string content_of(const std::filesystem::path& file) {
+    const auto bytes = io::read_whole_file(file, 1 << 20);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+  std::filesystem::path file_ = directory_.path() / "report";
+};
+
+TEST_F(ReportTest, SucceedsWhateverItHasToSay) {
+  const auto said = run_line({"report"});
+  EXPECT_EQ(said.exit, Exit::ok);
+  EXPECT_THAT(said.results, AllOf(StartsWith("main can be recovered; 1 needs you.\n"),
+                                  HasSubstr("SQL connection: "), HasSubstr("out of service")));
+}
+
+TEST_F(ReportTest, IsADocumentWithTheFindingsOfCheck) {
+  const auto data = document({"report", "main"}).at("data");
+  EXPECT_EQ(data.at("expected"), 1);
+  std::vector<std::string> keys;
+  for (const auto& finding : data.at("needs").at(0).at("findings")) keys.push_back(finding.at("key"));
+  std::vector<std::string> checked;
+  const auto checks = document({"check", "main"}).at("data").at(0).at("checks");
+  for (const auto& check : checks)
+    if (check.at("result") != "OK") checked.push_back(check.at("name"));
+  EXPECT_THAT(checked, testing::IsSupersetOf(keys));
+}
+
+TEST_F(ReportTest, PrintsWithFormatJsonWhatTheDocumentHasAsData) {
+  const auto data = Json::parse(run_line({"report", "main", "--format", "json"}).results);
+  EXPECT_EQ(data.at("servers").at(0).at("server"), "main");
+}
+
+TEST_F(ReportTest, WritesAFileInThePlaceOfTheLast) {
+  io::write_file_durably(file_, io::as_bytes("yesterday"));
+  const auto said = run_line({"report", "--format", "html", "--output", file_.native()});
+  EXPECT_THAT(said.results, HasSubstr("; the report is in " + file_.native()));
+  EXPECT_THAT(content_of(file_), StartsWith("<!DOCTYPE html>"));
+}
+
+TEST_F(ReportTest, WritesAFileThatTheUmaskLetsOthersRead) {
+  const auto before = ::umask(027);
+  run_line({"report", "--output", file_.native()});
+  ::umask(before);
+  const auto mode = std::filesystem::status(file_).permissions();
+  EXPECT_EQ(mode, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write |
+                      std::filesystem::perms::group_read);
+}
+
+TEST_F(ReportTest, RefusesATimeThatIsNone) {
+  for (const auto* text : {"yesterday", "0s", "-3h", "99999d"}) {
+    EXPECT_THROW(run_line({"report", "--since", text}), UsageError) << text;
+  }
+}
+
+}  // namespace
+}  // namespace pgkeep::server
