@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 
 #include "catalog/io/file.h"
+#include "catalog/io/shown_text.h"
 #include "server/fleet/fleet.h"
 #include "server/health/stream_facts.h"
 #include "server/report/gather_report.h"
 #include "server/report/html_report.h"
 #include "server/report/json_report.h"
+#include "server/report/mail_report.h"
 #include "server/report/text_report.h"
 
 namespace pgkeep::server {
@@ -23,6 +25,12 @@ std::chrono::milliseconds parse_since(const std::string& text) {
     throw UsageError(fmt::format("{}: '{}' is no time up to {} days; write it as 24h, 7d or 2w", kSince, text,
                                  kLongest.count()));
   return *since;
+}
+
+std::string parse_addresses(const std::string& text) {
+  if (const auto why = why_no_addresses(text); !why.empty())
+    throw UsageError(fmt::format("--to, --from: {} is no address: {}", io::in_quotes(text), why));
+  return text;
 }
 
 /// Nothing as well where the repository cannot be opened, which each server's findings say.
@@ -46,11 +54,27 @@ std::optional<DaemonReport> daemon_of(const std::optional<store::Repository>& re
   }
 }
 
-std::string written(const FleetReport& report, ReportArguments::Format format) {
+std::string written(const FleetReport& report, const ReportArguments& arguments) {
   using Format = ReportArguments::Format;
-  if (format == Format::json)
-    return json_report(report).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  return format == Format::html ? html_report(report) : text_report(report);
+  switch (arguments.format) {
+    case Format::html:
+      return html_report(report);
+    case Format::json:
+      return json_report(report).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    case Format::mail:
+      return mail_report(report, {arguments.to, arguments.from});
+    case Format::text:
+      break;
+  }
+  return text_report(report);
+}
+
+/// Before anything is looked at.
+void require_meaning(const ReportArguments& arguments) {
+  const bool mail = arguments.format == ReportArguments::Format::mail;
+  if (mail && arguments.to.empty()) throw UsageError("--format mail needs --to: whom the mail is for");
+  if (!mail && !(arguments.to + arguments.from).empty())
+    throw UsageError("--to and --from are for --format mail");
 }
 
 /// As a shell's `>` would make it, but whole: who serves the folder reads the last report or this one.
@@ -66,12 +90,17 @@ void write_to(const std::filesystem::path& file, const std::string& text) {
 void ReportArguments::declare(Syntax& syntax) {
   AnyServers::declare(syntax);
   syntax.option(kSince, "TIME", "tell what happened in that time until now; default 24h", since, parse_since);
-  syntax.choice("--format", "FORMAT", "`text` (the default), `html` or `json`", format,
-                {{"text", Format::text}, {"html", Format::html}, {"json", Format::json}});
+  syntax.choice(
+      "--format", "FORMAT", "`text` (the default), `html`, `json`, or `mail`: a message for `sendmail -t`",
+      format,
+      {{"text", Format::text}, {"html", Format::html}, {"json", Format::json}, {"mail", Format::mail}});
+  syntax.option("--to", "ADDRESSES", "whom the mail is for", to, parse_addresses);
+  syntax.option("--from", "ADDRESS", "whom the mail is from; else `sendmail` says so", from, parse_addresses);
   syntax.option("--output", "FILE", "write it to that file, in the place of what is there", output);
 }
 
 Exit run_report(const ReportArguments& arguments, const Invocation& invocation) {
+  require_meaning(arguments);
   auto& out = invocation.out;
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, arguments.servers, false);
@@ -80,7 +109,7 @@ Exit run_report(const ReportArguments& arguments, const Invocation& invocation) 
   const ReportTimes times{now, now - arguments.since};
   const auto report = gather_report(config, servers, repository, daemon_of(repository, out), times,
                                     warnings_to(out), invocation.stop);
-  auto text = written(report, arguments.format);
+  auto text = written(report, arguments);
   if (arguments.output) {
     write_to(*arguments.output, text);
     out.report(fmt::format("{}; the report is in {}", verdict(report), arguments.output->native()));

@@ -9,11 +9,13 @@
 namespace pgkeep::server {
 
 struct ReportArguments : AnyServers {
-  enum class Format { text, html, json };
+  enum class Format { text, html, json, mail };
 
   std::chrono::milliseconds since = std::chrono::hours(24);
   Format format = Format::text;
   std::optional<std::filesystem::path> output;
+  std::string to;    // of a mail
+  std::string from;  // empty: whoever sends it says so
 
   void declare(Syntax& syntax);
 };
@@ -24,6 +26,8 @@ inline constexpr std::array kReportExamples{
     Example{"report", "the fleet this morning, and what happened since yesterday"},
     Example{"report --format html --output /srv/www/pgkeep.html",
             "a page to look at, or to attach to a mail"},
+    Example{"report --format mail --to dba@example.org | /usr/sbin/sendmail -t",
+            "the mail of the morning, from cron"},
     Example{"report orders --since 7d", "one server, and its week"},
 };
 inline constexpr Command kReport{
@@ -38,7 +42,9 @@ inline constexpr Command kReport{
         "The servers are asked as `check` asks them. What cannot be read, of one server or of several, is among what "
         "needs you, and the report has all the rest. The exit code is 0 whatever the report says; `check` has one for "
         "scripts.\n\n"
-        "Text fits into 78 columns. HTML is one file that needs nothing else, and no script. What --format json prints "
+        "Text fits into 78 columns. HTML is one file that needs nothing else, and no script. A mail is a "
+        "whole message, whose subject is the verdict, for `sendmail -t` or any program that sends one; in it are the "
+        "text, plain HTML, and the page as an attachment. What --format json prints "
         "is the `data` of the document that --json prints; it has everything, the others shorten long lists:\n\n"
         "    verdict, expected, recoverable   the first line, and its servers that are to be, and can be, recovered\n"
         "    now, since, version              the two moments of the report, and the program's version\n"

@@ -67,6 +67,18 @@ TEST_F(ReportTest, WritesAFileThatTheUmaskLetsOthersRead) {
                       std::filesystem::perms::group_read);
 }
 
+TEST_F(ReportTest, IsAMessageForAMail) {
+  const auto said = run_line({"report", "main", "--format", "mail", "--to", "dba@example.org"});
+  EXPECT_THAT(said.results, AllOf(StartsWith("To: dba@example.org\nSubject: pgkeep: main can be recovered"),
+                                  HasSubstr("multipart/alternative")));
+}
+
+TEST_F(ReportTest, RefusesAMailForNobody) {
+  EXPECT_EQ(run_line({"report", "--format", "mail"}).exit, Exit::usage);
+  EXPECT_EQ(run_line({"report", "--to", "dba@example.org"}).exit, Exit::usage);
+  EXPECT_THROW(run_line({"report", "--format", "mail", "--to", "a@b\nBcc: c@d"}), UsageError);
+}
+
 TEST_F(ReportTest, RefusesATimeThatIsNone) {
   for (const auto* text : {"yesterday", "0s", "-3h", "99999d"}) {
     EXPECT_THROW(run_line({"report", "--since", text}), UsageError) << text;
