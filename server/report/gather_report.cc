@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/worker_pool.h"
+#include "catalog/verify/damaged_backups.h"
 #include "server/fleet/backup_facts.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/stored_records.h"
@@ -38,13 +40,12 @@ class Gathering {
     auto& reported = gathered_.server;
     reported.stream = server_->active ? stream_word(facts.stream) : "out of service";
     reported.lag_bytes = facts.lag();
-    const auto* stored = facts.stored ? &*facts.stored : nullptr;
-    reported.recoverable = stored == nullptr || !facts.has_seen("backups") || !facts.has_seen("identity") ||
-                                   !facts.has_seen("stored") || !facts.has_seen("wal_continuous")
-                               ? Recoverable::unknown
-                               : Recoverable::no;
-    if (!server_->active && stored != nullptr && !stored->identity && facts.has_seen("identity"))
-      reported.recoverable = Recoverable::unused;
+    const bool seen = facts.stored && facts.has_seen("backups") && facts.has_seen("identity") &&
+                      facts.has_seen("stored") && facts.has_seen("wal_continuous") &&
+                      facts.has_seen("damage");
+    if (!seen) return;  // unknown
+    const bool expected = server_->active || facts.stored->identity;
+    reported.recoverable = expected ? Recoverable::no : Recoverable::unused;
   }
 
   /// Where there was no contact yet, nothing is stored.
@@ -53,12 +54,9 @@ class Gathering {
     ServerRecords records;
     records.backups = facts_->stored->backups;
     if (facts_->stored->wal) records.events = facts_->stored->wal->events;
-    tell("what was decided of its backups", [&] {
-      for (const auto& backup : records.backups)
-        records.marks.emplace(backup.id, catalog::read_retention_marks(layout, backup.id));
-    });
+    read_marks(layout, records);
     tell("what was deleted", [&] { records.deletions = store::read_deletions(layout); });
-    add_from_index(layout, records);
+    settle(add_from_index(layout, records), layout, records);
     add_backups(records);
     auto& reported = gathered_.server;
     reported.wal_bytes = stored_bytes(records.segments);
@@ -76,9 +74,11 @@ class Gathering {
   }
 
   /// What `read` throws is a finding: it says what the report lacks. What one says already is not said again.
-  void tell(std::string_view what, const std::function<void()>& read) {
+  /// False when it threw.
+  bool tell(std::string_view what, const std::function<void()>& read) {
     try {
       read();
+      return true;
     } catch (const Interrupted&) {
       throw;
     } catch (const std::exception& error) {
@@ -89,12 +89,23 @@ class Gathering {
                              .severity = Severity::failed,
                              .what = fmt::format("{} cannot be told: {}", what, why),
                              .server = server_->name});
+      return false;
     }
   }
 
  private:
-  void add_from_index(const store::ServerLayout& layout, ServerRecords& records) {
+  void read_marks(const store::ServerLayout& layout, ServerRecords& records) {
+    for (const auto& backup : records.backups) {
+      tell("what was decided of backup " + backup.id.to_string(),
+           [&] { records.marks.emplace(backup.id, catalog::read_retention_marks(layout, backup.id)); });
+    }
+  }
+
+  /// The window is nothing without any WAL; nothing of either where it cannot be told.
+  using ToldWindow = std::optional<std::optional<catalog::RecoveryWindow>>;
+  ToldWindow add_from_index(const store::ServerLayout& layout, ServerRecords& records) {
     const Warn warn = [this](const std::string& warning) { gathered_.warnings.push_back(warning); };
+    ToldWindow told;
     tell("its runs and its WAL", [&] {
       StoredRecords index(*server_, layout, warn);
       records.runs = index.runs(kRunsToLookAt);
@@ -105,27 +116,29 @@ class Gathering {
       auto window = index.recovery_window(records.backups, records.segments, archive, held, records.events);
       // Without the index no commit is known; what can be recovered is.
       if (!window) window = catalog::examine_recovery_window(records.backups, held, {}, records.events);
-      if (window) add_window(*window, records);
+      told = std::move(window);
     });
+    return told;
   }
 
-  void add_window(const catalog::RecoveryWindow& window, const ServerRecords& records) {
+  /// Whether it can be recovered: from a backup in the window that no verification has found damaged. It
+  /// cannot be told where the window cannot, or which backups are damaged.
+  void settle(const ToldWindow& told, const store::ServerLayout& layout, const ServerRecords& records) {
     auto& reported = gathered_.server;
-    reported.stretches = stretches_of(window);
-    if (reported.recoverable == Recoverable::no &&
-        std::ranges::any_of(window.backups, [&](const catalog::BackupReach& reach) {
-          return is_sound(reach.backup, records);
-        }))
-      reported.recoverable = Recoverable::yes;
-  }
-
-  /// No verification has found it damaged, or any piece or WAL that it needs.
-  bool is_sound(const store::BackupId& id, const ServerRecords& records) const {
-    const auto marks = records.marks.find(id);
-    if (marks != records.marks.end() && marks->second.damaged) return false;
-    return std::ranges::none_of(facts_->stored->damage, [&](const DamageFacts& one) {
-      return std::ranges::find(one.damage.backups, id) != one.damage.backups.end();
+    std::map<store::BackupId, catalog::KnownDamage> damaged;
+    const bool known = tell("which backups are damaged", [&] {
+      if (!facts_->stored->damage.empty()) damaged = catalog::damaged_backups(layout);
     });
+    if (told && *told) reported.stretches = stretches_of(**told);
+    if (reported.recoverable != Recoverable::no) return;
+    const auto is_sound = [&](const catalog::BackupReach& reach) {
+      const auto marks = records.marks.find(reach.backup);
+      return marks != records.marks.end() && !marks->second.damaged && !damaged.contains(reach.backup);
+    };
+    if (told && known && *told && std::ranges::any_of((*told)->backups, is_sound))
+      reported.recoverable = Recoverable::yes;
+    else if (!told || !known || records.marks.size() < records.backups.size())
+      reported.recoverable = Recoverable::unknown;
   }
 
   void add_backups(const ServerRecords& records) {

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <functional>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -108,14 +107,9 @@ void draw_added_by_day(const FleetReport& report, HtmlWriter& html) {
 }
 
 void draw_growth(const FleetReport& report, HtmlWriter& html) {
-  std::vector<const ReportedServer*> grown;
-  for (const auto& server : report.servers)
-    if (server.changes.added_bytes() != 0) grown.push_back(&server);
+  const auto grown = grown_most(report, kMostGrown);
   if (grown.empty()) return;
-  std::ranges::stable_sort(grown, std::ranges::greater(),
-                           [](const ReportedServer* server) { return server->changes.added_bytes(); });
   const auto most = static_cast<double>(grown.front()->changes.added_bytes());
-  grown.resize(std::min(grown.size(), kMostGrown));
   const Chart chart(html, "Who grew most",
                     fmt::format("backups and WAL since {}", to_the_minute(report.since)));
   for (const auto* server : grown) {

@@ -58,13 +58,9 @@ Topic backups(const FleetReport& report) {
 }
 
 Topic growth(const FleetReport& report) {
-  std::vector<const ReportedServer*> grown;
-  for (const auto& server : report.servers)
-    if (server.changes.added_bytes() != 0) grown.push_back(&server);
-  std::ranges::stable_sort(grown, std::ranges::greater(),
-                           [](const ReportedServer* server) { return server->changes.added_bytes(); });
-  grown.resize(std::min(grown.size(), kMostGrown));
+  const auto grown = grown_most(report, kMostGrown);
   std::vector<std::string> texts;
+  texts.reserve(grown.size());
   for (const auto* server : grown)
     texts.push_back(fmt::format("{} {}", server->name, io::format_bytes(server->changes.added_bytes())));
   Topic topic{"Grew most", {}};
@@ -192,7 +188,9 @@ std::string to_the_minute(io::TimePoint time) {
 
 std::string headline(const FleetReport& report) {
   auto text = verdict(report) + ".";
-  const bool begins_with_name = report.expected() == 1;
+  const bool begins_with_name = std::ranges::any_of(report.servers, [&](const ReportedServer& server) {
+    return report.expected() == 1 && text.starts_with(server.name + " can");
+  });
   if (!begins_with_name && text.front() >= 'a' && text.front() <= 'z') text.front() -= 'a' - 'A';
   return text;
 }
@@ -231,6 +229,16 @@ std::string shortened(std::string_view text, const std::string& server) {
   auto kept = io::cut_text(text, kLongest);
   kept = kept.substr(0, kept.rfind(' '));
   return fmt::format("{} ... (`pgkeep check {}` has the rest)", kept, server.empty() ? "all" : server);
+}
+
+std::vector<const ReportedServer*> grown_most(const FleetReport& report, std::size_t at_most) {
+  std::vector<const ReportedServer*> grown;
+  for (const auto& server : report.servers)
+    if (server.changes.added_bytes() != 0) grown.push_back(&server);
+  std::ranges::stable_sort(grown, std::ranges::greater(),
+                           [](const ReportedServer* server) { return server->changes.added_bytes(); });
+  grown.resize(std::min(grown.size(), at_most));
+  return grown;
 }
 
 std::vector<Topic> what_happened(const FleetReport& report) {

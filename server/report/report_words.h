@@ -30,6 +30,9 @@ std::vector<std::string> described(const std::vector<Finding>& findings);
 /// A text about a server that is too long to be read every morning ends with where the rest is.
 std::string shortened(std::string_view text, const std::string& server);
 
+/// Those to which backups and WAL added something since `since`, the most first. Borrows the report.
+std::vector<const ReportedServer*> grown_most(const FleetReport& report, std::size_t at_most);
+
 /// A subject and what there is to say of it.
 struct Topic {
   std::string title;

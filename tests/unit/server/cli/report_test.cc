@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "catalog/retention/retention_marks.h"
 #include "tests/unit/server/cli/command_fixture.h"
 
 namespace pgkeep::server {
@@ -24,6 +25,7 @@ class ReportTest : public CommandTest {
     const auto bytes = io::read_whole_file(file, 1 << 20);
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
+  store::BackupId backup_{kMorning};
   std::filesystem::path file_ = directory_.path() / "report";
 };
 
@@ -32,6 +34,20 @@ TEST_F(ReportTest, SucceedsWhateverItHasToSay) {
   EXPECT_EQ(said.exit, Exit::ok);
   EXPECT_THAT(said.results, AllOf(StartsWith("main can be recovered; 1 needs you.\n"),
                                   HasSubstr("SQL connection: "), HasSubstr("out of service")));
+}
+
+TEST_F(ReportTest, DoesNotCountOnABackupThatAVerificationFoundDamaged) {
+  catalog::change_retention_marks(layout_, backup_, [](catalog::RetentionMarks& marks) {
+    marks.damaged = catalog::DamageMark{kMorning, "a page is not what was stored"};
+  });
+  EXPECT_THAT(run_line({"report", "main"}).results, StartsWith("main cannot be recovered; "));
+}
+
+TEST_F(ReportTest, SaysThatItCannotBeToldWhereItCannot) {
+  io::write_file_durably(layout_.retention_marks(backup_), io::as_bytes("not what it was"));
+  EXPECT_THAT(run_line({"report", "main"}).results,
+              AllOf(StartsWith("Whether main can be recovered cannot be told; "),
+                    HasSubstr("the report itself: what was decided of backup 20261120T020000Z")));
 }
 
 TEST_F(ReportTest, IsADocumentWithTheFindingsOfCheck) {
