@@ -28,7 +28,8 @@ struct ReportedBackup {
   }
 };
 
-/// Times that can be recovered to, without a gap between them.
+/// Times that can be recovered to, without a gap between them, from backups that no verification found
+/// damaged.
 struct Stretch {
   io::TimePoint from;
   io::TimePoint until;

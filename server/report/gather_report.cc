@@ -121,21 +121,25 @@ class Gathering {
     return told;
   }
 
-  /// Whether it can be recovered: from a backup in the window that no verification has found damaged. It
-  /// cannot be told where the window cannot, or which backups are damaged.
+  /// Whether it can be recovered, and to when: from backups in the window that no verification has found
+  /// damaged. It cannot be told where the window cannot, or which backups are damaged.
   void settle(const ToldWindow& told, const store::ServerLayout& layout, const ServerRecords& records) {
     auto& reported = gathered_.server;
     std::map<store::BackupId, catalog::KnownDamage> damaged;
     const bool known = tell("which backups are damaged", [&] {
       if (!facts_->stored->damage.empty()) damaged = catalog::damaged_backups(layout);
     });
-    if (told && *told) reported.stretches = stretches_of(**told);
-    if (reported.recoverable != Recoverable::no) return;
     const auto is_sound = [&](const catalog::BackupReach& reach) {
       const auto marks = records.marks.find(reach.backup);
       return marks != records.marks.end() && !marks->second.damaged && !damaged.contains(reach.backup);
     };
-    if (told && known && *told && std::ranges::any_of((*told)->backups, is_sound))
+    if (told && *told && known) {
+      auto window = **told;
+      std::erase_if(window.backups, std::not_fn(is_sound));
+      reported.stretches = stretches_of(window);
+    }
+    if (reported.recoverable != Recoverable::no) return;
+    if (!reported.stretches.empty())
       reported.recoverable = Recoverable::yes;
     else if (!told || !known || records.marks.size() < records.backups.size())
       reported.recoverable = Recoverable::unknown;

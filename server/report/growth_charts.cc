@@ -70,7 +70,9 @@ void draw_disk(const FleetReport& report, HtmlWriter& html) {
                         kHigh * (1 - used_part(sample)));
   {
     const auto svg = chart.drawing(report.space_text);
-    html.single("path", {{"class", "area"}, {"d", fmt::format("{}V{}H0Z", line, kHigh)}});
+    html.single("path",
+                {{"class", "area"},
+                 {"d", fmt::format("{}V{}H{:.1f}Z", line, kHigh, kWide * axis.place(samples.front().at))}});
     html.single("path", {{"class", "curve"}, {"d", line}});
     html.single("path", {{"class", "edge"}, {"d", fmt::format("M0 0H{}M0 {}H{}", kWide, kHigh, kWide)}});
   }

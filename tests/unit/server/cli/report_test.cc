@@ -41,6 +41,8 @@ TEST_F(ReportTest, DoesNotCountOnABackupThatAVerificationFoundDamaged) {
     marks.damaged = catalog::DamageMark{kMorning, "a page is not what was stored"};
   });
   EXPECT_THAT(run_line({"report", "main"}).results, StartsWith("main cannot be recovered; "));
+  const auto server = document({"report", "main"}).at("data").at("servers").at(0);
+  EXPECT_TRUE(server.at("recoverable_until").is_null()) << "nor do the times say otherwise";
 }
 
 TEST_F(ReportTest, SaysThatItCannotBeToldWhereItCannot) {
