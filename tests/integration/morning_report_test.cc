@@ -1,0 +1,54 @@
+// The report of the morning tells a server that is away from those that are well.
+#include <csignal>
+
+#include <gmock/gmock.h>
+
+#include "tests/integration/versions.h"
+#include "tests/support/backup_host.h"
+
+namespace pgkeep::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class MorningReport : public ::testing::Test {
+ protected:
+  void SetUp() override { PGKEEP_NEEDS_POSTGRES(18); }
+};
+
+TEST_F(MorningReport, NamesTheServerThatIsAwayAndNoOther) {
+  const auto orders = PostgresCluster::create(18);
+  auto wiki = PostgresCluster::create(18);
+  BackupHost host;
+  host.add_server("orders", orders.conninfo());
+  host.add_server("wiki", wiki.conninfo());
+  auto daemon = host.serve(orders);
+  wait_until_streaming(wiki);
+  for (const auto* server : {"orders", "wiki"}) host.backup(server);
+  host.pgkeep_or_throw({"verify", "orders"});
+  orders.execute("CREATE TABLE t AS SELECT 1");
+  wait_until_flushed(orders);
+  wiki.stop();
+
+  const auto report = host.json({"report"});
+  EXPECT_EQ(report.at("verdict"), "all 2 servers can be recovered; 1 needs you");
+  ASSERT_EQ(report.at("needs").size(), 1u) << report.at("needs");
+  EXPECT_EQ(report.at("needs")[0].at("servers"), nlohmann::json::array({"wiki"}));
+  const auto& kept = report.at("servers")[0];
+  EXPECT_LT(kept.at("lag_bytes").get<std::uint64_t>(), 1U << 20);  // a checkpoint may have written some
+  EXPECT_TRUE(kept.at("proof").at("sound").get<bool>());
+  EXPECT_EQ(kept.at("stretches").size(), 1u);
+  EXPECT_LT(kept.at("recoverable_from").get<std::string>(), kept.at("recoverable_until").get<std::string>());
+  EXPECT_EQ(kept.at("changes").at("backups_made"), 1);
+
+  EXPECT_THAT(
+      host.pgkeep_or_throw({"report", "--format", "html"}),
+      AllOf(StartsWith("<!DOCTYPE html>"), HasSubstr("All 2 servers can be recovered; 1 needs you.")));
+  daemon.signal(SIGTERM);
+  EXPECT_EQ(daemon.wait().exit_code, 0);
+}
+
+}  // namespace
+}  // namespace pgkeep::test
