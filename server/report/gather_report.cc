@@ -59,7 +59,7 @@ class Gathering {
     settle(add_from_index(layout, records), layout, records);
     add_backups(records);
     auto& reported = gathered_.server;
-    reported.wal_bytes = stored_bytes(records.segments);
+    reported.wal_bytes = records.wal.stored_bytes;
     reported.proof = newest_proof(records.runs);
     reported.service = service_of(records, times_.now);
     reported.changes = changes_since(records, times_.since);
@@ -112,11 +112,13 @@ class Gathering {
       records.has_all_runs = records.runs.size() < kRunsToLookAt;
       const auto archive = open_archive(*server_, layout);
       const auto held = catalog::HeldWal::read(archive);
-      records.segments = index.segments(archive, held.names());
-      auto window = index.recovery_window(records.backups, records.segments, archive, held, records.events);
       // Without the index no commit is known; what can be recovered is.
-      if (!window) window = catalog::examine_recovery_window(records.backups, held, {}, records.events);
-      told = std::move(window);
+      const auto partials =
+          index.has_index() ? catalog::read_partial_commits(archive, held) : catalog::PartialCommits();
+      told = index.of_segments(archive, held.names(), [&](catalog::StoredSegments& segments) {
+        records.wal = wal_growth(segments, times_.since, times_.now);
+        return catalog::examine_recovery_window(records.backups, held, segments, partials, records.events);
+      });
     });
     return told;
   }

@@ -68,16 +68,6 @@ void add_backup(const store::BackupRecord& backup, ServerChanges& changes) {
   changes.bad_pages.push_back({backup.ended, std::move(text)});
 }
 
-/// The files of a timeline are in the order in which they were written: from the first with a commit since
-/// then on, all are.
-std::uint64_t wal_since(std::span<const catalog::SegmentRow> segments, io::TimePoint since) {
-  const auto first = std::ranges::find_if(
-      segments, [&](const catalog::SegmentRow& row) { return row.last_time && *row.last_time >= since; });
-  std::uint64_t bytes = 0;
-  for (auto row = first; row != segments.end(); ++row) bytes += row->stored_bytes;
-  return bytes;
-}
-
 void add_gone(const ServerRecords& records, io::TimePoint since, ServerChanges& changes) {
   for (const auto& deletion : records.deletions)
     if (deletion.at >= since)
@@ -104,11 +94,23 @@ bool is_backup_since(const RunRecord& run, io::TimePoint from) {
 
 }  // namespace
 
+WalGrowth wal_growth(catalog::StoredSegments& segments, io::TimePoint since, io::TimePoint now) {
+  WalGrowth growth;
+  bool begun = false;
+  segments.for_each([&](const catalog::SegmentRow& row) {
+    growth.stored_bytes += row.stored_bytes;
+    // The files of a timeline are in the order in which they were written, and not each has a commit.
+    begun = begun || (row.last_time && *row.last_time >= since && *row.last_time <= now);
+    if (begun) growth.added_bytes += row.stored_bytes;
+  });
+  return growth;
+}
+
 ServerChanges changes_since(const ServerRecords& records, io::TimePoint since) {
   ServerChanges changes;
   for (const auto& backup : records.backups)
     if (backup.ended >= since) add_backup(backup, changes);
-  changes.wal_bytes = wal_since(records.segments, since);
+  changes.wal_bytes = records.wal.added_bytes;
   for (const auto& run : records.runs | std::views::reverse)
     if (time_of(run) >= since) add_run(run, changes);
   add_gone(records, since, changes);

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "catalog/index/recovery_window.h"
-#include "catalog/index/server_catalog.h"
+#include "catalog/index/stored_segments.h"
 #include "catalog/records/event_journal.h"
 #include "catalog/records/run_journal.h"
 #include "catalog/retention/retention_marks.h"
@@ -17,16 +17,26 @@ namespace pgkeep::server {
 
 using MarksOfBackups = std::map<store::BackupId, catalog::RetentionMarks>;
 
+/// What archived WAL takes, in bytes.
+struct WalGrowth {
+  std::uint64_t stored_bytes = 0;
+  std::uint64_t added_bytes = 0;  // of it, since the report begins
+};
+
 /// Everything that is recorded of a server, as a report needs it.
 struct ServerRecords {
-  std::vector<store::BackupRecord> backups;   // of its current line, oldest first
-  MarksOfBackups marks;                       // of these
-  std::vector<catalog::SegmentRow> segments;  // by timeline and number
-  std::vector<catalog::RunRecord> runs;       // newest first
-  bool has_all_runs = false;                  // or only the newest of them
-  std::vector<store::Deletion> deletions;     // oldest first
-  std::vector<catalog::Event> events;         // oldest first
+  std::vector<store::BackupRecord> backups;  // of its current line, oldest first
+  MarksOfBackups marks;                      // of these
+  WalGrowth wal;                             // archived
+  std::vector<catalog::RunRecord> runs;      // newest first
+  bool has_all_runs = false;                 // or only the newest of them
+  std::vector<store::Deletion> deletions;    // oldest first
+  std::vector<catalog::Event> events;        // oldest first
 };
+
+/// Looks at each segment: from the first with a commit since then on, all were added. A commit of a time that
+/// is still to come tells nothing.
+WalGrowth wal_growth(catalog::StoredSegments& segments, io::TimePoint since, io::TimePoint now);
 
 // All pure.
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/segment_rows.h"
 #include "tests/unit/server/report/sample_report.h"
 
 namespace pgkeep::server {
@@ -105,16 +106,20 @@ TEST(ServerChangesTest, TellsWhatExpiredAndWhatWentAndWhy) {
   EXPECT_THAT(changes.removed, ElementsAre(Field(&GoneBackup::why, "its time is over")));
 }
 
-TEST(ServerChangesTest, CountsAllWalFromTheFirstCommitSinceThenOn) {
-  ServerRecords records;
-  const auto row = [](std::optional<io::TimePoint> last) {
+TEST(WalGrowthTest, IsAllWalFromTheFirstCommitSinceThenOn) {
+  std::uint64_t number = 0;
+  const auto row = [&](std::optional<io::TimePoint> last) {
     catalog::SegmentRow segment;
+    segment.segment = {postgres::TimelineId(1), ++number};
     segment.stored_bytes = 10;
     segment.last_time = last;
     return segment;
   };
-  records.segments = {row(kMorning - 30h), row(kMorning - 2h), row(std::nullopt)};
-  EXPECT_EQ(changes_since(records, kYesterday).wal_bytes, 20u);
+  test::ListedSegments segments(
+      {row(kMorning - 40h), row(kMorning + 1h), row(kMorning - 30h), row(kMorning - 2h), row(std::nullopt)});
+  const auto growth = wal_growth(segments, kYesterday, kMorning);
+  EXPECT_EQ(growth.stored_bytes, 50u);
+  EXPECT_EQ(growth.added_bytes, 20u) << "a clock that was ahead tells nothing";
 }
 
 TEST(NewestProofTest, IsTheLastVerificationThatCameToAnEnd) {
