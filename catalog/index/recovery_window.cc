@@ -93,6 +93,13 @@ const BackupReach* RecoveryWindow::oldest_to_the_end() const {
   return found == backups.end() ? nullptr : &*found;
 }
 
+std::optional<io::TimePoint> RecoveryWindow::until() const {
+  std::optional<io::TimePoint> latest;
+  for (const auto& backup : backups)
+    if (backup.end == backups.back().end) latest = std::max(latest, backup.until);
+  return latest;
+}
+
 PartialCommits read_partial_commits(const WalArchive& archive, const HeldWal& wal) {
   PartialCommits commits;
   for (const auto& [segment, received] : wal.received())

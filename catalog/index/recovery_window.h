@@ -32,6 +32,9 @@ struct RecoveryWindow {
   const BackupReach* oldest_to_the_end() const;
   /// Null when there is no backup.
   const BackupReach* newest() const { return backups.empty() ? nullptr : &backups.back(); }
+  /// The newest commit on the way to where the newest backup leads, before that one or after; nothing when
+  /// none is known.
+  std::optional<io::TimePoint> until() const;
 };
 
 /// Of the partials of which they are known.

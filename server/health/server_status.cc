@@ -51,7 +51,7 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
   });
   if (!window) return;
   if (const auto* oldest = window->oldest_to_the_end()) status.recoverable_from = oldest->from;
-  if (const auto* newest = window->newest()) status.recoverable_until = newest->until;
+  status.recoverable_until = window->until();
 }
 
 }  // namespace

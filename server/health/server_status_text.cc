@@ -71,9 +71,10 @@ void add_received(const ServerStatus& status, io::TimePoint now, FactPrinter& fa
     facts.add("last heard",
               fmt::format("{} ago", io::format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(
                                         now - *stream.state->last_message))));
-  if (!status.recoverable_until) return;
-  auto window =
-      fmt::format("until {}, the last commit that is held", io::format_time(*status.recoverable_until));
+  if (!status.recoverable_from && !status.recoverable_until) return;
+  auto window = status.recoverable_until ? fmt::format("until {}, the last commit that is held",
+                                                       io::format_time(*status.recoverable_until))
+                                         : std::string("on, since when no commit is known");
   if (status.recoverable_from)
     window = fmt::format("from {} {}", io::format_time(*status.recoverable_from), window);
   facts.add("recoverable", window);

@@ -89,6 +89,22 @@ TEST_F(RecoveryWindowTest, GoesFromTheOldestBackupToTheNewestCommit) {
   EXPECT_EQ(found.newest()->until, at(30));
 }
 
+TEST_F(RecoveryWindowTest, ReachesTheCommitBeforeTheNewestBackupAlsoWhileThereIsNoneSince) {
+  backups_ = {backup(3, 4, 4), backup(10, 10, 20)};
+  wal(3, 9);
+  partial(11, {});
+  held_.segments(TimelineId(1), 10, 10);
+  EXPECT_EQ(window()->newest()->until, std::nullopt);
+  EXPECT_EQ(window()->until(), at(9));
+}
+
+TEST_F(RecoveryWindowTest, DoesNotReachACommitOnlyBehindAGap) {
+  backups_ = {backup(3, 4, 4), backup(10, 10, 20)};
+  wal(3, 7);
+  held_.segments(TimelineId(1), 10, 10);
+  EXPECT_EQ(window()->until(), std::nullopt);
+}
+
 TEST_F(RecoveryWindowTest, EndsForOlderBackupsWhereWalOfWalLevelMinimalBegins) {
   backups_ = {backup(3, 4, 4), backup(8, 9, 9)};
   wal(3, 11);
