@@ -236,7 +236,7 @@ GatheredServer gather_server(const Config& config, const ServerConfig& server,
   Gathering gathering(server, times);
   ServerFacts facts;
   gathering.tell("how it is", [&] {
-    facts = gather_facts(config, server, daemon, stop);
+    facts = gather_facts(config, server, daemon, until_stopped(stop));
     gathering.add(facts);
   });
   if (repository)
