@@ -95,13 +95,21 @@ void put_segments(io::Database& database, std::span<const SegmentRow> segments, 
 }
 
 io::Statement of_run(io::Database& database, std::string_view statement) {
-  return database.prepare(fmt::format("{} WHERE timeline = ? AND number BETWEEN ? AND ?", statement));
+  return database.prepare(fmt::format("{} WHERE timeline = ?1 AND number BETWEEN ?2 AND ?3", statement));
 }
 
 io::Statement& bind(io::Statement& of_run, const SegmentRun& run) {
   return of_run.bind(1, std::int64_t{run.timeline.value()})
       .bind(2, stored(run.first))
       .bind(3, stored(run.last));
+}
+
+void require_possible(const SegmentRow& row) {
+  const auto& commits = row.commits;
+  const auto bytes = row.begin < row.end ? row.end - row.begin : 0;
+  if (bytes == 0 || row.begin.value() % bytes != 0 || row.begin.value() / bytes != row.segment.number ||
+      commits.earliest.has_value() != commits.latest.has_value() || commits.earliest > commits.latest)
+    throw Corruption("a segment lies where none can, or says of itself what cannot be");
 }
 
 void remove_segments(io::Database& database, const SegmentSet& segments) {
@@ -156,11 +164,20 @@ constexpr std::string_view kCanBe =
   throw Corruption("a segment lies where none can, or says of itself what cannot be");
 }
 
+/// How the rows of a run, of which there is one a segment, lie from its first on, added up: a damaged tree
+/// can lead to some rows twice and to others never, and their count alone would not show it.
+constexpr std::string_view kPlaces = "ifnull(sum(number - ?2), 0)";
+bool are_all(const SegmentRun& run, std::int64_t count, std::int64_t places) {
+  const auto all = rows::stored(run.size());
+  return count == all && places == all * (all - 1) / 2;
+}
+
 SegmentRow read_segment(const io::Statement& row) {
   const auto number = [&](int column) {
     if (row.integer(column) < 0) throw Corruption("a segment has a number below zero");
     return static_cast<std::uint64_t>(row.integer(column));
   };
+  if (number(0) == 0 || row.integer(0) > kMostTimelines || number(7) > 1) refuse_segment();
   SegmentRow segment{.segment = {postgres::TimelineId(static_cast<std::uint32_t>(number(0))), number(1)},
                      .begin = postgres::Lsn(number(2)),
                      .end = postgres::Lsn(number(3)),
@@ -170,13 +187,7 @@ SegmentRow read_segment(const io::Statement& row) {
                      .commits = {.known = row.integer(7) != 0,
                                  .earliest = time_of(row.optional_integer(8)),
                                  .latest = time_of(row.optional_integer(9))}};
-  const auto& commits = segment.commits;
-  if (number(0) == 0 || row.integer(0) > kMostTimelines || segment.begin >= segment.end) refuse_segment();
-  const auto bytes = segment.end - segment.begin;
-  if (segment.begin.value() % bytes != 0 || segment.begin.value() / bytes != segment.segment.number ||
-      number(7) > 1 || commits.earliest.has_value() != commits.latest.has_value() ||
-      commits.earliest > commits.latest)
-    refuse_segment();
+  rows::require_possible(segment);
   return segment;
 }
 
@@ -257,13 +268,13 @@ void ServerCatalog::for_each_segment(const std::function<void(const SegmentRow&)
 SegmentSet ServerCatalog::known_of(const SegmentSet& segments) {
   check_numbers();
   auto& database = current();
-  auto count = rows::of_run(database, "SELECT count(*) FROM segments");
+  auto count = rows::of_run(database, fmt::format("SELECT count(*), {} FROM segments", kPlaces));
   auto row = rows::of_run(database, "SELECT number FROM segments");
   SegmentSet known;
   for (const auto& run : segments.runs()) {
     count.reset();
     rows::bind(count, run).step();
-    if (count.integer(0) == rows::stored(run.size())) {
+    if (are_all(run, count.integer(0), count.integer(1))) {
       known.insert(run);
       continue;
     }
@@ -278,14 +289,16 @@ std::vector<SegmentSum> ServerCatalog::sums(std::span<const SegmentRun> runs) {
   std::vector<SegmentSum> sums;
   auto row =
       rows::of_run(current(), fmt::format("SELECT count(*), sum(stored_bytes), sum(commits_known),"
-                                          " max(latest_commit), count(*) FILTER (WHERE {}) FROM segments",
-                                          kCanBe));
+                                          " max(latest_commit), count(*) FILTER (WHERE {}), {} FROM segments",
+                                          kCanBe, kPlaces));
   for (const auto& run : runs) {
     row.reset();
     rows::bind(row, run).step();
     auto& sum = sums.emplace_back();
     if (row.integer(0) == 0) continue;
-    if (row.integer(4) != row.integer(0)) refuse_segment();
+    const auto all = rows::stored(run.size());
+    if (row.integer(4) != row.integer(0) || row.integer(0) > all) refuse_segment();
+    if (row.integer(0) == all && !are_all(run, all, row.integer(5))) refuse_segment();
     sum = {.segments = static_cast<std::uint64_t>(row.integer(0)),
            .stored_bytes = static_cast<std::uint64_t>(row.integer(1)),
            .with_commits_known = static_cast<std::uint64_t>(row.integer(2)),

@@ -22,6 +22,8 @@ std::int64_t stored(std::uint64_t value);
 std::int64_t stored(io::TimePoint time);
 std::optional<std::int64_t> stored(const std::optional<io::TimePoint>& time);
 
+/// Throws Corruption for a row of what no segment can be.
+void require_possible(const SegmentRow& row);
 SegmentRow segment_row(const SegmentFileHeader& header, std::uint64_t stored_bytes);
 
 void put_backup(io::Database& database, const store::BackupRecord& record);

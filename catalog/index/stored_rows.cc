@@ -6,6 +6,8 @@
 #include <system_error>
 #include <tuple>
 
+#include <fmt/format.h>
+
 #include "catalog/index/server_catalog_rows.h"
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
@@ -60,6 +62,11 @@ std::vector<SegmentRow> read_segments(const WalArchive& archive, const SegmentSe
       if (!file) continue;
       const auto row = segment_row(file->header(), file->stored_bytes());
       stored(row.end.value());  // refuses now what could not be a row
+      require_possible(row);
+      if (row.segment != segment)
+        throw Corruption(
+            fmt::format("{}: is of another segment than its name",
+                        archive.layout().archived(segment, archive.identity().wal_segment_size).native()));
       found.push_back(row);
     } catch (const Error& error) {
       pass_over(error, unreadable);

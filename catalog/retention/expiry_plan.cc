@@ -9,8 +9,8 @@
 namespace pgkeep::catalog {
 namespace {
 
-/// What is held along the lines of timelines on which backups ended. To make one looks at all segments, of
-/// which there may be many, and so may be of backups.
+/// What is held along the lines of timelines on which backups ended. To make one looks at all runs of
+/// segments, and there may be many backups.
 class HeldLines {
  public:
   explicit HeldLines(std::span<const LineOfWal> lines) : lines_(lines) {}

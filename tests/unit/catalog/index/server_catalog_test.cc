@@ -110,6 +110,24 @@ TEST_F(ServerCatalogTest, ASegmentPastAllLsnsIsNamedAndNotIndexed) {
   EXPECT_THAT(opened.unreadable(), SizeIs(1));
 }
 
+TEST_F(ServerCatalogTest, ASegmentWhoseCommitsCannotBeIsNamedAndNotIndexed) {
+  archive({kOne, 5});
+  const auto path = layout_.archived({kOne, 6}, size_);
+  io::write_file_durably(directory_ / "plain", test::sample_wal({kOne, 6}));
+  write_segment_file(
+      path,
+      {.segment = {kOne, 6},
+       .size = size_,
+       .system = test::kSampleSystem,
+       .first_time = {},
+       .last_time = {},
+       .commits = {.known = true, .earliest = kMorning, .latest = kMorning - std::chrono::seconds(1)}},
+      io::File::open_to_read(directory_ / "plain"), 1);
+  auto opened = ServerCatalog::rebuild(layout_);
+  EXPECT_THAT(test::rows_of(opened), SizeIs(1));
+  EXPECT_THAT(opened.unreadable(), SizeIs(1));
+}
+
 TEST_F(ServerCatalogTest, AJournalThatWasReplacedIsReadFromItsStart) {
   run("backup", RunOutcome::succeeded, "", "");
   ServerCatalog::open(layout_);
