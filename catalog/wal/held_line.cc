@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <ranges>
 #include <tuple>
 
 #include "catalog/wal/lost_gaps.h"
@@ -148,7 +147,9 @@ HeldFile HeldLine::cut_to_line(HeldFile file) const {
 /// The newest first.
 std::vector<TimelineId> HeldLine::timelines() const {
   std::vector timelines{line_.timeline()};
-  for (const auto& ancestor : std::views::reverse(line_.ancestors())) timelines.push_back(ancestor.timeline);
+  const auto& ancestors = line_.ancestors();
+  for (auto ancestor = ancestors.rbegin(); ancestor != ancestors.rend(); ++ancestor)
+    timelines.push_back(ancestor->timeline);
   return timelines;
 }
 
@@ -204,7 +205,9 @@ std::vector<HeldFile> HeldLine::files(std::uint64_t number) const {
       files.push_back(cut_to_line({.segment = segment, .partial = false, .end = segment.end(size_)}));
   }
   const auto number_of = [](const HeldFile& file) { return file.segment.number; };
-  std::ranges::copy(std::ranges::equal_range(partials_, number, {}, number_of), std::back_inserter(files));
+  for (auto partial = std::ranges::lower_bound(partials_, number, {}, number_of);
+       partial != partials_.end() && partial->segment.number == number; ++partial)
+    files.push_back(*partial);
   std::ranges::sort(files, {}, &HeldFile::segment);
   return files;
 }
