@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <ranges>
 #include <vector>
 
 namespace pgkeep::catalog {
@@ -119,7 +118,8 @@ std::optional<RecoveryWindow> examine_recovery_window(std::span<const store::Bac
   NewestCommits commits(*along, size);
   RecoveryWindow window{.timeline = line.timeline(), .end = {}, .backups = {}};
   if (const auto end = along->end()) window.end = end->lsn;
-  for (const auto& backup : std::views::reverse(backups)) {
+  for (auto next = backups.rbegin(); next != backups.rend(); ++next) {
+    const auto& backup = *next;
     const auto segment = WalSegment::holding(backup.start, size);
     const auto reach = along->replay_reach(segment.begin(size), events);
     const bool begins = along->covers(segment.begin(size), segment.begin(size) + 1);

@@ -85,8 +85,8 @@ void SegmentSet::insert(const WalSegment& segment) {
 }
 
 std::span<const SegmentRun> SegmentSet::runs_of(postgres::TimelineId timeline) const {
-  const auto found = std::ranges::equal_range(runs_, timeline, {}, &SegmentRun::timeline);
-  return {found.begin(), found.end()};
+  return {std::ranges::lower_bound(runs_, timeline, {}, &SegmentRun::timeline),
+          std::ranges::upper_bound(runs_, timeline, {}, &SegmentRun::timeline)};
 }
 
 std::size_t SegmentSet::size() const noexcept {
