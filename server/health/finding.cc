@@ -37,6 +37,7 @@ constexpr auto kLabels = std::to_array<std::pair<std::string_view, std::string_v
     {"backups", "backups"},
     {"backup_chain", "records of backups"},
     {"damage", "damage of what is stored"},
+    {"marks", "marks of backups"},
     {"own_backup", "backup by the daemon"},
     {"retention", "retention policy"},
     {"schedule", "schedule"},

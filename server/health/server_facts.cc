@@ -111,6 +111,7 @@ void look_at_stored(const store::ServerLayout& layout, ServerFacts& facts) {
   look(facts, {"identity"}, [&] { stored.identity = catalog::read_identity(layout); });
   if (stored.identity) look_at_line(layout, facts);
   look(facts, {"damage"}, [&] { read_damage(layout, stored); });
+  read_marks(layout, stored);
 }
 
 }  // namespace
@@ -175,6 +176,16 @@ void read_damage(const store::ServerLayout& layout, StoredFacts& stored) {
     concerned = catalog::concerns(layout, newest, line, known);
   }
   for (std::size_t i = 0; i < known.size(); ++i) stored.damage.push_back({std::move(known[i]), concerned[i]});
+}
+
+void read_marks(const store::ServerLayout& layout, StoredFacts& stored) {
+  for (const auto& backup : stored.backups) {
+    try {
+      stored.marks.emplace(backup.id, catalog::read_retention_marks(layout, backup.id));
+    } catch (const Error& error) {
+      stored.unread_marks.emplace_back(error.what());
+    }
+  }
 }
 
 void read_journal_damage(const store::ServerLayout& layout, StoredFacts& stored) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "catalog/records/identity.h"
 #include "catalog/records/run_journal.h"
+#include "catalog/retention/retention_marks.h"
 #include "catalog/store/commit_chain.h"
 #include "catalog/store/repository.h"
 #include "catalog/verify/stored_damage.h"
@@ -50,8 +52,10 @@ struct StoredFacts {
   std::vector<std::string> damaged_journals;        // which, and which lines of it
   std::size_t wal_conflicts = 0;                    // that nobody has settled
   WaitingFacts waiting;
-  std::vector<DamageFacts> damage;                      // that verifications found
-  std::optional<std::vector<catalog::RunRecord>> runs;  // in any order; the newest are enough
+  std::vector<DamageFacts> damage;                           // that verifications of all that is stored found
+  std::map<store::BackupId, catalog::RetentionMarks> marks;  // of the backups, but for those that
+  std::vector<std::string> unread_marks;                     // cannot be read: each why not
+  std::optional<std::vector<catalog::RunRecord>> runs;       // in any order; the newest are enough
 };
 
 /// How long who looks at a server waits for it.
@@ -111,6 +115,8 @@ void read_pushed(catalog::WalArchive& archive, StoredFacts& stored);
 void read_lines(const store::ServerLayout& layout, StoredFacts& stored);
 /// After the backups and the WAL. Without what concerned backups that have all gone.
 void read_damage(const store::ServerLayout& layout, StoredFacts& stored);
+/// After the backups. What cannot be read of one is a fact.
+void read_marks(const store::ServerLayout& layout, StoredFacts& stored);
 /// Reads all journals of the server, those of lines that were set aside too.
 void read_journal_damage(const store::ServerLayout& layout, StoredFacts& stored);
 

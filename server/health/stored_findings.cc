@@ -237,48 +237,6 @@ void add_damage(const char* key, const std::vector<std::string>& damage, const c
                       .hint = hint});
 }
 
-std::string hint_for_damage(const std::string& server, const std::vector<DamageFacts>& damage,
-                            bool concerns_newest) {
-  const auto is_wal = [](const DamageFacts& one) { return one.damage.kind == catalog::StoredKind::wal; };
-  std::vector<std::string> hints;
-  if (!concerns_newest)
-    hints.emplace_back("the newest backup is not concerned; older ones may be, until they expire");
-  if (concerns_newest && !std::ranges::all_of(damage, is_wal))
-    hints.push_back(fmt::format(
-        "take a backup, which stores again what the server still has: `pgkeep backup {}`", server));
-  if (std::ranges::any_of(damage, is_wal))
-    hints.push_back(fmt::format(
-        "of WAL, push a sound copy by `pgkeep put-wal {0}`; see the runbook \"A WAL segment of the archive is damaged\"",
-        server));
-  if (!std::ranges::all_of(damage, is_wal))
-    hints.emplace_back("or bring the file back from another copy of the repository");
-  hints.push_back(fmt::format("then `pgkeep verify {}`", server));
-  return fmt::format("{}", fmt::join(hints, "; "));
-}
-
-/// Nothing while no verification has found any.
-std::optional<Finding> examine_damage(const std::string& server, const std::vector<DamageFacts>& damage) {
-  if (damage.empty()) return std::nullopt;
-  constexpr std::size_t kMostShown = 10;
-  Finding finding{.key = "damage", .severity = Severity::warning, .what = {}};
-  std::vector<std::string> places;
-  for (const auto& [one, concerns_newest] : damage) {
-    if (concerns_newest) finding.severity = Severity::failed;
-    finding.since = std::min(finding.since.value_or(one.since), one.since);
-    if (places.size() == kMostShown) continue;
-    const auto backups =
-        one.backups.empty() ? "" : fmt::format(", needed by {}", counted(one.backups.size(), "backup"));
-    const auto files = describe_files(one);
-    places.push_back(fmt::format("{}: {}{}{}", describe_place(one), one.what, backups,
-                                 files.empty() ? "" : " for " + files));
-  }
-  finding.what = fmt::format("{}", fmt::join(places, "; "));
-  if (damage.size() > places.size())
-    finding.what += fmt::format("; and {} more", damage.size() - places.size());
-  finding.hint = hint_for_damage(server, damage, finding.severity == Severity::failed);
-  return finding;
-}
-
 /// Only where there is some: it tells what was lost, and that is not known.
 void add_journal_damage(const std::vector<std::string>& damage, std::vector<Finding>& findings) {
   if (damage.empty()) return;
@@ -320,7 +278,7 @@ void examine_stored(const ServerFacts& facts, io::TimePoint now, std::vector<Fin
   if (facts.has_seen("backups") && (facts.config.active || has_backups))
     findings.push_back(examine_backups(server, stored, now));
   if (auto finding = examine_chain(server, stored.chain)) findings.push_back(*std::move(finding));
-  if (auto finding = examine_damage(server, stored.damage)) findings.push_back(*std::move(finding));
+  examine_damage(server, stored, findings);
   if (!facts.stream.own_backup.empty())
     findings.push_back({.key = "own_backup", .severity = Severity::warning, .what = facts.stream.own_backup});
   if (!stored.identity || !facts.has_seen("stored")) return;

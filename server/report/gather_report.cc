@@ -54,7 +54,7 @@ class Gathering {
     ServerRecords records;
     records.backups = facts_->stored->backups;
     if (facts_->stored->wal) records.events = facts_->stored->wal->events;
-    read_marks(layout, records);
+    records.marks = facts_->stored->marks;
     tell("what was deleted", [&] { records.deletions = store::read_deletions(layout); });
     settle(add_from_index(layout, records), layout, records);
     add_backups(records);
@@ -94,13 +94,6 @@ class Gathering {
   }
 
  private:
-  void read_marks(const store::ServerLayout& layout, ServerRecords& records) {
-    for (const auto& backup : records.backups) {
-      tell("what was decided of backup " + backup.id.to_string(),
-           [&] { records.marks.emplace(backup.id, catalog::read_retention_marks(layout, backup.id)); });
-    }
-  }
-
   /// The window is nothing without any WAL; nothing of either where it cannot be told.
   using ToldWindow = std::optional<std::optional<catalog::RecoveryWindow>>;
   ToldWindow add_from_index(const store::ServerLayout& layout, ServerRecords& records) {

@@ -166,6 +166,19 @@ TEST(ExamineTest, FailsWhereNoBackupLeadsToTheEndOfTheWalAnyMore) {
   EXPECT_THAT(found.hint, HasSubstr("`pgkeep backup main`"));
 }
 
+catalog::DamageMark damage_mark() {
+  return {.at = kNow - 1h, .why = "a verification found damage: page 7"};
+}
+
+TEST(ExamineTest, LeavesADamagedBackupAloneThatHasExpired) {
+  auto facts = well();
+  auto& marks = facts.stored->marks[facts.stored->backups.front().id];
+  marks.damaged = damage_mark();
+  marks.expired = catalog::ExpiryMark{.by = {}, .at = kNow, .why = "it is damaged"};
+  facts.stored->backups.push_back(backup(2.5, kNow - 30min));
+  EXPECT_EQ(find(examine(facts, kNow), "damage").key, "none of that key");
+}
+
 /// One thing that is wrong, and what is said of it.
 struct Harm {
   const char* key;
@@ -313,6 +326,15 @@ INSTANTIATE_TEST_SUITE_P(Stream, HarmTest,
                                            Harm{"receiver", kFailed, "knows no stream",
                                                 [](auto& f) { f.live->ours.slot->user.reset(); }}));
 
+TEST(ExamineTest, SaysDamageOnceThatBothKindsOfVerificationFound) {
+  auto facts = well();
+  const auto& id = facts.stored->backups.front().id;
+  facts.stored->marks[id].damaged = damage_mark();
+  auto& known = facts.stored->damage.emplace_back(DamageFacts{pack_damage(), true}).damage;
+  known.backups = {id};
+  EXPECT_THAT(find(examine(facts, kNow), "damage").what, Not(HasSubstr("page 7")));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Stored, HarmTest,
     ::testing::Values(
@@ -361,6 +383,17 @@ INSTANTIATE_TEST_SUITE_P(
         Harm{"damage", Severity::warning, "the newest backup is not concerned",
              [](auto& f) {
                f.stored->damage.push_back({pack_damage(), false});
+             }},
+        Harm{"damage", kFailed, "backup 20270115T070000Z: a verification found damage: page 7",
+             [](auto& f) { f.stored->marks[f.stored->backups.back().id].damaged = damage_mark(); }},
+        Harm{"damage", Severity::warning, "then `pgkeep verify-backup main",
+             [](auto& f) {
+               f.stored->marks[f.stored->backups.back().id].damaged = damage_mark();
+               f.stored->backups.push_back(backup(2.5, kNow - 30min));
+             }},
+        Harm{"marks", kFailed, "what was decided of 2 backups cannot be read: one; and 1 more",
+             [](auto& f) {
+               f.stored->unread_marks = {"one", "another"};
              }},
         Harm{"backups", kFailed, "delete nothing for that",
              [](auto& f) {
