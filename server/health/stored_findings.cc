@@ -135,15 +135,22 @@ Finding examine_gaps(const std::string& server, const WalFacts& wal,
   return finding;
 }
 
-/// Though there are backups of the newest timeline's line, as when the one was deleted that led on.
-bool none_leads_to_the_end(const WalFacts& wal, const std::vector<store::BackupRecord>& backups) {
+/// Why no recovery comes to the end of the WAL though none is missing, as when the backup was deleted that
+/// led on, or the server was put back to a time before all backups; empty when one comes to it, or without
+/// backups.
+std::string why_none_leads_to_the_end(const WalFacts& wal, const std::vector<store::BackupRecord>& backups) {
+  if (!wal.newest || backups.empty()) return {};
+  const auto& line = wal.newest->line();
   const auto is_on_line = [&](const store::BackupRecord& backup) {
-    return wal.newest->line().contains(backup.start) && wal.newest->line().contains(backup.end);
+    return line.contains(backup.start) && line.contains(backup.end);
   };
-  return wal.newest && std::ranges::any_of(backups, is_on_line) &&
-         std::ranges::none_of(backups, [&](const store::BackupRecord& backup) {
-           return is_on_line(backup) && !is_consistent_only(wal, backup);
-         });
+  if (std::ranges::none_of(backups, is_on_line))
+    return fmt::format("all backups are of other branches than its timeline, {}",
+                       line.timeline().to_string());
+  const bool some_lead_on = std::ranges::any_of(backups, [&](const store::BackupRecord& backup) {
+    return is_on_line(backup) && !is_consistent_only(wal, backup);
+  });
+  return some_lead_on ? "" : "its backups are consistent only";
 }
 
 /// What a recovery to the end needs is there for the newest backup, or nothing protects the server; that
@@ -165,9 +172,9 @@ Finding examine_wal(const std::string& server, const WalFacts& wal,
                        return gap_after(wal, backup).has_value();
                      });
   if (!whole) return examine_gaps(server, wal, backups);
-  if (none_leads_to_the_end(wal, backups)) {
-    finding.what = fmt::format("no recovery comes to the end of the WAL, {}: its backups are consistent only",
-                               wal.received->lsn.to_string());
+  if (const auto why = why_none_leads_to_the_end(wal, backups); !why.empty()) {
+    finding.what =
+        fmt::format("no recovery comes to the end of the WAL, {}: {}", wal.received->lsn.to_string(), why);
     finding.hint = fmt::format("take a backup: `pgkeep backup {}`", server);
     return finding;
   }

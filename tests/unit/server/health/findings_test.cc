@@ -38,7 +38,7 @@ constexpr std::uint64_t kMiB = 1 << 20;
 store::BackupRecord backup(double start, io::TimePoint ended = kNow - 1h) {
   store::BackupRecord record{store::BackupId(ended)};
   record.system = kCluster;
-  record.start = {kOne, at(start)};
+  record.start = record.end = {kOne, at(start)};
   record.ended = ended;
   return record;
 }
@@ -163,6 +163,16 @@ TEST(ExamineTest, FailsWhereNoBackupLeadsToTheEndOfTheWalAnyMore) {
   const auto found = find(examine(facts, kNow), "wal_continuous");
   EXPECT_EQ(found.severity, Severity::failed);
   EXPECT_THAT(found.what, HasSubstr("no recovery comes to the end of the WAL"));
+  EXPECT_THAT(found.hint, HasSubstr("`pgkeep backup main`"));
+}
+
+TEST(ExamineTest, FailsWhereAllBackupsAreOfAnotherBranchThanTheNewestTimeline) {
+  auto facts = well();
+  hold(facts, Held().segments(kOne, 1, 4).segments(kTwo, 2, 4).history(kTwo, test::left(kOne, 2.5)));
+  facts.stored->backups = {backup(3.5)};
+  const auto found = find(examine(facts, kNow), "wal_continuous");
+  EXPECT_EQ(found.severity, Severity::failed);
+  EXPECT_THAT(found.what, HasSubstr("all backups are of other branches than its timeline, 2"));
   EXPECT_THAT(found.hint, HasSubstr("`pgkeep backup main`"));
 }
 
