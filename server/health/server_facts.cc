@@ -121,7 +121,11 @@ bool ServerFacts::has_seen(std::string_view key) const {
 }
 
 std::optional<std::uint64_t> ServerFacts::lag() const {
-  if (!live) return stream.state ? stream.state->lag_bytes() : std::nullopt;
+  if (!live) {
+    const bool flows = stream.source != StreamFacts::Source::past && stream.state &&
+                       stream.state->phase == catalog::StreamPhase::streaming;
+    return flows ? stream.state->lag_bytes() : std::nullopt;
+  }
   const auto current = live->current_lsn;
   // What was reported as flushed is exact; the file's own end is only known to its last byte that is not
   // zero.

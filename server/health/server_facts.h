@@ -96,7 +96,8 @@ struct ServerFacts {
   std::vector<Unseen> unseen;
 
   bool has_seen(std::string_view key) const;
-  /// Bytes that the server has and we have not; nothing when one side is not known.
+  /// Bytes that the server has and we have not; nothing when one side is not known,
+  /// as after the stream has ended.
   std::optional<std::uint64_t> lag() const;
 };
 

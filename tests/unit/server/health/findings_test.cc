@@ -176,6 +176,19 @@ TEST(ExamineTest, FailsWhereAllBackupsAreOfAnotherBranchThanTheNewestTimeline) {
   EXPECT_THAT(found.hint, HasSubstr("`pgkeep backup main`"));
 }
 
+TEST(LagTest, IsTheStreamsWordWhileItFlowsAndNotKnownAfterwards) {
+  auto facts = well();
+  facts.live.reset();
+  facts.stream.state->flushed = {kOne, at(5)};
+  facts.stream.state->server_end = at(5);
+  EXPECT_EQ(facts.lag(), 0u);
+  auto waiting = facts;
+  waiting.stream.state->phase = StreamPhase::waiting;
+  EXPECT_EQ(waiting.lag(), std::nullopt);
+  facts.stream.source = StreamFacts::Source::past;
+  EXPECT_EQ(facts.lag(), std::nullopt);
+}
+
 catalog::DamageMark damage_mark() {
   return {.at = kNow - 1h, .why = "a verification found damage: page 7"};
 }
