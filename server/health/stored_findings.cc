@@ -51,7 +51,20 @@ std::string since_sound(std::vector<store::BackupRecord> backups) {
                                  : fmt::format("; the last without any is {}", of(*sound));
 }
 
-Finding examine_backups(const std::string& server, const StoredFacts& stored, io::TimePoint now) {
+/// When the last backup goes, where all have expired. One whose marks cannot be read has not.
+std::optional<io::TimePoint> when_all_are_gone(const ServerConfig& server, const StoredFacts& stored) {
+  std::optional<io::TimePoint> last;
+  for (const auto& backup : stored.backups) {
+    const auto marks = stored.marks.find(backup.id);
+    if (marks == stored.marks.end() || !marks->second.expired) return std::nullopt;
+    const auto goes = marks->second.expired->at + server.retention.grace;
+    last = std::max(last.value_or(goes), goes);
+  }
+  return last;
+}
+
+Finding examine_backups(const ServerConfig& config, const StoredFacts& stored, io::TimePoint now) {
+  const auto& server = config.name;
   Finding finding{.key = "backups", .severity = Severity::failed, .what = {}};
   if (const auto& unread = stored.unread_backups; !unread.empty()) {
     std::vector<std::string> lines;
@@ -73,6 +86,13 @@ Finding examine_backups(const std::string& server, const StoredFacts& stored, io
   finding.what += since_sound(stored.backups);
   if (latest.checksum_failures == 0) {
     finding.severity = Severity::ok;
+    if (const auto gone = when_all_are_gone(config, stored)) {
+      finding.severity = Severity::warning;
+      finding.what += fmt::format("; all have expired, so that it can be recovered only until {}",
+                                  io::format_time(*gone));
+      finding.hint = fmt::format("take a backup: `pgkeep backup {0}`, or keep one: `pgkeep undelete {0} {1}`",
+                                 server, latest.id.to_string());
+    }
     return finding;
   }
   finding.since = latest.ended;
@@ -283,7 +303,7 @@ void examine_stored(const ServerFacts& facts, io::TimePoint now, std::vector<Fin
   const auto& server = facts.config.name;
   const bool has_backups = !stored.backups.empty() || !stored.unread_backups.empty();
   if (facts.has_seen("backups") && (facts.config.active || has_backups))
-    findings.push_back(examine_backups(server, stored, now));
+    findings.push_back(examine_backups(facts.config, stored, now));
   if (auto finding = examine_chain(server, stored.chain)) findings.push_back(*std::move(finding));
   examine_damage(server, stored, findings);
   if (!facts.stream.own_backup.empty())

@@ -414,6 +414,12 @@ INSTANTIATE_TEST_SUITE_P(
                f.stored->marks[f.stored->backups.back().id].damaged = damage_mark();
                f.stored->backups.push_back(backup(2.5, kNow - 30min));
              }},
+        Harm{"backups", Severity::warning, "can be recovered only until 2027-01-15 10:00:00 UTC",
+             [](auto& f) {
+               f.config.retention.grace = 3h;
+               f.stored->marks[f.stored->backups.back().id].expired =
+                   catalog::ExpiryMark{.by = {}, .at = kNow - 1h, .why = "asked for"};
+             }},
         Harm{"marks", kFailed, "what was decided of 2 backups cannot be read: one; and 1 more",
              [](auto& f) {
                f.stored->unread_marks = {"one", "another"};
