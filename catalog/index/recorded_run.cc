@@ -163,6 +163,9 @@ void record_run(const store::ServerLayout& layout, const std::string& kind, std:
   } catch (const Interrupted& error) {
     run.end(RunOutcome::interrupted, error.what(), {});
     throw;
+  } catch (const FoundDamage& error) {
+    run.end(RunOutcome::failed, error.what(), error.figures());
+    throw;
   } catch (const std::exception& error) {
     run.end(RunOutcome::failed, error.what(), {});
     throw;

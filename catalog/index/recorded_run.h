@@ -2,9 +2,11 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "catalog/io/error.h"
 #include "catalog/io/progress.h"
 #include "catalog/store/layout.h"
 
@@ -14,6 +16,18 @@ namespace pgkeep::catalog {
 /// tells `observer` is passed on, and belongs to the record of the run.
 using RecordedWork =
     std::function<nlohmann::ordered_json(std::string& subject, io::ProgressObserver& observer)>;
+
+/// Thrown by work that was done, and whose run counts as failed for what it found: it is recorded with
+/// figures.
+class FoundDamage : public Corruption {
+ public:
+  FoundDamage(const std::string& what, nlohmann::ordered_json figures)
+      : Corruption(what), figures_(std::move(figures)) {}
+  const nlohmann::ordered_json& figures() const noexcept { return figures_; }
+
+ private:
+  nlohmann::ordered_json figures_;
+};
 
 /// Runs `work` as a run of the server: the journal of runs and the index tell afterwards that it was done,
 /// how it went, what it said (its first 40 messages and its last 10, each cut at 500 bytes) and the figures.

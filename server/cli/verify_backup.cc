@@ -1,6 +1,7 @@
 #include "server/cli/verify_backup.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -71,8 +72,9 @@ catalog::VerificationReport verify(const Fleet& fleet, const store::ServerLayout
     catalog::record_run(
         layout, "verify-backup", id.to_string(), progress, [&](std::string&, io::ProgressObserver& recorded) {
           report = catalog::verify_backup(fleet.repository(), layout, id, jobs, recorded, invocation.stop);
-          if (!report.good()) throw Corruption(describe(report.findings));
-          return Json{{"files", report.files}, {"bytes", report.bytes}};
+          Json figures{{"good", report.good()}, {"files", report.files}, {"bytes", report.bytes}};
+          if (!report.good()) throw catalog::FoundDamage(describe(report.findings), std::move(figures));
+          return figures;
         });
   } catch (const Corruption&) {
     if (report.good()) throw;

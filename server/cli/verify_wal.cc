@@ -1,6 +1,7 @@
 #include "server/cli/verify_wal.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -56,8 +57,11 @@ Exit run_verify_wal(const VerifyWalArguments& arguments, const Invocation& invoc
             bytes += report.bytes;
           }
           // The journal counts damage as a failed verification.
-          if (findings > 0) throw Corruption(fmt::format("{} in the WAL", counted(findings, "finding")));
-          return Json{{"bytes", bytes}};
+          Json figures{{"good", findings == 0}, {"bytes", bytes}};
+          if (findings > 0)
+            throw catalog::FoundDamage(fmt::format("{} in the WAL", counted(findings, "finding")),
+                                       std::move(figures));
+          return figures;
         });
   } catch (const Corruption&) {
     if (findings == 0) throw;

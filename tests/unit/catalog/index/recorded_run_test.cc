@@ -102,6 +102,16 @@ TEST_F(RecordedRunTest, KeepsWhyItFailedAndThrowsOn) {
   EXPECT_EQ(only_run().error, "no room");
 }
 
+TEST_F(RecordedRunTest, KeepsTheFiguresOfOneThatFailedForWhatItFound) {
+  EXPECT_THROW(record([](std::string&) -> nlohmann::ordered_json {
+                 throw FoundDamage("a page", {{"good", false}, {"bytes", 7}});
+               }),
+               Corruption);
+  EXPECT_EQ(only_run().outcome, RunOutcome::failed);
+  EXPECT_EQ(only_run().error, "a page");
+  EXPECT_EQ(only_run().details, R"({"good":false,"bytes":7})");
+}
+
 TEST_F(RecordedRunTest, TellsAStopFromAFailure) {
   EXPECT_THROW(record([](std::string&) -> nlohmann::ordered_json { throw Interrupted("stopped"); }),
                Interrupted);
