@@ -3,6 +3,7 @@
 #include <set>
 
 #include "catalog/index/recovery_window.h"
+#include "catalog/io/error.h"
 #include "catalog/wal/set_aside_line.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/stored_records.h"
@@ -25,6 +26,16 @@ std::optional<catalog::RunRecord> last_unmended_failure(const std::vector<catalo
   return std::nullopt;
 }
 
+/// What verifications found. Where that cannot be read, it is a fact, and the rest is shown.
+void read_found(const store::ServerLayout& layout, ServerFacts& facts) {
+  try {
+    read_damage(layout, *facts.stored);
+  } catch (const Error& error) {
+    facts.unseen.push_back({"damage", error.what()});
+  }
+  read_marks(layout, *facts.stored);
+}
+
 void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output& out) {
   auto& stored = *status.facts.stored;
   stored.identity = catalog::read_identity(layout);
@@ -38,6 +49,7 @@ void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output
   if (stored.backups.empty()) read_backups(layout, stored);  // the index has none that cannot be read
   read_lines(layout, stored);
   read_pushed(archive, stored);
+  read_found(layout, status.facts);
   stored.runs = records.runs(kRunsToLookAt);
   status.last_failed = last_unmended_failure(*stored.runs);
   // Without the index nothing is known of commits, and the partials need not be read for theirs.
