@@ -7,8 +7,8 @@ namespace {
 
 constexpr std::size_t kWidth = 76;
 
-/// A blank at the end of a line would be lost on the way, a lone dot could end the message, and "From " is
-/// changed by some.
+/// A blank at the end of a line would be lost on the way, a dot at its beginning could end the message, and
+/// "From " there is changed by some: so is no F, nor a dot, written there.
 bool stands_for_itself(char c, bool first, bool last) {
   if (c == ' ' || c == '\t') return !last;
   if (first && (c == '.' || c == 'F')) return false;

@@ -16,11 +16,17 @@ bool has_any(const ReportedServer& server) {
   return !server.backups.empty() || !server.stretches.empty();
 }
 
+/// What is older was written by a clock that was wrong, and stands at the edge.
+constexpr io::TimePoint kOldest{std::chrono::sys_days{std::chrono::year{2000} / 1 / 1}};
+
 TimeAxis axis_of(const FleetReport& report) {
   auto from = report.now;
+  const auto reach = [&](io::TimePoint at) {
+    if (at >= kOldest) from = std::min(from, at);
+  };
   for (const auto& server : report.servers) {
-    if (!server.backups.empty()) from = std::min(from, server.backups.front().ended);
-    if (!server.stretches.empty()) from = std::min(from, server.stretches.front().from);
+    for (const auto& backup : server.backups) reach(backup.ended);
+    for (const auto& stretch : server.stretches) reach(stretch.from);
   }
   // The oldest does not stand on the edge.
   return {from - (report.now - from) / 50, report.now};
