@@ -99,4 +99,9 @@ fs::path real_path(const fs::path& path) {
   return real;
 }
 
+std::filesystem::path real_place(const std::filesystem::path& file) {
+  const auto parent = file.parent_path();
+  return real_path(parent.empty() ? "." : parent) / file.filename();
+}
+
 }  // namespace pgkeep::io

@@ -33,5 +33,7 @@ bool give_to_owner_of(int directory, int fd);
 
 /// The path without links, "." and "..". Throws StorageError when it names nothing.
 std::filesystem::path real_path(const std::filesystem::path& path);
+/// The same of a file that may not be there yet: of its directory, and its name.
+std::filesystem::path real_place(const std::filesystem::path& file);
 
 }  // namespace pgkeep::io

@@ -12,19 +12,14 @@
 namespace pgkeep::server {
 namespace {
 
-/// pg_wal may be a symbolic link of the server's administrator.
-std::filesystem::path resolve_new_file(const std::filesystem::path& path) {
-  const auto parent = path.parent_path();
-  return io::real_path(parent.empty() ? "." : parent) / path.filename();
-}
-
 /// To standard output a part may have gone when something turns out to be damaged: the exit code tells.
 recover::WalAnswer deliver(const catalog::WalArchive& archive, const GetWalArguments& arguments) {
   if (!arguments.file) {
     io::DescriptorSink out(STDOUT_FILENO, "standard output");
     return recover::deliver_wal(archive, arguments.name, out);
   }
-  io::AtomicFile file(resolve_new_file(*arguments.file));
+  // pg_wal may be a symbolic link of the server's administrator.
+  io::AtomicFile file(io::real_place(*arguments.file));
   const auto answer = recover::deliver_wal(archive, arguments.name, file);
   if (answer == recover::WalAnswer::delivered) file.commit();
   return answer;

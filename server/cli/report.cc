@@ -4,9 +4,10 @@
 #include <sys/stat.h>
 
 #include "catalog/io/file.h"
+#include "catalog/io/no_links.h"
 #include "catalog/io/shown_text.h"
 #include "server/fleet/fleet.h"
-#include "server/health/stream_facts.h"
+#include "server/health/control.h"
 #include "server/report/gather_report.h"
 #include "server/report/html_report.h"
 #include "server/report/json_report.h"
@@ -33,24 +34,24 @@ std::string parse_addresses(const std::string& text) {
   return text;
 }
 
-/// Nothing as well where the repository cannot be opened, which each server's findings say.
-std::optional<store::Repository> repository_of(const Config& config, Output& out) {
+/// Nothing as well where the repository cannot be opened, which each server's findings say: `why` then.
+std::optional<store::Repository> repository_of(const Config& config, std::string& why) {
   try {
     return open_repository_if_there(config);
   } catch (const Refused&) {
     throw;
   } catch (const Error& error) {
-    out.warning(error.what());
+    why = error.what();
     return std::nullopt;
   }
 }
 
-std::optional<DaemonReport> daemon_of(const std::optional<store::Repository>& repository, Output& out) {
+AskedDaemon ask(const std::optional<store::Repository>& repository, const std::string& why_no_repository) {
+  if (!repository) return {.report = {}, .why_unknown = why_no_repository};
   try {
-    return find_daemon(repository, out);
+    return {.report = ask_daemon(*repository), .why_unknown = {}};
   } catch (const Error& error) {
-    out.warning(error.what());
-    return std::nullopt;
+    return {.report = {}, .why_unknown = fmt::format("it does not answer: {}", error.what())};
   }
 }
 
@@ -75,6 +76,17 @@ void require_meaning(const ReportArguments& arguments) {
   if (mail && arguments.to.empty()) throw UsageError("--format mail needs --to: whom the mail is for");
   if (!mail && !(arguments.to + arguments.from).empty())
     throw UsageError("--to and --from are for --format mail");
+}
+
+/// Before anything is looked at. The operator's path may hold links; what is no file stays what it is.
+std::filesystem::path place_of(const std::filesystem::path& output) {
+  std::error_code none;
+  const auto status = std::filesystem::status(output, none);
+  if (!std::filesystem::exists(status)) return io::real_place(output);
+  if (!std::filesystem::is_regular_file(status))
+    throw UsageError(fmt::format("--output: {} is no regular file; without --output the report is printed",
+                                 output.native()));
+  return io::real_path(output);
 }
 
 /// As a shell's `>` would make it, but whole: who serves the folder reads the last report or this one.
@@ -102,16 +114,20 @@ void ReportArguments::declare(Syntax& syntax) {
 Exit run_report(const ReportArguments& arguments, const Invocation& invocation) {
   require_meaning(arguments);
   auto& out = invocation.out;
+  const auto place = arguments.output ? place_of(*arguments.output) : std::filesystem::path();
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, arguments.servers, false);
-  const auto repository = repository_of(config, out);
+  std::string why_no_repository;
+  const auto repository = repository_of(config, why_no_repository);
+  const auto daemon = ask(repository, why_no_repository);
+  if (!daemon.why_unknown.empty()) out.warning(daemon.why_unknown);
   const auto now = io::now();
   const ReportTimes times{now, now - arguments.since};
-  const auto report = gather_report(config, servers, repository, daemon_of(repository, out), times,
-                                    warnings_to(out), invocation.stop);
+  const auto report =
+      gather_report(config, servers, repository, daemon, times, warnings_to(out), invocation.stop);
   auto text = written(report, arguments);
   if (arguments.output) {
-    write_to(*arguments.output, text);
+    write_to(place, text);
     out.report(fmt::format("{}; the report is in {}", verdict(report), arguments.output->native()));
   } else {
     text.pop_back();  // its last newline, which fact() writes

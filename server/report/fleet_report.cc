@@ -71,11 +71,13 @@ std::string of_one(const ReportedServer& server) {
 std::string of_all(const FleetReport& report) {
   const auto expected = report.expected();
   const auto recoverable = report.recoverable();
+  const auto unknown = count(report, Recoverable::unknown);
   if (recoverable == expected) return fmt::format("all {} servers can be recovered", expected);
+  if (unknown == expected)
+    return fmt::format("whether any of {} servers can be recovered cannot be told", expected);
   auto text = fmt::format("{} of {} servers can be recovered",
                           recoverable == 0 ? "none" : std::to_string(recoverable), expected);
-  if (const auto unknown = count(report, Recoverable::unknown); unknown != 0)
-    text += fmt::format(", and of {} it cannot be told", unknown);
+  if (unknown != 0) text += fmt::format(", and of {} it cannot be told", unknown);
   return text;
 }
 

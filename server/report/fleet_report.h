@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -52,26 +53,28 @@ struct GoneBackup {
 
 /// What happened to a server since the time of which the report tells.
 struct ServerChanges {
-  std::size_t backups_made = 0;
+  std::size_t backups_made = 0;     // those too that have gone since
   std::uint64_t backup_bytes = 0;   // that these added
+  std::size_t backups_failed = 0;   // or interrupted
   std::uint64_t wal_bytes = 0;      // of the segments with commits since then, as they are stored
   std::vector<GoneBackup> expired;  // marked, and there until the grace time is over
   std::vector<GoneBackup> removed;
   std::uint64_t freed_bytes = 0;  // by expiries, WAL included
-  std::size_t verifications = 0;
+  std::size_t verifications = 0;  // that came to an end, with damage or without
   std::uint64_t verified_bytes = 0;
   std::vector<Happening> damage;     // that verifications found
   std::vector<Happening> bad_pages;  // that PostgreSQL found while it sent a backup
-  std::vector<Happening> failed;     // runs: their kind and message
+  std::vector<Happening> failed;     // runs, but for those that found damage: their kind and message
   std::vector<Happening> events;     // of its WAL and its slot, but that one was made
 
   std::uint64_t added_bytes() const { return backup_bytes + wal_bytes; }
 };
 
-/// The newest verification that came to an end.
+/// The newest verification of backups that came to an end, and whether no damage is known.
 struct Proof {
   io::TimePoint at;
   bool sound = false;
+  std::uint64_t left_bytes = 0;            // that its budget left to the next ones
   std::optional<io::TimePoint> all_since;  // since when all that is stored was read back once
 };
 
@@ -81,7 +84,7 @@ inline constexpr std::chrono::days kServiceDays{30};
 struct BackupService {
   std::size_t succeeded = 0;
   std::size_t failed = 0;  // or interrupted
-  /// Between two that succeeded, or since the last; nothing before there are two.
+  /// Between two that succeeded, since the last, or before the first: since the days or the backups begin.
   std::optional<std::chrono::milliseconds> longest_without;
   /// What they added, of each of the kServiceDays days until the report: the oldest first.
   std::vector<std::uint64_t> added_by_day{};
@@ -94,12 +97,24 @@ enum class Recoverable : std::uint8_t {
   unused,   // out of service, and nothing is stored: nobody expects it
 };
 
+/// What of a server could be read. The rest is not known, whatever its values are.
+struct Known {
+  bool backups = false;
+  bool wal = false;
+  bool stretches = false;
+  bool runs = false;   // all since the report begins
+  bool proof = false;  // or that there is none
+
+  static Known all() { return {true, true, true, true, true}; }
+};
+
 /// One server. Values only, so that a test can make one.
 struct ReportedServer {
   std::string name;
   std::string description;
   bool active = true;
   Recoverable recoverable = Recoverable::unknown;
+  Known known;
   std::vector<Finding> problems;        // the worst first, without those about the repository
   std::vector<ReportedBackup> backups;  // of its current line, oldest first
   std::vector<Stretch>
@@ -120,7 +135,7 @@ struct Need {
   std::vector<std::string> servers;  // none: of the repository
   std::vector<Finding> findings;     // the worst first
 
-  Severity severity() const { return findings.front().severity; }
+  Severity severity() const { return std::ranges::max_element(findings, {}, &Finding::severity)->severity; }
 };
 
 /// The fleet at a moment, and what happened to it since another: what all renderers show, and nothing else.
@@ -129,9 +144,9 @@ struct FleetReport {
   io::TimePoint since;
   std::string version;  // of this program
   std::filesystem::path repository;
-  std::string daemon;                        // a line about `pgkeep serve`, or that none runs
-  std::optional<SpaceFacts> space;           // nothing where it cannot be told
-  std::string space_text;                    // the same in a line
+  std::string daemon;               // a line about `pgkeep serve`, that none runs, or it is not known
+  std::optional<SpaceFacts> space;  // nothing where it cannot be told
+  std::string space_text;           // the same in a line
   std::vector<Finding> repository_problems;  // the worst first
   std::vector<ReportedServer> servers;       // in the order of the configuration
 

@@ -22,18 +22,22 @@ class Row {
       return;
     }
     const auto* backup = server_->last_backup();
-    time("Last backup", backup ? std::optional(backup->ended) : std::nullopt, "none");
+    time("Last backup", backup ? std::optional(backup->ended) : std::nullopt,
+         server_->known.backups ? "none" : "?");
     cell("Took", backup ? short_duration(backup->took()) : "-");
     cell("Size", backup ? io::format_bytes(backup->data_bytes) : "-");
     cell("Added", backup ? io::format_bytes(backup->stored_bytes) : "-");
     const auto* stretch = server_->last_stretch();
-    time("Recoverable from", stretch ? std::optional(stretch->from) : std::nullopt, "-");
-    time("until", stretch ? std::optional(stretch->until) : std::nullopt, "-");
+    const auto* no_stretch = server_->known.stretches ? "-" : "?";
+    time("Recoverable from", stretch ? std::optional(stretch->from) : std::nullopt, no_stretch);
+    time("until", stretch ? std::optional(stretch->until) : std::nullopt, no_stretch);
     const auto& proof = server_->proof;
     if (proof && !proof->sound)
       cell("Verified", "DAMAGE", to_the_minute(proof->at));
+    else if (proof && proof->left_bytes != 0)
+      cell("Verified", fmt::format("{} ago, in part", age(proof->at, now_)), to_the_minute(proof->at));
     else
-      time("Verified", proof ? std::optional(proof->at) : std::nullopt, "never");
+      time("Verified", proof ? std::optional(proof->at) : std::nullopt, server_->known.proof ? "never" : "?");
     cell("WAL lag", server_->lag_bytes ? io::format_bytes(*server_->lag_bytes) : "-");
   }
 

@@ -1,6 +1,7 @@
 #include "server/report/gather_report.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <iterator>
 #include <map>
@@ -8,7 +9,9 @@
 #include <fmt/format.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/file.h"
 #include "catalog/io/worker_pool.h"
+#include "catalog/records/newest_runs.h"
 #include "catalog/verify/damaged_backups.h"
 #include "server/fleet/backup_facts.h"
 #include "server/fleet/fleet.h"
@@ -40,11 +43,15 @@ class Gathering {
     auto& reported = gathered_.server;
     reported.stream = server_->active ? stream_word(facts.stream) : "out of service";
     reported.lag_bytes = facts.lag();
+    reported.known.backups = facts.stored && facts.has_seen("backups");
+    if (reported.known.backups && facts.has_seen("identity") && !facts.stored->identity)
+      reported.known = Known::all();  // that nothing was stored yet
     const bool seen = facts.stored && facts.has_seen("backups") && facts.has_seen("identity") &&
                       facts.has_seen("stored") && facts.has_seen("wal_continuous") &&
                       facts.has_seen("damage");
     if (!seen) return;  // unknown
-    const bool expected = server_->active || facts.stored->identity;
+    const bool expected = server_->active || !facts.stored->backups.empty() ||
+                          !facts.stored->unread_backups.empty() || facts.stored->has_backups_aside;
     reported.recoverable = expected ? Recoverable::no : Recoverable::unused;
   }
 
@@ -55,18 +62,26 @@ class Gathering {
     records.backups = facts_->stored->backups;
     if (facts_->stored->wal) records.events = facts_->stored->wal->events;
     records.marks = facts_->stored->marks;
-    tell("what was deleted", [&] { records.deletions = store::read_deletions(layout); });
-    settle(add_from_index(layout, records), layout, records);
+    tell("what was deleted", [&] { read_deletions(layout, records); });
+    std::optional<StoredRecords> index;
+    tell("its index", [&] {
+      index.emplace(*server_, layout,
+                    [this](const std::string& warning) { gathered_.warnings.push_back(warning); });
+    });
+    tell("its runs", [&] { read_runs(layout, index, records); });
+    settle(read_wal(layout, index, records), layout, records);
     add_backups(records);
     auto& reported = gathered_.server;
     reported.wal_bytes = records.wal.stored_bytes;
-    reported.proof = newest_proof(records.runs);
-    reported.service = service_of(records, times_.now);
+    reported.proof = newest_proof(records.runs, damaged_since());
+    reported.known.proof = records.has_all_runs || reported.proof;
+    if (server_->active) reported.service = service_of(records, times_.now);
     reported.changes = changes_since(records, times_.since);
   }
 
   /// To be called in the end.
   GatheredServer take() {
+    if (auto need = why_not_recoverable(gathered_.server, findings_)) findings_.push_back(*std::move(need));
     for (auto& finding : problems(findings_))
       (finding.is_of_repository() ? gathered_.repository_problems : gathered_.server.problems)
           .push_back(std::move(finding));
@@ -94,26 +109,60 @@ class Gathering {
   }
 
  private:
+  /// A deletion is noted before it is done: what was cut then is still there.
+  static void read_deletions(const store::ServerLayout& layout, ServerRecords& records) {
+    records.deletions = store::read_deletions(layout);
+    std::erase_if(records.deletions, [&](const store::Deletion& deletion) {
+      return deletion.id && io::is_there(layout.record(*deletion.id));
+    });
+  }
+
+  void read_runs(const store::ServerLayout& layout, std::optional<StoredRecords>& index,
+                 ServerRecords& records) {
+    if (index) {
+      records.runs = index->runs(kRunsToLookAt);
+    } else {
+      records.runs = catalog::newest_runs(layout, kRunsToLookAt);
+      std::ranges::reverse(records.runs);
+    }
+    records.has_all_runs = records.runs.size() < kRunsToLookAt;
+    gathered_.server.known.runs = records.has_all_runs || records.runs.back().started <= times_.since;
+  }
+
   /// The window is nothing without any WAL; nothing of either where it cannot be told.
   using ToldWindow = std::optional<std::optional<catalog::RecoveryWindow>>;
-  ToldWindow add_from_index(const store::ServerLayout& layout, ServerRecords& records) {
-    const Warn warn = [this](const std::string& warning) { gathered_.warnings.push_back(warning); };
+  ToldWindow read_wal(const store::ServerLayout& layout, std::optional<StoredRecords>& index,
+                      ServerRecords& records) {
     ToldWindow told;
-    tell("its runs and its WAL", [&] {
-      StoredRecords index(*server_, layout, warn);
-      records.runs = index.runs(kRunsToLookAt);
-      records.has_all_runs = records.runs.size() < kRunsToLookAt;
+    tell("its WAL", [&] {
       const auto archive = open_archive(*server_, layout);
       const auto held = catalog::HeldWal::read(archive);
       // Without the index no commit is known; what can be recovered is.
-      const auto partials =
-          index.has_index() ? catalog::read_partial_commits(archive, held) : catalog::PartialCommits();
-      told = index.of_segments(archive, held.names(), [&](catalog::StoredSegments& segments) {
+      const auto partials = index && index->has_index() ? catalog::read_partial_commits(archive, held)
+                                                        : catalog::PartialCommits();
+      const auto look = [&](catalog::StoredSegments& segments) {
         records.wal = wal_growth(segments, times_.since, times_.now);
+        gathered_.server.known.wal = true;
         return catalog::examine_recovery_window(records.backups, held, segments, partials, records.events);
-      });
+      };
+      if (index) {
+        told = index->of_segments(archive, held.names(), look);
+      } else {
+        catalog::SegmentFiles files(archive, held.names().segments);
+        told = look(files);
+      }
     });
     return told;
+  }
+
+  /// The newest damage that is known and was not mended, of what backups need that have not expired.
+  std::optional<io::TimePoint> damaged_since() const {
+    std::optional<io::TimePoint> newest;
+    const auto add = [&](io::TimePoint at) { newest = std::max(newest.value_or(at), at); };
+    for (const auto& one : facts_->stored->damage) add(one.damage.since);
+    for (const auto& [id, marks] : facts_->stored->marks)
+      if (marks.damaged && !marks.expired) add(marks.damaged->at);
+    return newest;
   }
 
   /// Whether it can be recovered, and to when: from backups in the window that no verification has found
@@ -128,7 +177,8 @@ class Gathering {
       const auto marks = records.marks.find(reach.backup);
       return marks != records.marks.end() && !marks->second.damaged && !damaged.contains(reach.backup);
     };
-    if (told && *told && known) {
+    reported.known.stretches = told && known && facts_->has_seen("wal_continuous");
+    if (reported.known.stretches && *told) {
       auto window = **told;
       std::erase_if(window.backups, std::not_fn(is_sound));
       reported.stretches = stretches_of(window);
@@ -159,7 +209,10 @@ class Gathering {
   GatheredServer gathered_;
 };
 
-std::string line_about(const std::optional<DaemonReport>& daemon) {
+std::string line_about(const AskedDaemon& asked) {
+  if (!asked.why_unknown.empty())
+    return fmt::format("whether a daemon serves this repository cannot be told: {}", asked.why_unknown);
+  const auto& daemon = asked.report;
   if (!daemon) return "no daemon serves this repository; `pgkeep serve` receives WAL for all servers";
   return fmt::format("pgkeep serve: process {} since {}, {}", daemon->pid, io::format_time(daemon->started),
                      counted(daemon->servers.size(), "server"));
@@ -222,6 +275,28 @@ std::vector<GatheredServer> gather_all(const Config& config, const std::vector<c
 
 }  // namespace
 
+std::optional<Finding> why_not_recoverable(const ReportedServer& server,
+                                           const std::vector<Finding>& findings) {
+  constexpr std::array<std::string_view, 9> kTheyTell{"repository", "backups",        "backup_chain",
+                                                      "damage",     "marks",          "identity",
+                                                      "stored",     "wal_continuous", "report"};
+  if (server.recoverable == Recoverable::yes || server.recoverable == Recoverable::unused)
+    return std::nullopt;
+  const bool told = std::ranges::any_of(findings, [&](const Finding& finding) {
+    return finding.severity == Severity::failed &&
+           std::ranges::find(kTheyTell, finding.key) != kTheyTell.end();
+  });
+  if (told) return std::nullopt;
+  Finding need{.key = "report", .severity = Severity::failed, .what = {}, .server = server.name};
+  need.what =
+      server.recoverable == Recoverable::no
+          ? "no time was found that it can be recovered to: no backup that is sound has the WAL that it needs"
+          : "whether it can be recovered cannot be told";
+  need.hint = fmt::format("`pgkeep list-backups {0}` tells of each backup; take one: `pgkeep backup {0}`",
+                          server.name);
+  return need;
+}
+
 GatheredServer gather_server(const Config& config, const ServerConfig& server,
                              const std::optional<store::Repository>& repository,
                              const std::optional<DaemonReport>& daemon, const ReportTimes& times,
@@ -238,20 +313,20 @@ GatheredServer gather_server(const Config& config, const ServerConfig& server,
 }
 
 FleetReport gather_report(const Config& config, const std::vector<const ServerConfig*>& servers,
-                          const std::optional<store::Repository>& repository,
-                          const std::optional<DaemonReport>& daemon, const ReportTimes& times,
-                          const Warn& warn, const std::stop_token& stop) {
+                          const std::optional<store::Repository>& repository, const AskedDaemon& daemon,
+                          const ReportTimes& times, const Warn& warn, const std::stop_token& stop) {
   FleetReport report;
   report.now = times.now;
   report.since = times.since;
   report.version = kVersion;
   report.daemon = line_about(daemon);
   add_space(config, servers, repository, report, warn);
-  for (auto& gathered : gather_all(config, servers, repository, daemon, times, stop)) {
+  for (auto& gathered : gather_all(config, servers, repository, daemon.report, times, stop)) {
     for (const auto& warning : gathered.warnings) warn(fmt::format("{}: {}", gathered.server.name, warning));
     add_repository_problems(std::move(gathered.repository_problems), report);
     report.servers.push_back(std::move(gathered.server));
   }
+  std::ranges::stable_sort(report.repository_problems, std::ranges::greater(), &Finding::severity);
   return report;
 }
 

@@ -17,12 +17,22 @@ struct ReportTimes {
   io::TimePoint since;
 };
 
+/// What `pgkeep serve` said of itself.
+struct AskedDaemon {
+  std::optional<DaemonReport> report;  // nothing: none serves the repository, or it is not known
+  std::string why_unknown;             // empty: it is known
+};
+
 /// What is read of a server for a report, and warnings of what was read all the same.
 struct GatheredServer {
   ReportedServer server;
   std::vector<Finding> repository_problems;  // that any server has
   std::vector<std::string> warnings;
 };
+
+/// A need of a server that is not known to be recoverable, where none of these findings says why. Pure.
+std::optional<Finding> why_not_recoverable(const ReportedServer& server,
+                                           const std::vector<Finding>& findings);
 
 /// Asks the server, reads what is stored, and lets health judge. What cannot be read is a finding among its
 /// problems, and keeps nobody from reading the next thing. `repository`: nothing where there is none. Throws
@@ -35,8 +45,7 @@ GatheredServer gather_server(const Config& config, const ServerConfig& server,
 /// The same for each of these servers, several at once, since one that is away may take long to tell.
 /// `version` is that of the program. Warnings go to `warn`, from this thread. Throws Interrupted alone.
 FleetReport gather_report(const Config& config, const std::vector<const ServerConfig*>& servers,
-                          const std::optional<store::Repository>& repository,
-                          const std::optional<DaemonReport>& daemon, const ReportTimes& times,
-                          const Warn& warn, const std::stop_token& stop);
+                          const std::optional<store::Repository>& repository, const AskedDaemon& daemon,
+                          const ReportTimes& times, const Warn& warn, const std::stop_token& stop);
 
 }  // namespace pgkeep::server

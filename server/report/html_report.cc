@@ -43,7 +43,7 @@ void write_tiles(const FleetReport& report, HtmlWriter& html) {
   for (const auto& server : report.servers) {
     needing += server.problems.empty() ? 0 : 1;
     made += server.changes.backups_made;
-    failed += server.changes.failed.size();
+    failed += server.changes.backups_failed;
     added += server.changes.added_bytes();
   }
   const bool disk = !report.repository_problems.empty();
@@ -52,8 +52,8 @@ void write_tiles(const FleetReport& report, HtmlWriter& html) {
              report.recoverable() < report.expected(), html);
   write_tile("Need you", std::to_string(needing), disk ? "servers, and the repository" : "servers",
              needing != 0 || disk, html);
-  write_tile("Backups", std::to_string(made),
-             failed == 0 ? "none failed" : counted(failed, "run") + " failed", failed != 0, html);
+  write_tile("Backups", std::to_string(made), failed == 0 ? "none failed" : fmt::format("{} failed", failed),
+             failed != 0, html);
   write_tile("Added", io::format_bytes(added), "backups and WAL", false, html);
   if (report.space)
     write_tile("Free", io::format_bytes(report.space->disk.free),

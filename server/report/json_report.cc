@@ -1,5 +1,7 @@
 #include "server/report/json_report.h"
 
+#include <utility>
+
 #include "catalog/io/json.h"
 #include "server/report/report_words.h"
 
@@ -49,6 +51,7 @@ Json backup_json(const ReportedBackup& backup) {
 Json changes_json(const ServerChanges& changes) {
   return {{"backups_made", changes.backups_made},
           {"backup_bytes", changes.backup_bytes},
+          {"backups_failed", changes.backups_failed},
           {"wal_bytes", changes.wal_bytes},
           {"expired", gone_json(changes.expired)},
           {"removed", gone_json(changes.removed)},
@@ -62,7 +65,10 @@ Json changes_json(const ServerChanges& changes) {
 }
 
 Json proof_json(const Proof& proof) {
-  return {{"at", proof.at}, {"sound", proof.sound}, {"all_since", proof.all_since}};
+  return {{"at", proof.at},
+          {"sound", proof.sound},
+          {"left_bytes", proof.left_bytes},
+          {"all_since", proof.all_since}};
 }
 
 Json service_json(const BackupService& service) {
@@ -74,9 +80,26 @@ Json service_json(const BackupService& service) {
            service.longest_without ? Json(seconds(*service.longest_without)) : Json()}};
 }
 
+Json stretch_json(const Stretch& stretch) {
+  return {{"from", stretch.from}, {"until", stretch.until}};
+}
+
 /// Null where it cannot be told.
 Json recoverable_json(Recoverable state) {
   return state == Recoverable::unknown ? Json() : Json(state == Recoverable::yes);
+}
+
+Json known_json(const Known& known) {
+  return {{"backups", known.backups},
+          {"wal", known.wal},
+          {"stretches", known.stretches},
+          {"runs", known.runs},
+          {"proof", known.proof}};
+}
+
+/// Null where it is not known.
+Json if_known(bool known, Json value) {
+  return known ? std::move(value) : Json();
 }
 
 Json server_json(const ReportedServer& server) {
@@ -87,12 +110,10 @@ Json server_json(const ReportedServer& server) {
           {"recoverable", recoverable_json(server.recoverable)},
           {"recoverable_from", stretch ? Json(stretch->from) : Json()},
           {"recoverable_until", stretch ? Json(stretch->until) : Json()},
-          {"stretches", json_list(server.stretches,
-                                  [](const Stretch& one) {
-                                    return Json{{"from", one.from}, {"until", one.until}};
-                                  })},
-          {"backups", json_list(server.backups, backup_json)},
-          {"wal_stored_bytes", server.wal_bytes},
+          {"stretches", if_known(server.known.stretches, json_list(server.stretches, stretch_json))},
+          {"backups", if_known(server.known.backups, json_list(server.backups, backup_json))},
+          {"wal_stored_bytes", if_known(server.known.wal, server.wal_bytes)},
+          {"known", known_json(server.known)},
           {"stream", server.stream},
           {"lag_bytes", server.lag_bytes},
           {"proof", server.proof ? proof_json(*server.proof) : Json()},

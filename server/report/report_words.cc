@@ -19,15 +19,6 @@ namespace {
 constexpr std::size_t kMostLines = 20;
 constexpr std::size_t kMostGrown = 5;
 
-/// A line for each happening of all servers that `of` picks.
-std::vector<std::string> lines_of(const FleetReport& report, std::vector<Happening> ServerChanges::*of) {
-  std::vector<std::string> lines;
-  for (const auto& server : report.servers)
-    for (const auto& one : server.changes.*of)
-      lines.push_back(fmt::format("{}, {}: {}", server.name, to_the_minute(one.at), one.what));
-  return lines;
-}
-
 /// The reader's attention has an end; JSON has all.
 void add_limited(std::vector<std::string> lines, Topic& topic) {
   const auto more = lines.size() > kMostLines ? lines.size() - kMostLines : 0;
@@ -37,11 +28,60 @@ void add_limited(std::vector<std::string> lines, Topic& topic) {
   if (more != 0) topic.lines.push_back(fmt::format("and {} more: `--format json` has all", more));
 }
 
+/// A line of a server.
+struct ServersLine {
+  std::size_t newer = 0;  // so many of the same server came after it
+  io::TimePoint at;
+  std::string text;
+};
+
+/// A line for each happening of all servers that `of` picks. Of too many the newest of each server come
+/// first, so that one that has much to tell hides no other.
+std::vector<std::string> lines_of(const FleetReport& report, std::vector<Happening> ServerChanges::*of) {
+  std::vector<ServersLine> found;
+  for (const auto& server : report.servers) {
+    const auto& happenings = server.changes.*of;
+    for (std::size_t i = 0; i < happenings.size(); ++i) {
+      const auto& one = happenings[i];
+      found.push_back(
+          {happenings.size() - 1 - i, one.at,
+           fmt::format("{}, {}: {}", server.name, to_the_minute(one.at), shortened(one.what, server.name))});
+    }
+  }
+  if (found.size() > kMostLines)
+    std::ranges::stable_sort(found, [](const ServersLine& a, const ServersLine& b) {
+      return a.newer != b.newer ? a.newer < b.newer : a.at > b.at;
+    });
+  std::vector<std::string> lines;
+  lines.reserve(found.size());
+  for (auto& line : found) lines.push_back(std::move(line.text));
+  return lines;
+}
+
 template <typename Value>
 Value sum(const FleetReport& report, Value (*of)(const ServerChanges&)) {
   Value all{};
   for (const auto& server : report.servers) all += of(server.changes);
   return all;
+}
+
+/// What ran of the server since the report begins; nothing ran of one that was never in service.
+bool is_known(const ReportedServer& server) {
+  return server.known.runs || server.recoverable == Recoverable::unused;
+}
+
+/// Whose figures are too small.
+Topic not_known(const FleetReport& report) {
+  constexpr std::size_t kMostNames = 12;
+  std::vector<std::string> names;
+  for (const auto& server : report.servers)
+    if (!is_known(server)) names.push_back(server.name);
+  Topic topic{"Not known", {}};
+  if (!names.empty())
+    topic.lines.push_back(fmt::format(
+        "not all that ran of {}: the journal of runs cannot be read, or there were more than are read",
+        names_of(names, kMostNames)));
+  return topic;
 }
 
 Topic backups(const FleetReport& report) {
@@ -50,8 +90,9 @@ Topic backups(const FleetReport& report) {
   const auto bytes =
       sum<std::uint64_t>(report, [](const ServerChanges& changes) { return changes.backup_bytes; });
   const auto wal = sum<std::uint64_t>(report, [](const ServerChanges& changes) { return changes.wal_bytes; });
+  const bool all_known = std::ranges::all_of(report.servers, is_known);
   auto line = made == 0
-                  ? std::string("no backup was made")
+                  ? std::string(all_known ? "no backup was made" : "no backup is known to have been made")
                   : fmt::format("{} made, which added {}", counted(made, "backup"), io::format_bytes(bytes));
   line += wal == 0 ? "; no WAL is known to have come" : fmt::format("; WAL added {}", io::format_bytes(wal));
   return {"Backups", {std::move(line)}};
@@ -91,7 +132,7 @@ std::vector<GoneFor> by_reason(const FleetReport& report, std::vector<GoneBackup
 /// What a policy does to a whole fleet in a night is one line.
 std::vector<std::string> lines_of(const GoneFor& reason) {
   constexpr std::size_t kNamed = 3;
-  const auto why = reason.why.empty() ? std::string() : "; " + reason.why;
+  const auto why = reason.why.empty() ? std::string() : "; " + shortened(reason.why, "");
   if (reason.servers.size() > kNamed) {
     std::size_t backups = 0;
     for (const auto& [server, ids] : reason.servers) backups += ids.size();
@@ -155,8 +196,9 @@ Topic service(const FleetReport& report) {
     const auto& without = server.service->longest_without;
     if (without && (worst == nullptr || *without > *worst->service->longest_without)) worst = &server;
   }
-  if (all == 0) return topic;
-  topic.lines.push_back(fmt::format("{} of {} succeeded", succeeded, counted(all, "backup run")));
+  if (all == 0 && worst == nullptr) return topic;
+  topic.lines.push_back(all == 0 ? "no backup run"
+                                 : fmt::format("{} of {} succeeded", succeeded, counted(all, "backup run")));
   if (worst != nullptr)
     topic.lines.back() += fmt::format("; the longest time without a new backup was {}, of {}",
                                       io::format_duration(*worst->service->longest_without), worst->name);
@@ -228,7 +270,8 @@ std::string shortened(std::string_view text, const std::string& server) {
   if (text.size() <= kLongest) return std::string(text);
   auto kept = io::cut_text(text, kLongest);
   kept = kept.substr(0, kept.rfind(' '));
-  return fmt::format("{} ... (`pgkeep check {}` has the rest)", kept, server.empty() ? "all" : server);
+  return fmt::format("{} ... (`pgkeep report{}{} --format json` has the rest)", kept,
+                     server.empty() ? "" : " ", server);
 }
 
 std::vector<const ReportedServer*> grown_most(const FleetReport& report, std::size_t at_most) {
@@ -250,7 +293,8 @@ std::vector<Topic> what_happened(const FleetReport& report) {
                             gone(report, "Expired", &ServerChanges::expired),
                             removed(report),
                             listed(report, "Happened", &ServerChanges::events),
-                            service(report)};
+                            service(report),
+                            not_known(report)};
   std::erase_if(topics, [](const Topic& topic) { return topic.lines.empty(); });
   return topics;
 }

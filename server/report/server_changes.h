@@ -42,8 +42,10 @@ WalGrowth wal_growth(catalog::StoredSegments& segments, io::TimePoint since, io:
 
 ServerChanges changes_since(const ServerRecords& records, io::TimePoint since);
 
-/// Nothing when no verification has come to an end.
-std::optional<Proof> newest_proof(std::span<const catalog::RunRecord> newest_first);
+/// Of a verification that read backups. It is sound while no damage is known, whichever verification found
+/// it: `damaged_since` is when. Nothing when none has come to an end and no damage is known.
+std::optional<Proof> newest_proof(std::span<const catalog::RunRecord> newest_first,
+                                  const std::optional<io::TimePoint>& damaged_since);
 
 /// Nothing where the journal does not reach back so far, though there is more of it, or tells of no backup.
 std::optional<BackupService> service_of(const ServerRecords& records, io::TimePoint now);

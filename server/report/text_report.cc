@@ -65,8 +65,9 @@ std::string row(std::string_view mark, std::string_view name, std::string_view b
 }
 
 std::string proof_of(const ReportedServer& server, io::TimePoint now) {
-  if (!server.proof) return "never";
-  return server.proof->sound ? narrow(age(server.proof->at, now)) : "BAD";
+  if (!server.proof) return server.known.proof ? "never" : "?";
+  if (!server.proof->sound) return "BAD";
+  return (server.proof->left_bytes == 0 ? "" : "~") + narrow(age(server.proof->at, now));
 }
 
 /// A name that is longer than its column has a line of its own.
@@ -77,12 +78,15 @@ std::string row_of(const ReportedServer& server, io::TimePoint now) {
   const std::string_view mark = server.problems.empty() ? "" : "!";
   if (server.recoverable == Recoverable::unused)
     return fmt::format("  {:<{}}  out of service\n", server.name, kNameWidth);
+  const auto* no_backup = server.known.backups ? "none" : "?";
+  const auto* no_stretch = server.known.stretches ? "-" : "?";
   const bool is_long = width_of(server.name) > kNameWidth;
   const auto before = is_long ? fmt::format("{:<2}{}\n", mark, server.name) : std::string();
-  return before + row(is_long ? "" : mark, is_long ? "" : server.name, backup ? ago(backup->ended) : "none",
+  return before + row(is_long ? "" : mark, is_long ? "" : server.name,
+                      backup ? ago(backup->ended) : no_backup,
                       backup ? narrow(short_duration(backup->took())) : "",
                       backup ? narrow(backup->data_bytes) : "", backup ? narrow(backup->stored_bytes) : "",
-                      stretch ? ago(stretch->from) : "-", stretch ? ago(stretch->until) : "-",
+                      stretch ? ago(stretch->from) : no_stretch, stretch ? ago(stretch->until) : no_stretch,
                       proof_of(server, now), server.lag_bytes ? narrow(*server.lag_bytes) : "-");
 }
 
@@ -94,8 +98,9 @@ std::string fleet(const FleetReport& report) {
   text += wrapped(
       "", 0,
       "BACKUP: how long ago the last one ended. ADDED: what it took in the repository. Recovery reaches "
-      "any time from FROM ago to UNTIL ago, without a gap. PROOF: the last verification. LAG: WAL "
-      "that the server has and we have not. An exclamation mark: see above.",
+      "any time from FROM ago to UNTIL ago, without a gap. PROOF: the last verification of backups; BAD where "
+      "damage is known, ~ where it left some to the next one. LAG: WAL that the server has and we have not. "
+      "A question mark: not known. An exclamation mark: see above.",
       kReportWidth);
   return text;
 }

@@ -40,16 +40,28 @@ TEST_F(ReportTest, DoesNotCountOnABackupThatAVerificationFoundDamaged) {
   catalog::change_retention_marks(layout_, backup_, [](catalog::RetentionMarks& marks) {
     marks.damaged = catalog::DamageMark{kMorning, "a page is not what was stored"};
   });
-  EXPECT_THAT(run_line({"report", "main"}).results, StartsWith("main cannot be recovered; "));
+  EXPECT_THAT(run_line({"report", "main"}).results, StartsWith("main cannot be recovered; it needs you"));
+  EXPECT_THAT(run_line({"check", "main"}).results, HasSubstr("a page is not what was stored"));
+  EXPECT_THAT(run_line({"status", "main"}).results, HasSubstr("a page is not what was stored"));
   const auto server = document({"report", "main"}).at("data").at("servers").at(0);
   EXPECT_TRUE(server.at("recoverable_until").is_null()) << "nor do the times say otherwise";
+}
+
+TEST_F(ReportTest, TellsOfDamageThatAVerificationOfABackupFound) {
+  damage_archived({test::kOne, 5});
+  ASSERT_EQ(run_line({"verify-backup", "main", "latest"}).exit, Exit::failed);
+  const auto server = document({"report", "main"}).at("data").at("servers").at(0);
+  EXPECT_EQ(server.at("proof").at("sound"), false);
+  EXPECT_EQ(server.at("changes").at("verifications"), 1);
+  EXPECT_EQ(server.at("changes").at("damage").size(), 1u);
+  EXPECT_EQ(server.at("changes").at("failed_runs").size(), 0u);
 }
 
 TEST_F(ReportTest, SaysThatItCannotBeToldWhereItCannot) {
   io::write_file_durably(layout_.retention_marks(backup_), io::as_bytes("not what it was"));
   EXPECT_THAT(run_line({"report", "main"}).results,
               AllOf(StartsWith("Whether main can be recovered cannot be told; "),
-                    HasSubstr("the report itself: what was decided of backup 20261120T020000Z")));
+                    HasSubstr("marks of backups: what was decided of 1 backup cannot be read")));
 }
 
 TEST_F(ReportTest, IsADocumentWithTheFindingsOfCheck) {
@@ -83,6 +95,17 @@ TEST_F(ReportTest, WritesAFileThatTheUmaskLetsOthersRead) {
   const auto mode = std::filesystem::status(file_).permissions();
   EXPECT_EQ(mode, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write |
                       std::filesystem::perms::group_read);
+}
+
+TEST_F(ReportTest, WritesAFileBelowALinkedDirectory) {
+  std::filesystem::create_directory_symlink(directory_.path(), directory_.path() / "www");
+  run_line({"report", "--output", (directory_.path() / "www" / "report").native()});
+  EXPECT_THAT(content_of(file_), HasSubstr("main can be recovered"));
+}
+
+TEST_F(ReportTest, PutsNothingInThePlaceOfWhatIsNoFile) {
+  EXPECT_THROW(run_line({"report", "--output", "/dev/null"}), UsageError);
+  EXPECT_THROW(run_line({"report", "--output", directory_.path().native()}), UsageError);
 }
 
 TEST_F(ReportTest, IsAMessageForAMail) {

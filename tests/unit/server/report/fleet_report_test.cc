@@ -45,6 +45,12 @@ TEST(VerdictTest, DoesNotCountWhatCannotBeToldAsRecoverable) {
             "1 of 2 servers can be recovered, and of 1 it cannot be told; 1 needs you");
 }
 
+TEST(VerdictTest, CallsNoServerLostWhereNothingCouldBeRead) {
+  EXPECT_EQ(verdict(sample_report({that_is(sound_server("a"), Recoverable::unknown),
+                                   that_is(sound_server("b"), Recoverable::unknown)})),
+            "whether any of 2 servers can be recovered cannot be told; nothing needs you");
+}
+
 TEST(VerdictTest, LeavesOutWhatIsOutOfServiceAndNeverWasKept) {
   EXPECT_EQ(verdict(sample_report(
                 {sound_server("a"), sound_server("b"), that_is(sound_server("c"), Recoverable::unused)})),
@@ -75,6 +81,15 @@ TEST(NeedsTest, ComeWithTheWorstFirst) {
   ASSERT_THAT(needs, SizeIs(2));
   EXPECT_THAT(needs[0].servers, ElementsAre("b"));
   EXPECT_THAT(needs[1].servers, ElementsAre("a"));
+}
+
+TEST(NeedsTest, OfTheRepositoryAreAsGraveAsTheWorstOfThem) {
+  auto report = sample_report({with(sound_server("a"), {problem(Severity::failed, "now")})});
+  report.repository_problems = {problem(Severity::warning, "soon"), problem(Severity::failed, "full")};
+  const auto needs = needs_of(report);
+  ASSERT_THAT(needs, SizeIs(2));
+  EXPECT_THAT(needs[0].servers, IsEmpty());
+  EXPECT_EQ(needs[0].severity(), Severity::failed);
 }
 
 TEST(NeedsTest, KeepTheFindingsOfAServerTogether) {

@@ -43,11 +43,12 @@ class GatherReportTest : public ::testing::Test {
     std::vector<const ServerConfig*> servers;
     for (const auto& server : config_.servers) servers.push_back(&server);
     const ReportTimes times{io::now(), io::now() - std::chrono::hours(24)};
-    return gather_report(config_, servers, repository_, std::nullopt, times, [](const std::string&) {}, {});
+    return gather_report(config_, servers, repository_, daemon_, times, [](const std::string&) {}, {});
   }
 
   test::TempDirectory directory_;
   Config config_;
+  AskedDaemon daemon_;
   store::Repository repository_ = store::Repository::open_or_create(directory_.path() / "repository");
 };
 
@@ -93,9 +94,66 @@ TEST_F(GatherReportTest, TellsOfEachServerWhereThereIsNoRepository) {
   config_.repository = directory_.path() / "nowhere";
   const ReportTimes times{io::now(), io::now()};
   const auto report =
-      gather_report(config_, servers, std::nullopt, std::nullopt, times, [](const auto&) {}, {});
+      gather_report(config_, servers, std::nullopt, AskedDaemon{}, times, [](const auto&) {}, {});
   ASSERT_THAT(report.servers, SizeIs(1));
   EXPECT_THAT(report.servers[0].problems, Contains(Field(&Finding::key, "repository")));
+}
+
+TEST_F(GatherReportTest, TellsADaemonThatDoesNotAnswerFromNone) {
+  EXPECT_THAT(gather().daemon, HasSubstr("no daemon serves"));
+  daemon_.why_unknown = "it does not answer: time out";
+  EXPECT_THAT(gather().daemon, AllOf(HasSubstr("cannot be told: it does not answer: time out"),
+                                     testing::Not(HasSubstr("no daemon"))));
+}
+
+TEST_F(GatherReportTest, KnowsTheWalOfAServerWhoseRunsCannotBeRead) {
+  std::filesystem::create_directory(layout_of("bad").run_journal());
+  const auto server = gather().servers[0];
+  EXPECT_FALSE(server.known.runs);
+  EXPECT_FALSE(server.known.proof);
+  EXPECT_TRUE(server.known.wal);
+  EXPECT_TRUE(server.known.stretches);
+}
+
+TEST_F(GatherReportTest, KnowsNothingOfAServerWithoutItsRepository) {
+  std::vector<const ServerConfig*> servers{&config_.servers[0]};
+  config_.repository = directory_.path() / "nowhere";
+  const ReportTimes times{io::now(), io::now()};
+  const auto report =
+      gather_report(config_, servers, std::nullopt, AskedDaemon{}, times, [](const auto&) {}, {});
+  EXPECT_FALSE(report.servers[0].known.backups);
+  EXPECT_FALSE(report.servers[0].known.proof);
+}
+
+TEST_F(GatherReportTest, TellsOfNoDeletionWhoseBackupIsStillThere) {
+  const store::BackupId id(io::now());
+  store::note_deletion(layout_of("good"),
+                       {.id = id, .sequence = {}, .record_sha256 = {}, .at = io::now(), .why = "asked for"});
+  EXPECT_THAT(gather().servers[1].changes.removed, SizeIs(1));
+  io::make_directories(layout_of("good").record(id).parent_path());
+  io::write_file_durably(layout_of("good").record(id), {});
+  EXPECT_THAT(gather().servers[1].changes.removed, IsEmpty());
+}
+
+TEST_F(GatherReportTest, ExpectsNothingOfAServerOutOfServiceWithoutBackups) {
+  config_.servers[0].active = false;
+  EXPECT_EQ(gather().servers[0].recoverable, Recoverable::unused);
+}
+
+TEST(RecoveryNeedTest, IsThereWhereNoFindingSaysWhyAServerCannotBeRecovered) {
+  ReportedServer server;
+  server.name = "orders";
+  server.recoverable = Recoverable::no;
+  const auto finding = [](const char* key) {
+    return std::vector{Finding{.key = key, .severity = Severity::failed, .what = "x"}};
+  };
+  const auto need = why_not_recoverable(server, finding("sql_connection"));
+  ASSERT_TRUE(need);
+  EXPECT_EQ(need->severity, Severity::failed);
+  EXPECT_THAT(need->hint, HasSubstr("`pgkeep backup orders`"));
+  EXPECT_FALSE(why_not_recoverable(server, finding("backups")));
+  server.recoverable = Recoverable::yes;
+  EXPECT_FALSE(why_not_recoverable(server, {}));
 }
 
 }  // namespace

@@ -117,6 +117,28 @@ TEST(HtmlReportTest, DrawsBackupsThatAreGoingApart) {
                                                           HasSubstr("class=\"backup\" d=\"M803.9 3V23\"")));
 }
 
+TEST(HtmlReportTest, CountsOnlyBackupsThatFailedAsThat) {
+  auto server = sound_server("orders");
+  server.changes.failed = {{kMorning, "expire: no"}};
+  EXPECT_THAT(html_report(sample_report({server})), HasSubstr("none failed"));
+}
+
+TEST(HtmlReportTest, LetsNoWrongClockSqueezeTheTimeline) {
+  auto server = sound_server("orders");
+  const auto place = std::string("M803.9 3V23");
+  ASSERT_THAT(html_report(sample_report({server})), HasSubstr(place));
+  auto wrong = sound_server("wrong");
+  wrong.backups.front().ended = io::TimePoint{};
+  EXPECT_THAT(html_report(sample_report({server, wrong})), HasSubstr(place));
+}
+
+TEST(HtmlReportTest, HasAQuestionMarkWhereItIsNotKnown) {
+  ReportedServer unread;
+  unread.name = "orders";
+  EXPECT_THAT(html_report(sample_report({unread})),
+              AllOf(HasSubstr("data-title=\"Last backup\">?<"), HasSubstr("data-title=\"Verified\">?<")));
+}
+
 TEST(HtmlReportTest, SaysThatNothingNeedsYou) {
   EXPECT_THAT(html_report(sample_report({sound_server("a"), sound_server("b")})),
               HasSubstr("<h1>All 2 servers can be recovered; nothing needs you.</h1>"));

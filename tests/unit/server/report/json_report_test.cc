@@ -27,6 +27,16 @@ TEST(JsonReportTest, SaysOfWhatCannotBeToldThatItIsNotKnown) {
   EXPECT_TRUE(json.at("recoverable_until").is_null());
 }
 
+TEST(JsonReportTest, TellsNoBackupsFromBackupsThatCouldNotBeRead) {
+  ReportedServer unread;
+  const auto json = json_report(sample_report({unread})).at("servers").at(0);
+  for (const auto* key : {"backups", "stretches", "wal_stored_bytes"})
+    EXPECT_TRUE(json.at(key).is_null()) << key;
+  EXPECT_EQ(json.at("known").at("proof"), false);
+  unread.known = Known::all();
+  EXPECT_EQ(json_report(sample_report({unread})).at("servers").at(0).at("backups"), Json::array());
+}
+
 TEST(JsonReportTest, HasTheKeysOfFindings) {
   auto server = sound_server("a");
   server.problems = {problem(Severity::failed, "none", "")};

@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 using test::kMorning;
 using test::sample_report;
 using test::sound_server;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Field;
@@ -50,7 +51,7 @@ TEST(ReportWordsTest, ALongMessageEndsWithWhereTheRestIs) {
   std::string text = "backups:";
   for (int i = 0; i < 60; ++i) text += " 20261120T020000Z";
   EXPECT_THAT(shortened(text, "orders"),
-              testing::EndsWith("20261120T020000Z ... (`pgkeep check orders` has the rest)"));
+              testing::EndsWith("20261120T020000Z ... (`pgkeep report orders --format json` has the rest)"));
   EXPECT_EQ(shortened("short", "orders"), "short");
 }
 
@@ -106,6 +107,39 @@ TEST(WhatHappenedTest, NamesTheServerThatWasTheLongestWithoutABackup) {
   EXPECT_THAT(
       lines_about(sample_report({a, b}), "Last 30 days"),
       ElementsAre("57 of 60 backup runs succeeded; the longest time without a new backup was 3 d 1 h, of b"));
+}
+
+TEST(WhatHappenedTest, HidesNoServerBehindOneThatHasMuchToTell) {
+  auto noisy = sound_server("noisy");
+  for (int i = 0; i < 50; ++i) noisy.changes.failed.push_back({kMorning - 2h, "backup: no"});
+  auto quiet = sound_server("quiet");
+  quiet.changes.failed = {{kMorning - 3h, "backup: no room"}};
+  EXPECT_THAT(lines_about(sample_report({noisy, quiet}), "Failed"), Contains(HasSubstr("quiet, ")));
+}
+
+TEST(WhatHappenedTest, CutsALongMessageOfARun) {
+  auto server = sound_server("a");
+  server.changes.failed = {{kMorning, std::string(10'000, 'x') + " end"}};
+  EXPECT_THAT(lines_about(sample_report({server}), "Failed"),
+              ElementsAre(testing::SizeIs(testing::Lt(600u))));
+}
+
+TEST(WhatHappenedTest, SaysWhoseRunsAreNotAllKnown) {
+  auto server = sound_server("a");
+  server.changes = {};
+  server.known.runs = false;
+  const auto report = sample_report({server, sound_server("b")});
+  EXPECT_THAT(lines_about(report, "Not known"), ElementsAre(HasSubstr("not all that ran of a:")));
+  server.changes.wal_bytes = 1;
+  EXPECT_THAT(lines_about(sample_report({server}), "Backups"),
+              ElementsAre(HasSubstr("no backup is known to have been made")));
+}
+
+TEST(WhatHappenedTest, TellsWhoHasHadNoBackupAtAll) {
+  auto server = sound_server("a");
+  server.service = BackupService{.succeeded = 0, .failed = 0, .longest_without = 24h * 30};
+  EXPECT_THAT(lines_about(sample_report({server}), "Last 30 days"),
+              ElementsAre(AllOf(HasSubstr("no backup run"), HasSubstr(", of a"))));
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ inline server::ReportedServer sound_server(std::string name) {
   server::ReportedServer server;
   server.name = std::move(name);
   server.recoverable = server::Recoverable::yes;
+  server.known = server::Known::all();
   server.backups = {sample_backup(hours(30)), sample_backup(hours(6))};
   server.stretches = {{kMorning - hours(30), kMorning - std::chrono::seconds(3)}};
   server.stream = "streaming";

@@ -1,5 +1,6 @@
 #include "server/report/server_changes.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -54,6 +55,41 @@ TEST(ServerChangesTest, CountsTheBackupsSinceThen) {
   const auto changes = changes_since(records, kYesterday);
   EXPECT_EQ(changes.backups_made, 2u);
   EXPECT_EQ(changes.backup_bytes, 2000u);
+}
+
+TEST(ServerChangesTest, CountsABackupThatHasGoneSince) {
+  ServerRecords records;
+  records.backups = {backup(3h)};
+  const auto details = [](const store::BackupRecord& of) {
+    return fmt::format(R"({{"backup":"{}","pack_bytes":1000,"metadata_bytes":0}})", of.id.to_string());
+  };
+  records.runs = {run("backup", 3h, RunOutcome::succeeded, details(records.backups[0])),
+                  run("backup", 5h, RunOutcome::succeeded, details(backup(5h))),
+                  run("backup", 6h, RunOutcome::failed)};
+  const auto changes = changes_since(records, kYesterday);
+  EXPECT_EQ(changes.backups_made, 2u);
+  EXPECT_EQ(changes.backup_bytes, 2000u);
+  EXPECT_EQ(changes.backups_failed, 1u);
+}
+
+TEST(ServerChangesTest, TellsADeletionOnceThatWasRepeated) {
+  ServerRecords records;
+  records.deletions = {deletion(400h, 3h, "cut by a crash"), deletion(400h, 2h, "repeated")};
+  EXPECT_THAT(changes_since(records, kYesterday).removed, ElementsAre(Field(&GoneBackup::why, "repeated")));
+}
+
+TEST(ServerChangesTest, CountsAVerificationThatFailedForWhatItFoundAsOneWithDamage) {
+  ServerRecords records;
+  auto damaged = run("verify-backup", 2h, RunOutcome::failed, R"({"good":false,"bytes":7})");
+  damaged.subject = "20261120T020000Z";
+  damaged.error = "base/1: is damaged";
+  records.runs = {damaged, run("verify-wal", 3h, RunOutcome::failed)};
+  const auto changes = changes_since(records, kYesterday);
+  EXPECT_EQ(changes.verifications, 1u);
+  EXPECT_EQ(changes.verified_bytes, 7u);
+  EXPECT_THAT(changes.damage,
+              ElementsAre(Field(&Happening::what, "verify-backup 20261120T020000Z: base/1: is damaged")));
+  EXPECT_THAT(changes.failed, SizeIs(1)) << "that could not be done";
 }
 
 TEST(ServerChangesTest, TellsOfPagesThatPostgresFoundDamaged) {
@@ -124,12 +160,45 @@ TEST(WalGrowthTest, IsAllWalFromTheFirstCommitSinceThenOn) {
 
 TEST(NewestProofTest, IsTheLastVerificationThatCameToAnEnd) {
   const std::vector runs{run("verify", 1h, RunOutcome::failed), run("verify-backup", 2h), run("verify", 3h)};
-  EXPECT_THAT(newest_proof(runs), Optional(Field(&Proof::at, kMorning - 2h + 5min)));
+  EXPECT_THAT(newest_proof(runs, {}), Optional(Field(&Proof::at, kMorning - 2h + 5min)));
 }
 
 TEST(NewestProofTest, IsNotSoundWhereDamageWasFound) {
   const std::vector runs{run("verify", 1h, RunOutcome::succeeded, R"({"good":false})")};
-  EXPECT_THAT(newest_proof(runs), Optional(Field(&Proof::sound, false)));
+  EXPECT_THAT(newest_proof(runs, {}), Optional(Field(&Proof::sound, false)));
+}
+
+TEST(NewestProofTest, IsNotSoundWhereAnotherVerificationFoundDamage) {
+  const std::vector runs{run("verify-backup", 1h)};
+  EXPECT_THAT(newest_proof(runs, kMorning - 20h), Optional(Field(&Proof::sound, false)));
+  EXPECT_THAT(newest_proof({}, kMorning - 20h), Optional(Field(&Proof::at, kMorning - 20h)));
+}
+
+TEST(NewestProofTest, IsTheOneThatFailedForWhatItFound) {
+  const std::vector runs{run("verify-backup", 1h, RunOutcome::failed, R"({"good":false})"),
+                         run("verify", 3h)};
+  EXPECT_THAT(newest_proof(runs, {}),
+              Optional(testing::AllOf(Field(&Proof::sound, false), Field(&Proof::at, kMorning - 1h + 5min))));
+}
+
+TEST(NewestProofTest, ComesFromNoVerificationThatReadNoBackup) {
+  EXPECT_FALSE(newest_proof(std::vector{run("verify-wal", 1h)}, {}));
+}
+
+TEST(NewestProofTest, TellsWhatItsBudgetLeft) {
+  const std::vector runs{run("verify", 1h, RunOutcome::succeeded, R"({"good":true,"left_bytes":12})")};
+  EXPECT_THAT(newest_proof(runs, {}), Optional(Field(&Proof::left_bytes, 12u)));
+}
+
+TEST(BackupServiceTest, CountsTheTimeBeforeTheFirstBackupOfTheseDays) {
+  ServerRecords records;
+  records.has_all_runs = true;
+  records.runs = {run("backup", 24h), run("backup", 24h * 40)};
+  EXPECT_EQ(service_of(records, kMorning)->longest_without, 24h * 29 + 5min);
+  records.runs = {run("backup", 24h, RunOutcome::failed), run("backup", 24h * 40)};
+  EXPECT_EQ(service_of(records, kMorning)->longest_without, 24h * 30);
+  records.runs = {run("backup", 24h * 40)};
+  EXPECT_EQ(service_of(records, kMorning)->longest_without, 24h * 30) << "and none was tried";
 }
 
 TEST(BackupServiceTest, TellsTheLongestTimeWithoutABackup) {

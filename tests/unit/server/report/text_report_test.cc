@@ -57,6 +57,20 @@ TEST(TextReportTest, HasALineAServer) {
       testing::Contains("  orders             6h   4min   120GiB   1.5GiB    30h     3s     2d      0B"));
 }
 
+TEST(TextReportTest, HasAQuestionMarkWhereItIsNotKnown) {
+  ReportedServer server;
+  server.name = "orders";
+  EXPECT_THAT(text_report(sample_report({server})), AllOf(Not(HasSubstr("none  ")), Not(HasSubstr("never"))));
+  EXPECT_THAT(lines_of(text_report(sample_report({server}))),
+              testing::Contains(testing::ContainsRegex("^  orders +[?] +[?] +[?] +[?] +-$")));
+}
+
+TEST(TextReportTest, MarksAProofThatLeftSomethingOut) {
+  auto server = sound_server("orders");
+  server.proof->left_bytes = 1;
+  EXPECT_THAT(text_report(sample_report({server})), HasSubstr("~2d"));
+}
+
 TEST(TextReportTest, SaysWhatIsWrongAndWhatToDoNext) {
   auto server = sound_server("orders");
   server.problems = {problem(Severity::failed, "none", "take one: `pgkeep backup orders`")};
