@@ -109,7 +109,7 @@ TEST_F(RecordedRunTest, KeepsTheFiguresOfOneThatFailedForWhatItFound) {
                Corruption);
   EXPECT_EQ(only_run().outcome, RunOutcome::failed);
   EXPECT_EQ(only_run().error, "a page");
-  EXPECT_EQ(only_run().details, R"({"good":false,"bytes":7})");
+  EXPECT_EQ(only_run().details, R"({"bytes":7,"good":false})");
 }
 
 TEST_F(RecordedRunTest, TellsAStopFromAFailure) {
