@@ -15,12 +15,19 @@ void append(std::string& list, std::string_view item) {
   list += fmt::format("{}{}", list.empty() ? "" : "; ", item);
 }
 
-/// The nodes that answer, and why the others did not.
+/// The nodes that answer, what is thought of each, and why the others did not.
 struct Lookout {
   std::vector<Node> nodes;
+  std::vector<NodeView> views;  // in the order of the nodes
   std::string failures;
   std::exception_ptr first_failure;
   bool one_may_come_back = false;
+
+  void add_failure(const Error& failure) {
+    append(failures, failure.what());
+    if (!first_failure) first_failure = std::current_exception();
+    one_may_come_back = one_may_come_back || failure.retryable();
+  }
 
   [[noreturn]] void throw_failure() const {
     if (one_may_come_back) throw ConnectionLost(failures);
@@ -36,12 +43,27 @@ Lookout look_at(const std::vector<ConnectionSettings>& hosts, const std::stop_to
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& failure) {
-      append(seen.failures, failure.what());
-      if (!seen.first_failure) seen.first_failure = std::current_exception();
-      seen.one_may_come_back = seen.one_may_come_back || failure.retryable();
+      seen.add_failure(failure);
     }
   }
   return seen;
+}
+
+/// One that goes away when it is asked has not answered, and keeps nobody from the others.
+void ask_objections(Lookout& seen, const Objection& object) {
+  std::vector<Node> answered;
+  for (auto& node : seen.nodes) {
+    try {
+      seen.views.push_back({node.standby, {node.system.timeline, node.system.position}, object(node)});
+      answered.push_back(std::move(node));
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& failure) {
+      if (!failure.retryable()) throw;
+      seen.add_failure(failure);
+    }
+  }
+  seen.nodes = std::move(answered);
 }
 
 }  // namespace
@@ -78,13 +100,12 @@ Node choose_node(const ConnectionSettings& settings, const Objection& object, co
   if (hosts.size() == 1) return open_node(hosts.front(), stop);
 
   auto seen = look_at(hosts, stop);
+  ask_objections(seen, object);
   if (seen.nodes.empty()) seen.throw_failure();
-  std::vector<NodeView> views;
+  const auto& views = seen.views;
   std::string objections;
-  for (auto& node : seen.nodes) {
-    views.push_back({node.standby, {node.system.timeline, node.system.position}, object(node)});
-    if (!views.back().objection.empty()) append(objections, views.back().objection);
-  }
+  for (const auto& view : views)
+    if (!view.objection.empty()) append(objections, view.objection);
   const auto chosen = pick_node(views);
   for (std::size_t i = 0; i < views.size(); ++i) {
     if (chosen == i || views[i].standby) continue;

@@ -38,8 +38,9 @@ std::vector<ConnectionSettings> settings_of_nodes(const ConnectionSettings& sett
 /// The node to stream from. A conninfo with one host leaves no choice: that one, primary or standby, and
 /// nobody is asked. Of several each is looked at: `object` says why WAL of a node cannot be taken, and
 /// `rival` hears of every primary that was not chosen, with the chosen one if there is any. Hosts that do not
-/// answer are passed over; when none is left, throws ConnectionLost if one of them may come back, else what
-/// the first one failed with; Refused when all that answer are objected to.
+/// answer, or go away while `object` asks them (it throws what is retryable), are passed over; when none is
+/// left, throws ConnectionLost if one of them may come back, else what the first one failed with; Refused
+/// when all that answer are objected to.
 using Objection = std::function<std::string(Node& node)>;
 using Rival = std::function<void(const Node& rival, const Node* chosen, const std::string& objection)>;
 Node choose_node(const ConnectionSettings& settings, const Objection& object, const Rival& rival,

@@ -165,6 +165,20 @@ TEST_F(ChooseNodeTest, PassesOverAHostThatDoesNotAnswer) {
   EXPECT_EQ(node.system.timeline, TimelineId(1));
 }
 
+TEST_F(ChooseNodeTest, PassesOverAHostThatGoesAwayWhileItIsAsked) {
+  const Host broken(2, false);
+  const Host sound(1, false);
+  const auto object = [](Node& node) -> std::string {
+    if (node.system.timeline == TimelineId(2)) throw ServerError("57P01", "it shuts down");
+    return {};
+  };
+  EXPECT_EQ(choose(ports(broken, sound), object).system.timeline, TimelineId(1));
+  EXPECT_THAT(rivals_, IsEmpty()) << "nothing is known of it";
+  const auto objects_to_the_other = [&](Node& node) { return object(node) + "another branch"; };
+  EXPECT_THAT([&] { choose(ports(broken, sound), objects_to_the_other); },
+              ThrowsMessage<ConnectionLost>("another branch; it shuts down"));
+}
+
 TEST_F(ChooseNodeTest, SaysOfEveryHostWhyItDoesNotAnswer) {
   EXPECT_THAT([&] { choose("1,2"); }, ThrowsMessage<ConnectionLost>(testing::AllOf(
                                           HasSubstr("127.0.0.1:1"), HasSubstr("127.0.0.1:2"))));
