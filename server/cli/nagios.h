@@ -17,7 +17,7 @@ enum class MonitorState : std::uint8_t { ok, warning, critical, unknown };
 /// As such monitors want it, and unlike the exit codes of pgkeep: 0 to 3.
 Exit exit_of(MonitorState state);
 
-/// The worst of them. Advice is for whoever looks, and wakes nobody.
+/// The worst of them. Advice is for who looks, and wakes nobody.
 MonitorState state_of(std::span<const CheckedServer> servers);
 
 /// "PGKEEP CRITICAL - 1 of 3 servers: main: WAL receiver: nobody receives | main_wal_lag=0B …", and a line

@@ -15,7 +15,7 @@ struct ReportArguments : AnyServers {
   Format format = Format::text;
   std::optional<std::filesystem::path> output;
   std::string to;    // of a mail
-  std::string from;  // empty: whoever sends it says so
+  std::string from;  // empty: the program that sends it says so
 
   void declare(Syntax& syntax);
 };
@@ -36,7 +36,7 @@ inline constexpr Command kReport{
     .details =
         "First the verdict: how many servers can be recovered, and how many need you. Then what needs you, the worst "
         "first, each with what to do next: the findings of `check`, with their words. Then the fleet: the last backup "
-        "of each server, the times that it can be recovered to, the last verification, how far its WAL is behind. Then "
+        "of each server, the times that it can be recovered to, the last verification, how much WAL of it was not received yet. Then "
         "what happened since yesterday (--since): backups, growth, verifications, what expired and what was removed and "
         "why, what failed, and how the repository's disk fills.\n\n"
         "The servers are asked as `check` asks them. What cannot be read, of one server or of several, is among what "

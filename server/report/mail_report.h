@@ -9,7 +9,7 @@ namespace pgkeep::server {
 /// Who a mail is for, as a header field has it: "dba@example.org, ops@example.org".
 struct MailAddresses {
   std::string to;
-  std::string from;  // empty: whoever sends it says so
+  std::string from;  // empty: the program that sends it says so
 };
 
 /// Why a text is nothing that may stand in a header field of addresses; empty when it is one. It must not
