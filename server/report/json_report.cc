@@ -12,16 +12,12 @@ double seconds(std::chrono::milliseconds duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-std::string_view severity_word(Severity severity) {
-  return severity == Severity::failed ? "failed" : "warning";
-}
-
 Json need_json(const Need& need) {
   return {{"servers", need.servers},
-          {"severity", severity_word(need.severity())},
+          {"severity", name_of(need.severity())},
           {"findings", json_list(need.findings, [](const Finding& finding) {
              return Json{{"key", finding.key},
-                         {"severity", severity_word(finding.severity)},
+                         {"severity", name_of(finding.severity)},
                          {"what", finding.what},
                          {"since", finding.since},
                          {"next", text_or_null(finding.hint)}};
