@@ -35,6 +35,7 @@ constexpr std::tuple kItems{std::pair{"phase", &StreamState::phase},
                             std::pair{"server_end", &StreamState::server_end},
                             std::pair{"last_message", &StreamState::last_message},
                             std::pair{"disk_busy_since", &StreamState::disk_busy_since},
+                            std::pair{"syncs", &StreamState::syncs},
                             std::pair{"process", &StreamState::process},
                             std::pair{"started", &StreamState::started},
                             std::pair{"written", &StreamState::written}};

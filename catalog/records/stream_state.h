@@ -10,6 +10,7 @@
 #include "catalog/io/units.h"
 #include "catalog/postgres/endpoint.h"
 #include "catalog/postgres/timeline.h"
+#include "catalog/records/sync_counters.h"
 #include "catalog/store/layout.h"
 
 namespace pgkeep::catalog {
@@ -40,6 +41,7 @@ struct StreamState {
   std::optional<postgres::Lsn> server_end;       // as the server said last
   std::optional<io::TimePoint> last_message;     // from the server
   std::optional<io::TimePoint> disk_busy_since;  // an fsync or write that has not come back
+  SyncCounters syncs;                            // since `started`
   std::string process;                           // of who receives: as RunRecord::process
   io::TimePoint started;
   io::TimePoint written;  // when this was said

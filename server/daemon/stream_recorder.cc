@@ -79,6 +79,10 @@ void StreamRecorder::segment_archived(const catalog::SegmentFileHeader& segment)
   log_->segment_archived(segment);
 }
 
+void StreamRecorder::synced(std::uint64_t bytes, std::chrono::microseconds took) {
+  state_.with([&](auto& state) { state.syncs.add(bytes, took); });
+}
+
 void StreamRecorder::timeline_switched(postgres::TimelineId from, postgres::TimelineId to, postgres::Lsn at) {
   log_->timeline_switched(from, to, at);
 }

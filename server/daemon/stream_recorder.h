@@ -32,6 +32,7 @@ class StreamRecorder final : public streaming::WalReceiverObserver {
   void connected(const streaming::Connection& connection, const streaming::SystemInfo& system) override;
   void streaming_from(const postgres::WalPosition& position) override;
   void segment_archived(const catalog::SegmentFileHeader& segment) override;
+  void synced(std::uint64_t bytes, std::chrono::microseconds took) override;
   void timeline_switched(postgres::TimelineId from, postgres::TimelineId to, postgres::Lsn at) override;
   void disconnected(const std::string& why, std::chrono::milliseconds retry_in,
                     bool needs_attention) override;

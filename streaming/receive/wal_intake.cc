@@ -186,7 +186,9 @@ StreamEnd WalIntake::receive_copy(Connection& connection, const StreamStart& sta
                    {.status_interval = settings_.status_interval,
                     .report_from = start.report_from,
                     .stop_at = start.stop_at,
-                    .waiters = settings_.flush_at_once ? nullptr : settings_.waiters.get()},
+                    .waiters = settings_.flush_at_once ? nullptr : settings_.waiters.get(),
+                    .synced = [this](std::uint64_t bytes,
+                                     std::chrono::microseconds took) { observer_->synced(bytes, took); }},
                    [&](const WalStream::Progress& now) { tell(start, now); });
   const auto received_to = [&]() -> std::optional<postgres::Lsn> {
     const auto end = stream.writer().received();

@@ -50,6 +50,8 @@ class WalReceiverObserver {
   virtual void connected(const Connection& connection, const SystemInfo& system) = 0;
   virtual void streaming_from(const postgres::WalPosition& position) = 0;
   virtual void segment_archived(const catalog::SegmentFileHeader& segment) = 0;
+  /// So many bytes more are on stable storage. Called for every sync: it must be quick.
+  virtual void synced(std::uint64_t /*bytes*/, std::chrono::microseconds /*took*/) {}
   virtual void timeline_switched(postgres::TimelineId from, postgres::TimelineId to, postgres::Lsn at) = 0;
   /// The stream broke, or was not established; it is tried again after `retry_in`. `needs_attention`: no
   /// retry will mend it unless somebody does something.

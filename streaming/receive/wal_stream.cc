@@ -21,7 +21,8 @@ WalStream::WalStream(WalWire& wire, const store::ServerLayout& layout, postgres:
       archiver_(&archiver),
       settings_(settings),
       progress_(std::move(progress)),
-      writer_(layout, size, start, line, archiver, workers, [this] { news_.ring(); }),
+      writer_(layout, size, start, line, archiver, workers,
+              {.changed = [this] { news_.ring(); }, .synced = settings.synced}),
       status_sent_(Clock::now()),
       heard_(Clock::now()) {
   archiver_->on_change([this] { news_.ring(); });

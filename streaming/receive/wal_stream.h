@@ -34,6 +34,8 @@ struct WalStreamSettings {
   std::optional<postgres::Lsn> stop_at;
   /// Borrowed; null: commits may wait.
   const CommitWaiters* waiters = nullptr;
+  /// Told of each sync, from the pool's threads; may be empty.
+  WalWriter::Synced synced = {};
   /// Where no commit waits, syncs are grouped, and what came is on stable storage that much later at most.
   std::chrono::milliseconds group_within{200};
 

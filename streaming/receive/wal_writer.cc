@@ -14,13 +14,13 @@ constexpr std::chrono::seconds kKeptTime{1};
 
 WalWriter::WalWriter(const store::ServerLayout& layout, postgres::WalSegmentSize size,
                      const postgres::WalPosition& start, const postgres::TimelineHistory& line,
-                     SegmentArchiver& archiver, WalWorkers& workers, std::function<void()> news)
+                     SegmentArchiver& archiver, WalWorkers& workers, Listeners listeners)
     : layout_(layout),
       size_(size),
       line_(line),
       archiver_(&archiver),
       workers_(&workers),
-      news_(std::move(news)),
+      listeners_(std::move(listeners)),
       received_(start.lsn),
       segment_(postgres::WalSegment::holding(start, size)),
       spare_(layout, size),
@@ -134,7 +134,7 @@ void WalWriter::work() {
     failure_ = io::current_failure();
   }
   release_most_memory();
-  news_();
+  listeners_.changed();
   if (!at_work_) ended_.notify_all();
 }
 
@@ -153,7 +153,7 @@ void WalWriter::write_what_is_there() {
     if (!run) break;
     write(*run);
   }
-  if (current_ && should_sync()) current_->flush();
+  if (current_ && should_sync()) sync();
 }
 
 bool WalWriter::should_sync() const {
@@ -197,9 +197,18 @@ void WalWriter::put(const std::array<io::ByteView, 2>& pieces, const Run& run) {
   if (Clock::now() - begun_ < kIdleTime) spare_.prepare(workers_->spares, filling_);
 }
 
+void WalWriter::sync() {
+  const auto before = flushed();
+  const auto begun = Clock::now();
+  current_->flush();
+  if (!listeners_.synced || flushed() == before) return;
+  listeners_.synced(flushed() - before,
+                    std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begun));
+}
+
 /// Gives away the complete segment, synced and with a durable successor.
 void WalWriter::begin_next_segment() {
-  current_->flush();
+  sync();
   auto complete = std::exchange(*current_, open(segment_.next()));
   segment_ = segment_.next();
   archiver_->submit(std::move(complete), line_);

@@ -48,11 +48,17 @@ class WalWriter {
     bool operator==(const State&) const = default;
   };
 
+  using Synced = std::function<void(std::uint64_t bytes, std::chrono::microseconds took)>;
+  /// Called from the pool's threads, and must not call back.
+  struct Listeners {
+    std::function<void()> changed;  // after every job
+    Synced synced = {};             // after every sync that made something durable; may be empty
+  };
+
   /// Of the timeline whose history is `line`, from `start` on, the first byte of a segment. Touches no disk.
-  /// `news` is called from the pool's threads after every job, and must not call back.
   WalWriter(const store::ServerLayout& layout, postgres::WalSegmentSize size,
             const postgres::WalPosition& start, const postgres::TimelineHistory& line,
-            SegmentArchiver& archiver, WalWorkers& workers, std::function<void()> news);
+            SegmentArchiver& archiver, WalWorkers& workers, Listeners listeners);
   WalWriter(const WalWriter&) = delete;
   WalWriter& operator=(const WalWriter&) = delete;
   /// Writes and syncs what was taken, unless that fails or waits for the archiver.
@@ -99,6 +105,7 @@ class WalWriter {
   bool should_sync() const;
   void write(const Run& run);
   void put(const std::array<io::ByteView, 2>& pieces, const Run& run);
+  void sync();
   void begin_next_segment();
   catalog::PartialSegment open(const postgres::WalSegment& segment);
   postgres::Lsn written() const noexcept;
@@ -109,7 +116,7 @@ class WalWriter {
   postgres::TimelineHistory line_;
   SegmentArchiver* archiver_;
   WalWorkers* workers_;
-  std::function<void()> news_;
+  Listeners listeners_;
   postgres::Lsn received_;
 
   // Of the job at work.

@@ -24,6 +24,7 @@ StreamState full_state() {
   state.cause = "the server said \"no\"\nand more";
   state.next_try = at(2);
   state.reconnects = 7;
+  state.syncs.add(10, std::chrono::microseconds(700));
   state.last_error = "gone";
   state.last_error_at = at(3);
   state.peer = postgres::Endpoint("pg1", "5432");
@@ -60,6 +61,7 @@ TEST_F(StreamStateTest, HasItsItemsInTheOrderOfTheFile) {
           R"("peer":"pg1:5432","from_standby":true,"received":{"timeline":2,"lsn":"0/5000100"},)"
           R"("flushed":{"timeline":2,"lsn":"0/5000000"},"server_end":"0/5000200",)"
           R"("last_message":"2026-11-18T11:06:44.000123Z","disk_busy_since":"2026-11-18T11:06:45.000123Z",)"
+          R"("syncs":{"bytes":10,"microseconds":700,"by_time":[0,1,0,0,0,0,0,0,0,0,0,0]},)"
           R"("process":"4711 99 boot","started":"2026-11-18T11:06:40.000123Z",)"
           R"("written":"2026-11-18T11:06:46.000123Z"})"));
 }

@@ -51,6 +51,17 @@ TEST_F(WalStreamTest, ReportsEachSync) {
   EXPECT_THAT(wire_.flushes(), ElementsAre(kStart, kStart + 1000, kStart + 2000));
 }
 
+TEST_F(WalStreamTest, TellsHowMuchEachSyncMadeDurable) {
+  std::vector<std::uint64_t> synced;  // by one job after the other
+  settings_.synced = [&](std::uint64_t bytes, auto) { synced.push_back(bytes); };
+  server_sends(kStart, kStart + 1000);
+  wire_.waits_until_flushed(kStart + 1000);
+  server_sends(kStart + 1000, kStart + 3000);
+  wire_.waits_until_flushed(kStart + 3000);
+  run();
+  EXPECT_THAT(synced, ElementsAre(1000u, 2000u));
+}
+
 TEST_F(WalStreamTest, CoversAllThatCameDuringASyncByTheNextOne) {
   Hold disk(workers_.disk);
   server_sends(kStart, kStart + 1000);
