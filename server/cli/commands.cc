@@ -20,6 +20,7 @@
 #include "server/cli/list_jobs.h"
 #include "server/cli/list_servers.h"
 #include "server/cli/list_wal.h"
+#include "server/cli/metrics.h"
 #include "server/cli/name.h"
 #include "server/cli/new_line.h"
 #include "server/cli/pushed_wal.h"
@@ -48,12 +49,48 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kAdoptWal,  kAnnotate,       kBackup,       kCheck,        kCompact,      kCreateSlot, kCron,
-    kDelete,    kDropSlot,       kExpire,       kGenerateDocs, kGetWal,       kKeep,       kListBackups,
-    kListFiles, kListJobs,       kListServers,  kListWal,      kName,         kNewLine,    kPushedWal,
-    kPutWal,    kRebuildCatalog, kReceiveWal,   kRecover,      kRelease,      kReload,     kReplicationStatus,
-    kReport, kRunJob,    kServe,          kShowBackup,   kShowJob,      kShowServer,   kStatus,     kSwitchWal,
-    kUndelete,  kVerify,         kVerifyBackup, kVerifyWal,    kWalConflicts,
+    kAdoptWal,
+    kAnnotate,
+    kBackup,
+    kCheck,
+    kCompact,
+    kCreateSlot,
+    kCron,
+    kDelete,
+    kDropSlot,
+    kExpire,
+    kGenerateDocs,
+    kGetWal,
+    kKeep,
+    kListBackups,
+    kListFiles,
+    kListJobs,
+    kListServers,
+    kListWal,
+    kMetrics,
+    kName,
+    kNewLine,
+    kPushedWal,
+    kPutWal,
+    kRebuildCatalog,
+    kReceiveWal,
+    kRecover,
+    kRelease,
+    kReload,
+    kReplicationStatus,
+    kReport,
+    kRunJob,
+    kServe,
+    kShowBackup,
+    kShowJob,
+    kShowServer,
+    kStatus,
+    kSwitchWal,
+    kUndelete,
+    kVerify,
+    kVerifyBackup,
+    kVerifyWal,
+    kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 

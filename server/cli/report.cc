@@ -1,13 +1,10 @@
 #include "server/cli/report.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
-#include "catalog/io/file.h"
-#include "catalog/io/no_links.h"
 #include "catalog/io/shown_text.h"
+#include "server/cli/published_file.h"
 #include "server/fleet/fleet.h"
-#include "server/health/control.h"
 #include "server/report/gather_report.h"
 #include "server/report/html_report.h"
 #include "server/report/json_report.h"
@@ -34,27 +31,6 @@ std::string parse_addresses(const std::string& text) {
   return text;
 }
 
-/// Nothing as well where the repository cannot be opened, which each server's findings say: `why` then.
-std::optional<store::Repository> repository_of(const Config& config, std::string& why) {
-  try {
-    return open_repository_if_there(config);
-  } catch (const Refused&) {
-    throw;
-  } catch (const Error& error) {
-    why = error.what();
-    return std::nullopt;
-  }
-}
-
-AskedDaemon ask(const std::optional<store::Repository>& repository, const std::string& why_no_repository) {
-  if (!repository) return {.report = {}, .why_unknown = why_no_repository};
-  try {
-    return {.report = ask_daemon(*repository), .why_unknown = {}};
-  } catch (const Error& error) {
-    return {.report = {}, .why_unknown = fmt::format("it does not answer: {}", error.what())};
-  }
-}
-
 std::string written(const FleetReport& report, const ReportArguments& arguments) {
   using Format = ReportArguments::Format;
   switch (arguments.format) {
@@ -78,25 +54,6 @@ void require_meaning(const ReportArguments& arguments) {
     throw UsageError("--to and --from are for --format mail");
 }
 
-/// Before anything is looked at. The operator's path may hold links; what is no file stays what it is.
-std::filesystem::path place_of(const std::filesystem::path& output) {
-  std::error_code none;
-  const auto status = std::filesystem::status(output, none);
-  if (!std::filesystem::exists(status)) return io::real_place(output);
-  if (!std::filesystem::is_regular_file(status))
-    throw UsageError(fmt::format("--output: {} is no regular file; without --output the report is printed",
-                                 output.native()));
-  return io::real_path(output);
-}
-
-/// As a shell's `>` would make it, but whole: who serves the folder reads the last report or this one.
-void write_to(const std::filesystem::path& file, const std::string& text) {
-  const auto mask = ::umask(0);
-  ::umask(mask);
-  constexpr ::mode_t kReadable = 0644;
-  io::write_file_durably(file, io::as_bytes(text), kReadable & ~mask);
-}
-
 }  // namespace
 
 void ReportArguments::declare(Syntax& syntax) {
@@ -114,20 +71,13 @@ void ReportArguments::declare(Syntax& syntax) {
 Exit run_report(const ReportArguments& arguments, const Invocation& invocation) {
   require_meaning(arguments);
   auto& out = invocation.out;
-  const auto place = arguments.output ? place_of(*arguments.output) : std::filesystem::path();
+  const auto place = arguments.output ? place_to_publish(*arguments.output) : std::filesystem::path();
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, arguments.servers, false);
-  std::string why_no_repository;
-  const auto repository = repository_of(config, why_no_repository);
-  const auto daemon = ask(repository, why_no_repository);
-  if (!daemon.why_unknown.empty()) out.warning(daemon.why_unknown);
-  const auto now = io::now();
-  const ReportTimes times{now, now - arguments.since};
-  const auto report =
-      gather_report(config, servers, repository, daemon, times, warnings_to(out), invocation.stop);
+  const auto report = look_at_fleet(config, servers, arguments.since, warnings_to(out), invocation.stop);
   auto text = written(report, arguments);
   if (arguments.output) {
-    write_to(place, text);
+    publish(place, text);
     out.report(fmt::format("{}; the report is in {}", verdict(report), arguments.output->native()));
   } else {
     text.pop_back();  // its last newline, which fact() writes

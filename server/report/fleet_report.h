@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "catalog/io/units.h"
+#include "catalog/records/stream_state.h"
 #include "server/health/finding.h"
 #include "server/health/space_forecast.h"
+#include "streaming/wire/slot_view.h"
 
 namespace pgkeep::server {
 
@@ -20,9 +22,10 @@ struct ReportedBackup {
   std::string id;
   io::TimePoint started;
   io::TimePoint ended;
-  std::uint64_t data_bytes = 0;    // of the server's files
-  std::uint64_t stored_bytes = 0;  // that it added to the repository
-  bool is_going = false;           // expired or deleted: removed when its grace time is over
+  std::uint64_t data_bytes = 0;         // of the server's files
+  std::uint64_t stored_bytes = 0;       // that it added to the repository
+  std::uint64_t checksum_failures = 0;  // damaged pages that PostgreSQL found
+  bool is_going = false;                // expired or deleted: removed when its grace time is over
 
   std::chrono::milliseconds took() const {
     return std::chrono::duration_cast<std::chrono::milliseconds>(ended - started);
@@ -122,6 +125,13 @@ struct ReportedServer {
   std::uint64_t wal_bytes = 0;  // stored
   std::string stream;           // a word: "streaming", "not running"
   std::optional<std::uint64_t> lag_bytes;
+  std::optional<catalog::StreamState> stream_state;  // as who receives said last; nothing while nobody does
+  std::optional<streaming::SlotView> slot;           // nothing: there is none, or it was not seen
+  std::optional<bool> answers;                       // to SQL; nothing: it was not asked
+  std::string server_version = {};                   // "18.6"; empty: not known
+  std::optional<bool> backup_runs;                   // nothing: not known
+  std::optional<io::TimePoint> last_attempt;         // of a backup, as far as the journal tells
+  std::optional<std::size_t> damaged;                // things that verifications found, and were not mended
   std::optional<Proof> proof;
   std::optional<BackupService> service;  // nothing where the journal does not tell
   ServerChanges changes;

@@ -16,6 +16,7 @@
 #include "server/fleet/backup_facts.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/stored_records.h"
+#include "server/fleet/unfinished_backup.h"
 #include "server/health/findings.h"
 #include "server/report/server_changes.h"
 #include "server/terminal/version.h"
@@ -43,6 +44,7 @@ class Gathering {
     auto& reported = gathered_.server;
     reported.stream = server_->active ? stream_word(facts.stream) : "out of service";
     reported.lag_bytes = facts.lag();
+    add_live(facts);
     reported.known.backups = facts.stored && facts.has_seen("backups");
     if (reported.known.backups && facts.has_seen("identity") && !facts.stored->identity)
       reported.known = Known::all();  // that nothing was stored yet
@@ -73,6 +75,10 @@ class Gathering {
     add_backups(records);
     auto& reported = gathered_.server;
     reported.wal_bytes = records.wal.stored_bytes;
+    reported.last_attempt = last_attempt_of(records.runs);
+    tell("whether a backup is being taken",
+         [&] { reported.backup_runs = read_unfinished_backup(layout).has_value(); });
+    if (facts_->has_seen("damage")) reported.damaged = facts_->stored->damage.size();
     reported.proof = newest_proof(records.runs, damaged_since());
     reported.known.proof = records.has_all_runs || reported.proof;
     if (server_->active) reported.service = service_of(records, times_.now);
@@ -109,6 +115,16 @@ class Gathering {
   }
 
  private:
+  void add_live(const ServerFacts& facts) {
+    auto& reported = gathered_.server;
+    if (facts.stream.source != StreamFacts::Source::past) reported.stream_state = facts.stream.state;
+    if (facts.sql) reported.answers = facts.sql->error.empty();
+    if (facts.stream.slot) reported.slot = facts.stream.slot->facts.slot;
+    if (!facts.live) return;
+    reported.server_version = facts.live->version;
+    reported.slot = facts.live->ours.slot;
+  }
+
   /// A deletion is noted before it is done: what was cut then is still there.
   static void read_deletions(const store::ServerLayout& layout, ServerRecords& records) {
     records.deletions = store::read_deletions(layout);
@@ -198,6 +214,7 @@ class Gathering {
                                           .ended = backup.ended,
                                           .data_bytes = backup.data_bytes,
                                           .stored_bytes = stored_bytes(backup),
+                                          .checksum_failures = backup.checksum_failures,
                                           .is_going = marks != records.marks.end() && marks->second.expired});
     }
   }
@@ -273,6 +290,27 @@ std::vector<GatheredServer> gather_all(const Config& config, const std::vector<c
   return gathered;
 }
 
+/// Nothing as well where the repository cannot be opened, which each server's findings say: `why` then.
+std::optional<store::Repository> repository_of(const Config& config, std::string& why) {
+  try {
+    return open_repository_if_there(config);
+  } catch (const Refused&) {
+    throw;
+  } catch (const Error& error) {
+    why = error.what();
+    return std::nullopt;
+  }
+}
+
+AskedDaemon ask(const std::optional<store::Repository>& repository, const std::string& why_no_repository) {
+  if (!repository) return {.report = {}, .why_unknown = why_no_repository};
+  try {
+    return {.report = ask_daemon(*repository), .why_unknown = {}};
+  } catch (const Error& error) {
+    return {.report = {}, .why_unknown = fmt::format("it does not answer: {}", error.what())};
+  }
+}
+
 }  // namespace
 
 std::optional<Finding> why_not_recoverable(const ReportedServer& server,
@@ -328,6 +366,16 @@ FleetReport gather_report(const Config& config, const std::vector<const ServerCo
   }
   std::ranges::stable_sort(report.repository_problems, std::ranges::greater(), &Finding::severity);
   return report;
+}
+
+FleetReport look_at_fleet(const Config& config, const std::vector<const ServerConfig*>& servers,
+                          std::chrono::milliseconds back, const Warn& warn, const std::stop_token& stop) {
+  std::string why_no_repository;
+  const auto repository = repository_of(config, why_no_repository);
+  const auto daemon = ask(repository, why_no_repository);
+  if (!daemon.why_unknown.empty()) warn(daemon.why_unknown);
+  const auto now = io::now();
+  return gather_report(config, servers, repository, daemon, {now, now - back}, warn, stop);
 }
 
 }  // namespace pgkeep::server

@@ -48,4 +48,9 @@ FleetReport gather_report(const Config& config, const std::vector<const ServerCo
                           const std::optional<store::Repository>& repository, const AskedDaemon& daemon,
                           const ReportTimes& times, const Warn& warn, const std::stop_token& stop);
 
+/// The same, as these servers are now and what happened in the time `back`: opens the repository, and asks
+/// the daemon. Throws Interrupted, and Refused for a repository of another format.
+FleetReport look_at_fleet(const Config& config, const std::vector<const ServerConfig*>& servers,
+                          std::chrono::milliseconds back, const Warn& warn, const std::stop_token& stop);
+
 }  // namespace pgkeep::server

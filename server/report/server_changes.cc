@@ -163,6 +163,11 @@ ServerChanges changes_since(const ServerRecords& records, io::TimePoint since) {
   return changes;
 }
 
+std::optional<io::TimePoint> last_attempt_of(std::span<const RunRecord> newest_first) {
+  const auto run = std::ranges::find(newest_first, "backup", &RunRecord::kind);
+  return run == newest_first.end() ? std::nullopt : std::optional(run->started);
+}
+
 std::optional<Proof> newest_proof(std::span<const RunRecord> newest_first,
                                   const std::optional<io::TimePoint>& damaged_since) {
   const auto run = std::ranges::find_if(newest_first, [](const RunRecord& one) {

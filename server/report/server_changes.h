@@ -42,6 +42,9 @@ WalGrowth wal_growth(catalog::StoredSegments& segments, io::TimePoint since, io:
 
 ServerChanges changes_since(const ServerRecords& records, io::TimePoint since);
 
+/// When a backup was begun last.
+std::optional<io::TimePoint> last_attempt_of(std::span<const catalog::RunRecord> newest_first);
+
 /// Of a verification that read backups. It is sound while no damage is known, whichever verification found
 /// it: `damaged_since` is when. Nothing when none has come to an end and no damage is known.
 std::optional<Proof> newest_proof(std::span<const catalog::RunRecord> newest_first,

@@ -10,6 +10,7 @@ namespace pgkeep::test {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -46,6 +47,22 @@ TEST_F(MorningReport, NamesTheServerThatIsAwayAndNoOther) {
   EXPECT_THAT(
       host.pgkeep_or_throw({"report", "--format", "html"}),
       AllOf(StartsWith("<!DOCTYPE html>"), HasSubstr("All 2 servers can be recovered; 1 needs you.")));
+
+  const auto figures = host.pgkeep_or_throw({"metrics"});
+  EXPECT_THAT(
+      figures,
+      AllOf(HasSubstr("\npgkeep_up{server=\"orders\"} 1\n"), HasSubstr("\npgkeep_up{server=\"wiki\"} 0\n"),
+            HasSubstr("\npgkeep_wal_streaming{server=\"orders\"} 1\n"),
+            HasSubstr("\npgkeep_recoverable{server=\"wiki\"} 1\n"),
+            HasSubstr("\npgkeep_finding{server=\"wiki\",key=\"sql\",severity=\"failed\"} 1\n")));
+  EXPECT_THAT(figures, ContainsRegex("\npgkeep_wal_received_bytes_total\\{server=\"orders\"\\} [1-9]"));
+  EXPECT_THAT(figures,
+              ContainsRegex("\npgkeep_wal_flush_duration_seconds_count\\{server=\"orders\"\\} [1-9]"));
+  const auto file = host.scratch("pgkeep.prom");
+  host.pgkeep_or_throw({"metrics", "--output", file.string()});
+  const auto looked =
+      run({.argv = {PGKEEP_SOURCE_DIR "/tests/monitoring/run", PGKEEP_BUILD_DIR, file.string()}});
+  if (looked.exit_code != 77) EXPECT_EQ(looked.exit_code, 0) << looked.text();
   daemon.signal(SIGTERM);
   EXPECT_EQ(daemon.wait().exit_code, 0);
 }

@@ -9,6 +9,7 @@
 #include "server/cli/commands.h"
 #include "server/config/config.h"
 #include "server/config/config_docs.h"
+#include "server/metrics/metrics.h"
 
 namespace pgkeep::server {
 namespace {
@@ -34,6 +35,10 @@ TEST(GeneratedDocsTest, SampleConfigurationIsUpToDate) {
 
 TEST(GeneratedDocsTest, CommandsPageIsUpToDate) {
   EXPECT_TRUE(content(kTree / "docs" / "commands.md") == command_reference()) << kRemedy;
+}
+
+TEST(GeneratedDocsTest, MetricsPageIsUpToDate) {
+  EXPECT_TRUE(content(kTree / "docs" / "metrics.md") == metrics_document()) << kRemedy;
 }
 
 TEST(GeneratedDocsTest, SampleConfigurationIsValid) {
