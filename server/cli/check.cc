@@ -11,6 +11,7 @@
 #include "server/cli/nagios.h"
 #include "server/config/suggestion.h"
 #include "server/fleet/fleet.h"
+#include "server/health/finding_json.h"
 #include "server/health/findings.h"
 #include "server/health/stream_facts.h"
 
@@ -51,19 +52,6 @@ class TimeOut {
   std::stop_callback<std::function<void()>> stopped_;
   std::jthread clock_;
 };
-
-Json json_of(const std::vector<Finding>& findings) {
-  auto list = Json::array();
-  for (const auto& finding : findings) {
-    list.push_back({{"name", finding.key},
-                    {"result", to_string(finding.severity)},
-                    {"severity", name_of(finding.severity)},
-                    {"finding", finding.what},
-                    {"hint", finding.hint},
-                    {"since", finding.since}});
-  }
-  return list;
-}
 
 constexpr std::string_view kIndent = "          ";
 
@@ -198,7 +186,7 @@ Exit run_check(const CheckArguments& arguments, const Invocation& invocation) {
     const bool failed = server.worst() == Severity::failed;
     all_good = all_good && !failed;
     print(server, arguments.problems, out);
-    data.push_back({{"server", server.name}, {"ok", !failed}, {"checks", json_of(server.findings)}});
+    data.push_back(check_json(server.name, server.findings));
   }
   out.report(summary(checked));
   out.data(std::move(data));

@@ -1,6 +1,7 @@
 #include "server/cli/list_servers.h"
 
 #include "server/config/config.h"
+#include "server/fleet/server_list.h"
 #include "server/terminal/table_printer.h"
 #include "streaming/wire/connection.h"
 
@@ -9,18 +10,13 @@ namespace pgkeep::server {
 Exit run_list_servers(const ListServersArguments& arguments, const Invocation& invocation) {
   const auto config = load_config(invocation.config_file);
   TablePrinter table({{"SERVER"}, {"STATE"}, {"CONNECTION"}, {"DESCRIPTION"}});
-  auto data = Json::array();
   for (const auto& server : config.servers) {
     const auto conninfo = streaming::describe_conninfo(server.conninfo);
     table.add({server.name, server.active ? "active" : "inactive", conninfo, server.description});
-    data.push_back({{"name", server.name},
-                    {"description", server.description},
-                    {"active", server.active},
-                    {"conninfo", conninfo}});
     if (arguments.minimal) invocation.out.fact(server.name);
   }
   if (!arguments.minimal) table.print(invocation.out);
-  invocation.out.data(std::move(data));
+  invocation.out.data(server_list_json(config.servers));
   return Exit::ok;
 }
 

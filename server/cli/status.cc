@@ -103,7 +103,7 @@ Exit run_status(const AnyServers& arguments, const Invocation& invocation) {
   FleetTable table(now);
   auto data = Json::array();
   const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
-    auto status = read_stored_status(server, repository, daemon, out);
+    auto status = read_stored_status(server, repository, daemon, warnings_to(out));
     status.facts.space = space;
     if (fleet) {
       table.add(status);

@@ -36,14 +36,14 @@ void read_found(const store::ServerLayout& layout, ServerFacts& facts) {
   read_marks(layout, *facts.stored);
 }
 
-void read_stored(const store::ServerLayout& layout, ServerStatus& status, Output& out) {
+void read_stored(const store::ServerLayout& layout, ServerStatus& status, const Warn& warn) {
   auto& stored = *status.facts.stored;
   stored.identity = catalog::read_identity(layout);
   if (!stored.identity) return;
   auto archive = open_archive(status.facts.config, layout);
   const auto held = catalog::HeldWal::read(archive);
   stored.wal = wal_facts(held, catalog::EventJournal(layout).read());
-  StoredRecords records(status.facts.config, layout, out);
+  StoredRecords records(status.facts.config, layout, warn);
   stored.backups = records.backups();
   catalog::keep_only_own(layout, stored.backups);
   if (stored.backups.empty()) read_backups(layout, stored);  // the index has none that cannot be read
@@ -83,13 +83,13 @@ std::string ServerStatus::why_not_reached() const {
 
 ServerStatus read_stored_status(const ServerConfig& server,
                                 const std::optional<store::Repository>& repository,
-                                const std::optional<DaemonReport>& daemon, Output& out) {
+                                const std::optional<DaemonReport>& daemon, const Warn& warn) {
   ServerStatus status;
   status.facts.config = server;
   if (!repository) return status;
   const auto layout = repository->server(server.name);
   status.facts.stored.emplace();
-  read_stored(layout, status, out);
+  read_stored(layout, status, warn);
   status.facts.stream = read_stream_facts(server.name, layout, daemon);
   return status;
 }

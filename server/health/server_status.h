@@ -30,7 +30,7 @@ struct ServerStatus {
 /// and the events are read once.
 ServerStatus read_stored_status(const ServerConfig& server,
                                 const std::optional<store::Repository>& repository,
-                                const std::optional<DaemonReport>& daemon, Output& out);
+                                const std::optional<DaemonReport>& daemon, const Warn& warn);
 
 /// Lines for people.
 std::vector<std::string> describe(const ServerStatus& status, io::TimePoint now);

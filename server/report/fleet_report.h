@@ -118,6 +118,7 @@ struct ReportedServer {
   bool active = true;
   Recoverable recoverable = Recoverable::unknown;
   Known known;
+  std::vector<Finding> findings = {};   // all that was looked at, what is well too, in the order of check
   std::vector<Finding> problems;        // the worst first, without those about the repository
   std::vector<ReportedBackup> backups;  // of its current line, oldest first
   std::vector<Stretch>

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "server/report/live_page.h"
 #include "server/report/report_words.h"
 
 namespace pgkeep::server {
@@ -11,11 +12,12 @@ namespace {
 
 class Row {
  public:
-  Row(const ReportedServer& server, io::TimePoint now, HtmlWriter& html)
-      : server_(&server), now_(now), html_(&html) {}
+  Row(const ReportedServer& server, io::TimePoint now, bool live, HtmlWriter& html)
+      : server_(&server), now_(now), live_(live), html_(&html) {}
 
   void write() {
-    const auto row = html_->in("tr");
+    const auto row =
+        live_ ? html_->in("tr", {{"data-problem", server_->problems.empty() ? "" : "yes"}}) : html_->in("tr");
     write_name();
     if (server_->recoverable == Recoverable::unused) {
       html_->element("td", "out of service", {{"colspan", "8"}, {"class", "soft"}});
@@ -24,27 +26,33 @@ class Row {
     const auto* backup = server_->last_backup();
     time("Last backup", backup ? std::optional(backup->ended) : std::nullopt,
          server_->known.backups ? "none" : "?");
-    cell("Took", backup ? short_duration(backup->took()) : "-");
-    cell("Size", backup ? io::format_bytes(backup->data_bytes) : "-");
-    cell("Added", backup ? io::format_bytes(backup->stored_bytes) : "-");
+    cell("Took", backup ? short_duration(backup->took()) : "-", {},
+         backup ? key(backup->took().count()) : "");
+    bytes("Size", backup ? std::optional(backup->data_bytes) : std::nullopt);
+    bytes("Added", backup ? std::optional(backup->stored_bytes) : std::nullopt);
     const auto* stretch = server_->last_stretch();
     const auto* no_stretch = server_->known.stretches ? "-" : "?";
     time("Recoverable from", stretch ? std::optional(stretch->from) : std::nullopt, no_stretch);
     time("until", stretch ? std::optional(stretch->until) : std::nullopt, no_stretch);
     const auto& proof = server_->proof;
     if (proof && !proof->sound)
-      cell("Verified", "DAMAGE", to_the_minute(proof->at));
+      cell("Verified", "DAMAGE", to_the_minute(proof->at), "0");
     else if (proof && proof->left_bytes != 0)
-      cell("Verified", fmt::format("{} ago, in part", age(proof->at, now_)), to_the_minute(proof->at));
+      cell("Verified", fmt::format("{} ago, in part", age(proof->at, now_)), to_the_minute(proof->at),
+           key(proof->at));
     else
       time("Verified", proof ? std::optional(proof->at) : std::nullopt, server_->known.proof ? "never" : "?");
-    cell("WAL lag", server_->lag_bytes ? io::format_bytes(*server_->lag_bytes) : "-");
+    bytes("WAL lag", server_->lag_bytes);
   }
 
  private:
   void write_name() {
     const auto cell = html_->in("th", {{"scope", "row"}});
-    html_->element("span", server_->name, {{"class", "name"}});
+    if (live_)
+      html_->element("a", server_->name,
+                     {{"class", "name"}, {"href", std::string(kServerPages) + server_->name}});
+    else
+      html_->element("span", server_->name, {{"class", "name"}});
     if (!server_->problems.empty()) {
       const auto severity = server_->problems.front().severity;
       html_->element(
@@ -57,11 +65,25 @@ class Row {
     html_->element("span", about, {{"class", "soft about"}});
   }
 
-  void cell(const char* title, const std::string& text, const std::string& exact = {}) {
-    if (exact.empty())
+  // What a script sorts by: a number, less being earlier or smaller.
+  static std::string key(std::int64_t number) { return std::to_string(number); }
+  static std::string key(io::TimePoint at) {
+    return key(std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count());
+  }
+
+  /// `sort`: see key(); empty where there is nothing, which comes last.
+  void cell(const char* title, const std::string& text, const std::string& exact = {},
+            const std::string& sort = {}) {
+    if (live_)
+      html_->element("td", text, {{"data-title", title}, {"data-sort", sort}, {"title", exact}});
+    else if (exact.empty())
       html_->element("td", text, {{"data-title", title}});
     else
       html_->element("td", text, {{"data-title", title}, {"title", exact}});
+  }
+
+  void bytes(const char* title, const std::optional<std::uint64_t>& number) {
+    cell(title, number ? io::format_bytes(*number) : "-", {}, number ? std::to_string(*number) : "");
   }
 
   /// How long ago, and exactly on demand.
@@ -70,17 +92,18 @@ class Row {
       cell(title, none);
       return;
     }
-    cell(title, age(*at, now_) + " ago", to_the_minute(*at));
+    cell(title, age(*at, now_) + " ago", to_the_minute(*at), key(*at));
   }
 
   const ReportedServer* server_;
   io::TimePoint now_;
+  bool live_;
   HtmlWriter* html_;
 };
 
 }  // namespace
 
-void write_fleet_table(const FleetReport& report, HtmlWriter& html) {
+void write_fleet_table(const FleetReport& report, HtmlWriter& html, bool live) {
   if (report.servers.empty()) return;
   const auto section = html.in("section");
   html.element("h2", "Fleet");
@@ -93,7 +116,7 @@ void write_fleet_table(const FleetReport& report, HtmlWriter& html) {
       html.element("th", title, {{"scope", "col"}});
   }
   const auto body = html.in("tbody");
-  for (const auto& server : report.servers) Row(server, report.now, html).write();
+  for (const auto& server : report.servers) Row(server, report.now, live, html).write();
 }
 
 }  // namespace pgkeep::server

@@ -88,6 +88,7 @@ class Gathering {
   /// To be called in the end.
   GatheredServer take() {
     if (auto need = why_not_recoverable(gathered_.server, findings_)) findings_.push_back(*std::move(need));
+    gathered_.server.findings = findings_;
     for (auto& finding : problems(findings_))
       (finding.is_of_repository() ? gathered_.repository_problems : gathered_.server.problems)
           .push_back(std::move(finding));
@@ -282,6 +283,7 @@ std::vector<GatheredServer> gather_all(const Config& config, const std::vector<c
                                           .severity = Severity::failed,
                                           .what = failure.what(),
                                           .server = servers[i]->name}};
+          gathered[i].server.findings = gathered[i].server.problems;
         }
       });
     }

@@ -7,25 +7,11 @@
 #include "server/report/charts.h"
 #include "server/report/fleet_table.h"
 #include "server/report/html_sections.h"
-#include "server/report/html_style.h"
 #include "server/report/report_words.h"
 #include "server/terminal/output.h"
 
 namespace pgkeep::server {
 namespace {
-
-void write_head(const FleetReport& report, HtmlWriter& html) {
-  const auto head = html.in("head");
-  html.single("meta", {{"charset", "utf-8"}});
-  html.single("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
-  html.single("meta", {{"name", "color-scheme"}, {"content", "light dark"}});
-  // Nothing is loaded and nothing runs, whatever a message from a server may hold.
-  html.single("meta", {{"http-equiv", "Content-Security-Policy"},
-                       {"content", "default-src 'none'; style-src 'unsafe-inline'"}});
-  html.element("title", "pgkeep: " + verdict(report));
-  const auto style = html.in("style");
-  html.own(kReportStyle);
-}
 
 void write_tile(const char* title, const std::string& value, const std::string& more, bool alarming,
                 HtmlWriter& html) {
@@ -83,25 +69,33 @@ void write_charts(const FleetReport& report, HtmlWriter& html) {
   html.own(drawn);
 }
 
-}  // namespace
-
-std::string html_report(const FleetReport& report) {
+std::string written(const FleetReport& report, const LivePage* live) {
   HtmlWriter html;
   html.own("<!DOCTYPE html>\n");
   {
     const auto document = html.in("html", {{"lang", "en"}});
-    write_head(report, html);
+    write_head("pgkeep: " + verdict(report), live, html);
     const auto body = html.in("body");
     const auto main = html.in("main");
     write_header(report, html);
     write_needs(report, html);
-    write_fleet_table(report, html);
+    write_fleet_table(report, html, live != nullptr);
     draw_timeline(report, html);
     write_charts(report, html);
     write_topics(report, html);
     write_footer(report, html);
   }
   return html.take() + "\n";
+}
+
+}  // namespace
+
+std::string html_report(const FleetReport& report) {
+  return written(report, nullptr);
+}
+
+std::string fleet_page(const FleetReport& report, const LivePage& live) {
+  return written(report, &live);
 }
 
 }  // namespace pgkeep::server

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "server/report/html_style.h"
 #include "server/report/report_words.h"
 
 namespace pgkeep::server {
@@ -41,6 +42,31 @@ void write_need(const Need& need, io::TimePoint now, HtmlWriter& html) {
 }
 
 }  // namespace
+
+void write_head(const std::string& title, const LivePage* live, HtmlWriter& html) {
+  const auto head = html.in("head");
+  html.single("meta", {{"charset", "utf-8"}});
+  html.single("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
+  html.single("meta", {{"name", "color-scheme"}, {"content", "light dark"}});
+  // Nothing is loaded and nothing runs, whatever a message from a server may hold. The daemon sends a policy
+  // of its own with a live page.
+  if (live == nullptr)
+    html.single("meta", {{"http-equiv", "Content-Security-Policy"},
+                         {"content", "default-src 'none'; style-src 'unsafe-inline'"}});
+  html.element("title", title);
+  {
+    const auto style = html.in("style");
+    html.own(kReportStyle);
+    if (live != nullptr) html.own(kLiveStyle);
+  }
+  if (live == nullptr) return;
+  {
+    const auto without = html.in("noscript");
+    html.single("meta", {{"http-equiv", "refresh"}, {"content", std::to_string(live->refresh.count())}});
+  }
+  const auto script = html.in("script", {{"type", "module"}});  // which waits for the rest of the page
+  html.own(kPageScript);
+}
 
 void write_needs(const FleetReport& report, HtmlWriter& html) {
   const auto needs = needs_of(report);

@@ -52,13 +52,9 @@ void Output::error(std::string_view message, Exit exit) {
 
 void Output::finish() {
   if (json()) {
-    Json document{{"pgkeep", {{"version", kVersion}, {"schema", kJsonSchema}}},
-                  {"data", data_},
-                  {"warnings", Json::array()}};
-    for (const auto& warning : warnings_) document["warnings"].push_back(warning);
+    auto document = json_document(data_, warnings_);
     if (!error_.is_null()) document["error"] = error_;
-    // File names may be any bytes; what is not UTF-8 is replaced, since JSON cannot say it.
-    result(document.dump(2, ' ', false, Json::error_handler_t::replace));
+    result(json_text(document));
   }
   if (std::fflush(results_) != 0 || std::ferror(results_) != 0) {
     const int cause = errno;
@@ -78,6 +74,16 @@ void Output::result(std::string_view line) {
 void Output::talk(std::string_view kind, std::string_view line) {
   const auto text = fmt::format("pgkeep: {}{}\n", kind, io::without_controls(line));
   std::fwrite(text.data(), 1, text.size(), messages_);
+}
+
+Json json_document(Json data, const std::vector<std::string>& warnings) {
+  return {{"pgkeep", {{"version", kVersion}, {"schema", kJsonSchema}}},
+          {"data", std::move(data)},
+          {"warnings", warnings}};
+}
+
+std::string json_text(const Json& document) {
+  return document.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
 Warn warnings_to(Output& out) {

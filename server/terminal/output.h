@@ -18,6 +18,11 @@ using Json = nlohmann::ordered_json;
 /// The version of the JSON documents: raised when a key changes its meaning or goes, not when one is added.
 inline constexpr int kJsonSchema = 1;
 
+/// The document of a command that succeeded, {"pgkeep": …, "data": …, "warnings": …}.
+Json json_document(Json data, const std::vector<std::string>& warnings);
+/// As it is written. File names may be any bytes; what is not UTF-8 is replaced, since JSON cannot say it.
+std::string json_text(const Json& document);
+
 /// Where a command says things: facts and reports go to standard output, talk to standard error. Under --json
 /// standard output carries one document and nothing else, also when the command fails:
 ///

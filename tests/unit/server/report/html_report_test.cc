@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/report/server_page.h"
 #include "tests/unit/server/report/sample_report.h"
 
 namespace pgkeep::server {
@@ -149,6 +150,46 @@ TEST(HtmlReportTest, IsWrittenOfAFleetWithoutAnything) {
   ReportedServer empty;
   empty.name = "new";
   EXPECT_THAT(html_report(sample_report({empty})), Not(HasSubstr("<h2>Timeline")));
+}
+
+std::size_t count_of(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(LivePageTest, RunsNoScriptButItsOwnWhateverServersSay) {
+  const auto report = hostile_report();
+  for (const auto& html : {fleet_page(report, {}), *server_page(report, report.servers[0].name, {})}) {
+    EXPECT_EQ(count_of(html, "<script"), 1U);
+    EXPECT_THAT(html, HasSubstr("<script type=\"module\">" + std::string(kPageScript) + "</script>"));
+    EXPECT_THAT(html, AllOf(Not(HasSubstr("<img")), Not(HasSubstr("onload=\"")),
+                            Not(HasSubstr("http-equiv=\"Content"))));
+  }
+}
+
+TEST(LivePageTest, LeadsFromTheFleetToAServerAndBack) {
+  auto broken = sound_server("wiki");
+  broken.problems = {problem(Severity::failed, "no disk")};
+  const auto report = sample_report({sound_server("orders"), broken});
+  EXPECT_THAT(fleet_page(report, {}),
+              AllOf(HasSubstr("href=\"/servers/orders\""), HasSubstr("data-problem=\"yes\"")));
+  const auto page = server_page(report, "wiki", {});
+  ASSERT_TRUE(page);
+  EXPECT_THAT(*page, AllOf(HasSubstr("<a href=\"/\">"), HasSubstr("no disk"), HasSubstr("20261130T000000Z")));
+  EXPECT_EQ(server_page(report, "nobody", {}), std::nullopt);
+}
+
+TEST(LivePageTest, RefreshesWithoutScriptToo) {
+  EXPECT_THAT(fleet_page(sample_report({sound_server("orders")}), {.refresh = 90s}),
+              HasSubstr("<noscript><meta http-equiv=\"refresh\" content=\"90\"/></noscript>"));
+}
+
+TEST(ServerPageTest, TellsTheGapsBetweenTheTimesThatItCanBeRecoveredTo) {
+  auto server = sound_server("orders");
+  server.stretches = {{kMorning - 48h, kMorning - 40h}, {kMorning - 30h, kMorning}};
+  EXPECT_THAT(*server_page(sample_report({server}), "orders", {}),
+              HasSubstr("data-title=\"Gap before\">10 h<"));
 }
 
 }  // namespace
