@@ -48,18 +48,27 @@ class Reader {
   void read_main(const YamlFile& file) {
     const auto entries = file.entries(file.root(), "");
     for (const auto& entry : entries)
-      if (!find_setting(entry.name, Scope::top) && entry.name != "limits")
-        unknown_key(file, entry, Scope::top);
+      if (!may_stand_at_top(entry.name)) unknown_key(file, entry, Scope::top);
     const auto part = [&](std::string_view name) {
       return std::ranges::find(entries, name, &YamlFile::Entry::name);
     };
-    if (const auto entry = part("limits"); entry != entries.end()) read_limits(file, *entry);
+    if (const auto entry = part("limits"); entry != entries.end()) read_section(file, *entry, config_.limits);
+    if (const auto entry = part("http"); entry != entries.end()) {
+      read_section(file, *entry, config_.http);
+      check_http(file, *entry, config_.http);
+    }
     if (const auto entry = part("repository"); entry != entries.end()) read_repository(file, *entry);
     // Whatever the order in the file: servers are built on the defaults.
     if (const auto entry = part("defaults"); entry != entries.end() && !entry->value.IsNull())
       apply(file, file.entries(entry->value, entry->place), Scope::server, defaults_);
     if (const auto entry = part("servers"); entry != entries.end()) read_servers(file, *entry);
     if (const auto entry = part("include"); entry != entries.end()) read_includes(file, *entry);
+  }
+
+  /// A key of a section stands in its section, and not by its whole name.
+  static bool may_stand_at_top(std::string_view name) {
+    if (name == "limits" || name == "http") return true;
+    return name.find('.') == name.npos && find_setting(name, Scope::top) != nullptr;
   }
 
   void read_repository(const YamlFile& file, const YamlFile::Entry& entry) {
@@ -72,13 +81,31 @@ class Reader {
     config_.repository = path.lexically_normal();
   }
 
-  void read_limits(const YamlFile& file, const YamlFile::Entry& section) {
+  /// `limits` or `http`, into what holds its keys.
+  template <typename Part>
+  static void read_section(const YamlFile& file, const YamlFile::Entry& section, Part& part) {
     for (const auto& entry : section_entries(file, section)) {
       const auto* setting = find_setting(entry.name, Scope::top);
       if (!setting) unknown_key(file, entry, Scope::top);
-      if (const auto problem = apply_setting(*setting, file.scalar(entry), config_.limits))
+      if (const auto problem = apply_setting(*setting, file.scalar(entry), part))
         file.fail(entry.value, entry.place, *problem);
     }
+  }
+
+  /// Whoever reads the fleet from another host proves that he may, and nobody on the way reads along.
+  static void check_http(const YamlFile& file, const YamlFile::Entry& section, const HttpConfig& http) {
+    const auto fail = [&](std::string_view why) { file.fail(section.key, section.place, why); };
+    if (http.certificate.empty() != http.key.empty())
+      fail("`certificate` and `key` belong together; name both, or neither for HTTP without TLS");
+    if (!http.listen) {
+      if (http != HttpConfig()) fail("has no `listen`; say where to answer, as 127.0.0.1:8432");
+      return;
+    }
+    if (http.listen->is_loopback() || !(http.token_file.empty() || http.certificate.empty())) return;
+    fail(
+        fmt::format("other hosts can reach {}: name a `token_file`, and a `certificate` with its `key`; or "
+                    "listen on 127.0.0.1 behind a proxy that sees to both",
+                    http.listen->text()));
   }
 
   void read_servers(const YamlFile& file, const YamlFile::Entry& section) {

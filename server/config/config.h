@@ -3,12 +3,14 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "catalog/io/disk_space.h"
 #include "catalog/retention/retention_policy.h"
+#include "server/config/listen_address.h"
 #include "server/schedule/bandwidth.h"
 #include "server/schedule/job_plan.h"
 #include "server/schedule/job_queue.h"
@@ -56,12 +58,22 @@ struct ServerConfig {
   bool operator==(const ServerConfig&) const = default;
 };
 
+/// Where `serve` answers over HTTP, to whom and how; without an address, nowhere.
+struct HttpConfig {
+  std::optional<ListenAddress> listen;
+  std::string token_file;   // absolute paths; empty: none
+  std::string certificate;  // with `key`, or neither
+  std::string key;
+  bool operator==(const HttpConfig&) const = default;
+};
+
 /// The configuration, read and checked as a whole.
 struct Config {
   std::filesystem::path file;  // absolute
   std::filesystem::path repository;
   std::vector<ServerConfig> servers;  // by name
   JobLimits limits;
+  HttpConfig http = {};
 };
 
 inline constexpr const char* kDefaultConfigFile = "/etc/pgkeep/pgkeep.yaml";

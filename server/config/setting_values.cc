@@ -22,7 +22,11 @@ using Problem = std::optional<std::string>;
 using LimitMember = std::uint64_t JobLimits::*;
 
 template <typename Member>
-constexpr bool kIsOfNoServer = std::is_same_v<Member, std::monostate> || std::is_same_v<Member, LimitMember>;
+constexpr bool kIsOfHttp = std::is_same_v<Member, std::string HttpConfig::*> ||
+                           std::is_same_v<Member, std::optional<ListenAddress> HttpConfig::*>;
+template <typename Member>
+constexpr bool kIsOfNoServer =
+    std::is_same_v<Member, std::monostate> || std::is_same_v<Member, LimitMember> || kIsOfHttp<Member>;
 
 std::string format_in_unit(SettingType type, std::int64_t value) {
   if (type == SettingType::size) return io::format_bytes(static_cast<std::uint64_t>(value));
@@ -70,6 +74,8 @@ std::string wrong_type(const Setting& setting, std::string_view text) {
 Problem check_text(const Setting& setting, std::string_view text) {
   if (text.empty() && setting.name != "description") return "has no value";
   if (text.find('\0') != text.npos) return "holds a zero byte";
+  if (setting.type == SettingType::path && !text.starts_with('/'))
+    return fmt::format("an absolute path is expected, not '{}'", text);
   try {
     if (setting.name == "slot") streaming::check_slot_name(text);
     if (setting.name == "conninfo") streaming::describe_conninfo(text);
@@ -85,6 +91,11 @@ Problem read(const Setting& setting, std::string_view text, std::string& field) 
   if (auto problem = check_text(setting, text)) return problem;
   field = text;
   return std::nullopt;
+}
+
+Problem read(const Setting& setting, std::string_view text, std::optional<ListenAddress>& field) {
+  field = ListenAddress::parse(text);
+  return field ? std::nullopt : std::optional(wrong_type(setting, text));
 }
 
 Problem read(const Setting& setting, std::string_view text, bool& field) {
@@ -236,6 +247,18 @@ Problem apply_setting(const Setting& setting, std::string_view text, JobLimits& 
   return read(setting, text, limits.*std::get<LimitMember>(setting.member));
 }
 
+Problem apply_setting(const Setting& setting, std::string_view text, HttpConfig& http) {
+  return std::visit(
+      [&](auto member) -> Problem {
+        if constexpr (kIsOfHttp<decltype(member)>) {
+          return read(setting, text, http.*member);
+        } else {
+          throw std::logic_error(fmt::format("{} is not of the HTTP service", setting.name));
+        }
+      },
+      setting.member);
+}
+
 std::string describe_type(const Setting& setting) {
   const auto with_range = [&](std::string_view what) {
     auto text = fmt::format("{} from {} to {}", what, format_in_unit(setting.type, setting.least),
@@ -247,6 +270,8 @@ std::string describe_type(const Setting& setting) {
       return "text";
     case SettingType::path:
       return "an absolute path";
+    case SettingType::address:
+      return "an IP address and a port (127.0.0.1:8432, [::1]:8432)";
     case SettingType::patterns:
       return "a file name pattern or a list of them";
     case SettingType::section:

@@ -19,6 +19,8 @@ inline constexpr std::string_view kBetweenWindows = "; ";
 std::optional<std::string> apply_setting(const Setting& setting, std::string_view text, ServerConfig& config);
 /// The same of a setting of the top that limits jobs.
 std::optional<std::string> apply_setting(const Setting& setting, std::string_view text, JobLimits& limits);
+/// The same of one of the HTTP service.
+std::optional<std::string> apply_setting(const Setting& setting, std::string_view text, HttpConfig& http);
 
 /// "a number from 1 to 19", "a size from 32 KiB to 1 GiB, or 0: no limit": for messages and the
 /// documentation.

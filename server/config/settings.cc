@@ -49,6 +49,27 @@ constexpr std::array kSettings{
     Setting{.name = "limits.verify", .scope = Scope::top, .type = SettingType::number, .default_text = "1", .sample = "2",
             .sentence = "How many verifications it runs at a time.",
             .least = 1, .most = 64, .member = &JobLimits::verifications},
+    Setting{.name = "http.listen", .scope = Scope::top, .type = SettingType::address, .default_text = "",
+            .sample = "127.0.0.1:8432",
+            .sentence = "Where `pgkeep serve` answers over HTTP: the page of the fleet, an API, "
+                        "and whether it is well; without it, nowhere. "
+                        "An address that other hosts can reach needs `http.token_file`, `http.certificate` and `http.key`; "
+                        "see \"Watching the fleet over HTTP\" in the manual.",
+            .member = &HttpConfig::listen},
+    Setting{.name = "http.token_file", .scope = Scope::top, .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/http.token",
+            .sentence = "A file with the token that clients have to send: as `Authorization: Bearer TOKEN`, "
+                        "or, in a browser, as the password beside any user name. "
+                        "It must be readable by its owner only. Without it, who can connect can read.",
+            .member = &HttpConfig::token_file},
+    Setting{.name = "http.certificate", .scope = Scope::top, .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/http.crt",
+            .sentence = "The certificate in PEM, and those between it and its root: HTTPS is spoken then, and nothing else.",
+            .member = &HttpConfig::certificate},
+    Setting{.name = "http.key", .scope = Scope::top, .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/http.key",
+            .sentence = "The private key of the certificate, without a password; it must be readable by its owner only.",
+            .member = &HttpConfig::key},
     Setting{.name = "defaults", .scope = Scope::top, .type = SettingType::section, .default_text = "", .sample = "",
             .sentence = "Values for all servers; a server's own value wins."},
     Setting{.name = "servers", .scope = Scope::top, .type = SettingType::section, .default_text = "", .sample = "",

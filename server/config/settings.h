@@ -27,6 +27,7 @@ enum class SettingType : std::uint8_t {
   time_zone,
   windows,
   bandwidth,
+  address,
   section
 };
 
@@ -58,7 +59,8 @@ struct Setting {
                std::chrono::milliseconds catalog::RetentionPolicy::*, JobTiming JobSchedule::*,
                TimeZone JobSchedule::*, std::chrono::milliseconds JobSchedule::*,
                std::vector<TimeWindow> JobSchedule::*, std::uint64_t JobLimits::*,
-               io::Reserve ServerConfig::*, std::vector<BandwidthWindow> ServerConfig::*>
+               io::Reserve ServerConfig::*, std::vector<BandwidthWindow> ServerConfig::*,
+               std::string HttpConfig::*, std::optional<ListenAddress> HttpConfig::*>
       member = {};
 };
 

@@ -13,6 +13,7 @@
 #include "catalog/io/error.h"
 #include "server/terminal/stop_signals.h"
 #include "server/terminal/version.h"
+#include "server/web/look_at_fleet.h"
 
 namespace pgkeep::server {
 namespace {
@@ -21,6 +22,7 @@ namespace {
 constexpr std::chrono::seconds kPartsMayTake{15};
 constexpr std::chrono::seconds kStatesMayTake{3};
 constexpr std::chrono::seconds kWriterMayBeSilent{30};
+constexpr std::chrono::seconds kLoopMayBeSilent{30};  // reading a configuration from a slow disk
 
 std::string describe(const ReloadReport& report) {
   std::string text;
@@ -58,6 +60,7 @@ Daemon::Daemon(Config config, store::Repository repository, const Output& out)
 /// Who asks the streams first; then the streams, which wake the writer of states; and that last.
 Daemon::~Daemon() {
   control_.reset();
+  web_.reset();
   slot_watch_.reset();
   supervisor_->stop();
   std::vector<std::string> hanging;
@@ -73,6 +76,9 @@ Exit Daemon::run(const std::stop_token& stop) {
   const auto config = in_force_.with([](const auto& in_force) { return in_force.config; });
   jobs_.emplace(repository_, *supervisor_, config.limits);
   slot_watch_.emplace([this](const std::string& server) { jobs_->consider(server); });
+  web_.emplace(WebQuestions{.ailing = [this] { return ailing(); },
+                            .look = [this](const std::stop_token& unwanted) { return look(unwanted); }},
+               log_);
   const auto begun = apply(config);
   log_->info("pgkeep {} serves {} with {}: {}", kVersion, repository_.root().native(), config.file.native(),
              counted(begun.added.size(), "server"));
@@ -96,6 +102,7 @@ Exit Daemon::run(const std::stop_token& stop) {
 ReloadReport Daemon::apply(const Config& config) {
   auto report = supervisor_->apply(config);
   jobs_->set_limits(config.limits);
+  web_->apply(config.http);
   const auto servers = supervisor_->servers();
   slot_watch_->follow(servers);
   for (const auto& server : servers) jobs_->consider(server.config.name);
@@ -106,6 +113,8 @@ ReloadReport Daemon::apply(const Config& config) {
 void Daemon::tick() {
   if (supervisor_->look_after()) slot_watch_->follow(supervisor_->servers());
   say_status();
+  web_->look_after();
+  last_tick_ = std::chrono::steady_clock::now();
   if (state_writer_->alive(kWriterMayBeSilent)) notifier_.alive();
 }
 
@@ -122,6 +131,7 @@ Exit Daemon::end() {
   log_->info("ending as asked");
   notifier_.stopping();
   control_.reset();
+  web_->stop();
   supervisor_->stop();
   slot_watch_->stop();
   jobs_->finish(std::chrono::milliseconds::zero());
@@ -133,6 +143,7 @@ Exit Daemon::end() {
   std::vector<std::string> hanging;
   supervisor_->wait_until_ended(left(), hanging);
   if (!jobs_->finish(left())) hanging.emplace_back("a job");
+  if (!web_->finish(until)) hanging.emplace_back("a look at the fleet");
   if (!slot_watch_->finish(until)) hanging.emplace_back("a look at a slot");
   if (!state_writer_->finish(kStatesMayTake)) hanging.emplace_back("the states of the streams");
   may_wait_ = hanging.empty();
@@ -214,6 +225,18 @@ DaemonReport Daemon::report() const {
                               .backup = jobs_->report(name)});
   }
   return report;
+}
+
+FleetDocuments Daemon::look(const std::stop_token& stop) const {
+  const auto config = in_force_.with([](const auto& in_force) { return in_force.config; });
+  return look_at_fleet(config, repository_, report(), stop);
+}
+
+std::string Daemon::ailing() const {
+  if (std::chrono::steady_clock::now() - last_tick_.load() > kLoopMayBeSilent)
+    return "the main loop of pgkeep serve does not answer";
+  if (!state_writer_->alive(kWriterMayBeSilent)) return "the states of the streams are not being written";
+  return {};
 }
 
 std::vector<StateWriter::Stream> Daemon::stream_states() const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -7,13 +9,14 @@
 #include <string>
 
 #include "catalog/io/guarded.h"
-#include "server/daemon/job_runner.h"
 #include "server/daemon/control_server.h"
+#include "server/daemon/job_runner.h"
 #include "server/daemon/notifier.h"
 #include "server/daemon/slot_watch.h"
 #include "server/daemon/state_writer.h"
 #include "server/daemon/supervisor.h"
 #include "server/health/control.h"
+#include "server/web/web_service.h"
 
 namespace pgkeep::server {
 
@@ -45,6 +48,8 @@ class Daemon {
   Config read_changed_config() const;
   DaemonReport report() const;
   std::vector<StateWriter::Stream> stream_states() const;
+  std::string ailing() const;
+  FleetDocuments look(const std::stop_token& stop) const;
 
   store::Repository repository_;
   Log log_;
@@ -58,6 +63,8 @@ class Daemon {
   std::optional<StateWriter> state_writer_;
   std::optional<JobRunner> jobs_;
   std::optional<SlotWatch> slot_watch_;
+  std::atomic<std::chrono::steady_clock::time_point> last_tick_{std::chrono::steady_clock::now()};
+  std::optional<WebService> web_;
   std::optional<ControlServer> control_;
 };
 

@@ -416,6 +416,48 @@ TEST_F(ConfigTest, SaysWhatIsWrongWithASchedule) {
   EXPECT_THAT(error_of("repository: /srv/pgkeep\nlimits: {backup: 2}\n"), HasSubstr("unknown key"));
 }
 
+TEST_F(ConfigTest, ReadsWhereToAnswerOverHttp) {
+  const auto config = load(std::string(kMinimal) + R"(http:
+  listen: "[::]:8432"
+  token_file: /etc/pgkeep/http.token
+  certificate: /etc/pgkeep/http.crt
+  key: /etc/pgkeep/http.key
+)");
+  ASSERT_TRUE(config.http.listen);
+  EXPECT_EQ(config.http.listen->text(), "[::]:8432");
+  EXPECT_FALSE(config.http.listen->is_loopback());
+  EXPECT_EQ(config.http.token_file, "/etc/pgkeep/http.token");
+  EXPECT_EQ(config.http.key, "/etc/pgkeep/http.key");
+  EXPECT_EQ(load(kMinimal).http.listen, std::nullopt);
+}
+
+TEST_F(ConfigTest, LetsNoOtherHostReadTheFleetWithoutATokenAndTls) {
+  const auto error = [&](const std::string& keys) {
+    return error_of(std::string(kMinimal) + "http: {" + keys + "}\n");
+  };
+  const std::string tls = ", certificate: /c, key: /k";
+  EXPECT_EQ(error("listen: 127.0.0.1:8432"), "no error");
+  EXPECT_EQ(error("listen: '[::1]:8432'"), "no error");
+  EXPECT_EQ(error("listen: 0.0.0.0:8432, token_file: /t" + tls), "no error");
+  for (const std::string& keys : {std::string(), std::string(", token_file: /t"), tls})
+    EXPECT_THAT(error("listen: 0.0.0.0:8432" + keys), HasSubstr("http: other hosts can reach 0.0.0.0:8432"));
+}
+
+TEST_F(ConfigTest, SaysWhatIsWrongWithHttp) {
+  const auto error = [&](const std::string& keys) {
+    return error_of(std::string(kMinimal) + "http: {" + keys + "}\n");
+  };
+  for (const auto* listen :
+       {"8432", "localhost:8432", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:70000", "'::1:8432'"})
+    EXPECT_THAT(error("listen: " + std::string(listen)), HasSubstr("http.listen: an IP address and a port"))
+        << listen;
+  EXPECT_THAT(error("token_file: /t"), HasSubstr("has no `listen`"));
+  EXPECT_THAT(error("listen: 127.0.0.1:1, key: /k"), HasSubstr("belong together"));
+  EXPECT_THAT(error("listen: 127.0.0.1:1, token_file: t"), HasSubstr("an absolute path is expected"));
+  EXPECT_THAT(error("listen: 127.0.0.1:1, port: 1"), HasSubstr("unknown key"));
+  EXPECT_THAT(error_of(std::string(kMinimal) + "http.listen: 127.0.0.1:1\n"), HasSubstr("unknown key"));
+}
+
 TEST(ServerNameTest, IsANameForAFolder) {
   for (const auto* good : {"main", "pg-1.example", "A_1", "x"})
     EXPECT_THAT(why_not_a_server_name(good), IsEmpty());
