@@ -58,6 +58,8 @@ void WebService::serve(const HttpAccess& access) {
     server_->change(access);
     return;
   }
+  // Two addresses may hold one port: the one before, and all of them.
+  if (server_ && serves_->port == config_.listen->port) server_.reset();
   if (!look_) look_.emplace(questions_.look, log_, times_);
   server_ = std::make_unique<HttpServer>(
       access, kHealth, [this](const HttpRequest& request) { return answer(request); }, log_);

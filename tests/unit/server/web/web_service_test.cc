@@ -115,6 +115,15 @@ TEST_F(WebServiceTest, FollowsTheConfiguration) {
   EXPECT_THROW(http_get(another.number(), "/healthz"), std::runtime_error);
 }
 
+TEST_F(WebServiceTest, TakesAllAddressesInThePlaceOfOneWithTheSamePort) {
+  service_.apply(on(port_));
+  auto all = on(port_);
+  all.listen->address = "0.0.0.0";
+  all.token_file = write("sixteen-or-more-signs");
+  service_.apply(all);
+  EXPECT_EQ(http_get(port_.number(), "/nothing").status, 401);
+}
+
 TEST_F(WebServiceTest, AnswersAsBeforeWhereItCannotAsItShould) {
   service_.apply(on(port_));
   auto broken = on(port_);
