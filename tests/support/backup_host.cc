@@ -77,10 +77,15 @@ void BackupHost::set_key(const std::string& name, const std::string& key, const 
   write_config();
 }
 
+void BackupHost::set_top(const std::string& lines) {
+  top_ = lines;
+  write_config();
+}
+
 void BackupHost::write_config() const {
   std::ofstream stream(config_file_);
   // The tester's disk may be nearly full.
-  stream << "repository: " << repository_.native() << "\ndefaults: {reserve: 0}\nservers:\n";
+  stream << "repository: " << repository_.native() << "\n" << top_ << "\ndefaults: {reserve: 0}\nservers:\n";
   for (const auto& server : servers_) {
     stream << "  " << server.name << ":\n";
     for (const auto& [key, value] : server.keys) stream << "    " << key << ": " << value << '\n';

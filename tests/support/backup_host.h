@@ -35,6 +35,8 @@ class BackupHost {
   void use_program(const std::filesystem::path& program) { program_ = program; }
   /// Points a server that is there already somewhere else.
   void set_conninfo(const std::string& name, const std::string& conninfo);
+  /// What stands at the top of the configuration beside the servers, in the place of what stood there.
+  void set_top(const std::string& lines);
   /// Sets a key of a server that is there already.
   void set_key(const std::string& name, const std::string& key, const std::string& value);
   const std::filesystem::path& repository() const noexcept { return repository_; }
@@ -80,6 +82,7 @@ class BackupHost {
   std::filesystem::path config_file_;
   std::filesystem::path program_;
   std::vector<Server> servers_;
+  std::string top_;
 };
 
 /// Recovers as BackupHost::recover() does, starts what comes of it and waits until recovery has ended.
