@@ -24,11 +24,12 @@ th[aria-sort] button { color: var(--ink); }
 nav { margin-bottom: 6px; }
 .list thead th:not(:first-child), .list tbody td { text-align: right; }
 .list tbody th { font-weight: 400; font-variant-numeric: tabular-nums; }
-.stale { border: 2px solid var(--warn); }
+.timeline + .charts { margin-top: 12px; }
 [hidden] { display: none !important; }
 @media screen and (max-width: 760px) {
   .controls input[type=search] { flex: 1 1 100%; min-width: 0; min-height: 40px; }
   .controls .sorter { display: inline-flex; }
+  .list td:empty { display: none; }
 }
 @media print { .controls, nav { display: none; } }
 )";
