@@ -23,7 +23,7 @@ Exit run_metrics(const MetricsArguments& arguments, const Invocation& invocation
   const auto place = arguments.output ? place_to_publish(*arguments.output) : std::filesystem::path();
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, arguments.servers, false);
-  auto text = metrics_text(look_at_fleet(config, servers, kBack, warnings_to(out), invocation.stop));
+  auto text = metrics_text(report_now(config, servers, kBack, warnings_to(out), invocation.stop));
   if (arguments.output) {
     publish(place, text);
   } else {

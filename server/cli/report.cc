@@ -74,7 +74,7 @@ Exit run_report(const ReportArguments& arguments, const Invocation& invocation) 
   const auto place = arguments.output ? place_to_publish(*arguments.output) : std::filesystem::path();
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, arguments.servers, false);
-  const auto report = look_at_fleet(config, servers, arguments.since, warnings_to(out), invocation.stop);
+  const auto report = report_now(config, servers, arguments.since, warnings_to(out), invocation.stop);
   auto text = written(report, arguments);
   if (arguments.output) {
     publish(place, text);

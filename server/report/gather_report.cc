@@ -370,7 +370,7 @@ FleetReport gather_report(const Config& config, const std::vector<const ServerCo
   return report;
 }
 
-FleetReport look_at_fleet(const Config& config, const std::vector<const ServerConfig*>& servers,
+FleetReport report_now(const Config& config, const std::vector<const ServerConfig*>& servers,
                           std::chrono::milliseconds back, const Warn& warn, const std::stop_token& stop) {
   std::string why_no_repository;
   const auto repository = repository_of(config, why_no_repository);

@@ -50,7 +50,7 @@ FleetReport gather_report(const Config& config, const std::vector<const ServerCo
 
 /// The same, as these servers are now and what happened in the time `back`: opens the repository, and asks
 /// the daemon. Throws Interrupted, and Refused for a repository of another format.
-FleetReport look_at_fleet(const Config& config, const std::vector<const ServerConfig*>& servers,
+FleetReport report_now(const Config& config, const std::vector<const ServerConfig*>& servers,
                           std::chrono::milliseconds back, const Warn& warn, const std::stop_token& stop);
 
 }  // namespace pgkeep::server

@@ -8,6 +8,7 @@
 
 #include "server/fleet/server_list.h"
 #include "server/health/finding_json.h"
+#include "server/metrics/metrics.h"
 #include "server/report/html_report.h"
 #include "server/report/json_report.h"
 #include "server/report/server_page.h"
@@ -27,6 +28,10 @@ Document page(std::string text) {
 Document json(Json data, const std::vector<std::string>& warnings = {}) {
   return {"application/json",
           std::make_shared<const std::string>(json_text(json_document(std::move(data), warnings)) + "\n")};
+}
+
+Document figures(std::string text) {
+  return {"text/plain; version=0.0.4; charset=utf-8", std::make_shared<const std::string>(std::move(text))};
 }
 
 Json checks_json(const FleetReport& report) {
@@ -54,6 +59,7 @@ constexpr std::array kWriters{
     Writer{"api/v1/status",
            [](const FleetFacts& facts) { return json(status_list_json(facts), facts.warnings); }},
     Writer{"api/v1/servers", [](const FleetFacts& facts) { return json(server_list_json(facts.servers)); }},
+    Writer{"metrics", [](const FleetFacts& facts) { return figures(metrics_text(facts.report)); }},
 };
 
 /// The name of a server and what is asked of it: "orders" and "backups".

@@ -82,6 +82,41 @@ TEST_P(Http, AnswersToTheOneWhoHasTheToken) {
              "the fleet is shown to who has the token");
 }
 
+TEST_P(Http, IsScrapedByPrometheusWithTheToken) {
+  const auto tool =
+      run({.argv = {PGKEEP_SOURCE_DIR "/tests/monitoring/tool", "prometheus", PGKEEP_BUILD_DIR}});
+  if (tool.exit_code == 77) GTEST_SKIP() << tool.err;
+  const auto cluster = PostgresCluster::create(GetParam());
+  host_.add_server("main", cluster.conninfo());
+  const auto token = write_token();
+  listen(port_, ", token_file: " + token);
+  auto daemon = host_.serve(cluster);
+  const auto settings = host_.scratch("prometheus.yml");
+  std::ofstream(settings) << "global: {scrape_interval: 1s}\n"
+                             "rule_files: [" PGKEEP_SOURCE_DIR
+                             "/etc/prometheus/pgkeep.rules.yml]\n"
+                             "scrape_configs:\n"
+                             "  - job_name: pgkeep\n"
+                             "    authorization: {credentials_file: "
+                          << token << "}\n    static_configs: [{targets: ['127.0.0.1:" << port_.number()
+                          << "']}]\n";
+  const PortLease port;
+  const Process prometheus(
+      {.argv = {tool.out.substr(0, tool.out.find('\n')), "--config.file=" + settings.native(),
+                "--storage.tsdb.path=" + host_.scratch("prometheus").native(),
+                "--web.listen-address=127.0.0.1:" + std::to_string(port.number())}});
+  wait_until(
+      [&] {
+        try {
+          return http_get(port.number(), "/api/v1/query?query=pgkeep_wal_streaming")
+                     .body.find(R"("server":"main"},"value":[)") != std::string::npos;
+        } catch (const std::runtime_error&) {
+          return false;  // it does not listen yet
+        }
+      },
+      "Prometheus has the fleet");
+}
+
 TEST_P(Http, TakesAnotherPortAndACertificateByReload) {
   const auto cluster = PostgresCluster::create(GetParam());
   host_.add_server("main", cluster.conninfo());

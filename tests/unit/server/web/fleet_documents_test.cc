@@ -62,12 +62,18 @@ TEST_F(FleetDocumentsTest, TellProgramsWhatTheCommandsTell) {
   EXPECT_EQ(text("api/v1/servers/shop/more"), "nothing");
 }
 
+TEST_F(FleetDocumentsTest, TellPrometheusTheFigures) {
+  EXPECT_THAT(documents_.find("metrics")->content_type, HasSubstr("version=0.0.4"));
+  EXPECT_THAT(text("metrics"),
+              HasSubstr("\npgkeep_finding{server=\"shop\",key=\"backups\",severity=\"failed\"} 1\n"));
+}
+
 TEST_F(FleetDocumentsTest, TellNoPassword) {
   EXPECT_THAT(text("api/v1/servers"), Not(HasSubstr("hidden")));
 }
 
 TEST(MayBeDocumentTest, KnowsWhatIsNeverAnswered) {
-  for (const auto* path : {"", "servers/x", "api/v1/report", "api/v1/servers/x/backups"})
+  for (const auto* path : {"", "metrics", "servers/x", "api/v1/report", "api/v1/servers/x/backups"})
     EXPECT_TRUE(may_be_document(path)) << path;
   for (const auto* path : {"favicon.ico", "api", "api/v2/report", "servers"})
     EXPECT_FALSE(may_be_document(path)) << path;
