@@ -6,13 +6,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "server/cli/command_words.h"
 #include "server/cli/commands.h"
 #include "server/terminal/wrapped_text.h"
 
 namespace pgkeep::server {
 namespace {
 
-constexpr std::size_t kWidth = 100;
+constexpr std::size_t kReferenceWidth = 100;
 
 constexpr std::string_view kIntroduction = R"(# Commands
 
@@ -69,91 +70,58 @@ SIGINT and SIGTERM make a command stop in order; a second one ends it at once, w
 
 )";
 
-/// One that is indented as code is in Markdown stays as it is, to be copied.
-std::string wrapped_paragraphs(std::string_view text) {
-  constexpr std::string_view kCode = "    ";
+/// Names on the left, what they mean on the right, or below where a name leaves it too little.
+std::string plain_terms(const std::vector<Term>& terms, std::size_t width) {
+  constexpr std::size_t kWidestName = 26;
+  std::size_t column = 0;
+  for (const auto& term : terms)
+    if (term.name.size() <= kWidestName) column = std::max(column, term.name.size() + 4);
+  std::string text;
+  for (const auto& term : terms) {
+    auto first = fmt::format("  {:<{}}", term.name, column - 2);
+    if (term.name.size() + 4 > column) {
+      text += fmt::format("  {}\n", term.name);
+      first = std::string(column, ' ');
+    }
+    text += wrapped(std::move(first), column, term.meaning, width);
+  }
+  return text;
+}
+
+std::string plain_list(std::string_view title, const std::vector<Term>& terms, std::size_t width) {
+  if (terms.empty()) return {};
+  return fmt::format("\n{}:\n{}", title, plain_terms(terms, width));
+}
+
+/// Of help: fits `width`, but for what is to be copied.
+std::string wrapped_paragraphs(std::string_view details, std::size_t width) {
   std::string result;
-  while (!text.empty()) {
-    const auto end = std::min(text.find("\n\n"), text.size());
-    const auto paragraph = text.substr(0, end);
+  for (const auto& paragraph : paragraphs_of(details)) {
     if (!result.empty()) result += "\n";
-    result +=
-        paragraph.starts_with(kCode) ? std::string(paragraph) + "\n" : wrapped("", 0, paragraph, kWidth);
-    text.remove_prefix(std::min(text.size(), end + 2));
+    switch (paragraph.kind) {
+      case Paragraph::Kind::prose:
+        result += wrapped("", 0, paragraph.text, width);
+        break;
+      case Paragraph::Kind::code:
+        result += std::string(paragraph.text) + "\n";
+        break;
+      case Paragraph::Kind::terms:
+        result += plain_terms(paragraph.terms, width);
+        break;
+    }
   }
   return result;
 }
 
-/// Its rows are only read: the fields are gone.
-Syntax global_syntax() {
-  GlobalArguments arguments;
-  Syntax syntax;
-  arguments.declare(syntax);
-  return syntax;
-}
-
-std::string in_usage(const Positional& positional) {
-  switch (positional.arity) {
-    case Arity::one:
-      return std::string(positional.name);
-    case Arity::optional:
-      return fmt::format("[{}]", positional.name);
-    case Arity::one_or_more:
-      return fmt::format("{}...", positional.name);
-    case Arity::any_number:
-      break;
+/// Of the reference, where all that is indented is code.
+std::string markdown_paragraphs(std::string_view details) {
+  std::string result;
+  for (const auto& paragraph : paragraphs_of(details)) {
+    if (!result.empty()) result += "\n";
+    result += paragraph.kind == Paragraph::Kind::prose ? wrapped("", 0, paragraph.text, kReferenceWidth)
+                                                       : std::string(paragraph.text) + "\n";
   }
-  return fmt::format("[{}...]", positional.name);
-}
-
-std::string usage(const Command& command, const Syntax& syntax) {
-  auto text = fmt::format("pgkeep {}", command.name);
-  if (!syntax.options().empty()) text += " [OPTIONS]";
-  for (const auto& positional : syntax.positionals()) text += " " + in_usage(positional);
-  return text;
-}
-
-/// "-j, --jobs N"
-std::string spelled(const Option& option) {
-  std::string names(option.names);
-  if (const auto comma = names.find(','); comma != names.npos) names.insert(comma + 1, " ");
-  return option.value.empty() ? names : fmt::format("{} {}", names, option.value);
-}
-
-struct Term {
-  std::string name;
-  std::string_view meaning;
-};
-
-std::vector<Term> positional_terms(const Syntax& syntax) {
-  std::vector<Term> terms;
-  for (const auto& positional : syntax.positionals())
-    terms.push_back({std::string(positional.name), positional.help});
-  return terms;
-}
-
-std::vector<Term> option_terms(const Syntax& syntax) {
-  std::vector<Term> terms;
-  for (const auto& option : syntax.options()) terms.push_back({spelled(option), option.help});
-  return terms;
-}
-
-std::string plain_list(std::string_view title, const std::vector<Term>& terms) {
-  if (terms.empty()) return {};
-  constexpr std::size_t kWidestName = 26;
-  std::size_t width = 0;
-  for (const auto& term : terms)
-    if (term.name.size() <= kWidestName) width = std::max(width, term.name.size());
-  auto text = fmt::format("\n{}:\n", title);
-  for (const auto& term : terms) {
-    auto first = fmt::format("  {:<{}}  ", term.name, width);
-    if (term.name.size() > width) {
-      text += fmt::format("  {}\n", term.name);
-      first = std::string(width + 4, ' ');
-    }
-    text += wrapped(std::move(first), width + 4, term.meaning, kWidth);
-  }
-  return text;
+  return result;
 }
 
 std::string markdown_table(std::string_view title, const std::vector<Term>& terms) {
@@ -172,7 +140,7 @@ std::string markdown_section(const Command& command) {
   const auto& syntax = call.syntax;
   auto text = fmt::format("\n## {}\n\n{}.", command.name, command.summary);
   if (!command.aliases.empty()) text += fmt::format(" Also `{}`.", fmt::join(command.aliases, "`, `"));
-  text += fmt::format("\n\n```\n{}\n```\n\n{}", usage(command, syntax), wrapped_paragraphs(command.details));
+  text += fmt::format("\n\n```\n{}\n```\n\n{}", usage(command, syntax), markdown_paragraphs(command.details));
   text += markdown_table("argument", positional_terms(syntax));
   text += markdown_table("option", option_terms(syntax));
   if (!command.examples.empty()) {
@@ -186,32 +154,44 @@ std::string markdown_section(const Command& command) {
 
 }  // namespace
 
-std::string help_overview() {
+std::size_t help_width(std::optional<std::size_t> terminal) {
+  constexpr std::size_t kUnknown = 80;
+  constexpr std::size_t kLeast = 60;  // narrower columns would have a word a line
+  constexpr std::size_t kMost = 100;  // longer lines are hard to read
+  return std::clamp(terminal.value_or(kUnknown), kLeast, kMost);
+}
+
+std::string help_overview(std::size_t width) {
   std::string text =
       "pgkeep keeps the backups and the WAL of PostgreSQL servers.\n\nUsage: "
       "pgkeep [OPTIONS] COMMAND [ARGUMENTS]\n";
   std::vector<Term> terms;
   for (const auto& command : commands())
-    if (!command.hidden) terms.push_back({std::string(command.name), command.summary});
-  text += plain_list("Commands", terms);
-  text += plain_list("Options, before or after the command", option_terms(global_syntax()));
+    if (!command.hidden) terms.push_back({std::string(command.name), std::string(command.summary)});
+  text += plain_list("Commands", terms, width);
+  text += plain_list("Options, before or after the command", option_terms(global_syntax()), width);
   return text + "\n`pgkeep help COMMAND` explains a command.\n";
 }
 
-std::string help_for_command(const Command& command) {
+std::string help_for_command(const Command& command, std::size_t width) {
   const auto call = command.call();
   const auto& syntax = call.syntax;
-  auto text = fmt::format("{}.\n\nUsage: {}\n", command.summary, usage(command, syntax));
+  auto text = wrapped("", 0, fmt::format("{}.", command.summary), width) + "\n";
+  text += wrapped("Usage: ", 11, usage(command, syntax), width);
   if (!command.aliases.empty()) text += fmt::format("Also: {}\n", fmt::join(command.aliases, ", "));
-  if (!command.details.empty()) text += "\n" + wrapped_paragraphs(command.details);
-  text += plain_list("Arguments", positional_terms(syntax));
-  text += plain_list("Options", option_terms(syntax));
-  text += plain_list("Options of all commands", option_terms(global_syntax()));
+  if (!command.details.empty()) text += "\n" + wrapped_paragraphs(command.details, width);
+  text += plain_list("Arguments", positional_terms(syntax), width);
+  text += plain_list("Options", option_terms(syntax), width);
+  text += plain_list("Options of all commands", option_terms(global_syntax()), width);
   if (command.examples.empty()) return text;
   text += "\nExamples:\n";
   for (const auto& example : command.examples)
-    text += fmt::format("  pgkeep {}\n      {}\n", example.line, example.what);
+    text += fmt::format("  pgkeep {}\n", example.line) + wrapped(std::string(6, ' '), 6, example.what, width);
   return text;
+}
+
+std::string_view command_conventions() {
+  return kConventions;
 }
 
 std::string command_reference() {

@@ -50,9 +50,10 @@ int run(const std::vector<std::string>& arguments) {
   const auto line = parse_command_line(arguments);
   Output out(line.format, line.talk);
   if (!line.help && !line.version) return run_command(line, out);
+  const auto width = help_width(out.width());
   const auto text = line.version   ? fmt::format("pgkeep {}\n", kVersion)
-                    : line.command ? help_for_command(*line.command)
-                                   : help_overview();
+                    : line.command ? help_for_command(*line.command, width)
+                                   : help_overview(width);
   std::fputs(text.c_str(), stdout);
   return std::fflush(stdout) == 0 ? 0 : static_cast<int>(Exit::failed);
 }
