@@ -13,6 +13,7 @@
 #include "server/cli/drop_slot.h"
 #include "server/cli/expire.h"
 #include "server/cli/generate_docs.h"
+#include "server/cli/generate_man.h"
 #include "server/cli/get_wal.h"
 #include "server/cli/keep.h"
 #include "server/cli/list_backups.h"
@@ -60,6 +61,7 @@ constexpr std::array kCommands{
     kDropSlot,
     kExpire,
     kGenerateDocs,
+    kGenerateMan,
     kGetWal,
     kKeep,
     kListBackups,
