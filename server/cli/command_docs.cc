@@ -73,7 +73,7 @@ SIGINT and SIGTERM make a command stop in order; a second one ends it at once, w
 /// Names on the left, what they mean on the right, or below where a name leaves it too little.
 std::string plain_terms(const std::vector<Term>& terms, std::size_t width) {
   constexpr std::size_t kWidestName = 26;
-  std::size_t column = 0;
+  std::size_t column = 6;  // where no name leaves room
   for (const auto& term : terms)
     if (term.name.size() <= kWidestName) column = std::max(column, term.name.size() + 4);
   std::string text;

@@ -7,6 +7,8 @@
 #include "server/cli/backup.h"
 #include "server/cli/check.h"
 #include "server/cli/compact.h"
+#include "server/cli/complete.h"
+#include "server/cli/completion.h"
 #include "server/cli/create_slot.h"
 #include "server/cli/cron.h"
 #include "server/cli/delete.h"
@@ -55,6 +57,8 @@ constexpr std::array kCommands{
     kBackup,
     kCheck,
     kCompact,
+    kComplete,
+    kCompletion,
     kCreateSlot,
     kCron,
     kDelete,

@@ -10,8 +10,8 @@ struct ReplicationStatusArguments : AnyServers {
 
   void declare(Syntax& syntax) {
     AnyServers::declare(syntax);
-    syntax.choice("--target", "KIND", "`all` (the default), `wal-streamer` (who stores WAL) or `hot-standby`",
-                  kind,
+    syntax.choice("--target", "all|wal-streamer|hot-standby",
+                  "whose connections: of all (the default), of those who store WAL, or of standbys", kind,
                   {{"all", std::nullopt},
                    {"wal-streamer", ReplicationClient::Kind::wal_receiver},
                    {"hot-standby", ReplicationClient::Kind::standby}});

@@ -60,8 +60,8 @@ void ReportArguments::declare(Syntax& syntax) {
   AnyServers::declare(syntax);
   syntax.option(kSince, "TIME", "tell what happened in that time until now; default 24h", since, parse_since);
   syntax.choice(
-      "--format", "FORMAT", "`text` (the default), `html`, `json`, or `mail`: a message for `sendmail -t`",
-      format,
+      "--format", "text|html|json|mail",
+      "what it is; text unless told; a mail is a message for `sendmail -t`", format,
       {{"text", Format::text}, {"html", Format::html}, {"json", Format::json}, {"mail", Format::mail}});
   syntax.option("--to", "ADDRESSES", "whom the mail is for", to, parse_addresses);
   syntax.option("--from", "ADDRESS", "whom the mail is from; else `sendmail` says so", from, parse_addresses);

@@ -14,7 +14,7 @@ struct WalConflictsArguments : OneServer {
     OneServer::declare(syntax);
     syntax.positional("NAME", "only this WAL file; with the digits after it (NAME.DIGITS) one of several",
                       name);
-    syntax.choice("--keep", "WHICH",
+    syntax.choice("--keep", "stored|pushed",
                   "`stored`: what is stored is right; the pushed copy is freed, "
                   "and the same file is accepted from then on. `pushed`: "
                   "the pushed one takes the place of the stored one, which is kept aside in its stead",
