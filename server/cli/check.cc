@@ -53,26 +53,11 @@ class TimeOut {
   std::jthread clock_;
 };
 
-constexpr std::string_view kIndent = "          ";
-
-/// Further lines stand below the first.
-std::string indented(std::string_view text) {
-  std::string lines;
-  for (const char character : text) {
-    lines += character;
-    if (character == '\n') lines += kIndent;
-  }
-  return lines;
-}
-
 void print(const CheckedServer& server, bool problems_alone, Output& out) {
   if (problems_alone && server.worst() == Severity::ok) return;
   out.fact(fmt::format("Server {}:", server.name));
-  for (const auto& finding : server.findings) {
-    if (problems_alone && finding.severity == Severity::ok) continue;
-    out.fact(fmt::format("  {:<7} {}", to_string(finding.severity), indented(describe(finding))));
-    if (!finding.hint.empty()) out.fact(fmt::format("{}{}", kIndent, indented(finding.hint)));
-  }
+  for (const auto& finding : server.findings)
+    if (!problems_alone || finding.severity != Severity::ok) print_finding(finding, out);
 }
 
 /// "3 servers: 1 well, 1 with advice, 1 failed".

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "server/health/finding.h"
+#include "server/terminal/output.h"
 
 namespace pgkeep::server {
 
@@ -24,5 +25,8 @@ struct CheckedServer {
     return worst;
   }
 };
+
+/// A line, and one for what to do.
+void print_finding(const Finding& finding, Output& out);
 
 }  // namespace pgkeep::server

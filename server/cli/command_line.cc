@@ -26,6 +26,18 @@ std::optional<std::size_t> find_name(const std::vector<std::string>& arguments) 
   return std::nullopt;
 }
 
+/// With `server add` and `server remove` as the one word that the command has.
+std::vector<std::string> with_one_word(std::vector<std::string> arguments) {
+  auto first = find_name(arguments);
+  if (first && arguments[*first] == "help") ++*first;
+  if (!first || *first + 1 >= arguments.size() || arguments[*first] != "server") return arguments;
+  const auto& second = arguments[*first + 1];
+  if (second != "add" && second != "remove") return arguments;
+  arguments[*first] = second + "-server";
+  arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(*first) + 1);
+  return arguments;
+}
+
 bool given_before_end_of_options(const std::vector<std::string>& arguments, std::string_view name) {
   const auto end = std::ranges::find(arguments, "--");
   return std::find(arguments.begin(), end, name) != end;
@@ -159,7 +171,8 @@ void apply(const GlobalArguments& globals, CommandLine& line) {
 
 }  // namespace
 
-FirstLook look_at(const std::vector<std::string>& arguments) {
+FirstLook look_at(const std::vector<std::string>& given) {
+  const auto arguments = with_one_word(given);
   FirstLook look;
   if (const auto name = find_name(arguments)) look.command = find_command(arguments[*name]);
   if (given_before_end_of_options(arguments, "--json")) look.format = Output::Format::json;
@@ -170,7 +183,8 @@ void read_arguments(std::string_view command, std::vector<std::string> arguments
   Parser(command, syntax).parse(std::move(arguments));
 }
 
-CommandLine parse_command_line(const std::vector<std::string>& arguments) {
+CommandLine parse_command_line(const std::vector<std::string>& given) {
+  const auto arguments = with_one_word(given);
   const auto name = find_name(arguments);
   if (name && arguments[*name] == "help") return help_for(arguments, *name);
   CommandLine line;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/cli/add_server.h"
 #include "server/cli/adopt_wal.h"
 #include "server/cli/annotate.h"
 #include "server/cli/backup.h"
@@ -33,6 +34,7 @@
 #include "server/cli/recover.h"
 #include "server/cli/release.h"
 #include "server/cli/reload.h"
+#include "server/cli/remove_server.h"
 #include "server/cli/replication_status.h"
 #include "server/cli/report.h"
 #include "server/cli/run_job.h"
@@ -52,50 +54,29 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kAdoptWal,
-    kAnnotate,
-    kBackup,
-    kCheck,
-    kCompact,
-    kComplete,
-    kCompletion,
-    kCreateSlot,
-    kCron,
-    kDelete,
-    kDropSlot,
-    kExpire,
-    kGenerateDocs,
-    kGenerateMan,
-    kGetWal,
-    kKeep,
-    kListBackups,
-    kListFiles,
-    kListJobs,
-    kListServers,
-    kListWal,
-    kMetrics,
-    kName,
-    kNewLine,
-    kPushedWal,
-    kPutWal,
-    kRebuildCatalog,
-    kReceiveWal,
-    kRecover,
-    kRelease,
-    kReload,
-    kReplicationStatus,
-    kReport,
-    kRunJob,
-    kServe,
-    kShowBackup,
-    kShowJob,
-    kShowServer,
-    kStatus,
-    kSwitchWal,
-    kUndelete,
-    kVerify,
-    kVerifyBackup,
-    kVerifyWal,
+    kAddServer,    kAdoptWal,
+    kAnnotate,     kBackup,
+    kCheck,        kCompact,
+    kComplete,     kCompletion,
+    kCreateSlot,   kCron,
+    kDelete,       kDropSlot,
+    kExpire,       kGenerateDocs,
+    kGenerateMan,  kGetWal,
+    kKeep,         kListBackups,
+    kListFiles,    kListJobs,
+    kListServers,  kListWal,
+    kMetrics,      kName,
+    kNewLine,      kPushedWal,
+    kPutWal,       kRebuildCatalog,
+    kReceiveWal,   kRecover,
+    kRelease,      kReload,
+    kRemoveServer, kReplicationStatus,
+    kReport,       kRunJob,
+    kServe,        kShowBackup,
+    kShowJob,      kShowServer,
+    kStatus,       kSwitchWal,
+    kUndelete,     kVerify,
+    kVerifyBackup, kVerifyWal,
     kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));

@@ -1,5 +1,7 @@
 #include "server/cli/drop_slot.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "catalog/io/lock.h"
@@ -33,6 +35,14 @@ void refuse_while_receiving(const Target& target) {
                          holder->purpose, holder->pid, holder->since, way_out));
 }
 
+Target target_of(const Config& config, const ServerConfig& server, bool force) {
+  Target target{query_connection(server), server.slot, std::nullopt, force};
+  if (const auto repository = open_repository_if_there(config)) {
+    target.layout = repository->server(server.name);
+  }
+  return target;
+}
+
 Target target_of(const DropSlotArguments& arguments, const Invocation& invocation) {
   const bool by_conninfo = arguments.conninfo && arguments.slot;
   if (arguments.server.has_value() == by_conninfo ||
@@ -46,12 +56,7 @@ Target target_of(const DropSlotArguments& arguments, const Invocation& invocatio
             true};
   }
   const auto config = load_config(invocation.config_file);
-  const auto& server = find_server(config, *arguments.server);
-  Target target{query_connection(server), server.slot, std::nullopt, arguments.force};
-  if (const auto repository = open_repository_if_there(config)) {
-    target.layout = repository->server(server.name);
-  }
-  return target;
+  return target_of(config, find_server(config, *arguments.server), arguments.force);
 }
 
 bool may_drop(const Target& target, streaming::Node& node, const std::stop_token& stop) {
@@ -81,21 +86,15 @@ bool drop_on(streaming::Node& node, const Target& target, const std::stop_token&
   return true;
 }
 
-}  // namespace
-
-Exit run_drop_slot(const DropSlotArguments& arguments, const Invocation& invocation) {
-  const auto target = target_of(arguments, invocation);
+Exit drop_on_all(const Target& target, const Invocation& invocation, Json& report) {
   streaming::check_slot_name(target.slot);
   refuse_while_receiving(target);
   const auto hosts = streaming::settings_of_nodes(target.connection);
-  auto report = Json::array();
   std::size_t failed = 0;
-  std::size_t gone = 0;
   for (const auto& host : hosts) {
     try {
       auto node = streaming::open_node(host, invocation.stop);
       const bool dropped = drop_on(node, target, invocation.stop);
-      gone += dropped ? 1 : 0;
       const auto peer = node.connection.peer();
       invocation.out.report(dropped ? fmt::format("slot {} dropped on {}", target.slot, peer)
                                     : fmt::format("there was no slot {} on {}", target.slot, peer));
@@ -108,12 +107,28 @@ Exit run_drop_slot(const DropSlotArguments& arguments, const Invocation& invocat
       ++failed;
     }
   }
-  invocation.out.data({{"server", arguments.server},
-                       {"slot", target.slot},
-                       {"dropped", gone > 0},
-                       {"hosts", std::move(report)}});
   if (failed == 0) return Exit::ok;
   return failed == hosts.size() ? Exit::failed : Exit::partly;
+}
+
+}  // namespace
+
+Exit drop_slot_of(const Config& config, const ServerConfig& server, bool force, const Invocation& invocation,
+                  Json& hosts) {
+  return drop_on_all(target_of(config, server, force), invocation, hosts);
+}
+
+Exit run_drop_slot(const DropSlotArguments& arguments, const Invocation& invocation) {
+  const auto target = target_of(arguments, invocation);
+  auto hosts = Json::array();
+  const auto exit = drop_on_all(target, invocation, hosts);
+  const bool dropped =
+      std::ranges::any_of(hosts, [](const Json& host) { return host.at("dropped") == true; });
+  invocation.out.data({{"server", arguments.server},
+                       {"slot", target.slot},
+                       {"dropped", dropped},
+                       {"hosts", std::move(hosts)}});
+  return exit;
 }
 
 }  // namespace pgkeep::server

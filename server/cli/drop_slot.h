@@ -1,6 +1,7 @@
 #pragma once
 
 #include "server/cli/arguments.h"
+#include "server/config/config.h"
 
 namespace pgkeep::server {
 
@@ -18,6 +19,13 @@ struct DropSlotArguments {
     syntax.option("--slot", "NAME", "the slot's name, with --conninfo", slot);
   }
 };
+
+/// Drops the slot of a server on every host that has it, and says so; without `force` one alone that pgkeep
+/// made. What became of each host is added to `hosts`. Throws Busy while a receiver of ours uses it, Refused
+/// for the slot of another, what stands in the way of the only host; of several that is reported, and the
+/// exit code says so.
+Exit drop_slot_of(const Config& config, const ServerConfig& server, bool force, const Invocation& invocation,
+                  Json& hosts);
 
 Exit run_drop_slot(const DropSlotArguments& arguments, const Invocation& invocation);
 

@@ -1,8 +1,13 @@
 #pragma once
 
+#include "catalog/store/repository.h"
 #include "server/cli/command.h"
 
 namespace pgkeep::server {
+
+/// Makes the daemon read its configuration again and says what came of it; the same as JSON. Throws as
+/// reload_daemon() does.
+Json reload_and_report(const store::Repository& repository, Output& out);
 
 Exit run_reload(const Invocation& invocation);
 

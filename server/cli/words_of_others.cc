@@ -16,7 +16,7 @@ constexpr std::string_view kNothingToArchive =
     "WAL is received over replication (`pgkeep serve`), and archive_command can stay empty; "
     "`pgkeep put-wal` takes in a file all the same";
 constexpr std::string_view kNothingToMake =
-    "nothing is to be made first: name the server in the configuration, and `pgkeep check SERVER` says what it lacks";
+    "`pgkeep add-server NAME CONNINFO` says what the server lacks, and makes what is to be made";
 constexpr std::string_view kOneInstanceIsEnough =
     "nothing is to be started or stopped for it: `active: false` leaves a server alone";
 
@@ -45,12 +45,14 @@ constexpr std::array kCommands{
     Word{"", "repo-get",
          "`pgkeep recover SERVER BACKUP DEST` makes a data directory; packs are of no use one by one"},
     Word{"", "repo-ls", "`pgkeep list-files SERVER BACKUP` lists the files of a backup"},
+    Word{"", "server",
+         "`pgkeep add-server NAME CONNINFO` and `pgkeep remove-server NAME` do what there is to do"},
     Word{"", "stanza-create", kNothingToMake},
     Word{
         "", "stanza-delete",
-        "remove the server from the configuration, `pgkeep drop-slot` before that, and its folder in the repository"},
+        "`pgkeep remove-server SERVER` keeps what is stored, and says where; `pgkeep delete` before that deletes backups"},
     Word{"", "stanza-upgrade",
-         "a server of a new major version is another cluster: name it as a new server in the configuration"},
+         "a server of a new major version is another cluster: `pgkeep add-server` with a new name"},
     Word{"", "start", kOneInstanceIsEnough},
     Word{"", "stop", kOneInstanceIsEnough},
     Word{"", "sync-backup", "a repository is copied as it is, file by file; there is no passive node"},

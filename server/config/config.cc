@@ -41,6 +41,8 @@ class Reader {
     if (config_.repository.empty())
       main.fail(main.root(), "repository", "is missing: name the folder for the backups, as /var/lib/pgkeep");
     std::ranges::sort(config_.servers, {}, &ServerConfig::name);
+    config_.defaults = defaults_;
+    config_.places = std::move(declared_);
     return std::move(config_);
   }
 
@@ -218,6 +220,7 @@ class Reader {
   void read_includes(const YamlFile& file, const YamlFile::Entry& entry) {
     if (entry.value.IsNull()) return;
     for (const auto& pattern : file.scalars(entry)) {
+      config_.includes.push_back(beside(file, pattern));
       for (const auto& path : matching(file, entry, pattern)) {
         const YamlFile included(path);
         if (included.root().IsNull()) continue;
@@ -236,18 +239,22 @@ class Reader {
     }
   }
 
+  static std::string beside(const YamlFile& file, const std::string& pattern) {
+    return (fs::absolute(file.path()).parent_path() / pattern).lexically_normal();
+  }
+
   /// Sorted. A pattern may match nothing, a plain name may not.
   static std::vector<fs::path> matching(const YamlFile& file, const YamlFile::Entry& entry,
                                         const std::string& pattern) {
-    const auto full = fs::absolute(file.path()).parent_path() / pattern;
+    const auto full = beside(file, pattern);
     ::glob_t found{};
     const int result = ::glob(full.c_str(), 0, nullptr, &found);
     std::vector<fs::path> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     ::globfree(&found);
     if (result != 0 && result != GLOB_NOMATCH)
-      file.fail(entry.value, entry.place, fmt::format("{} cannot be read", full.native()));
+      file.fail(entry.value, entry.place, fmt::format("{} cannot be read", full));
     if (paths.empty() && pattern.find_first_of("*?[") == pattern.npos)
-      file.fail(entry.value, entry.place, fmt::format("there is no {}", full.native()));
+      file.fail(entry.value, entry.place, fmt::format("there is no {}", full));
     return paths;
   }
 

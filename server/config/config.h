@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,6 +75,9 @@ struct Config {
   std::vector<ServerConfig> servers;  // by name
   JobLimits limits;
   HttpConfig http = {};
+  ServerConfig defaults = {};                      // what a server is that sets nothing itself
+  std::vector<std::string> includes = {};          // the patterns of `include`, each with its folder
+  std::map<std::string, std::string> places = {};  // server → FILE:LINE
 };
 
 inline constexpr const char* kDefaultConfigFile = "/etc/pgkeep/pgkeep.yaml";

@@ -8,8 +8,10 @@
 
 namespace pgkeep::server {
 
-/// What `check --json` tells of a server: {"server":…,"ok":…,"checks":[{"name":…,"result":…,"severity":…,
-/// "finding":…,"hint":…,"since":…}]}. It is ok when no finding is that something failed.
+/// [{"name":…,"result":…,"severity":…,"finding":…,"hint":…,"since":…}].
+Json checks_json(const std::vector<Finding>& findings);
+/// What `check --json` tells of a server: {"server":…,"ok":…,"checks":as above}. It is ok when no finding is
+/// that something failed.
 Json check_json(const std::string& server, const std::vector<Finding>& findings);
 
 }  // namespace pgkeep::server

@@ -72,4 +72,13 @@ std::vector<Finding> examine(const ServerFacts& facts, io::TimePoint now) {
   return findings;
 }
 
+std::vector<Finding> examine_new(const ServerFacts& facts, io::TimePoint now) {
+  auto findings = examine(facts, now);
+  const bool has_slot = facts.live && facts.live->ours.slot;
+  std::erase_if(findings, [&](const Finding& finding) {
+    return finding.key == "receiver" || finding.key == "synchronous" || (finding.key == "slot" && !has_slot);
+  });
+  return findings;
+}
+
 }  // namespace pgkeep::server

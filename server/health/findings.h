@@ -14,6 +14,10 @@ namespace pgkeep::server {
 /// be looked at, which is one itself. The rest of the room, and the daemon, use parts of it.
 std::vector<Finding> examine(const ServerFacts& facts, io::TimePoint now);
 
+/// The same of a server that is to be added: without what only a receiver and its slot can be asked for, as
+/// there are none yet.
+std::vector<Finding> examine_new(const ServerFacts& facts, io::TimePoint now);
+
 /// The part about our slot: itself, protect_primary's limit, the server's own time limit.
 std::vector<Finding> examine_slot(const ServerConfig& server, const SlotFacts& facts);
 /// It keeps more than protect_primary allows, and pgkeep made it.

@@ -80,6 +80,7 @@ ConnectionFacts attempt(const Patience& patience, const std::function<void(Conne
   } catch (const Error& error) {
     facts.error = error.what();
     facts.lost = dynamic_cast<const ConnectionLost*>(&error) != nullptr;
+    if (const auto* refusal = dynamic_cast<const ServerError*>(&error)) facts.sqlstate = refusal->sqlstate();
   }
   return facts;
 }
@@ -90,6 +91,12 @@ void ask_for_replication(ServerFacts& facts, const Patience& patience) {
     seen.system = streaming::identify_system(connection).system;
     seen.peer = connection.peer();
   });
+}
+
+void ask_both_ways(ServerFacts& facts, const Patience& patience) {
+  ask_server(facts, patience);
+  // Who is not there for one is not there for the other, and may take long to tell.
+  if (facts.sql && !facts.sql->lost) ask_for_replication(facts, patience);
 }
 
 /// Of a server that there was contact with.
@@ -227,9 +234,14 @@ ServerFacts gather_facts(const Config& config, const ServerConfig& server,
     look(facts, {"receiver"}, [&] { facts.stream = read_stream_facts(server.name, layout, daemon); });
     look_at_stored(layout, facts);
   }
-  ask_server(facts, patience);
-  // Who is not there for one is not there for the other, and may take long to tell.
-  if (facts.sql && !facts.sql->lost) ask_for_replication(facts, patience);
+  ask_both_ways(facts, patience);
+  return facts;
+}
+
+ServerFacts gather_live_facts(const ServerConfig& server, const Patience& patience) {
+  ServerFacts facts;
+  facts.config = server;
+  ask_both_ways(facts, patience);
   return facts;
 }
 

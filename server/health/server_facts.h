@@ -72,6 +72,7 @@ inline Patience until_stopped(const std::stop_token& stop) {
 struct ConnectionFacts {
   std::string error;  // empty: it succeeded
   bool lost = false;  // the server did not answer at all
+  std::string sqlstate = {};  // with which the server refused; empty: it did not
   postgres::Endpoint peer;
   postgres::SystemIdentifier system;
 };
@@ -106,6 +107,10 @@ struct ServerFacts {
 /// Interrupted is thrown.
 ServerFacts gather_facts(const Config& config, const ServerConfig& server,
                          const std::optional<DaemonReport>& daemon, const Patience& patience);
+
+/// What the live server says alone, by SQL and by replication: of one that nothing is kept of yet. Only
+/// Interrupted is thrown.
+ServerFacts gather_live_facts(const ServerConfig& server, const Patience& patience);
 
 /// Backups and WAL alone, from the files. Throws StorageError, Corruption.
 StoredFacts read_backups_and_wal(const ServerConfig& server, const store::ServerLayout& layout);

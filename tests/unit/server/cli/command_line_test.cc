@@ -50,6 +50,16 @@ TEST(CommandLineTest, TakesGlobalOptionsBeforeAndAfterTheCommand) {
   }
 }
 
+TEST(CommandLineTest, TakesServerAddAndServerRemoveForOneWord) {
+  EXPECT_EQ(parse_command_line({"-c", "/etc/a.yaml", "server", "add", "a", "host=pg1"}).command->name,
+            "add-server");
+  EXPECT_EQ(parse_command_line({"server", "remove", "a", "--keep-slot"}).command->name, "remove-server");
+  EXPECT_EQ(parse_command_line({"help", "server", "add"}).command->name, "add-server");
+  EXPECT_EQ(look_at({"server", "add"}).command->name, "add-server");
+  EXPECT_EQ(parse_command_line({"status", "server", "add"}).command->name, "status") << "names of servers";
+  EXPECT_THAT(error_of({"server"}), HasSubstr("`pgkeep add-server NAME CONNINFO`"));
+}
+
 TEST(CommandLineTest, ReadsTheConfigurationOfTheSystemUnlessAnotherIsNamed) {
   EXPECT_EQ(parse_command_line({"list-servers"}).config_file, "/etc/pgkeep/pgkeep.yaml");
 }
