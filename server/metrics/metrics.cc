@@ -129,7 +129,12 @@ void last_success(const FleetReport& report, Samples& samples) {
 }
 void last_attempt(const FleetReport& report, Samples& samples) {
   for_servers(report, [&](const ReportedServer& server) {
-    if (server.last_attempt) samples.add({{"server", server.name}}, *server.last_attempt);
+    if (server.last_attempt) samples.add({{"server", server.name}}, server.last_attempt->at);
+  });
+}
+void last_attempt_failed(const FleetReport& report, Samples& samples) {
+  for_servers(report, [&](const ReportedServer& server) {
+    if (server.last_attempt) samples.add({{"server", server.name}}, server.last_attempt->failed);
   });
 }
 void backup_running(const FleetReport& report, Samples& samples) {
@@ -191,7 +196,8 @@ void suspect_objects(const FleetReport& report, Samples& samples) {
 
 void wal_streaming(const FleetReport& report, Samples& samples) {
   for_servers(report, [&](const ReportedServer& server) {
-    if (!server.active) return;
+    if (!server.active || !server.known.backups)
+      return;  // where nothing can be read, this is not known either
     samples.add({{"server", server.name}},
                 server.stream_state && server.stream_state->phase == catalog::StreamPhase::streaming);
   });
@@ -293,6 +299,8 @@ constexpr std::array kMetrics{
            last_success},
     Metric{"pgkeep_backup_last_attempt_timestamp_seconds", kGauge,
            "When a backup was begun last, whatever came of it", last_attempt},
+    Metric{"pgkeep_backup_last_attempt_failed", kGauge, "Whether that failed, or was interrupted",
+           last_attempt_failed},
     Metric{"pgkeep_backup_last_duration_seconds", kGauge, "How long the newest backup took", last_duration},
     Metric{"pgkeep_backup_last_logical_bytes", kGauge, "Size of the server's files in it",
            last_logical_bytes},

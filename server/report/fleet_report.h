@@ -32,6 +32,13 @@ struct ReportedBackup {
   }
 };
 
+/// The backup that was begun last.
+struct LastAttempt {
+  io::TimePoint at;
+  bool failed = false;  // or was interrupted
+  bool operator==(const LastAttempt&) const = default;
+};
+
 /// Times that can be recovered to, without a gap between them, from backups that no verification found
 /// damaged.
 struct Stretch {
@@ -131,7 +138,7 @@ struct ReportedServer {
   std::optional<bool> answers;                       // to SQL; nothing: it was not asked
   std::string server_version = {};                   // "18.6"; empty: not known
   std::optional<bool> backup_runs;                   // nothing: not known
-  std::optional<io::TimePoint> last_attempt;         // of a backup, as far as the journal tells
+  std::optional<LastAttempt> last_attempt;           // as far as the journal tells
   std::optional<std::size_t> damaged;                // things that verifications found, and were not mended
   std::optional<Proof> proof;
   std::optional<BackupService> service;  // nothing where the journal does not tell

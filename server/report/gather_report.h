@@ -51,6 +51,6 @@ FleetReport gather_report(const Config& config, const std::vector<const ServerCo
 /// The same, as these servers are now and what happened in the time `back`: opens the repository, and asks
 /// the daemon. Throws Interrupted, and Refused for a repository of another format.
 FleetReport report_now(const Config& config, const std::vector<const ServerConfig*>& servers,
-                          std::chrono::milliseconds back, const Warn& warn, const std::stop_token& stop);
+                       std::chrono::milliseconds back, const Warn& warn, const std::stop_token& stop);
 
 }  // namespace pgkeep::server

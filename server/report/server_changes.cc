@@ -163,9 +163,11 @@ ServerChanges changes_since(const ServerRecords& records, io::TimePoint since) {
   return changes;
 }
 
-std::optional<io::TimePoint> last_attempt_of(std::span<const RunRecord> newest_first) {
+std::optional<LastAttempt> last_attempt_of(std::span<const RunRecord> newest_first) {
   const auto run = std::ranges::find(newest_first, "backup", &RunRecord::kind);
-  return run == newest_first.end() ? std::nullopt : std::optional(run->started);
+  if (run == newest_first.end()) return std::nullopt;
+  const bool failed = run->outcome == RunOutcome::failed || run->outcome == RunOutcome::interrupted;
+  return LastAttempt{run->started, failed};
 }
 
 std::optional<Proof> newest_proof(std::span<const RunRecord> newest_first,

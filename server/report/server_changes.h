@@ -42,8 +42,8 @@ WalGrowth wal_growth(catalog::StoredSegments& segments, io::TimePoint since, io:
 
 ServerChanges changes_since(const ServerRecords& records, io::TimePoint since);
 
-/// When a backup was begun last.
-std::optional<io::TimePoint> last_attempt_of(std::span<const catalog::RunRecord> newest_first);
+/// The backup that was begun last, whatever came of it.
+std::optional<LastAttempt> last_attempt_of(std::span<const catalog::RunRecord> newest_first);
 
 /// Of a verification that read backups. It is sound while no damage is known, whichever verification found
 /// it: `damaged_since` is when. Nothing when none has come to an end and no damage is known.

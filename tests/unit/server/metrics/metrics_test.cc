@@ -44,7 +44,7 @@ ReportedServer known_server() {
   server.answers = true;
   server.server_version = "18.1";
   server.backup_runs = false;
-  server.last_attempt = kMorning - std::chrono::hours(1);
+  server.last_attempt = LastAttempt{kMorning - std::chrono::hours(1), true};
   server.damaged = 2;
   server.wal_bytes = 1000;
   server.service = BackupService{.succeeded = 29, .failed = 1, .longest_without = {}};
@@ -89,7 +89,7 @@ TEST(MetricsTest, LeaveOutWhatIsNotKnown) {
   for (const auto& metric : metrics())
     if (!samples(report, metric.name).empty()) told.insert(metric.name);
   EXPECT_THAT(told, ElementsAre("pgkeep_build_info", "pgkeep_look_timestamp_seconds", "pgkeep_server_active",
-                                "pgkeep_server_info", "pgkeep_wal_streaming"));
+                                "pgkeep_server_info"));
 }
 
 TEST(MetricsTest, HaveBaseUnits) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catalog/io/file.h"
+#include "server/health/finding.h"
 #include "server/metrics/metrics.h"
 
 namespace pgkeep::server {
@@ -47,6 +48,17 @@ void expect_only_metrics_that_are_told(const std::string& text) {
 
 TEST(AlertRulesTest, AskOnlyForMetricsThatAreTold) {
   expect_only_metrics_that_are_told(content(kEtc / "prometheus" / "pgkeep.rules.yml"));
+}
+
+/// A fault that no finding tells of proves nothing.
+TEST(AlertRulesTest, AreTriedAtFindingsThatThereAre) {
+  const auto tests = content(kEtc.parent_path() / "tests" / "monitoring" / "pgkeep.rules.test.yml");
+  static const std::regex kKey("key=\"([a-z_]+)\"");
+  const auto keys = finding_keys();
+  std::size_t found = 0;
+  for (std::sregex_iterator it(tests.begin(), tests.end(), kKey); it != std::sregex_iterator(); ++it, ++found)
+    EXPECT_THAT(keys, Contains((*it)[1].str()));
+  EXPECT_GT(found, 3U);
 }
 
 TEST(BoardTest, AsksOnlyForMetricsThatAreTold) {
