@@ -19,9 +19,9 @@ std::vector<std::string> server_names(const std::string& config_file) {
   return names;
 }
 
-/// By the names of their folders: no record is read.
+/// By the names of their folders, and those that operators gave: no record is read.
 std::vector<std::string> backup_names(const std::string& config_file, const std::string& server) {
-  const Fleet fleet(config_file, Fleet::Access::open);
+  const Fleet fleet(config_file, Fleet::Access::recover);  // root may, who recovers
   const auto layout = fleet.layout(fleet.server(server));
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(layout.backups())) {
@@ -45,10 +45,11 @@ auto if_readable(Names names) {
   };
 }
 
-/// A repository that hangs must not hold up who types.
+/// A repository that hangs must not hold up who types. A signal that ends the process does so even while it
+/// waits for a network's file system; one with a handler of ours would wait with it.
 void end_soon() {
   constexpr unsigned kPatience = 1;  // seconds
-  std::signal(SIGALRM, [](int) { ::_exit(0); });
+  std::signal(SIGALRM, SIG_DFL);
   ::alarm(kPatience);
 }
 

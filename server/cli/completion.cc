@@ -16,13 +16,14 @@ _pgkeep() {
     # bash takes the line apart at "=" and ":" as well.
     for ((i = 1; i <= COMP_CWORD; i++)); do
         piece=${COMP_WORDS[i]}
+        if ((i < COMP_CWORD)) && [[ $piece == '~/'* ]]; then piece=$HOME/${piece:2}; fi
         if ((${#words[@]} > 0)) && [[ $piece == [=:]* || ${COMP_WORDS[i - 1]} == [=:]* ]]; then
             words[${#words[@]} - 1]+=$piece
         else
             words+=("$piece")
         fi
     done
-    mapfile -t replies < <("$1" complete -- "${words[@]}" 2>/dev/null)
+    mapfile -t replies < <({ "$1" complete -- "${words[@]}"; } 2>/dev/null)
     # What stands before the last of these is on the line already.
     before=${words[${#words[@]} - 1]}
     if [[ $before == *[=:]* ]]; then before=${before%"${before##*[=:]}"}; else before=; fi
@@ -42,18 +43,19 @@ complete -F _pgkeep pgkeep
 constexpr std::string_view kZsh = R"(#compdef pgkeep
 # zsh completion for pgkeep; made by `pgkeep completion zsh`
 _pgkeep() {
-    local reply word
+    local reply word ret=1
     local -a replies described
-    replies=("${(@f)$("${(Q)words[1]}" complete -- "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
+    replies=("${(@f)$({ "${(Q)words[1]}" complete -- "${(@Q)words[2,CURRENT]}"; } 2>/dev/null)}")
     for reply in "${replies[@]}"; do
         if [[ $reply == : ]]; then
-            _files
+            _files && ret=0
         elif [[ -n $reply ]]; then
             word=${reply%%$'\t'*}
             described+=("${word//:/\\:}:${reply#*$'\t'}")
         fi
     done
-    (( ${#described} )) && _describe -t pgkeep pgkeep described
+    (( ${#described} )) && _describe -t pgkeep pgkeep described && ret=0
+    return ret
 }
 if [[ ${funcstack[1]} == _pgkeep ]]; then
     _pgkeep "$@"
