@@ -9,6 +9,8 @@
 #include "server/fleet/expiry_run.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/run_facts.h"
+#include "server/notify/send_report.h"
+#include "server/report/gather_report.h"
 
 namespace pgkeep::server {
 namespace {
@@ -50,6 +52,36 @@ Exit say_what_is_due(const Fleet& fleet, const ServerConfig& server, const Invoc
   return Exit::ok;
 }
 
+bool is_all(const std::vector<std::string>& servers) {
+  return servers.size() == 1 && servers.front() == "all";
+}
+
+/// The report of the fleet, when it is due.
+Exit send_report(const Fleet& fleet, bool only_say, const Invocation& invocation, Json& data) {
+  auto& out = invocation.out;
+  const auto& config = fleet.config();
+  const auto add = [&](const Json& when) {
+    data.push_back({{"server", nullptr}, {"job", "report"}, {"due", when}});
+  };
+  if (only_say) {
+    const auto due = due_report(config, fleet.repository(), io::now());
+    if (!due) return Exit::ok;
+    out.fact(fmt::format("the report of the fleet is due since {}", io::format_time(*due)));
+    add(*due);
+    return Exit::ok;
+  }
+  const auto make = [&] {
+    return report_now(config, choose_servers(config, {}, false), kReportBack, warnings_to(out),
+                      invocation.stop);
+  };
+  const auto turn = send_due_report(config, fleet.repository(), io::now(), make, invocation.stop);
+  if (turn.what == ReportTurn::What::nothing) return Exit::ok;
+  add(nullptr);
+  if (turn.what == ReportTurn::What::failed) throw Error(turn.text);
+  out.report(turn.text);
+  return Exit::ok;
+}
+
 }  // namespace
 
 Exit run_cron(const CronArguments& arguments, const Invocation& invocation) {
@@ -61,8 +93,11 @@ Exit run_cron(const CronArguments& arguments, const Invocation& invocation) {
                                                  ? say_what_is_due(fleet, server, invocation, data)
                                                  : do_what_is_due(fleet, server, invocation, data);
                                     });
+  const auto of_fleet = arguments.servers.empty() || is_all(arguments.servers)
+                            ? send_report(fleet, arguments.dry_run, invocation, data)
+                            : Exit::ok;
   invocation.out.data(std::move(data));
-  return exit;
+  return std::max(exit, of_fleet);
 }
 
 }  // namespace pgkeep::server

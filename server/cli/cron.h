@@ -25,8 +25,8 @@ inline constexpr Command kCron{
     .details =
         "For those who prefer cron or a systemd timer to the clock of `serve`: does what is due, one job after the other, "
         "and ends. What is due is decided by the journals of runs, as `serve` decides it: what was missed runs once, what failed "
-        "is tried again after a pause, and no job begins in a window of `windows.never`. Two of them, or one beside "
-        "`serve`, do nothing twice.",
+        "is tried again after a pause, and no job begins in a window of `windows.never`. Without servers, or with `all`, "
+        "the report of `schedule.report` is sent too. Two of them, or one beside `serve`, do nothing twice.",
     .examples = kCronExamples,
     .call = call_of<run_cron>,
 };

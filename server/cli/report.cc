@@ -5,6 +5,7 @@
 #include "catalog/io/shown_text.h"
 #include "server/cli/published_file.h"
 #include "server/fleet/fleet.h"
+#include "server/notify/send_report.h"
 #include "server/report/gather_report.h"
 #include "server/report/html_report.h"
 #include "server/report/json_report.h"
@@ -50,6 +51,9 @@ std::string written(const FleetReport& report, const ReportArguments& arguments)
 void require_meaning(const ReportArguments& arguments) {
   const bool mail = arguments.format == ReportArguments::Format::mail;
   if (mail && arguments.to.empty()) throw UsageError("--format mail needs --to: whom the mail is for");
+  if (arguments.mail && (arguments.output || arguments.format != ReportArguments::Format::text))
+    throw UsageError(
+        "--mail sends text, HTML and the page in one message; --format and --output are for those who print it");
   if (!mail && !(arguments.to + arguments.from).empty())
     throw UsageError("--to and --from are for --format mail");
 }
@@ -65,6 +69,7 @@ void ReportArguments::declare(Syntax& syntax) {
       {{"text", Format::text}, {"html", Format::html}, {"json", Format::json}, {"mail", Format::mail}});
   syntax.option("--to", "ADDRESSES", "whom the mail is for", to, parse_addresses);
   syntax.option("--from", "ADDRESS", "whom the mail is from; else `sendmail` says so", from, parse_addresses);
+  syntax.flag("--mail", "send it to `mail.to` of the configuration, instead of printing it", mail);
   syntax.option("--output", "FILE", "write it to that file, in the place of what is there", output);
 }
 
@@ -75,6 +80,12 @@ Exit run_report(const ReportArguments& arguments, const Invocation& invocation) 
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, arguments.servers, false);
   const auto report = report_now(config, servers, arguments.since, warnings_to(out), invocation.stop);
+  if (arguments.mail) {
+    mail_report_to(config.mail, report, invocation.stop);
+    out.report(fmt::format("{}; the report was sent to {}", verdict(report), config.mail.to));
+    out.data(json_report(report));
+    return Exit::ok;
+  }
   auto text = written(report, arguments);
   if (arguments.output) {
     publish(place, text);

@@ -16,6 +16,7 @@ struct ReportArguments : AnyServers {
   std::optional<std::filesystem::path> output;
   std::string to;    // of a mail
   std::string from;  // empty: the program that sends it says so
+  bool mail = false;
 
   void declare(Syntax& syntax);
 };
@@ -28,6 +29,7 @@ inline constexpr std::array kReportExamples{
             "a page to look at, or to attach to a mail"},
     Example{"report --format mail --to dba@example.org | /usr/sbin/sendmail -t",
             "the mail of the morning, from cron"},
+    Example{"report --mail", "send it now to whom the configuration names"},
     Example{"report orders --since 7d", "one server, and its week"},
 };
 inline constexpr Command kReport{
@@ -43,7 +45,7 @@ inline constexpr Command kReport{
         "needs you, and the report has all the rest. The exit code is 0 whatever the report says; `check` has one for "
         "scripts.\n\n"
         "Text fits into 78 columns. HTML is one file that needs nothing else, and no script. A mail is a "
-        "whole message, whose subject is the verdict, for `sendmail -t` or any program that sends one; in it are the "
+        "whole message, whose subject is the verdict, for `sendmail -t` or any program that sends one, and --mail sends it, as `mail` in the configuration says; in it are the "
         "text, plain HTML, and the page as an attachment. What --format json prints "
         "is the `data` of the document that --json prints; the others shorten long lists, it does not:\n\n"
         "    verdict, expected, recoverable   the first line, and its servers that are to be, and can be, recovered\n"

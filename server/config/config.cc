@@ -59,6 +59,14 @@ class Reader {
       read_section(file, *entry, config_.http);
       check_http(file, *entry, config_.http);
     }
+    if (const auto entry = part("mail"); entry != entries.end()) {
+      read_section(file, *entry, config_.mail);
+      check_mail(file, *entry, config_.mail);
+    }
+    if (const auto entry = part("schedule"); entry != entries.end()) {
+      read_section(file, *entry, config_.schedule);
+      check_schedule(file, *entry, config_);
+    }
     if (const auto entry = part("repository"); entry != entries.end()) read_repository(file, *entry);
     // Whatever the order in the file: servers are built on the defaults.
     if (const auto entry = part("defaults"); entry != entries.end() && !entry->value.IsNull())
@@ -69,7 +77,8 @@ class Reader {
 
   /// A key of a section stands in its section, and not by its whole name.
   static bool may_stand_at_top(std::string_view name) {
-    if (name == "limits" || name == "http") return true;
+    constexpr std::array<std::string_view, 4> kSections{"limits", "http", "mail", "schedule"};
+    if (std::ranges::find(kSections, name) != kSections.end()) return true;
     return name.find('.') == name.npos && find_setting(name, Scope::top) != nullptr;
   }
 
@@ -83,13 +92,13 @@ class Reader {
     config_.repository = path.lexically_normal();
   }
 
-  /// `limits` or `http`, into what holds its keys.
+  /// `limits`, `http` and the like, into what holds its keys.
   template <typename Part>
   static void read_section(const YamlFile& file, const YamlFile::Entry& section, Part& part) {
     for (const auto& entry : section_entries(file, section)) {
       const auto* setting = find_setting(entry.name, Scope::top);
       if (!setting) unknown_key(file, entry, Scope::top);
-      if (const auto problem = apply_setting(*setting, file.scalar(entry), part))
+      if (const auto problem = apply_setting(*setting, text_of(file, *setting, entry), part))
         file.fail(entry.value, entry.place, *problem);
     }
   }
@@ -108,6 +117,22 @@ class Reader {
         fmt::format("other hosts can reach {}: name a `token_file`, and a `certificate` with its `key`; or "
                     "listen on 127.0.0.1 behind a proxy that sees to both",
                     http.listen->text()));
+  }
+
+  static void check_mail(const YamlFile& file, const YamlFile::Entry& section, const MailConfig& mail) {
+    const auto fail = [&](std::string_view why) { file.fail(section.key, section.place, why); };
+    if (mail.user.empty() != mail.password_file.empty())
+      fail("`user` and `password_file` belong together; name both, or neither where nobody has to log in");
+    if (!mail.user.empty() && mail.smtp.empty())
+      fail("has a `user` and no `smtp`; say which server to log in to");
+    if (mail.to.empty() && mail != MailConfig()) fail("has no `to`; say who gets the report");
+  }
+
+  static void check_schedule(const YamlFile& file, const YamlFile::Entry& section, const Config& config) {
+    const auto fail = [&](std::string_view why) { file.fail(section.key, section.place, why); };
+    if (config.schedule.report.is_after_backup()) fail("the report is of all servers; say when, as 06:30");
+    if (config.schedule.report.is_set() && config.mail.to.empty())
+      fail("the report is sent by mail; name who gets it: `mail: {to: dba@example.org}`");
   }
 
   void read_servers(const YamlFile& file, const YamlFile::Entry& section) {

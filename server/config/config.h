@@ -68,6 +68,24 @@ struct HttpConfig {
   bool operator==(const HttpConfig&) const = default;
 };
 
+/// Who gets mail, and how it leaves this host.
+struct MailConfig {
+  std::string to;    // addresses, as a header field has them; empty: no mail is sent
+  std::string from;  // the same; empty: pgkeep@ this host
+  std::string smtp;  // smtp://host:587 or smtps://host; empty: by the local sendmail
+  std::string user;
+  std::string password_file;  // an absolute path
+  std::string heartbeat;      // called once the report has been sent; empty: nobody
+  bool operator==(const MailConfig&) const = default;
+};
+
+/// What the fleet does as a whole, and when.
+struct FleetSchedule {
+  JobTiming report;
+  TimeZone zone = TimeZone::utc();
+  bool operator==(const FleetSchedule&) const = default;
+};
+
 /// The configuration, read and checked as a whole.
 struct Config {
   std::filesystem::path file;  // absolute
@@ -75,6 +93,8 @@ struct Config {
   std::vector<ServerConfig> servers;  // by name
   JobLimits limits;
   HttpConfig http = {};
+  MailConfig mail = {};
+  FleetSchedule schedule = {};
   ServerConfig defaults = {};                      // what a server is that sets nothing itself
   std::vector<std::string> includes = {};          // the patterns of `include`, each with its folder
   std::map<std::string, std::string> places = {};  // server → FILE:LINE

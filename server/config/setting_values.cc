@@ -19,14 +19,15 @@ constexpr std::array<std::string_view, 3> kYes{"true", "yes", "on"};
 constexpr std::array<std::string_view, 3> kNo{"false", "no", "off"};
 
 using Problem = std::optional<std::string>;
-using LimitMember = std::uint64_t JobLimits::*;
 
-template <typename Member>
-constexpr bool kIsOfHttp = std::is_same_v<Member, std::string HttpConfig::*> ||
-                           std::is_same_v<Member, std::optional<ListenAddress> HttpConfig::*>;
+template <typename Part, typename Member>
+constexpr bool kIsOf = false;
+template <typename Part, typename Field>
+constexpr bool kIsOf<Part, Field Part::*> = true;
 template <typename Member>
 constexpr bool kIsOfNoServer =
-    std::is_same_v<Member, std::monostate> || std::is_same_v<Member, LimitMember> || kIsOfHttp<Member>;
+    std::is_same_v<Member, std::monostate> || kIsOf<JobLimits, Member> || kIsOf<HttpConfig, Member> ||
+    kIsOf<MailConfig, Member> || kIsOf<FleetSchedule, Member>;
 
 std::string format_in_unit(SettingType type, std::int64_t value) {
   if (type == SettingType::size) return io::format_bytes(static_cast<std::uint64_t>(value));
@@ -70,12 +71,32 @@ std::string wrong_type(const Setting& setting, std::string_view text) {
   return fmt::format("{} is expected, not '{}'", describe_type(setting), text);
 }
 
+/// Addresses become lines of a mail's head, and what follows a host in an address may be a secret.
+Problem check_mail(const Setting& setting, std::string_view text) {
+  const auto begins = [&](std::string_view scheme) { return text.starts_with(scheme); };
+  const bool unprintable = std::ranges::any_of(text, [](char c) { return c < ' ' || c > '~'; });
+  if (setting.name == "mail.to" || setting.name == "mail.from") {
+    if (text.find('@') == text.npos) return "an address has an @ in it";
+    if (unprintable) return "an address has printable ASCII characters only";
+  }
+  if (setting.name == "mail.smtp") {
+    if (!begins("smtp://") && !begins("smtps://"))
+      return "smtp:// or smtps:// and a host are expected, as smtp://mail.example.org:587";
+    if (text.find('@') != text.npos)
+      return "names a user; put it into `mail.user`, and the password into `mail.password_file`";
+  }
+  if (setting.name == "mail.heartbeat" && !begins("https://") && !begins("http://"))
+    return "an address that begins with https:// or http:// is expected";
+  return std::nullopt;
+}
+
 /// What the type alone does not say.
 Problem check_text(const Setting& setting, std::string_view text) {
   if (text.empty() && setting.name != "description") return "has no value";
   if (text.find('\0') != text.npos) return "holds a zero byte";
   if (setting.type == SettingType::path && !text.starts_with('/'))
     return fmt::format("an absolute path is expected, not '{}'", text);
+  if (auto problem = check_mail(setting, text)) return problem;
   try {
     if (setting.name == "slot") streaming::check_slot_name(text);
     if (setting.name == "conninfo") streaming::describe_conninfo(text);
@@ -229,6 +250,20 @@ auto& field_of(Server& server, Field Part::*member) {
   return part_of<Part>(server).*member;
 }
 
+/// Into a part of the configuration that is of no server.
+template <typename Part>
+Problem read_of(const Setting& setting, std::string_view text, Part& part) {
+  return std::visit(
+      [&](auto member) -> Problem {
+        if constexpr (kIsOf<Part, decltype(member)>) {
+          return read(setting, text, part.*member);
+        } else {
+          throw std::logic_error(fmt::format("{} has another place", setting.name));
+        }
+      },
+      setting.member);
+}
+
 }  // namespace
 
 Problem apply_setting(const Setting& setting, std::string_view text, ServerConfig& config) {
@@ -244,19 +279,16 @@ Problem apply_setting(const Setting& setting, std::string_view text, ServerConfi
 }
 
 Problem apply_setting(const Setting& setting, std::string_view text, JobLimits& limits) {
-  return read(setting, text, limits.*std::get<LimitMember>(setting.member));
+  return read_of(setting, text, limits);
 }
-
 Problem apply_setting(const Setting& setting, std::string_view text, HttpConfig& http) {
-  return std::visit(
-      [&](auto member) -> Problem {
-        if constexpr (kIsOfHttp<decltype(member)>) {
-          return read(setting, text, http.*member);
-        } else {
-          throw std::logic_error(fmt::format("{} is not of the HTTP service", setting.name));
-        }
-      },
-      setting.member);
+  return read_of(setting, text, http);
+}
+Problem apply_setting(const Setting& setting, std::string_view text, MailConfig& mail) {
+  return read_of(setting, text, mail);
+}
+Problem apply_setting(const Setting& setting, std::string_view text, FleetSchedule& schedule) {
+  return read_of(setting, text, schedule);
 }
 
 std::string describe_type(const Setting& setting) {

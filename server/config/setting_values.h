@@ -22,6 +22,12 @@ std::optional<std::string> apply_setting(const Setting& setting, std::string_vie
 /// The same of one of the HTTP service.
 std::optional<std::string> apply_setting(const Setting& setting, std::string_view text, HttpConfig& http);
 
+/// The same of one of mails.
+std::optional<std::string> apply_setting(const Setting& setting, std::string_view text, MailConfig& mail);
+/// The same of one of the fleet's schedule.
+std::optional<std::string> apply_setting(const Setting& setting, std::string_view text,
+                                         FleetSchedule& schedule);
+
 /// "a number from 1 to 19", "a size from 32 KiB to 1 GiB, or 0: no limit": for messages and the
 /// documentation.
 std::string describe_type(const Setting& setting);

@@ -53,14 +53,14 @@ struct Setting {
   std::string_view zero = {};  // what 0 means, when it is allowed beside the range
   std::span<const std::string_view> choices =
       {};  // of `choice`, in the order of the enum; of `boolean`: other words
-  std::variant<std::monostate, std::string ServerConfig::*, bool ServerConfig::*,
-               std::uint64_t ServerConfig::*, std::chrono::milliseconds ServerConfig::*,
-               Checkpoint ServerConfig::*, Flush ServerConfig::*, std::uint64_t catalog::RetentionPolicy::*,
-               std::chrono::milliseconds catalog::RetentionPolicy::*, JobTiming JobSchedule::*,
-               TimeZone JobSchedule::*, std::chrono::milliseconds JobSchedule::*,
-               std::vector<TimeWindow> JobSchedule::*, std::uint64_t JobLimits::*,
-               io::Reserve ServerConfig::*, std::vector<BandwidthWindow> ServerConfig::*,
-               std::string HttpConfig::*, std::optional<ListenAddress> HttpConfig::*>
+  std::variant<
+      std::monostate, std::string ServerConfig::*, bool ServerConfig::*, std::uint64_t ServerConfig::*,
+      std::chrono::milliseconds ServerConfig::*, Checkpoint ServerConfig::*, Flush ServerConfig::*,
+      std::uint64_t catalog::RetentionPolicy::*, std::chrono::milliseconds catalog::RetentionPolicy::*,
+      JobTiming JobSchedule::*, TimeZone JobSchedule::*, std::chrono::milliseconds JobSchedule::*,
+      std::vector<TimeWindow> JobSchedule::*, std::uint64_t JobLimits::*, io::Reserve ServerConfig::*,
+      std::vector<BandwidthWindow> ServerConfig::*, std::string MailConfig::*, JobTiming FleetSchedule::*,
+      TimeZone FleetSchedule::*, std::string HttpConfig::*, std::optional<ListenAddress> HttpConfig::*>
       member = {};
 };
 

@@ -11,6 +11,8 @@
 #include <sys/eventfd.h>
 
 #include "catalog/io/error.h"
+#include "server/fleet/fleet.h"
+#include "server/report/gather_report.h"
 #include "server/terminal/stop_signals.h"
 #include "server/terminal/version.h"
 #include "server/web/look_at_fleet.h"
@@ -60,6 +62,7 @@ Daemon::Daemon(Config config, store::Repository repository, const Output& out)
 /// Who asks the streams first; then the streams, which wake the writer of states; and that last.
 Daemon::~Daemon() {
   control_.reset();
+  reports_.reset();
   web_.reset();
   slot_watch_.reset();
   supervisor_->stop();
@@ -80,6 +83,7 @@ Exit Daemon::run(const std::stop_token& stop) {
                             .look = [this](const std::stop_token& unwanted) { return look(unwanted); }},
                log_);
   const auto begun = apply(config);
+  reports_.emplace([this](const std::stop_token& unwanted) { return send_report_if_due(unwanted); }, log_);
   log_->info("pgkeep {} serves {} with {}: {}", kVersion, repository_.root().native(), config.file.native(),
              counted(begun.added.size(), "server"));
   const ControlQuestions questions{.report = [this] { return report(); },
@@ -132,6 +136,7 @@ Exit Daemon::end() {
   notifier_.stopping();
   control_.reset();
   web_->stop();
+  reports_->stop();
   supervisor_->stop();
   slot_watch_->stop();
   jobs_->finish(std::chrono::milliseconds::zero());
@@ -143,6 +148,7 @@ Exit Daemon::end() {
   std::vector<std::string> hanging;
   supervisor_->wait_until_ended(left(), hanging);
   if (!jobs_->finish(left())) hanging.emplace_back("a job");
+  if (!reports_->finish(until)) hanging.emplace_back("the report of the fleet");
   if (!web_->finish(until)) hanging.emplace_back("a look at the fleet");
   if (!slot_watch_->finish(until)) hanging.emplace_back("a look at a slot");
   if (!state_writer_->finish(kStatesMayTake)) hanging.emplace_back("the states of the streams");
@@ -230,6 +236,17 @@ DaemonReport Daemon::report() const {
 FleetDocuments Daemon::look(const std::stop_token& stop) const {
   const auto config = in_force_.with([](const auto& in_force) { return in_force.config; });
   return look_at_fleet(config, repository_, report(), stop);
+}
+
+ReportTurn Daemon::send_report_if_due(const std::stop_token& stop) const {
+  const auto config = in_force_.with([](const auto& in_force) { return in_force.config; });
+  const auto make = [&] {
+    const auto now = io::now();
+    const auto warn = [&](const std::string& warning) { log_->warn("report: {}", warning); };
+    return gather_report(config, choose_servers(config, {}, false), repository_,
+                         {.report = report(), .why_unknown = {}}, {now, now - kReportBack}, warn, stop);
+  };
+  return send_due_report(config, repository_, io::now(), make, stop);
 }
 
 std::string Daemon::ailing() const {

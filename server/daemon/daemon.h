@@ -12,6 +12,7 @@
 #include "server/daemon/control_server.h"
 #include "server/daemon/job_runner.h"
 #include "server/daemon/notifier.h"
+#include "server/daemon/report_sender.h"
 #include "server/daemon/slot_watch.h"
 #include "server/daemon/state_writer.h"
 #include "server/daemon/supervisor.h"
@@ -49,6 +50,7 @@ class Daemon {
   DaemonReport report() const;
   std::vector<StateWriter::Stream> stream_states() const;
   std::string ailing() const;
+  ReportTurn send_report_if_due(const std::stop_token& stop) const;
   FleetDocuments look(const std::stop_token& stop) const;
 
   store::Repository repository_;
@@ -65,6 +67,7 @@ class Daemon {
   std::optional<SlotWatch> slot_watch_;
   std::atomic<std::chrono::steady_clock::time_point> last_tick_{std::chrono::steady_clock::now()};
   std::optional<WebService> web_;
+  std::optional<ReportSender> reports_;
   std::optional<ControlServer> control_;
 };
 

@@ -458,6 +458,46 @@ TEST_F(ConfigTest, SaysWhatIsWrongWithHttp) {
   EXPECT_THAT(error_of(std::string(kMinimal) + "http.listen: 127.0.0.1:1\n"), HasSubstr("unknown key"));
 }
 
+TEST_F(ConfigTest, ReadsWhoGetsTheReportAndWhen) {
+  const auto config = load(std::string(kMinimal) + R"(mail:
+  to: '"Doe, J." <j@example.org>, ops@example.org'
+  from: pgkeep@backup.example.org
+  smtp: smtp://mail.example.org:587
+  user: pgkeep
+  password_file: /etc/pgkeep/mail.password
+  heartbeat: https://hc.example.org/ping/c0ffee
+schedule: {report: "06:30", timezone: Europe/Berlin}
+)");
+  EXPECT_EQ(config.mail.to, "\"Doe, J.\" <j@example.org>, ops@example.org");
+  EXPECT_EQ(config.mail.password_file, "/etc/pgkeep/mail.password");
+  EXPECT_EQ(config.schedule.report.text(), "06:30");
+  EXPECT_EQ(config.schedule.zone.name(), "Europe/Berlin");
+  EXPECT_FALSE(load(kMinimal).schedule.report.is_set());
+}
+
+TEST_F(ConfigTest, SaysWhatIsWrongWithMail) {
+  const auto error = [&](const std::string& keys) {
+    return error_of(std::string(kMinimal) + "mail: {" + keys + "}\n");
+  };
+  EXPECT_EQ(error("to: a@b"), "no error");
+  EXPECT_THAT(error("to: nobody"), HasSubstr("mail.to: an address has an @"));
+  EXPECT_THAT(error("to: \"a@b\\nBcc: x@y\""), HasSubstr("printable"));
+  EXPECT_THAT(error("from: a@b"), HasSubstr("has no `to`"));
+  EXPECT_THAT(error("to: a@b, smtp: mail.example.org"), HasSubstr("smtp:// or smtps://"));
+  EXPECT_THAT(error("to: a@b, smtp: 'smtp://u:secret@h'"),
+              AllOf(HasSubstr("`mail.user`"), Not(HasSubstr("secret"))));
+  EXPECT_THAT(error("to: a@b, smtp: 'smtp://h', user: u"), HasSubstr("belong together"));
+  EXPECT_THAT(error("to: a@b, user: u, password_file: /p"), HasSubstr("no `smtp`"));
+  EXPECT_THAT(error("to: a@b, heartbeat: hc.example.org"), HasSubstr("https://"));
+}
+
+TEST_F(ConfigTest, SaysWhatIsWrongWithTheScheduleOfTheFleet) {
+  const auto error = [&](const std::string& more) { return error_of(std::string(kMinimal) + more); };
+  EXPECT_THAT(error("schedule: {report: '06:30'}\n"), HasSubstr("name who gets it"));
+  EXPECT_THAT(error("mail: {to: a@b}\nschedule: {report: after backup}\n"), HasSubstr("say when"));
+  EXPECT_THAT(error("schedule: {backup: '02:00'}\n"), HasSubstr("belongs into `defaults` or into a server"));
+}
+
 TEST(ServerNameTest, IsANameForAFolder) {
   for (const auto* good : {"main", "pg-1.example", "A_1", "x"})
     EXPECT_THAT(why_not_a_server_name(good), IsEmpty());

@@ -1,0 +1,78 @@
+#include "server/notify/send_report.h"
+
+#include <fmt/format.h>
+
+#include "catalog/io/error.h"
+#include "catalog/io/lock.h"
+#include "server/notify/curl_call.h"
+#include "server/notify/report_record.h"
+#include "server/notify/send_mail.h"
+#include "server/report/mail_report.h"
+
+namespace pgkeep::server {
+namespace {
+
+/// The heartbeat says that the report has been sent: who hears it looks at nothing else. That it was not
+/// heard makes the report no less sent.
+std::string call_heartbeat(const MailConfig& mail, const std::stop_token& stop) {
+  if (mail.heartbeat.empty()) return {};
+  try {
+    call_url(mail.heartbeat, stop);
+    return {};
+  } catch (const Error& error) {
+    return fmt::format("; the heartbeat was not heard: {}", error.what());
+  }
+}
+
+}  // namespace
+
+void mail_report_to(const MailConfig& mail, const FleetReport& report, const std::stop_token& stop) {
+  const MailAddresses addresses{.to = mail.to, .from = sender_of(mail)};
+  send_mail(mail, mail_report(report, addresses), stop);
+}
+
+ReportTurn send_due_report(const Config& config, const store::Repository& repository, io::TimePoint now,
+                           const std::function<FleetReport()>& make, const std::stop_token& stop) {
+  using What = ReportTurn::What;
+  if (!config.schedule.report.is_set()) return {};
+  const auto lock = io::FileLock::try_acquire(repository.root() / ".report.lock", "report");
+  if (!lock) return {};
+  auto record = read_report_record(repository);
+  if (!record) {
+    write_report_record(repository, {.since = now, .sent = {}, .tried = {}, .failures = 0, .error = {}});
+    return {};
+  }
+  const auto next = next_report(config.schedule, *record);
+  if (!next || *next > now) return {};
+  record->tried = now;
+  try {
+    mail_report_to(config.mail, make(), stop);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const std::exception& error) {
+    ++record->failures;
+    record->error = error.what();
+    write_report_record(repository, *record);
+    const auto again = next_report(config.schedule, *record);
+    return {What::failed, fmt::format("the report of the fleet could not be sent: {}; tried again at {}",
+                                      error.what(), again ? io::format_time(*again) : "no time")};
+  }
+  // Noted before the heartbeat: a kill in between costs a call, and not a second mail.
+  record->sent = now;
+  record->failures = 0;
+  record->error.clear();
+  write_report_record(repository, *record);
+  return {What::sent, fmt::format("the report of the fleet was sent to {}{}", config.mail.to,
+                                  call_heartbeat(config.mail, stop))};
+}
+
+std::optional<io::TimePoint> due_report(const Config& config, const store::Repository& repository,
+                                        io::TimePoint now) {
+  if (!config.schedule.report.is_set()) return std::nullopt;
+  const auto record = read_report_record(repository);
+  if (!record) return std::nullopt;
+  const auto next = next_report(config.schedule, *record);
+  return next && *next <= now ? next : std::nullopt;
+}
+
+}  // namespace pgkeep::server
