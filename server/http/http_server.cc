@@ -1,6 +1,7 @@
 #include "server/http/http_server.h"
 
 #include <array>
+#include <fcntl.h>
 #include <optional>
 #include <thread>
 #include <type_traits>
@@ -45,6 +46,12 @@ constexpr std::chrono::milliseconds kAfterFailedAccept{100};
 constexpr std::chrono::seconds kToHangUp{2};
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// A program that is started meanwhile, as sendmail, would hold the port and the clients' connections open.
+/// Asio does not see to it.
+void keep_from_children(auto& socket) {
+  ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
+}
 
 /// What new connections go by.
 struct Terms {
@@ -103,6 +110,7 @@ std::string_view viewed(beast::string_view text) {
 /// What connections share with their server, on its thread.
 struct Shared {
   HttpLimits limits;
+  SharedTerms terms;  // as they are now
   std::size_t open = 0;
 };
 
@@ -169,7 +177,9 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
                             .host = viewed(head[http::field::host]),
                             .authorization = viewed(head[http::field::authorization]),
                             .has_body = has_body};
-    answer(terms_->gate.answer(asked), head.keep_alive() && !has_body, head.method() == http::verb::head);
+    // By the token of now: one that was replaced opens nothing any more, on no connection.
+    answer(shared_->terms->gate.answer(asked), head.keep_alive() && !has_body,
+           head.method() == http::verb::head);
   }
 
   void answer(HttpAnswer with, bool keep_alive, bool head) {
@@ -205,7 +215,7 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
   }
 
   Stream stream_;
-  SharedTerms terms_;
+  SharedTerms terms_;  // that it began with: of its TLS
   Shared* shared_;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::empty_body>> parser_;
@@ -220,13 +230,13 @@ class HttpServer::Core {
  public:
   Core(const HttpAccess& access, std::string open_path, HttpHandler handler, Log log,
        const HttpLimits& limits)
-      : shared_{.limits = limits}, log_(std::move(log)), acceptor_(io_), pause_(io_) {
+      : shared_{.limits = limits, .terms = {}}, log_(std::move(log)), acceptor_(io_), pause_(io_) {
     gate_.open_path = std::move(open_path);
     gate_.handler = std::move(handler);
     gate_.failed = [this](std::string_view why) {
       log_->error("http: a request could not be answered: {}", why);
     };
-    terms_ = terms_of(access);
+    shared_.terms = terms_of(access);
     listen(access);
     accept();
     thread_ = std::jthread([this] { work(); });
@@ -236,7 +246,7 @@ class HttpServer::Core {
   Core& operator=(const Core&) = delete;
 
   void change(const HttpAccess& access) {
-    asio::post(io_, [this, terms = terms_of(access)]() mutable { terms_ = std::move(terms); });
+    asio::post(io_, [this, terms = terms_of(access)]() mutable { shared_.terms = std::move(terms); });
   }
   std::uint16_t port() const { return port_; }
 
@@ -251,6 +261,7 @@ class HttpServer::Core {
     try {
       const tcp::endpoint endpoint(asio::ip::make_address(access.address), access.port);
       acceptor_.open(endpoint.protocol());
+      keep_from_children(acceptor_);
       acceptor_.set_option(Acceptor::reuse_address(true));
       acceptor_.bind(endpoint);
       acceptor_.listen();
@@ -285,6 +296,7 @@ class HttpServer::Core {
         return;
       }
       accept();
+      keep_from_children(socket);
       take(std::move(socket));
     });
   }
@@ -294,24 +306,23 @@ class HttpServer::Core {
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     TcpStream tcp(std::move(socket));
-    if (!terms_->tls) {
-      std::make_shared<Connection<TcpStream>>(std::move(tcp), terms_, shared_)->begin();
+    const auto& terms = shared_.terms;
+    if (!terms->tls) {
+      std::make_shared<Connection<TcpStream>>(std::move(tcp), terms, shared_)->begin();
       return;
     }
-    std::make_shared<Connection<TlsStream>>(TlsStream(std::move(tcp), *terms_->tls), terms_, shared_)
-        ->begin();
+    std::make_shared<Connection<TlsStream>>(TlsStream(std::move(tcp), *terms->tls), terms, shared_)->begin();
   }
 
   void turn_away(Socket& socket) const {
     error_code ignored;
     socket.non_blocking(true, ignored);
-    if (!terms_->tls) socket.write_some(asio::buffer(kFull.data(), kFull.size()), ignored);
+    if (!shared_.terms->tls) socket.write_some(asio::buffer(kFull.data(), kFull.size()), ignored);
   }
 
   Shared shared_;
   Log log_;
   RequestGate gate_;  // without a token
-  SharedTerms terms_;
   std::uint16_t port_ = 0;
   asio::io_context io_{1};  // destroys the connections, which use the above
   Acceptor acceptor_;

@@ -1,5 +1,6 @@
 #include "server/http/http_server.h"
 
+#include <atomic>
 #include <list>
 
 #include <gmock/gmock.h>
@@ -29,6 +30,7 @@ class HttpServerTest : public ::testing::Test {
     const auto answer = [this](const HttpRequest& request) {
       HttpAnswer given = text_answer(200, request.path.empty() ? "root" : request.path.front());
       if (request.path == std::vector<std::string>{"large"}) given.body = large_;
+      ++answered_;
       return given;
     };
     server_.emplace(access, "healthz", answer,
@@ -42,6 +44,7 @@ class HttpServerTest : public ::testing::Test {
   }
   void expect_that_others_are_served() const { EXPECT_EQ(http_get(port(), "/well").body, "well\n"); }
 
+  std::atomic<int> answered_ = 0;
   std::shared_ptr<const std::string> large_ = std::make_shared<const std::string>(std::size_t{32} << 20, 'x');
   std::optional<HttpServer> server_;
 };
@@ -55,6 +58,24 @@ TEST_F(HttpServerTest, AnswersWithHeadersThatKeepBrowsersFromDoingMore) {
   EXPECT_EQ(reply.headers.at("x-content-type-options"), "nosniff");
   EXPECT_EQ(reply.headers.at("referrer-policy"), "no-referrer");
   EXPECT_EQ(reply.headers.at("cache-control"), "no-store");
+}
+
+TEST_F(HttpServerTest, TakesATokenThatWasReplacedOnNoConnectionAnyMore) {
+  HttpAccess access;
+  access.token = "the-token-that-leaked";
+  serve({}, access);
+  const HttpClient client(port());
+  client.send("GET /a HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer the-token-that-leaked\r\n\r\n");
+  test::wait_until([&] { return answered_ == 1; }, "the first request is answered");
+  access.address = "127.0.0.1";
+  access.token = "another-token-of-now";
+  server_->change(access);
+  client.send(
+      "GET /a HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer the-token-that-leaked\r\n"
+      "Connection: close\r\n\r\n");
+  const auto replies = client.read_to_end();
+  EXPECT_THAT(replies, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(replies, HasSubstr("HTTP/1.1 401"));
 }
 
 TEST_F(HttpServerTest, GivesToHeadTheHeadersAlone) {
