@@ -270,9 +270,10 @@ constexpr std::string_view kCounter = "counter";
 constexpr std::array kMetrics{
     Metric{"pgkeep_build_info", kGauge, "The version of pgkeep; always 1", build_info},
     Metric{"pgkeep_look_timestamp_seconds", kGauge, "When all that follows was looked at", look_time},
-    Metric{"pgkeep_finding", kGauge,
-           "1 for each problem that `pgkeep check` tells; those of the repository have an empty server",
-           finding},
+    Metric{
+        "pgkeep_finding", kGauge,
+        "1 for each problem that `pgkeep check` or `pgkeep report` tells; those of the repository have an empty server",
+        finding},
     Metric{"pgkeep_repository_size_bytes", kGauge, "Size of the repository's file system", repository_size},
     Metric{"pgkeep_repository_free_bytes", kGauge, "What is free of it", repository_free},
     Metric{"pgkeep_repository_days_left", kGauge,

@@ -120,7 +120,9 @@ class Gathering {
     auto& reported = gathered_.server;
     if (facts.stream.source != StreamFacts::Source::past) reported.stream_state = facts.stream.state;
     if (facts.sql) reported.answers = facts.sql->error.empty();
-    if (facts.stream.slot) reported.slot = facts.stream.slot->facts.slot;
+    // What the watch saw before the server went away is no figure of now.
+    if (facts.stream.slot && facts.stream.slot->problem.empty())
+      reported.slot = facts.stream.slot->facts.slot;
     if (!facts.live) return;
     reported.server_version = facts.live->version;
     reported.slot = facts.live->ours.slot;
@@ -371,7 +373,7 @@ FleetReport gather_report(const Config& config, const std::vector<const ServerCo
 }
 
 FleetReport report_now(const Config& config, const std::vector<const ServerConfig*>& servers,
-                          std::chrono::milliseconds back, const Warn& warn, const std::stop_token& stop) {
+                       std::chrono::milliseconds back, const Warn& warn, const std::stop_token& stop) {
   std::string why_no_repository;
   const auto repository = repository_of(config, why_no_repository);
   const auto daemon = ask(repository, why_no_repository);

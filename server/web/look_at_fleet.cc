@@ -22,7 +22,9 @@ std::vector<ServerStatus> status_of(const std::vector<const ServerConfig*>& serv
     try {
       all.push_back(read_stored_status(*server, repository, daemon, warn));
       all.back().facts.space = space;
-    } catch (const Error& error) {
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::exception& error) {
       warn(fmt::format("{}: {}", server->name, error.what()));
     }
   }
@@ -35,7 +37,8 @@ FleetDocuments look_at_fleet(const Config& config, const store::Repository& repo
                              const std::stop_token& stop) {
   FleetFacts facts;
   const auto warn = [&](const std::string& warning) { facts.warnings.push_back(warning); };
-  const auto servers = choose_servers(config, {}, false);
+  std::vector<const ServerConfig*> servers;  // there may be none yet
+  for (const auto& server : config.servers) servers.push_back(&server);
   const auto now = io::now();
   const ReportTimes times{now, now - kSince};
   facts.report =

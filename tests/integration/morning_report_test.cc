@@ -55,7 +55,7 @@ TEST_F(MorningReport, NamesTheServerThatIsAwayAndNoOther) {
       AllOf(HasSubstr("\npgkeep_up{server=\"orders\"} 1\n"), HasSubstr("\npgkeep_up{server=\"wiki\"} 0\n"),
             HasSubstr("\npgkeep_wal_streaming{server=\"orders\"} 1\n"),
             HasSubstr("\npgkeep_recoverable{server=\"wiki\"} 1\n"),
-            HasSubstr("\npgkeep_finding{server=\"wiki\",key=\"sql\",severity=\"failed\"} 1\n")));
+            HasSubstr("\npgkeep_finding{server=\"wiki\",key=\"sql_connection\",severity=\"failed\"} 1\n")));
   EXPECT_THAT(figures, ContainsRegex("\npgkeep_wal_received_bytes_total\\{server=\"orders\"\\} [1-9]"));
   EXPECT_THAT(figures,
               ContainsRegex("\npgkeep_wal_flush_duration_seconds_count\\{server=\"orders\"\\} [1-9]"));
