@@ -3,7 +3,7 @@
 namespace pgkeep::server {
 
 // Filter and order are kept in the address after '#', so that they survive a refresh and can be bookmarked.
-// The page is asked for again once a minute, unless it is not seen, or somebody types.
+// The page is asked for again once a minute, unless it is not seen, or somebody types; while nothing answers, it stays and says so.
 const std::string_view kPageScript = R"(
 const kRefresh = 60000;
 const state = new URLSearchParams(location.hash.slice(1));
@@ -83,7 +83,7 @@ function live(table) {
   problems.addEventListener('change', filter);
   sorter.addEventListener('change', () => sort(Number(sorter.value), false));
   document.addEventListener('keydown', event => {
-    if (event.key !== '/' || event.target === search) return;
+    if (event.key !== '/' || event.ctrlKey || event.altKey || event.metaKey || event.target === search) return;
     event.preventDefault();
     search.focus();
   });
@@ -96,9 +96,29 @@ function live(table) {
   filter();
 }
 
-function refresh() {
+// A page of the browser's own, as after a reload that fails, would ask for nothing any more.
+async function answers() {
+  try {
+    return (await fetch(location.pathname, {method: 'HEAD'})).ok;
+  } catch {
+    return false;
+  }
+}
+
+function complain() {
+  if (document.getElementById('silence')) return;
+  const notice = make('p', {id: 'silence', textContent: 'No answer since ' + new Date().toLocaleTimeString() + '; what is shown is from before.'});
+  notice.setAttribute('role', 'alert');
+  document.body.prepend(notice);
+}
+
+async function refresh() {
   const typing = document.activeElement?.id === 'filter' && document.activeElement.value !== '';
   if (document.hidden || typing) return setTimeout(refresh, 2000);
+  if (!await answers()) {
+    complain();
+    return setTimeout(refresh, 5000);
+  }
   sessionStorage.setItem('focus', document.activeElement?.id || '');
   location.reload();
 }

@@ -101,7 +101,7 @@ HttpAnswer WebService::answer_about_fleet(const std::string& path) {
   answer.content_type = document->content_type;
   answer.body = document->text;
   answer.headers = {{"Age", std::to_string(seen.age.count())}};
-  static const auto kPagePolicy = fmt::format("style-src 'unsafe-inline'; script-src {}", script_source());
+  static const auto kPagePolicy = fmt::format("style-src 'unsafe-inline'; connect-src 'self'; script-src {}", script_source());
   if (document->is_page) answer.page_may_use = kPagePolicy;
   return answer;
 }

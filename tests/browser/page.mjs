@@ -91,6 +91,22 @@ async function isWholeWithoutScript() {
   await context.close();
 }
 
+async function staysWhileNothingAnswers() {
+  const context = await browser.newContext({});
+  const page = await context.newPage();
+  await page.clock.install();
+  await page.goto(url, { waitUntil: 'load' });
+  await context.setOffline(true);
+  await page.clock.fastForward(61000);
+  await page.waitForSelector('#silence');
+  assert.ok((await names(page)).includes('main'), 'what was there is shown');
+  await context.setOffline(false);
+  await page.clock.fastForward(5000);
+  await page.waitForSelector('#silence', { state: 'detached' });
+  assert.ok((await names(page)).includes('main'));
+  await context.close();
+}
+
 async function fits(name, options, path) {
   const { page, faults, context } = await open(options, path);
   const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -105,6 +121,7 @@ try {
   await filtersAndSorts();
   await isUsedByKeyboard();
   await isWholeWithoutScript();
+  await staysWhileNothingAnswers();
   for (const [name, path] of [['fleet', '/'], ['server', '/servers/main']]) {
     await fits(`${name}-wide`, { viewport: { width: 1280, height: 900 } }, path);
     await fits(`${name}-phone`, phone, path);
