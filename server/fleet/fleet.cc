@@ -91,8 +91,8 @@ std::vector<const ServerConfig*> choose_servers(const Config& config, const std:
     for (const auto& server : config.servers)
       if (server.active || !active_only) chosen.push_back(&server);
     if (chosen.empty())
-      throw NotFound(
-          fmt::format("{}: there is no {}server", config.file.native(), active_only ? "active " : ""));
+      throw NotFound(fmt::format("{}: there is no {}server; `pgkeep add-server NAME CONNINFO` adds one",
+                                 config.file.native(), active_only ? "active " : ""));
     return chosen;
   }
   for (const auto& name : names) {
