@@ -24,6 +24,14 @@ std::string call_heartbeat(const MailConfig& mail, const std::stop_token& stop) 
   }
 }
 
+/// What was noted by a clock that was ahead decides nothing: else no report would be sent until then.
+bool forget_the_future(ReportRecord& record, io::TimePoint now) {
+  const bool ahead =
+      record.since > now || record.sent.value_or(now) > now || record.tried.value_or(now) > now;
+  if (ahead) record = {.since = now, .sent = {}, .tried = {}, .failures = 0, .error = {}};
+  return ahead;
+}
+
 }  // namespace
 
 void mail_report_to(const MailConfig& mail, const FleetReport& report, const std::stop_token& stop) {
@@ -42,15 +50,22 @@ ReportTurn send_due_report(const Config& config, const store::Repository& reposi
     write_report_record(repository, {.since = now, .sent = {}, .tried = {}, .failures = 0, .error = {}});
     return {};
   }
+  if (forget_the_future(*record, now)) write_report_record(repository, *record);
   const auto next = next_report(config.schedule, *record);
   if (!next || *next > now) return {};
+  // Noted before it is sent: on a disk that takes nothing, or after a kill, a mail that is not known to have
+  // been taken would be sent again at every look.
+  const auto before = *record;
   record->tried = now;
+  ++record->failures;
+  record->error = "it is not known whether it was sent";
+  write_report_record(repository, *record);
   try {
     mail_report_to(config.mail, make(), stop);
   } catch (const Interrupted&) {
+    write_report_record(repository, before);  // who ends the process has not failed
     throw;
   } catch (const std::exception& error) {
-    ++record->failures;
     record->error = error.what();
     write_report_record(repository, *record);
     const auto again = next_report(config.schedule, *record);

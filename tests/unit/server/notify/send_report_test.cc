@@ -31,6 +31,7 @@ class SendReportTest : public testing::Test {
   ReportTurn look(io::TimePoint now) {
     const auto make = [&] {
       ++made_;
+      while_made_ = read_report_record(repository_);
       return test::sample_report({test::sound_server("main")});
     };
     return send_due_report(config_, repository_, now, make, {});
@@ -40,6 +41,7 @@ class SendReportTest : public testing::Test {
   store::Repository repository_ = store::Repository::open_or_create(folder_ / "repository");
   Config config_;
   int made_ = 0;
+  std::optional<ReportRecord> while_made_;  // as it was on disk then
 };
 
 TEST_F(SendReportTest, SendsItOnceEachMorning) {
@@ -78,6 +80,26 @@ TEST_F(SendReportTest, TriesAgainUntilItIsTaken) {
   send_to(server);
   EXPECT_EQ(look(kMorning + 2min).what, What::sent);
   EXPECT_EQ(read_report_record(repository_)->failures, 0U);
+}
+
+TEST_F(SendReportTest, NotesTheTryBeforeItSends) {
+  const MailReceiver server("smtp");
+  send_to(server);
+  look(kMorning - 1h);
+  look(kMorning);
+  EXPECT_EQ(while_made_->tried, kMorning)
+      << "who is killed now waits a minute, and does not send at every look";
+  EXPECT_EQ(while_made_->failures, 1U);
+  EXPECT_EQ(read_report_record(repository_)->failures, 0U);
+}
+
+TEST_F(SendReportTest, GoesOnAfterAClockThatWasAhead) {
+  const MailReceiver server("smtp");
+  send_to(server);
+  look(kMorning + 9000h - 1h);
+  EXPECT_EQ(look(kMorning + 9000h).what, What::sent);
+  EXPECT_EQ(look(kMorning - 1h).what, What::nothing) << "it was set back: from now on";
+  EXPECT_EQ(look(kMorning + 1min).what, What::sent);
 }
 
 TEST_F(SendReportTest, CallsTheHeartbeatOnceItWasSentAndNotBefore) {
