@@ -106,7 +106,8 @@ Exit Daemon::run(const std::stop_token& stop) {
 ReloadReport Daemon::apply(const Config& config) {
   auto report = supervisor_->apply(config);
   jobs_->set_limits(config.limits);
-  web_->apply(config.http);
+  if (auto complaint = web_->apply(config.http); !complaint.empty())
+    report.warnings.push_back(fmt::format("{}; HTTP is answered as before, or not at all", complaint));
   const auto servers = supervisor_->servers();
   slot_watch_->follow(servers);
   for (const auto& server : servers) jobs_->consider(server.config.name);

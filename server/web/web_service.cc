@@ -22,13 +22,14 @@ WebService::WebService(WebQuestions questions, Log log, FleetLook::Times times)
 
 WebService::~WebService() = default;
 
-void WebService::apply(const HttpConfig& config) {
+std::string WebService::apply(const HttpConfig& config) {
   const std::scoped_lock lock(mutex_);
-  if (stopped_) return;
+  if (stopped_) return {};
   config_ = config;
   complaint_.clear();
   pending_ = true;
   try_to_serve();
+  return complaint_;
 }
 
 void WebService::look_after() {
@@ -101,7 +102,8 @@ HttpAnswer WebService::answer_about_fleet(const std::string& path) {
   answer.content_type = document->content_type;
   answer.body = document->text;
   answer.headers = {{"Age", std::to_string(seen.age.count())}};
-  static const auto kPagePolicy = fmt::format("style-src 'unsafe-inline'; connect-src 'self'; script-src {}", script_source());
+  static const auto kPagePolicy =
+      fmt::format("style-src 'unsafe-inline'; connect-src 'self'; script-src {}", script_source());
   if (document->is_page) answer.page_may_use = kPagePolicy;
   return answer;
 }

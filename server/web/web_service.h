@@ -32,8 +32,9 @@ class WebService {
   ~WebService();
 
   /// Answers by this configuration from now on, and reads its token, certificate and key again. Where that is
-  /// not possible what answered until now continues, and the log says why.
-  void apply(const HttpConfig& config);
+  /// not possible the log says why, and so does what is returned; empty: it is possible. On the address of
+  /// before, what answered until now continues.
+  std::string apply(const HttpConfig& config);
   /// To be called every second or so: tries again what was not possible.
   void look_after();
 

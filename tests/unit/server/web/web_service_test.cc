@@ -124,11 +124,11 @@ TEST_F(WebServiceTest, TakesAllAddressesInThePlaceOfOneWithTheSamePort) {
   EXPECT_EQ(http_get(port_.number(), "/nothing").status, 401);
 }
 
-TEST_F(WebServiceTest, AnswersAsBeforeWhereItCannotAsItShould) {
-  service_.apply(on(port_));
+TEST_F(WebServiceTest, AnswersAsBeforeWhereItCannotAsItShouldAndSaysSo) {
+  EXPECT_EQ(service_.apply(on(port_)), "");
   auto broken = on(port_);
   broken.token_file = write("sixteen-or-more-signs", 0644);
-  service_.apply(broken);
+  EXPECT_THAT(service_.apply(broken), HasSubstr("http.token_file, and others may read it"));
   EXPECT_EQ(http_get(port_.number(), "/nothing").status, 404);
 }
 
