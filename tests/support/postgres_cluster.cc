@@ -1,6 +1,8 @@
 #include "tests/support/postgres_cluster.h"
 
 #include <fstream>
+#include <map>
+#include <mutex>
 #include <pwd.h>
 #include <signal.h>
 #include <stdexcept>
@@ -10,6 +12,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "tests/support/new_cluster.h"
 #include "tests/support/wait_until.h"
 
 namespace pgkeep::test {
@@ -18,9 +21,19 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Empty when that version is not provisioned.
-fs::path bin_directory(int major) {
+fs::path look_for_programs(int major) {
   const Outcome outcome = run({{PGKEEP_SOURCE_DIR "/tests/provision", "-p", std::to_string(major)}});
   return outcome.exit_code == 0 ? outcome.out.substr(0, outcome.out.find('\n')) : "";
+}
+
+/// The same, asked once.
+fs::path bin_directory(int major) {
+  static std::map<int, fs::path> known;
+  static std::mutex mutex;
+  const std::scoped_lock lock(mutex);
+  const auto [entry, is_new] = known.try_emplace(major);
+  if (is_new) entry->second = look_for_programs(major);
+  return entry->second;
 }
 
 bool is_root() {
@@ -75,12 +88,10 @@ PostgresCluster::PostgresCluster(int major, fs::path data_directory)
 
 PostgresCluster PostgresCluster::create(int major, const ClusterOptions& options) {
   PostgresCluster cluster(major, {});
-  std::vector<std::string> initdb = {"initdb",     "--pgdata",         cluster.data_directory_.native(),
-                                     "--username", "postgres",         "--auth=trust",
-                                     "--no-sync",  "--data-checksums", "--encoding=UTF8",
-                                     "--locale=C"};
+  std::vector<std::string> initdb = {"initdb",    "--username",       "postgres",        "--auth=trust",
+                                     "--no-sync", "--data-checksums", "--encoding=UTF8", "--locale=C"};
   initdb.insert(initdb.end(), options.initdb.begin(), options.initdb.end());
-  run_or_throw(cluster.program(initdb));
+  make_data_directory(cluster.data_directory_, cluster.program(initdb));
   std::map<std::string, std::string> settings = {{"fsync", "off"},         {"hot_standby", "on"},
                                                  {"jit", "off"},           {"max_wal_senders", "8"},
                                                  {"wal_level", "replica"}, {"max_replication_slots", "8"},
