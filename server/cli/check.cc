@@ -1,25 +1,17 @@
 #include "server/cli/check.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 
 #include <fmt/format.h>
 
-#include "catalog/io/worker_pool.h"
+#include "server/cli/many_servers.h"
 #include "server/cli/nagios.h"
 #include "server/config/suggestion.h"
 #include "server/fleet/fleet.h"
 #include "server/health/finding_json.h"
-#include "server/health/findings.h"
-#include "server/health/stream_facts.h"
 
 namespace pgkeep::server {
 namespace {
-
-/// Most of the time they wait for servers.
-constexpr std::size_t kAtOnce = 64;
 
 std::string parse_key(const std::string& text) {
   const auto keys = finding_keys();
@@ -33,25 +25,6 @@ std::chrono::milliseconds parse_timeout(const std::string& text) {
     throw UsageError(fmt::format("--timeout '{}' is not a time, as 30s or 2m", text));
   return *time;
 }
-
-/// Stopped after a time, or when `stop` is.
-class TimeOut {
- public:
-  TimeOut(std::chrono::milliseconds after, const std::stop_token& stop)
-      : stopped_(stop, [this] { over_.request_stop(); }), clock_([this, after](const std::stop_token& ended) {
-          std::unique_lock lock(mutex_);
-          const bool early = sleep_.wait_for(lock, ended, after, [&] { return ended.stop_requested(); });
-          if (!early) over_.request_stop();
-        }) {}
-  std::stop_token token() const { return over_.get_token(); }
-
- private:
-  std::stop_source over_;
-  std::mutex mutex_;
-  std::condition_variable_any sleep_;
-  std::stop_callback<std::function<void()>> stopped_;
-  std::jthread clock_;
-};
 
 void print(const CheckedServer& server, bool problems_alone, Output& out) {
   if (problems_alone && server.worst() == Severity::ok) return;
@@ -87,39 +60,6 @@ std::optional<DaemonReport> daemon_of(const Config& config, Output& out) {
   }
 }
 
-CheckedServer check(const Config& config, const ServerConfig& server,
-                    const std::optional<DaemonReport>& daemon, const Patience& patience) {
-  CheckedServer checked;
-  checked.name = server.name;
-  try {
-    const auto facts = gather_facts(config, server, daemon, patience);
-    checked.findings = examine(facts, io::now());
-    if (facts.stored && !facts.stored->backups.empty())
-      checked.newest_backup = facts.stored->backups.back().ended;
-    checked.lag_bytes = facts.lag();
-    if (facts.space) checked.free_bytes = facts.space->disk.free;
-  } catch (const std::exception& failure) {
-    checked.findings = {{.key = "check", .severity = Severity::failed, .what = failure.what()}};
-  }
-  return checked;
-}
-
-/// Many at once, since one that is away may take long to tell; in the order of the servers.
-std::vector<CheckedServer> check_all(const Config& config, const std::vector<const ServerConfig*>& servers,
-                                     const std::optional<DaemonReport>& daemon,
-                                     std::chrono::milliseconds timeout, const std::stop_token& stop) {
-  std::vector<CheckedServer> checked(servers.size());
-  const TimeOut time_out(timeout, stop);
-  {
-    io::WorkerPool pool(static_cast<unsigned>(std::min(servers.size(), kAtOnce)));
-    for (std::size_t i = 0; i < servers.size(); ++i) {
-      pool.submit([&, i] { checked[i] = check(config, *servers[i], daemon, {stop, time_out.token()}); });
-    }
-  }  // which waits for all
-  if (stop.stop_requested()) throw Interrupted("the check was stopped");
-  return checked;
-}
-
 void leave_only(const std::vector<std::string>& keys, std::vector<CheckedServer>& servers) {
   if (keys.empty()) return;
   for (auto& server : servers)
@@ -132,7 +72,8 @@ std::vector<CheckedServer> look(const CheckArguments& arguments, const Invocatio
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, arguments.servers, true);
   const auto daemon = daemon_of(config, invocation.out);
-  auto checked = check_all(config, servers, daemon, arguments.timeout, invocation.stop);
+  auto checked = check_servers(config, servers, daemon, {.servers = arguments.parallel}, arguments.timeout,
+                               invocation.stop);
   leave_only(arguments.only, checked);
   return checked;
 }
@@ -158,6 +99,8 @@ void CheckArguments::declare(Syntax& syntax) {
   syntax.flag("--nagios", "print what monitors of the Nagios family read", nagios);
   syntax.option("--timeout", "TIME", "how long the servers may take to answer, as 10s; default 30s", timeout,
                 parse_timeout);
+  syntax.number("--parallel", "N", "how many servers are asked at a time; default 64", parallel, 1,
+                kMostParallel);
 }
 
 Exit run_check(const CheckArguments& arguments, const Invocation& invocation) {

@@ -11,6 +11,7 @@ struct CheckArguments : AnyServers {
   bool nagios = false;
   std::vector<std::string> only;
   std::chrono::milliseconds timeout = std::chrono::seconds(30);
+  unsigned parallel = 64;  // servers; most of the time they are waited for
 
   void declare(Syntax& syntax);
 };

@@ -19,8 +19,23 @@ std::string indented(std::string_view text) {
 
 }  // namespace
 
+Tone tone_of(Severity severity) {
+  switch (severity) {
+    case Severity::ok:
+      return Tone::good;
+    case Severity::advice:
+      return Tone::plain;
+    case Severity::warning:
+      return Tone::warning;
+    case Severity::failed:
+      return Tone::bad;
+  }
+  return Tone::plain;
+}
+
 void print_finding(const Finding& finding, Output& out) {
-  out.fact(fmt::format("  {:<7} {}", to_string(finding.severity), indented(describe(finding))));
+  const auto severity = fmt::format("{:<7}", to_string(finding.severity));
+  out.fact({"  ", {severity, tone_of(finding.severity)}, " " + indented(describe(finding))});
   if (!finding.hint.empty()) out.fact(fmt::format("{}{}", kIndent, indented(finding.hint)));
 }
 

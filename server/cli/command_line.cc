@@ -164,6 +164,7 @@ CommandLine help_for(const std::vector<std::string>& arguments, std::size_t name
 void apply(const GlobalArguments& globals, CommandLine& line) {
   if (globals.quiet && globals.verbose) throw UsageError("--quiet and --verbose exclude each other");
   line.config_file = globals.config_file;
+  line.color = globals.color;
   if (globals.json) line.format = Output::Format::json;
   if (globals.quiet) line.talk = Output::Talk::quiet;
   if (globals.verbose) line.talk = Output::Talk::verbose;

@@ -17,6 +17,7 @@ struct CommandLine {
   std::filesystem::path config_file;
   Output::Format format = Output::Format::text;
   Output::Talk talk = Output::Talk::normal;
+  Output::Color color = Output::Color::automatic;
   std::function<Exit(const Invocation&)> run;  // none: help or version
 };
 

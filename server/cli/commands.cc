@@ -27,6 +27,7 @@
 #include "server/cli/metrics.h"
 #include "server/cli/name.h"
 #include "server/cli/new_line.h"
+#include "server/cli/notify.h"
 #include "server/cli/pushed_wal.h"
 #include "server/cli/put_wal.h"
 #include "server/cli/rebuild_catalog.h"
@@ -54,30 +55,13 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kAddServer,    kAdoptWal,
-    kAnnotate,     kBackup,
-    kCheck,        kCompact,
-    kComplete,     kCompletion,
-    kCreateSlot,   kCron,
-    kDelete,       kDropSlot,
-    kExpire,       kGenerateDocs,
-    kGenerateMan,  kGetWal,
-    kKeep,         kListBackups,
-    kListFiles,    kListJobs,
-    kListServers,  kListWal,
-    kMetrics,      kName,
-    kNewLine,      kPushedWal,
-    kPutWal,       kRebuildCatalog,
-    kReceiveWal,   kRecover,
-    kRelease,      kReload,
-    kRemoveServer, kReplicationStatus,
-    kReport,       kRunJob,
-    kServe,        kShowBackup,
-    kShowJob,      kShowServer,
-    kStatus,       kSwitchWal,
-    kUndelete,     kVerify,
-    kVerifyBackup, kVerifyWal,
-    kWalConflicts,
+    kAddServer,      kAdoptWal,   kAnnotate, kBackup,       kCheck,     kCompact,      kComplete,
+    kCompletion,     kCreateSlot, kCron,     kDelete,       kDropSlot,  kExpire,       kGenerateDocs,
+    kGenerateMan,    kGetWal,     kKeep,     kListBackups,  kListFiles, kListJobs,     kListServers,
+    kListWal,        kMetrics,    kName,     kNewLine,      kNotify,    kPushedWal,    kPutWal,
+    kRebuildCatalog, kReceiveWal, kRecover,  kRelease,      kReload,    kRemoveServer, kReplicationStatus,
+    kReport,         kRunJob,     kServe,    kShowBackup,   kShowJob,   kShowServer,   kStatus,
+    kSwitchWal,      kUndelete,   kVerify,   kVerifyBackup, kVerifyWal, kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 
@@ -99,6 +83,11 @@ void GlobalArguments::declare(Syntax& syntax) {
   syntax.flag("--json", "print one JSON document instead of text", json);
   syntax.flag("-q,--quiet", "no progress and no talk, only what was asked for and what is wrong", quiet);
   syntax.flag("-v,--verbose", "more about what happens", verbose);
+  syntax.choice("--color", "auto|always|never",
+                "colors; auto: on a terminal, unless the environment variable NO_COLOR is set", color,
+                {{"auto", Output::Color::automatic},
+                 {"always", Output::Color::always},
+                 {"never", Output::Color::never}});
   syntax.flag("-h,--help", "help for the program or the command", help);
   syntax.flag("--version", "the version", version);
 }

@@ -19,6 +19,7 @@ struct GlobalArguments {
   bool json = false;
   bool quiet = false;
   bool verbose = false;
+  Output::Color color = Output::Color::automatic;
   bool help = false;
   bool version = false;
 

@@ -44,7 +44,8 @@ class Listing {
     table_.add({server.name, backup.id.to_string(), io::format_time(backup.ended),
                 io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)),
                 frees ? io::format_bytes(*frees) : "?", io::format_bytes(wal_bytes),
-                all_remarks(server, backup, after, line, marks)});
+                Toned(all_remarks(server, backup, after, line, marks),
+                      after.gap || backup.checksum_failures != 0 ? Tone::warning : Tone::plain)});
   }
 
   void add(const ServerConfig& server, const UnfinishedBackup& backup) {

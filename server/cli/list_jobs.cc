@@ -14,6 +14,7 @@
 namespace pgkeep::server {
 namespace {
 
+using catalog::RunOutcome;
 using catalog::RunRecord;
 
 const RunRecord* newest_of(std::span<const RunRecord> runs, JobKind kind) {
@@ -21,6 +22,24 @@ const RunRecord* newest_of(std::span<const RunRecord> runs, JobKind kind) {
   for (const auto& run : runs)
     if (run.kind == to_string(kind) && (!newest || run.started > newest->started)) newest = &run;
   return newest;
+}
+
+Tone tone_of(RunOutcome outcome) {
+  switch (outcome) {
+    case RunOutcome::running:
+      return Tone::plain;
+    case RunOutcome::succeeded:
+      return Tone::good;
+    case RunOutcome::failed:
+      return Tone::bad;
+    case RunOutcome::interrupted:
+      return Tone::warning;
+  }
+  return Tone::plain;
+}
+
+Toned outcome_cell(const RunRecord& run) {
+  return {to_string(run.outcome), tone_of(run.outcome)};
 }
 
 std::string next_text(const PlannedJob* job, io::TimePoint now) {
@@ -55,8 +74,8 @@ class JobTable {
       const auto* job = found == planned.end() || !server.active ? nullptr : &*found;
       const auto* last = newest_of(runs, kind);
       table_.add({server.name, std::string(to_string(kind)), timing.text(),
-                  last ? io::format_time(last->started) : "never",
-                  last ? std::string(to_string(last->outcome)) : "", next_text(job, now),
+                  last ? io::format_time(last->started) : "never", last ? outcome_cell(*last) : "",
+                  next_text(job, now),
                   !server.active     ? "out of service"
                   : !timing.is_set() ? "what was deleted goes"
                                      : remark(job, server.schedule, now)});
@@ -90,8 +109,8 @@ class RunTable {
 
   void add(const ServerConfig& server, std::span<const RunRecord> oldest_first) {
     for (const auto& run : std::views::reverse(oldest_first)) {
-      table_.add({server.name, run.id, io::format_time(run.started), took(run),
-                  std::string(to_string(run.outcome)), run.error.empty() ? run.subject : run.error});
+      table_.add({server.name, run.id, io::format_time(run.started), took(run), outcome_cell(run),
+                  run.error.empty() ? run.subject : run.error});
       auto json = run_json(run);
       json["server"] = server.name;
       json_.push_back(std::move(json));

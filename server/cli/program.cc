@@ -49,6 +49,7 @@ int run_command(const CommandLine& line, Output& out) {
 int run(const std::vector<std::string>& arguments) {
   const auto line = parse_command_line(arguments);
   Output out(line.format, line.talk);
+  out.set_color(line.color);
   if (!line.help && !line.version) return run_command(line, out);
   const auto width = help_width(out.width());
   const auto text = line.version   ? fmt::format("pgkeep {}\n", kVersion)
@@ -70,6 +71,7 @@ int run_program(const std::vector<std::string>& arguments) noexcept {
       return run(arguments);
     } catch (const std::exception& error) {
       Output out(look.format, Output::Talk::normal);
+      out.set_color(Output::Color::automatic);
       out.error(error.what(), exit_of(error));
       if (exit_of(error) == Exit::usage) out.finish();  // else it is finish() that failed
       return code_of(command, exit_of(error), true);

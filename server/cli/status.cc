@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "server/cli/checked_server.h"
 #include "server/fleet/fleet.h"
 #include "server/health/findings.h"
 #include "server/health/server_status.h"
@@ -25,7 +26,8 @@ class FleetTable {
     std::erase_if(wrong, [](const Finding& finding) { return finding.is_of_repository(); });  // once for all
     table_.add({facts.config.name, facts.config.active ? stream_word(facts.stream) : "inactive",
                 lag ? io::format_bytes(*lag) : "-", kept(status), latest_backup(status), until(status),
-                wrong.empty() ? "" : first_line(describe(wrong.front()))});
+                wrong.empty() ? Toned("")
+                              : Toned(first_line(describe(wrong.front())), tone_of(wrong.front().severity))});
   }
   void print(Output& out) const { table_.print(out); }
 

@@ -117,11 +117,14 @@ Exit for_each_server(const std::vector<const ServerConfig*>& servers, Output& ou
       failed.push_back(server->name);
     }
   }
+  return tell_of_failed(failed, servers.size(), out);
+}
+
+Exit tell_of_failed(const std::vector<std::string>& failed, std::size_t servers, Output& out) {
   if (failed.empty()) return Exit::ok;
-  const auto exit = failed.size() == servers.size() ? Exit::failed : Exit::partly;
-  out.error(
-      fmt::format("{} of {} servers failed: {}", failed.size(), servers.size(), fmt::join(failed, ", ")),
-      exit);
+  const auto exit = failed.size() == servers ? Exit::failed : Exit::partly;
+  out.error(fmt::format("{} of {} servers failed: {}", failed.size(), servers, fmt::join(failed, ", ")),
+            exit);
   return exit;
 }
 

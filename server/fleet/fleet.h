@@ -59,6 +59,10 @@ std::vector<const ServerConfig*> choose_servers(const Config& config, const std:
 Exit for_each_server(const std::vector<const ServerConfig*>& servers, Output& out,
                      const std::function<Exit(const ServerConfig&)>& work);
 
+/// How a command on several servers ends: says which failed. Exit::partly when some did, Exit::failed when
+/// all.
+Exit tell_of_failed(const std::vector<std::string>& failed, std::size_t servers, Output& out);
+
 /// Whether pgkeep has ever been in contact with the server: it has a folder with an identity.
 bool is_known(const store::ServerLayout& layout);
 

@@ -10,14 +10,15 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/file.h"
-#include "catalog/io/worker_pool.h"
 #include "catalog/records/newest_runs.h"
 #include "catalog/verify/damaged_backups.h"
+#include "server/fleet/at_once.h"
 #include "server/fleet/backup_facts.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/stored_records.h"
 #include "server/fleet/unfinished_backup.h"
 #include "server/health/findings.h"
+#include "server/health/report_record.h"
 #include "server/report/server_changes.h"
 #include "server/terminal/version.h"
 
@@ -271,25 +272,20 @@ std::vector<GatheredServer> gather_all(const Config& config, const std::vector<c
                                        const std::optional<DaemonReport>& daemon, const ReportTimes& times,
                                        const std::stop_token& stop) {
   std::vector<GatheredServer> gathered(servers.size());
-  {
-    io::WorkerPool pool(static_cast<unsigned>(std::clamp<std::size_t>(servers.size(), 1, kAtOnce)));
-    for (std::size_t i = 0; i < servers.size(); ++i) {
-      pool.submit([&, i] {
-        try {
-          gathered[i] = gather_server(config, *servers[i], repository, daemon, times, stop);
-        } catch (const Interrupted&) {
-          return;  // thrown below
-        } catch (const std::exception& failure) {
-          gathered[i].server.name = servers[i]->name;
-          gathered[i].server.problems = {{.key = "report",
-                                          .severity = Severity::failed,
-                                          .what = failure.what(),
-                                          .server = servers[i]->name}};
-          gathered[i].server.findings = gathered[i].server.problems;
-        }
-      });
+  for_each_at_once(servers, {.servers = kAtOnce}, [&](std::size_t i) {
+    try {
+      gathered[i] = gather_server(config, *servers[i], repository, daemon, times, stop);
+    } catch (const Interrupted&) {
+      return;  // thrown below
+    } catch (const std::exception& failure) {
+      gathered[i].server.name = servers[i]->name;
+      gathered[i].server.problems = {{.key = "report",
+                                      .severity = Severity::failed,
+                                      .what = failure.what(),
+                                      .server = servers[i]->name}};
+      gathered[i].server.findings = gathered[i].server.problems;
     }
-  }  // which waits for all
+  });
   if (stop.stop_requested()) throw Interrupted("the report was stopped");
   return gathered;
 }
@@ -367,6 +363,13 @@ FleetReport gather_report(const Config& config, const std::vector<const ServerCo
     for (const auto& warning : gathered.warnings) warn(fmt::format("{}: {}", gathered.server.name, warning));
     add_repository_problems(std::move(gathered.repository_problems), report);
     report.servers.push_back(std::move(gathered.server));
+  }
+  if (repository && config.schedule.report.is_set()) {
+    try {
+      if (const auto record = read_report_record(*repository)) report.report_sent = record->sent;
+    } catch (const Error& error) {
+      warn(error.what());
+    }
   }
   std::ranges::stable_sort(report.repository_problems, std::ranges::greater(), &Finding::severity);
   return report;

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 
 #include "catalog/io/units.h"
+#include "server/terminal/live_lines.h"
 
 namespace pgkeep::server {
 namespace {
@@ -19,12 +19,6 @@ constexpr auto kBetweenLines = 5s;
 constexpr auto kBeforeRate = 500ms;
 constexpr std::size_t kBarWidth = 24;
 constexpr std::size_t kPhaseWidth = 12;
-constexpr std::size_t kUsualWidth = 80;
-
-std::size_t terminal_width() {
-  ::winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsualWidth;
-}
 
 int percent(const io::Progress& progress) {
   const auto done = std::min(progress.done_bytes, progress.total_bytes);
@@ -71,6 +65,8 @@ std::string format_progress_bar(const io::Progress& progress, std::chrono::milli
 ConsoleProgress::ConsoleProgress(Output& out) : out_(&out), form_(Form::lines) {
   if (out.quiet()) {
     form_ = Form::none;
+  } else if (out.live()) {
+    form_ = Form::live_line;
   } else if (::isatty(STDERR_FILENO) == 1) {
     form_ = Form::bar;
   }
@@ -93,9 +89,13 @@ void ConsoleProgress::progress(const io::Progress& progress) {
   if (form_ == Form::lines) {
     if (now - last_shown_ < kBetweenLines) return;
     out_->note(format_progress(progress, elapsed));
+  } else if (!new_phase && now - last_shown_ < kBetweenBars) {
+    return;
+  } else if (form_ == Form::live_line) {
+    out_->live()->set(out_->part_name(), format_progress(progress, elapsed));
   } else {
-    if (!new_phase && now - last_shown_ < kBetweenBars) return;
-    const auto line = fmt::format("\r{}\033[K", format_progress_bar(progress, elapsed, terminal_width() - 1));
+    const auto line =
+        fmt::format("\r{}\033[K", format_progress_bar(progress, elapsed, terminal_width(stderr) - 1));
     std::fwrite(line.data(), 1, line.size(), stderr);
     bar_is_drawn_ = true;
   }

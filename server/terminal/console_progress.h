@@ -20,8 +20,8 @@ std::string format_progress_bar(const io::Progress& progress, std::chrono::milli
                                 std::size_t width);
 
 /// Shows on standard error how far a long operation is: a bar on a terminal, a line every few seconds
-/// elsewhere, nothing with --quiet. Notes and warnings go through the output. Calls may come from any one
-/// thread at a time.
+/// elsewhere, nothing with --quiet; the work on one of several servers has a live line. Notes and warnings go
+/// through the output. Calls may come from any one thread at a time.
 class ConsoleProgress final : public io::ProgressObserver {
  public:
   explicit ConsoleProgress(Output& out);
@@ -33,15 +33,15 @@ class ConsoleProgress final : public io::ProgressObserver {
   void note(std::string_view message) override;
   void warning(std::string_view message) override;
 
-  /// Whether a bar is drawn: then it is worth asking for totals that cost something.
-  bool draws_bar() const noexcept { return form_ == Form::bar; }
+  /// Whether somebody looks on: then it is worth asking for totals that cost something.
+  bool is_watched() const noexcept { return form_ == Form::bar || form_ == Form::live_line; }
   /// Takes the bar away, so that something else can be printed.
   void clear();
   /// The same, at the end of a phase: one that follows is another, also when it has the same name.
   void finish_phase();
 
  private:
-  enum class Form { none, lines, bar };
+  enum class Form { none, lines, bar, live_line };
 
   Output* out_;  // borrowed
   Form form_;

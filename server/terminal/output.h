@@ -9,8 +9,11 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/json.h"
+#include "server/terminal/tone.h"
 
 namespace pgkeep::server {
+
+class LiveLines;
 
 /// Keeps the keys in the order in which they were put.
 using Json = nlohmann::ordered_json;
@@ -29,11 +32,13 @@ std::string json_text(const Json& document);
 ///     {"pgkeep": {"version": "0.1.0", "schema": 1}, "data": …, "warnings": [], "error": {"message": …,
 ///     "exit_code": 1}}
 ///
-/// with "error" only when there is one. One thread.
+/// with "error" only when there is one. One thread; work that goes on in several has a part() for each.
 class Output {
  public:
   enum class Format { text, json };
   enum class Talk { quiet, normal, verbose };
+  /// automatic: on a terminal that has them, unless the environment has NO_COLOR (https://no-color.org).
+  enum class Color { automatic, always, never };
   Output(Format format, Talk talk, std::FILE* results = stdout, std::FILE* messages = stderr)
       : format_(format), talk_(talk), results_(results), messages_(messages) {}
 
@@ -41,11 +46,25 @@ class Output {
   bool quiet() const noexcept { return talk_ == Talk::quiet; }
   bool verbose() const noexcept { return talk_ == Talk::verbose; }
 
+  void set_color(Color color);
+
+  /// For the work on one of several servers, which goes on beside that on others. Talk comes out at once,
+  /// with the server's name in front; results when join() is called, so that they stand together. `live`,
+  /// which may be null, is borrowed: how far the work is, for ConsoleProgress.
+  Output part(std::string name, LiveLines* live) const;
+  /// The part's results come out, and its warnings are this output's from now on. `part` says nothing more.
+  void join(Output& part);
+  /// Where a part's progress is shown; null: nowhere.
+  LiveLines* live() const noexcept { return live_; }
+  /// Of the server; empty where this is no part.
+  const std::string& part_name() const noexcept { return name_; }
+
   /// Characters that a line of what was asked for can have: of a terminal. Nothing: as many as there are.
   std::optional<std::size_t> width() const;
 
   /// What was asked for: always shown, unless as JSON.
   void fact(std::string_view line);
+  void fact(const TonedLine& line);
   /// What a command has done: not shown with --quiet.
   void report(std::string_view line);
   void note(std::string_view line);     // talk, not shown with --quiet
@@ -53,7 +72,7 @@ class Output {
   void warning(std::string_view line);  // always shown, and in the document
   /// One of several servers or parts failed: shown as an error, kept among the document's warnings.
   void failure(std::string_view line);
-  /// The command failed.
+  /// The command failed; of a part: the server did.
   void error(std::string_view message, Exit exit);
 
   /// The document's "data".
@@ -64,13 +83,19 @@ class Output {
   void finish();
 
  private:
-  void talk(std::string_view kind, std::string_view line);
-  void result(std::string_view line);
+  void talk(const Toned& kind, std::string_view line);
+  void result(const TonedLine& line);
+  void print(std::FILE* file, const std::string& text);
 
   Format format_;
   Talk talk_;
   std::FILE* results_;   // borrowed
   std::FILE* messages_;  // borrowed
+  bool colored_results_ = false;
+  bool colored_messages_ = false;
+  std::string name_;           // of a part
+  LiveLines* live_ = nullptr;  // borrowed
+  std::string kept_;           // results of a part
   Json data_;
   std::vector<std::string> warnings_;
   Json error_;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "server/terminal/output.h"
+#include "server/terminal/tone.h"
 
 namespace pgkeep::server {
 
@@ -19,7 +20,7 @@ class TablePrinter {
   explicit TablePrinter(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
   /// As many cells as there are columns.
-  void add(std::vector<std::string> row);
+  void add(std::vector<Toned> row);
   /// The title line and the rows, without trailing spaces. `width`: of a terminal, in which cells of the last
   /// column are shortened to fit; where the others leave no room for them, the table is wider.
   std::vector<std::string> lines(std::optional<std::size_t> width = {}) const;
@@ -27,8 +28,10 @@ class TablePrinter {
   void print(Output& out) const;
 
  private:
+  std::vector<TonedLine> toned_lines(std::optional<std::size_t> width) const;
+
   std::vector<Column> columns_;
-  std::vector<std::vector<std::string>> rows_;
+  std::vector<std::vector<Toned>> rows_;
 };
 
 /// "name:   value" lines with the values below one another; a value's further lines are indented under it.

@@ -9,6 +9,18 @@ std::size_t width_of(std::string_view text) {
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
+std::string shortened(const std::string& text, std::size_t width) {
+  if (width_of(text) <= width) return text;
+  std::string begin;
+  std::size_t count = 0;
+  for (const char character : text) {
+    count += width_of({&character, 1});
+    if (count >= width) break;
+    begin += character;
+  }
+  return begin + "…";
+}
+
 std::string wrapped(std::string first, std::size_t indent, std::string_view text, std::size_t width) {
   constexpr std::string_view kSpace = " \t\r\n";
   std::string result;
