@@ -194,6 +194,7 @@ class Planner {
     }
     decision.reasons = {mark ? mark->why : why_it_goes(candidate)};
     if (!candidate.reader.empty()) decision.reasons.push_back("is being read by " + candidate.reader);
+    if (!candidate.objection.empty()) decision.reasons.push_back(candidate.objection);
     if (!mark) {
       decision.fate = candidate.reader.empty() ? Fate::expires : Fate::stays;
       if (decision.fate == Fate::expires) decision.goes_at = now_ + policy_->grace;
@@ -201,7 +202,8 @@ class Planner {
     }
     // A mark from before the backup was made by a clock that was wrong.
     decision.goes_at = std::max(mark->at, candidate.ended) + policy_->grace;
-    decision.fate = *decision.goes_at <= now_ && candidate.reader.empty() ? Fate::goes : Fate::waits;
+    const bool may_go = candidate.reader.empty() && candidate.objection.empty();
+    decision.fate = *decision.goes_at <= now_ && may_go ? Fate::goes : Fate::waits;
     return decision;
   }
 

@@ -13,8 +13,9 @@ namespace pgkeep::catalog {
 
 /// What expiry is decided by, of one backup.
 struct ExpiryCandidate : RuledBackup {
-  std::string fault{};   // why no recovery should rely on it; empty: it is good
-  std::string reader{};  // who reads it now; empty: nobody
+  std::string fault{};      // why no recovery should rely on it; empty: it is good
+  std::string reader{};     // who reads it now; empty: nobody
+  std::string objection{};  // of the operator's own program, to its going now; empty: none
   std::optional<ExpiryMark> expired{};
   std::optional<KeepMark> keep{};
   std::string note{};  // what an operator wants remembered of it; empty: nothing

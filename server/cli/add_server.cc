@@ -122,9 +122,10 @@ Exit run_add_server(const AddServerArguments& arguments, const Invocation& invoc
   out.data(data);  // also when the backup fails
   auto exit = Exit::ok;
   if (arguments.backup) {
-    auto backups = Json::array();
-    exit = take_and_report(fleet, fleet.server(server.name), backup_job(asked), invocation, backups);
-    data["backup"] = backups.at(0);
+    auto outcome =
+        take_and_report(fleet, fleet.server(server.name), backup_job(asked), WithHooks::yes, invocation);
+    exit = outcome.exit;
+    data["backup"] = std::move(outcome.data);
   }
   data["next"] = next_steps(asked, data);
   out.report("Next:");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "server/cli/command.h"
+#include "server/hooks/hooks.h"
 
 namespace pgkeep::server {
 
@@ -30,6 +31,15 @@ struct AnyServers {
   void declare(Syntax& syntax) {
     syntax.any_number(
         "SERVER", "servers, as named in the configuration; without any, or with `all`, all of them", servers);
+  }
+};
+
+/// Of commands around which the operator's programs are run.
+struct HookArguments {
+  bool no_hooks = false;
+  WithHooks with_hooks() const { return no_hooks ? WithHooks::no : WithHooks::yes; }
+  void declare(Syntax& syntax) {
+    syntax.flag("--no-hooks", "leave out the programs of `hooks` in the configuration", no_hooks);
   }
 };
 

@@ -5,6 +5,7 @@
 #include "catalog/io/lock.h"
 #include "catalog/io/units.h"
 #include "server/fleet/backup_facts.h"
+#include "server/fleet/backup_run.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/server_settings.h"
 #include "server/terminal/console_progress.h"
@@ -66,36 +67,48 @@ void BackupArguments::declare(Syntax& syntax) {
       max_rate, parse_max_rate);
   syntax.number("-j,--jobs", "N", "threads that compare and compress; default: one a core, eight at most",
                 jobs, 1, kMostJobs);
+  syntax.number("--parallel", "N",
+                "of several servers, how many at a time; default: `limits.backups` of the configuration",
+                parallel, 1, kMostParallel);
   syntax.flag("--no-verify-checksums", "do not let the server check its data checksums while it sends",
               no_verify_checksums);
+  HookArguments::declare(syntax);
 }
 
-Exit take_and_report(const Fleet& fleet, const ServerConfig& server, streaming::BackupJob job,
-                     const Invocation& invocation, Json& backups) {
+ServerOutcome take_and_report(const Fleet& fleet, const ServerConfig& server, streaming::BackupJob job,
+                              WithHooks with_hooks, const Invocation& invocation) {
   refuse_beside_another(fleet.layout(server));
   ConsoleProgress progress(invocation.out);
-  job.base_backup.progress = progress.draws_bar();
-  const auto backup = streaming::take_backup(fleet.repository(), job, progress, invocation.stop);
+  job.base_backup.progress = progress.is_watched();
+  const auto backup =
+      take_backup(fleet.repository(), server, std::move(job), with_hooks, progress, invocation.stop);
   progress.clear();
   report(backup, invocation.out);
-  backups.push_back(backup_json(backup));
-  if (backup.checksum_failures == 0) return Exit::ok;
-  invocation.out.failure(
-      fmt::format("{}: the server found damaged pages ({} checksum failures); "
-                  "the backup is kept and flagged, `pgkeep show-backup {} {}` says where",
-                  server.name, backup.checksum_failures, server.name, backup.id.to_string()));
-  return Exit::partly;
+  ServerOutcome outcome{
+      .exit = Exit::ok,
+      .what = fmt::format("backup {}, {}, {} stored", backup.id.to_string(),
+                          io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup))),
+      .data = backup_json(backup)};
+  if (backup.checksum_failures == 0) return outcome;
+  const auto damage = fmt::format(
+      "{}: the server found damaged pages ({} checksum failures); "
+      "the backup is kept and flagged, `pgkeep show-backup {} {}` says where",
+      server.name, backup.checksum_failures, server.name, backup.id.to_string());
+  invocation.out.failure(damage);
+  outcome.exit = Exit::partly;
+  outcome.what += ", damaged pages";
+  return outcome;
 }
 
 Exit run_backup(const BackupArguments& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::create, arguments.servers);
   const auto servers = choose_servers(fleet.config(), arguments.servers, true);
-  auto backups = Json::array();
-  const auto exit = for_each_server(servers, invocation.out, [&](const ServerConfig& server) {
-    return take_and_report(fleet, server, make_job(server, arguments), invocation, backups);
-  });
-  invocation.out.data(std::move(backups));
-  return exit;
+  const auto& limits = fleet.config().limits;
+  const AtOnce at_once{.servers = arguments.parallel.value_or(limits.backups), .per_host = limits.per_host};
+  return for_each_server_at_once(
+      servers, at_once, invocation, [&](const ServerConfig& server, const Invocation& part) {
+        return take_and_report(fleet, server, make_job(server, arguments), arguments.with_hooks(), part);
+      });
 }
 
 }  // namespace pgkeep::server

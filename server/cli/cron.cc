@@ -8,6 +8,7 @@
 #include "server/cli/run_job.h"
 #include "server/fleet/expiry_run.h"
 #include "server/fleet/fleet.h"
+#include "server/fleet/recorded_run.h"
 #include "server/fleet/run_facts.h"
 #include "server/notify/send_report.h"
 #include "server/report/gather_report.h"
@@ -74,7 +75,8 @@ Exit send_report(const Fleet& fleet, bool only_say, const Invocation& invocation
     return report_now(config, choose_servers(config, {}, false), kReportBack, warnings_to(out),
                       invocation.stop);
   };
-  const auto turn = send_due_report(config, fleet.repository(), io::now(), make, invocation.stop);
+  OutputTalk talk(out);
+  const auto turn = send_due_report(config, fleet.repository(), io::now(), make, talk, invocation.stop);
   if (turn.what == ReportTurn::What::nothing) return Exit::ok;
   add(nullptr);
   if (turn.what == ReportTurn::What::failed) throw Error(turn.text);

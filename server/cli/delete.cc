@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@
 #include "catalog/store/freed_bytes.h"
 #include "catalog/store/json.h"
 #include "server/fleet/backup_choice.h"
+#include "server/fleet/deletion_hooks.h"
 #include "server/fleet/expiry_run.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/marked_backup.h"
@@ -104,8 +106,13 @@ void give_up_missing(const ServerConfig& server, const store::ServerLayout& layo
 class Deletion {
  public:
   Deletion(const ServerConfig& server, const store::ServerLayout& layout, const DeleteArguments& arguments,
-           Output& out)
-      : server_(&server), layout_(layout), arguments_(&arguments), out_(&out) {}
+           const Invocation& invocation)
+      : server_(&server),
+        layout_(layout),
+        arguments_(&arguments),
+        out_(&invocation.out),
+        stop_(invocation.stop),
+        talk_(invocation.out) {}
 
   Json run() {
     backups_ = StoredRecords(*server_, layout_, *out_).backups();
@@ -115,10 +122,14 @@ class Deletion {
       require_not_kept(id, catalog::read_retention_marks(layout_, id));
     facts_ = read_expiry_facts(*server_, layout_, warnings_to(*out_));
     require_others(chosen);
+    ask_hooks(chosen);
     auto deleted = Json::array();
-    for (auto& claim : claims) deleted.push_back(remove(std::move(claim)));
+    for (auto& claim : claims) {
+      const auto id = claim.id();
+      with_hooks(id, [&] { deleted.push_back(remove(std::move(claim))); });
+    }
     for (const auto& backup : chosen)
-      if (!goes_at_once(backup)) deleted.push_back(mark(backup.id));
+      if (!goes_at_once(backup)) with_hooks(backup.id, [&] { deleted.push_back(mark(backup.id)); });
     return deleted;
   }
 
@@ -157,6 +168,22 @@ class Deletion {
     throw Refused(
         fmt::format("{}: {}; nothing was deleted. Take a backup first (`pgkeep backup {}`), or give --force",
                     server_->name, why, server_->name));
+  }
+
+  /// All of them before the first is deleted: who objects keeps all.
+  void ask_hooks(const std::vector<Chosen>& chosen) {
+    for (const auto& backup : chosen) {
+      auto hooks = deletion_hooks(*server_, layout_, backup.id, arguments_->with_hooks());
+      hooks.before(talk_, stop_);
+      hooks_.push_back({backup.id, std::move(hooks)});
+    }
+  }
+
+  void with_hooks(const store::BackupId& id, const std::function<void()>& work) {
+    auto& hooks = std::ranges::find(hooks_, id, &HooksOfBackup::id)->hooks;
+    hooks.watch(talk_, stop_, work);
+    hooks.tell("STATUS", "done");
+    hooks.after(talk_, stop_);
   }
 
   std::vector<catalog::ExpiryCandidate>::iterator candidate(const store::BackupId& id) {
@@ -259,10 +286,18 @@ class Deletion {
             {"wal_bytes", wal_bytes}};
   }
 
+  struct HooksOfBackup {
+    store::BackupId id;
+    Hooks hooks;
+  };
+
   const ServerConfig* server_;
   store::ServerLayout layout_;
   const DeleteArguments* arguments_;
   Output* out_;
+  std::stop_token stop_;
+  OutputTalk talk_;
+  std::vector<HooksOfBackup> hooks_;
   std::vector<store::BackupRecord> backups_;  // all whose record can be read
   std::optional<store::FreedBytes> freed_;    // once it was asked for; marks change nothing of it
   catalog::ExpiryFacts facts_;
@@ -278,7 +313,7 @@ Exit run_delete(const DeleteArguments& arguments, const Invocation& invocation) 
   const auto layout = fleet.layout(server);
   require_known(server, layout);
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "delete");
-  auto deleted = Deletion(server, layout, arguments, invocation.out).run();
+  auto deleted = Deletion(server, layout, arguments, invocation).run();
   if (arguments.missing) {
     give_up_missing(server, layout, *arguments.missing, invocation.out);
     deleted.push_back({{"server", server.name}, {"number", *arguments.missing}});

@@ -8,7 +8,7 @@
 
 namespace pgkeep::server {
 
-struct DeleteArguments : OneServer {
+struct DeleteArguments : OneServer, HookArguments {
   std::vector<std::string> backups;
   std::string reason;
   std::optional<std::uint64_t> missing;  // number of a backup
@@ -17,14 +17,14 @@ struct DeleteArguments : OneServer {
 
   void declare(Syntax& syntax) {
     OneServer::declare(syntax);
-    syntax.any_number("BACKUP", "the backups: ids, beginnings of them, names, `latest` or `oldest`",
-                       backups);
+    syntax.any_number("BACKUP", "the backups: ids, beginnings of them, names, `latest` or `oldest`", backups);
     syntax.option("--reason", "TEXT", "why, for those who wonder later", reason);
     syntax.flag("--now",
                 "remove them at once, and do not wait for the grace time: they cannot be brought back", now);
     syntax.flag("--force", "also the last good backup", force);
     syntax.number("--missing", "NUMBER", "give up a backup that `check` calls missing, by its number",
                   missing, 1, std::numeric_limits<std::uint64_t>::max());
+    HookArguments::declare(syntax);
   }
 };
 

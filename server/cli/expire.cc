@@ -67,7 +67,7 @@ Json look(const ServerConfig& server, const store::ServerLayout& layout, Output&
 
 }  // namespace
 
-Json expire_and_report(const ServerConfig& server, const store::ServerLayout& layout,
+Json expire_and_report(const ServerConfig& server, const store::ServerLayout& layout, WithHooks with_hooks,
                        const Invocation& invocation) {
   auto& out = invocation.out;
   ExpiryPlan plan;
@@ -77,7 +77,7 @@ Json expire_and_report(const ServerConfig& server, const store::ServerLayout& la
     progress.clear();
     print(server, expiry, out);
   };
-  const auto result = expire(server, layout, progress, decided, invocation.stop);
+  const auto result = expire(server, layout, progress, decided, with_hooks, invocation.stop);
   progress.clear();
   out.report(fmt::format("{}: {}", server.name, describe(plan, result)));
   auto json = json_of(server, plan);
@@ -89,15 +89,16 @@ Json expire_and_report(const ServerConfig& server, const store::ServerLayout& la
 Exit run_expire(const ExpireArguments& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
   auto data = Json::array();
-  const auto exit =
-      for_each_server(choose_servers(fleet.config(), arguments.servers, false), invocation.out,
-                      [&](const ServerConfig& server) {
-                        const auto layout = fleet.layout(server);
-                        if (!is_known(layout)) return Exit::ok;
-                        data.push_back(arguments.dry_run ? look(server, layout, invocation.out)
-                                                         : expire_and_report(server, layout, invocation));
-                        return Exit::ok;
-                      });
+  const auto exit = for_each_server(
+      choose_servers(fleet.config(), arguments.servers, false), invocation.out,
+      [&](const ServerConfig& server) {
+        const auto layout = fleet.layout(server);
+        if (!is_known(layout)) return Exit::ok;
+        data.push_back(arguments.dry_run
+                           ? look(server, layout, invocation.out)
+                           : expire_and_report(server, layout, arguments.with_hooks(), invocation));
+        return Exit::ok;
+      });
   invocation.out.data(std::move(data));
   return exit;
 }

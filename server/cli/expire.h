@@ -6,18 +6,19 @@
 
 namespace pgkeep::server {
 
-struct ExpireArguments : SomeServers {
+struct ExpireArguments : SomeServers, HookArguments {
   bool dry_run = false;
 
   void declare(Syntax& syntax) {
     SomeServers::declare(syntax);
     syntax.flag("--dry-run", "only say what would be done, and why", dry_run);
+    HookArguments::declare(syntax);
   }
 };
 
 /// Lets go of what one server's policy does not keep, compacts its packs, prints what was decided and done,
 /// and returns it.
-Json expire_and_report(const ServerConfig& server, const store::ServerLayout& layout,
+Json expire_and_report(const ServerConfig& server, const store::ServerLayout& layout, WithHooks with_hooks,
                        const Invocation& invocation);
 Exit run_expire(const ExpireArguments& arguments, const Invocation& invocation);
 

@@ -106,10 +106,10 @@ Json set_aside(const ServerConfig& server, const store::ServerLayout& layout,
   return {{"line", line.number}, {"backups", line.backups.size()}};
 }
 
-Exit begin_with_backup(const Fleet& fleet, const ServerConfig& server, const Invocation& invocation,
-                       Json& backups) {
+ServerOutcome begin_with_backup(const Fleet& fleet, const ServerConfig& server,
+                                const Invocation& invocation) {
   try {
-    return take_and_report(fleet, server, backup_job(server), invocation, backups);
+    return take_and_report(fleet, server, backup_job(server), WithHooks::yes, invocation);
   } catch (const Error&) {
     invocation.out.note(fmt::format(
         "the line was set aside, but the new one has no backup yet: `pgkeep backup {}`", server.name));
@@ -150,10 +150,10 @@ Exit run_new_line(const NewLineArguments& arguments, const Invocation& invocatio
   Json line;
   record_run(layout, "new-line", "", invocation.out,
              [&] { return line = set_aside(server, layout, next, arguments.reason, invocation); });
-  auto backups = Json::array();
-  const auto exit = begin_with_backup(fleet, server, invocation, backups);
-  invocation.out.data({{"server", server.name}, {"line", line["line"]}, {"backups", std::move(backups)}});
-  return exit;
+  auto outcome = begin_with_backup(fleet, server, invocation);
+  invocation.out.data(
+      {{"server", server.name}, {"line", line["line"]}, {"backups", Json::array({std::move(outcome.data)})}});
+  return outcome.exit;
 }
 
 }  // namespace pgkeep::server

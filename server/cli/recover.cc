@@ -87,6 +87,20 @@ void print_plan(const recover::RecoveryPlan& plan, const recover::RecoveryPrevie
   out.fact(text);
 }
 
+Hooks hooks_around(const recover::RecoveryPlan& plan, const Fleet& fleet, const ServerConfig& server,
+                   const store::ServerLayout& layout, const RecoverArguments& arguments) {
+  auto hooks = hooks_of(server, fleet.repository().root(), "recover", arguments.with_hooks());
+  auto tablespaces = nlohmann::json::object();
+  for (const auto& tablespace : plan.tablespaces) tablespaces[tablespace.name] = tablespace.location;
+  hooks.tell("BACKUP", plan.backup.id.to_string());
+  hooks.tell("BACKUP_DIR", layout.backup(plan.backup.id).native());
+  hooks.tell("DESTINATION", plan.request.destination.native());
+  hooks.tell("TARGET", plan.request.target.describe());
+  hooks.tell("TABLESPACES", json_text(tablespaces));
+  hooks.tell("SSH_COMMAND", arguments.remote_ssh_command);
+  return hooks;
+}
+
 }  // namespace
 
 Exit run_recover(const RecoverArguments& given, const Invocation& invocation) {
@@ -123,15 +137,22 @@ Exit run_recover(const RecoverArguments& given, const Invocation& invocation) {
   }
   for (const auto& remark : plan.remarks) invocation.out.note(remark);
   ConsoleProgress progress(invocation.out);
-  catalog::record_run(layout, "recover", request.destination.native(), progress,
-                      [&](std::string&, io::ProgressObserver& recorded) {
-                        const auto report =
-                            recover::carry_out(plan, fleet.repository(), layout, recorded, invocation.stop);
-                        progress.clear();
-                        print(plan, report, invocation.out);
-                        data["report"] = report_json(report);
-                        return Json{{"id", plan.backup.id}, {"bytes", report.bytes}};
-                      });
+  auto hooks = hooks_around(plan, fleet, server, layout, arguments);
+  const auto work = [&](std::string&, io::ProgressObserver& recorded) {
+    hooks.before(recorded, invocation.stop);
+    const auto report = recover::carry_out(plan, fleet.repository(), layout, recorded, invocation.stop);
+    progress.clear();
+    print(plan, report, invocation.out);
+    data["report"] = report_json(report);
+    hooks.tell("STATUS", "done");
+    hooks.tell("SIZE_BYTES", fmt::format("{}", report.bytes));
+    hooks.tell("DURATION_SECONDS",
+               fmt::format("{:.3f}", std::chrono::duration<double>(report.duration).count()));
+    hooks.after(recorded, invocation.stop);
+    return Json{{"id", plan.backup.id}, {"bytes", report.bytes}};
+  };
+  hooks.watch(progress, invocation.stop,
+              [&] { catalog::record_run(layout, "recover", request.destination.native(), progress, work); });
   invocation.out.data(std::move(data));
   return Exit::ok;
 }

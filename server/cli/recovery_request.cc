@@ -161,6 +161,7 @@ void RecoverArguments::declare(Syntax& syntax) {
                 remote_ssh_command);
   syntax.number("-j,--jobs", "N", "files written at a time; default: one a core", jobs, 1, kMostJobs);
   syntax.flag("--dry-run", "print the plan and write nothing", dry_run);
+  HookArguments::declare(syntax);
 }
 
 recover::RecoveryRequest make_recovery_request(const RecoverArguments& arguments, const ServerConfig& server,

@@ -23,7 +23,7 @@ struct NewTablespacePlace {
 };
 
 /// What the operator of `recover` types.
-struct RecoverArguments : OneServer {
+struct RecoverArguments : OneServer, HookArguments {
   std::string backup;  // or kAutomaticChoice
   std::filesystem::path destination;
   std::optional<recover::TargetTime> target_time;

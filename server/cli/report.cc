@@ -5,6 +5,7 @@
 #include "catalog/io/shown_text.h"
 #include "server/cli/published_file.h"
 #include "server/fleet/fleet.h"
+#include "server/fleet/recorded_run.h"
 #include "server/notify/send_report.h"
 #include "server/report/gather_report.h"
 #include "server/report/html_report.h"
@@ -71,6 +72,7 @@ void ReportArguments::declare(Syntax& syntax) {
   syntax.option("--from", "ADDRESS", "whom the mail is from; else `sendmail` says so", from, parse_addresses);
   syntax.flag("--mail", "send it to `mail.to` of the configuration, instead of printing it", mail);
   syntax.option("--output", "FILE", "write it to that file, in the place of what is there", output);
+  HookArguments::declare(syntax);
 }
 
 Exit run_report(const ReportArguments& arguments, const Invocation& invocation) {
@@ -79,13 +81,19 @@ Exit run_report(const ReportArguments& arguments, const Invocation& invocation) 
   const auto place = arguments.output ? place_to_publish(*arguments.output) : std::filesystem::path();
   const auto config = load_config(invocation.config_file);
   const auto servers = choose_servers(config, arguments.servers, false);
-  const auto report = report_now(config, servers, arguments.since, warnings_to(out), invocation.stop);
+  FleetReport report;
+  const auto make = [&] {
+    report = report_now(config, servers, arguments.since, warnings_to(out), invocation.stop);
+    return report;
+  };
   if (arguments.mail) {
-    mail_report_to(config.mail, report, invocation.stop);
+    OutputTalk talk(out);
+    mail_report_to(config, make, arguments.with_hooks(), talk, invocation.stop);
     out.report(fmt::format("{}; the report was sent to {}", verdict(report), config.mail.to));
     out.data(json_report(report));
     return Exit::ok;
   }
+  make();
   auto text = written(report, arguments);
   if (arguments.output) {
     publish(place, text);

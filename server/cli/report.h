@@ -8,7 +8,7 @@
 
 namespace pgkeep::server {
 
-struct ReportArguments : AnyServers {
+struct ReportArguments : AnyServers, HookArguments {
   enum class Format { text, html, json, mail };
 
   std::chrono::milliseconds since = std::chrono::hours(24);

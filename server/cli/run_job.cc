@@ -12,18 +12,17 @@ namespace pgkeep::server {
 
 Exit do_job(const Fleet& fleet, const ServerConfig& server, JobKind kind, const Invocation& invocation,
             Json& data) {
-  auto results = Json::array();
-  auto exit = Exit::ok;
+  ServerOutcome outcome;
   if (kind == JobKind::backup) {
-    exit = take_and_report(fleet, server, backup_job(server), invocation, results);
+    outcome = take_and_report(fleet, server, backup_job(server), WithHooks::yes, invocation);
   } else if (kind == JobKind::expire) {
-    results.push_back(expire_and_report(server, fleet.layout(server), invocation));
+    outcome.data = expire_and_report(server, fleet.layout(server), WithHooks::yes, invocation);
   } else {
-    exit =
-        verify_and_report(server, fleet.layout(server), limits_of(server), one_a_core(), invocation, results);
+    outcome = verify_and_report(server, fleet.layout(server), limits_of(server), one_a_core(), WithHooks::yes,
+                                invocation);
   }
-  data.push_back({{"server", server.name}, {"job", to_string(kind)}, {"result", results.front()}});
-  return exit;
+  data.push_back({{"server", server.name}, {"job", to_string(kind)}, {"result", std::move(outcome.data)}});
+  return outcome.exit;
 }
 
 Exit run_run_job(const RunJobArguments& arguments, const Invocation& invocation) {

@@ -72,42 +72,46 @@ void VerifyArguments::declare(Syntax& syntax) {
                     throw UsageError(fmt::format("--budget: a size is expected, as 200GiB, not '{}'", text));
                   return *size;
                 });
-  syntax.number("-j,--jobs", "N", "threads; default: one a core", jobs, 1, kMostJobs);
+  syntax.number("-j,--jobs", "N", "threads for one server; default: one a core", jobs, 1, kMostJobs);
+  syntax.number("--parallel", "N",
+                "of several servers, how many at a time; default: `limits.verify` of the configuration",
+                parallel, 1, kMostParallel);
+  HookArguments::declare(syntax);
 }
 
-Exit verify_and_report(const ServerConfig& server, const store::ServerLayout& layout,
-                       const catalog::VerificationLimits& limits, unsigned jobs, const Invocation& invocation,
-                       Json& results) {
+ServerOutcome verify_and_report(const ServerConfig& server, const store::ServerLayout& layout,
+                                const catalog::VerificationLimits& limits, unsigned jobs,
+                                WithHooks with_hooks, const Invocation& invocation) {
   ConsoleProgress progress(invocation.out);
-  const auto report = verify(server, layout, limits, jobs, progress, invocation.stop);
+  const auto report = verify(server, layout, limits, jobs, with_hooks, progress, invocation.stop);
   progress.clear();
   print(server, report, invocation.out);
-  auto json = verification_json(report);
-  json["server"] = server.name;
-  results.push_back(std::move(json));
-  if (report.good()) return Exit::ok;
-  invocation.out.error(fmt::format("{}: {}", server.name, describe_damage(report)), Exit::failed);
-  return Exit::failed;
+  ServerOutcome outcome{.exit = Exit::ok, .what = describe_read(report), .data = verification_json(report)};
+  outcome.data["server"] = server.name;
+  if (report.good()) return outcome;
+  outcome.exit = Exit::failed;
+  outcome.what = describe_damage(report);
+  invocation.out.error(fmt::format("{}: {}", server.name, outcome.what), outcome.exit);
+  return outcome;
 }
 
 Exit run_verify(const VerifyArguments& arguments, const Invocation& invocation) {
   const Fleet fleet(invocation.config_file, Fleet::Access::open);
-  auto data = Json::array();
-  const auto exit =
-      for_each_server(choose_servers(fleet.config(), arguments.servers, false), invocation.out,
-                      [&](const ServerConfig& server) {
-                        const auto layout = fleet.layout(server);
-                        if (!is_known(layout)) {
-                          invocation.out.note(fmt::format("{}: nothing is stored yet", server.name));
-                          return Exit::ok;
-                        }
-                        auto limits = limits_of(server);
-                        limits.older_than = arguments.older_than.value_or(limits.older_than);
-                        limits.budget = arguments.budget.value_or(limits.budget);
-                        return verify_and_report(server, layout, limits, arguments.jobs, invocation, data);
-                      });
-  invocation.out.data(std::move(data));
-  return exit;
+  const auto servers = choose_servers(fleet.config(), arguments.servers, false);
+  const AtOnce at_once{.servers = arguments.parallel.value_or(fleet.config().limits.verifications)};
+  const auto threads = arguments.jobs.value_or(one_a_core());
+  return for_each_server_at_once(
+      servers, at_once, invocation, [&](const ServerConfig& server, const Invocation& part) {
+        const auto layout = fleet.layout(server);
+        if (!is_known(layout)) {
+          part.out.note(fmt::format("{}: nothing is stored yet", server.name));
+          return ServerOutcome{.exit = Exit::ok, .what = "nothing is stored yet", .data = {}};
+        }
+        auto limits = limits_of(server);
+        limits.older_than = arguments.older_than.value_or(limits.older_than);
+        limits.budget = arguments.budget.value_or(limits.budget);
+        return verify_and_report(server, layout, limits, threads, arguments.with_hooks(), part);
+      });
 }
 
 }  // namespace pgkeep::server

@@ -7,22 +7,24 @@
 #include "catalog/store/layout.h"
 #include "catalog/verify/stored_units.h"
 #include "server/cli/arguments.h"
+#include "server/cli/many_servers.h"
 #include "server/config/config.h"
 
 namespace pgkeep::server {
 
-struct VerifyArguments : SomeServers {
+struct VerifyArguments : SomeServers, HookArguments {
   std::optional<std::chrono::milliseconds> older_than;
   std::optional<std::uint64_t> budget;
-  unsigned jobs = one_a_core();
+  std::optional<unsigned> jobs;
+  std::optional<unsigned> parallel;  // servers
 
   void declare(Syntax& syntax);
 };
 
-/// Reads back what is stored of one server, says what came of it, and puts it into `results`.
-Exit verify_and_report(const ServerConfig& server, const store::ServerLayout& layout,
-                       const catalog::VerificationLimits& limits, unsigned jobs, const Invocation& invocation,
-                       Json& results);
+/// Reads back what is stored of one server, and says what came of it.
+ServerOutcome verify_and_report(const ServerConfig& server, const store::ServerLayout& layout,
+                                const catalog::VerificationLimits& limits, unsigned jobs,
+                                WithHooks with_hooks, const Invocation& invocation);
 Exit run_verify(const VerifyArguments& arguments, const Invocation& invocation);
 
 inline constexpr std::array kVerifyExamples{

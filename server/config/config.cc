@@ -32,7 +32,10 @@ std::vector<std::string_view> names_in(Scope scope) {
 /// Puts the files of a configuration together. Used once.
 class Reader {
  public:
-  explicit Reader(const fs::path& file) { config_.file = fs::absolute(file).lexically_normal(); }
+  explicit Reader(const fs::path& file) {
+    config_.file = fs::absolute(file).lexically_normal();
+    defaults_.configuration = config_.file;
+  }
 
   Config read(const fs::path& file) {
     const YamlFile main(file);
@@ -59,14 +62,14 @@ class Reader {
       read_section(file, *entry, config_.http);
       check_http(file, *entry, config_.http);
     }
-    if (const auto entry = part("mail"); entry != entries.end()) {
-      read_section(file, *entry, config_.mail);
-      check_mail(file, *entry, config_.mail);
-    }
+    if (const auto entry = part("mail"); entry != entries.end()) read_section(file, *entry, config_.mail);
     if (const auto entry = part("schedule"); entry != entries.end()) {
       read_section(file, *entry, config_.schedule);
       check_schedule(file, *entry, config_);
     }
+    if (const auto entry = part("hooks"); entry != entries.end()) read_section(file, *entry, config_.hooks);
+    if (const auto entry = part("notify"); entry != entries.end()) read_section(file, *entry, config_.notify);
+    if (const auto entry = part("mail"); entry != entries.end()) check_mail(file, *entry, config_);
     if (const auto entry = part("repository"); entry != entries.end()) read_repository(file, *entry);
     // Whatever the order in the file: servers are built on the defaults.
     if (const auto entry = part("defaults"); entry != entries.end() && !entry->value.IsNull())
@@ -77,7 +80,8 @@ class Reader {
 
   /// A key of a section stands in its section, and not by its whole name.
   static bool may_stand_at_top(std::string_view name) {
-    constexpr std::array<std::string_view, 4> kSections{"limits", "http", "mail", "schedule"};
+    constexpr std::array<std::string_view, 6> kSections{"limits",   "http",  "mail",
+                                                        "schedule", "hooks", "notify"};
     if (std::ranges::find(kSections, name) != kSections.end()) return true;
     return name.find('.') == name.npos && find_setting(name, Scope::top) != nullptr;
   }
@@ -119,13 +123,15 @@ class Reader {
                     http.listen->text()));
   }
 
-  static void check_mail(const YamlFile& file, const YamlFile::Entry& section, const MailConfig& mail) {
+  static void check_mail(const YamlFile& file, const YamlFile::Entry& section, const Config& config) {
+    const auto& mail = config.mail;
     const auto fail = [&](std::string_view why) { file.fail(section.key, section.place, why); };
     if (mail.user.empty() != mail.password_file.empty())
       fail("`user` and `password_file` belong together; name both, or neither where nobody has to log in");
     if (!mail.user.empty() && mail.smtp.empty())
       fail("has a `user` and no `smtp`; say which server to log in to");
-    if (mail.to.empty() && mail != MailConfig()) fail("has no `to`; say who gets the report");
+    if (mail.to.empty() && config.notify.mail.empty() && mail != MailConfig())
+      fail("has no `to`; say who gets the report, or by `notify.mail` who is told of findings");
   }
 
   static void check_schedule(const YamlFile& file, const YamlFile::Entry& section, const Config& config) {
@@ -294,10 +300,25 @@ class Reader {
                           hint.empty() ? "; see docs/configuration.md for those there are" : hint));
   }
 
-  Config config_{.file = {}, .repository = {}, .servers = {}, .limits = default_job_limits()};
+  Config config_{.file = {},
+                 .repository = {},
+                 .servers = {},
+                 .limits = default_job_limits(),
+                 .hooks = default_fleet_hooks(),
+                 .notify = default_notify_config()};
   ServerConfig defaults_ = default_server_config();
   std::map<std::string, std::string> declared_;  // server → FILE:LINE
 };
+
+/// A part of the top of which one setting alone has a default that is no empty one.
+template <typename Part>
+Part part_with_default(std::string_view name) {
+  Part part;
+  const auto& setting = *find_setting(name, Scope::top);
+  if (const auto problem = apply_setting(setting, setting.default_text, part))
+    throw std::logic_error(fmt::format("default of {}: {}", name, *problem));
+  return part;
+}
 
 }  // namespace
 
@@ -323,6 +344,14 @@ JobLimits default_job_limits() {
       throw std::logic_error(fmt::format("default of {}: {}", setting.name, *problem));
   }
   return limits;
+}
+
+FleetHookConfig default_fleet_hooks() {
+  return part_with_default<FleetHookConfig>("hooks.timeout");
+}
+
+NotifyConfig default_notify_config() {
+  return part_with_default<NotifyConfig>("notify.interval");
 }
 
 std::string why_not_a_server_name(std::string_view name) {

@@ -21,6 +21,28 @@ namespace pgkeep::server {
 enum class Checkpoint : std::uint8_t { fast, spread };
 enum class Flush : std::uint8_t { automatic, at_once };
 
+/// Programs that are run around the jobs of a server. Absolute paths; empty: none.
+struct HookConfig {
+  std::string before_backup;
+  std::string after_backup;
+  std::string before_recover;
+  std::string after_recover;
+  std::string before_delete;
+  std::string after_delete;
+  std::string on_failure;
+  std::chrono::milliseconds time_limit{};
+  bool operator==(const HookConfig&) const = default;
+};
+
+/// The same around the report of the fleet.
+struct FleetHookConfig {
+  std::string before_report;
+  std::string after_report;
+  std::string on_failure;
+  std::chrono::milliseconds time_limit{};
+  bool operator==(const FleetHookConfig&) const = default;
+};
+
 /// One server as the configuration describes it. What each member means stands in the table of settings.cc,
 /// which also has the defaults: make one by default_server_config().
 struct ServerConfig {
@@ -56,6 +78,8 @@ struct ServerConfig {
   std::uint64_t verification_budget = 0;  // bytes; 0: no limit
   io::Reserve reserve;                    // of the repository's file system, for WAL alone
   JobSchedule schedule;
+  HookConfig hooks;
+  std::filesystem::path configuration;  // the main file that it comes from, for hooks
   bool operator==(const ServerConfig&) const = default;
 };
 
@@ -79,6 +103,22 @@ struct MailConfig {
   bool operator==(const MailConfig&) const = default;
 };
 
+enum class WebhookFormat : std::uint8_t { json, slack };
+enum class NotifyFrom : std::uint8_t { warning, failed };
+
+/// Who is told when a finding appears, changes or goes.
+struct NotifyConfig {
+  std::string mail;          // addresses; empty: nobody by mail
+  std::string webhook_file;  // an absolute path: a file with the address; empty: none
+  WebhookFormat webhook_format = WebhookFormat::json;
+  std::string token_file;  // of the webhook
+  NotifyFrom from = NotifyFrom::warning;
+  std::chrono::milliseconds interval{};
+
+  bool tells_anybody() const { return !mail.empty() || !webhook_file.empty(); }
+  bool operator==(const NotifyConfig&) const = default;
+};
+
 /// What the fleet does as a whole, and when.
 struct FleetSchedule {
   JobTiming report;
@@ -95,6 +135,8 @@ struct Config {
   HttpConfig http = {};
   MailConfig mail = {};
   FleetSchedule schedule = {};
+  FleetHookConfig hooks = {};
+  NotifyConfig notify = {};
   ServerConfig defaults = {};                      // what a server is that sets nothing itself
   std::vector<std::string> includes = {};          // the patterns of `include`, each with its folder
   std::map<std::string, std::string> places = {};  // server → FILE:LINE
@@ -109,6 +151,8 @@ Config load_config(const std::filesystem::path& file);
 /// What a server's keys, and the limits, are when nobody sets them.
 ServerConfig default_server_config();
 JobLimits default_job_limits();
+FleetHookConfig default_fleet_hooks();
+NotifyConfig default_notify_config();
 
 /// Letters, digits, '_', '-', '.'; not beginning with '.' or '-': a server's name is the name of its folder.
 /// Nothing when it is one, else why not.

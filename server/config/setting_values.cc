@@ -27,7 +27,8 @@ constexpr bool kIsOf<Part, Field Part::*> = true;
 template <typename Member>
 constexpr bool kIsOfNoServer =
     std::is_same_v<Member, std::monostate> || kIsOf<JobLimits, Member> || kIsOf<HttpConfig, Member> ||
-    kIsOf<MailConfig, Member> || kIsOf<FleetSchedule, Member>;
+    kIsOf<MailConfig, Member> || kIsOf<FleetSchedule, Member> || kIsOf<FleetHookConfig, Member> ||
+    kIsOf<NotifyConfig, Member>;
 
 std::string format_in_unit(SettingType type, std::int64_t value) {
   if (type == SettingType::size) return io::format_bytes(static_cast<std::uint64_t>(value));
@@ -75,7 +76,7 @@ std::string wrong_type(const Setting& setting, std::string_view text) {
 Problem check_mail(const Setting& setting, std::string_view text) {
   const auto begins = [&](std::string_view scheme) { return text.starts_with(scheme); };
   const bool unprintable = std::ranges::any_of(text, [](char c) { return c < ' ' || c > '~'; });
-  if (setting.name == "mail.to" || setting.name == "mail.from") {
+  if (setting.name == "mail.to" || setting.name == "mail.from" || setting.name == "notify.mail") {
     if (text.find('@') == text.npos) return "an address has an @ in it";
     if (unprintable) return "an address has printable ASCII characters only";
   }
@@ -92,10 +93,10 @@ Problem check_mail(const Setting& setting, std::string_view text) {
 
 /// What the type alone does not say.
 Problem check_text(const Setting& setting, std::string_view text) {
-  if (text.empty() && setting.name != "description") return "has no value";
-  if (text.find('\0') != text.npos) return "holds a zero byte";
   if (setting.type == SettingType::path && !text.starts_with('/'))
     return fmt::format("an absolute path is expected, not '{}'", text);
+  if (text.empty() && setting.name != "description") return "has no value";
+  if (text.find('\0') != text.npos) return "holds a zero byte";
   if (auto problem = check_mail(setting, text)) return problem;
   try {
     if (setting.name == "slot") streaming::check_slot_name(text);
@@ -242,6 +243,7 @@ template <typename Part, typename Server>
 auto& part_of(Server& server) {
   if constexpr (std::is_same_v<Part, catalog::RetentionPolicy>) return server.retention;
   if constexpr (std::is_same_v<Part, JobSchedule>) return server.schedule;
+  if constexpr (std::is_same_v<Part, HookConfig>) return server.hooks;
   if constexpr (std::is_same_v<Part, ServerConfig>) return server;
 }
 
@@ -289,6 +291,12 @@ Problem apply_setting(const Setting& setting, std::string_view text, MailConfig&
 }
 Problem apply_setting(const Setting& setting, std::string_view text, FleetSchedule& schedule) {
   return read_of(setting, text, schedule);
+}
+Problem apply_setting(const Setting& setting, std::string_view text, FleetHookConfig& hooks) {
+  return read_of(setting, text, hooks);
+}
+Problem apply_setting(const Setting& setting, std::string_view text, NotifyConfig& notify) {
+  return read_of(setting, text, notify);
 }
 
 std::string describe_type(const Setting& setting) {

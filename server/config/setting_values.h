@@ -27,6 +27,11 @@ std::optional<std::string> apply_setting(const Setting& setting, std::string_vie
 /// The same of one of the fleet's schedule.
 std::optional<std::string> apply_setting(const Setting& setting, std::string_view text,
                                          FleetSchedule& schedule);
+/// The same of one of the hooks around the report.
+std::optional<std::string> apply_setting(const Setting& setting, std::string_view text,
+                                         FleetHookConfig& hooks);
+/// The same of one of notifications.
+std::optional<std::string> apply_setting(const Setting& setting, std::string_view text, NotifyConfig& notify);
 
 /// "a number from 1 to 19", "a size from 32 KiB to 1 GiB, or 0: no limit": for messages and the
 /// documentation.

@@ -28,6 +28,9 @@ constexpr std::array<std::string_view, 2> kFlushWords{"auto", "at_once"};
 // The words that operators know for the same question: false, true.
 constexpr std::array<std::string_view, 2> kCreateSlotWords{"manual", "auto"};
 
+constexpr std::array<std::string_view, 2> kWebhookWords{"json", "slack"};
+constexpr std::array<std::string_view, 2> kNotifyWords{"warning", "failed"};
+
 // clang-format off
 constexpr std::array kSettings{
     Setting{.name = "repository", .scope = Scope::top, .type = SettingType::path, .default_text = "",
@@ -92,6 +95,30 @@ constexpr std::array kSettings{
                         "a service that expects the call sounds the alarm when it does not come, "
                         "though this host is gone.",
             .member = &MailConfig::heartbeat},
+    Setting{.name = "notify.mail", .scope = Scope::top, .default_text = "", .sample = "oncall@example.org",
+            .sentence = "Who gets a mail when a finding of `check` appears, becomes worse or better, or goes; it leaves as `mail` says. "
+                        "See \"Notifications\" in the manual.",
+            .member = &NotifyConfig::mail},
+    Setting{.name = "notify.webhook_file", .scope = Scope::top, .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/webhook.url",
+            .sentence = "A file with the address (https:// or http://) that is told the same by POST. "
+                        "It must be readable by its owner only: who knows the address can often write there.",
+            .member = &NotifyConfig::webhook_file},
+    Setting{.name = "notify.webhook_format", .scope = Scope::top, .type = SettingType::choice, .default_text = "json",
+            .sample = "slack",
+            .sentence = "What is sent there: `json`, all that is known, or `slack`, the text that Slack, Mattermost and the like show.",
+            .choices = kWebhookWords, .member = &NotifyConfig::webhook_format},
+    Setting{.name = "notify.token_file", .scope = Scope::top, .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/webhook.token",
+            .sentence = "A file with a token that is sent there as `Authorization: Bearer TOKEN`; it must be readable by its owner only.",
+            .member = &NotifyConfig::token_file},
+    Setting{.name = "notify.from", .scope = Scope::top, .type = SettingType::choice, .default_text = "warning",
+            .sample = "failed",
+            .sentence = "Of which findings is told: `warning` and what is worse, or `failed` alone.",
+            .choices = kNotifyWords, .member = &NotifyConfig::from},
+    Setting{.name = "notify.interval", .scope = Scope::top, .type = SettingType::duration, .default_text = "1min", .sample = "5min",
+            .sentence = "How often `pgkeep serve` looks. A finding is told when two looks in a row have seen it, so that what lasts a moment wakes nobody.",
+            .least = ms(1s), .most = ms(24h), .member = &NotifyConfig::interval},
     Setting{.name = "schedule.report", .scope = Scope::top, .type = SettingType::timing, .default_text = "never",
             .sample = "06:30",
             .sentence = "When `pgkeep serve`, or `pgkeep cron`, sends the report of the fleet to `mail.to`; "
@@ -100,6 +127,22 @@ constexpr std::array kSettings{
     Setting{.name = "schedule.timezone", .scope = Scope::top, .type = SettingType::time_zone, .default_text = "UTC",
             .sample = "Europe/Berlin",
             .sentence = "Whose clock `schedule.report` means.", .member = &FleetSchedule::zone},
+    Setting{.name = "hooks.before_report", .scope = Scope::top, .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/hooks/before-report",
+            .sentence = "A program that is run before the report of the fleet is made and sent; when it fails, the report is not sent, and tried again. "
+                        "See \"Hooks\" in the manual.",
+            .member = &FleetHookConfig::before_report},
+    Setting{.name = "hooks.after_report", .scope = Scope::top, .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/hooks/after-report",
+            .sentence = "A program that is run when it has been sent.",
+            .member = &FleetHookConfig::after_report},
+    Setting{.name = "hooks.on_failure", .scope = Scope::top, .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/hooks/on-failure",
+            .sentence = "A program that is run when it could not be sent.",
+            .member = &FleetHookConfig::on_failure},
+    Setting{.name = "hooks.timeout", .scope = Scope::top, .type = SettingType::duration, .default_text = "10min",
+            .sample = "1min", .sentence = "How long these may take; what takes longer is ended, and has failed.",
+            .least = ms(1s), .most = ms(24h), .member = &FleetHookConfig::time_limit},
     Setting{.name = "defaults", .scope = Scope::top, .type = SettingType::section, .default_text = "", .sample = "",
             .sentence = "Values for all servers; a server's own value wins."},
     Setting{.name = "servers", .scope = Scope::top, .type = SettingType::section, .default_text = "", .sample = "",
@@ -278,6 +321,38 @@ constexpr std::array kSettings{
                         "What becomes due in a window begins when it is over; what runs goes on. "
                         "A backup that lost WAL calls for waits for no window.",
             .member = &JobSchedule::never},
+    Setting{.name = "hooks.before_backup", .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/hooks/before-backup",
+            .sentence = "A program that is run before a backup; when it fails, no backup is taken. See \"Hooks\" in the manual.",
+            .member = &HookConfig::before_backup},
+    Setting{.name = "hooks.after_backup", .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/hooks/after-backup",
+            .sentence = "A program that is run when a backup is complete.",
+            .member = &HookConfig::after_backup},
+    Setting{.name = "hooks.before_recover", .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/hooks/before-recover",
+            .sentence = "The same before a recovery; when it fails, nothing is recovered, unless `--no-hooks` is given.",
+            .member = &HookConfig::before_recover},
+    Setting{.name = "hooks.after_recover", .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/hooks/after-recover",
+            .sentence = "A program that is run when a recovery is complete.",
+            .member = &HookConfig::after_recover},
+    Setting{.name = "hooks.before_delete", .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/hooks/before-delete",
+            .sentence = "The same before a backup is deleted, or removed because it has expired; when it fails, the backup stays.",
+            .member = &HookConfig::before_delete},
+    Setting{.name = "hooks.after_delete", .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/hooks/after-delete",
+            .sentence = "A program that is run when a backup is deleted, or was removed.",
+            .member = &HookConfig::after_delete},
+    Setting{.name = "hooks.on_failure", .type = SettingType::path, .default_text = "",
+            .sample = "/etc/pgkeep/hooks/on-failure",
+            .sentence = "A program that is run when a job of the server has failed: "
+                        "a backup, an expiry, a verification, a recovery, a deletion.",
+            .member = &HookConfig::on_failure},
+    Setting{.name = "hooks.timeout", .type = SettingType::duration, .default_text = "10min", .sample = "1h",
+            .sentence = "How long each of these may take; what takes longer is ended, and has failed.",
+            .least = ms(1s), .most = ms(24h), .member = &HookConfig::time_limit},
 };
 // clang-format on
 

@@ -60,7 +60,10 @@ struct Setting {
       JobTiming JobSchedule::*, TimeZone JobSchedule::*, std::chrono::milliseconds JobSchedule::*,
       std::vector<TimeWindow> JobSchedule::*, std::uint64_t JobLimits::*, io::Reserve ServerConfig::*,
       std::vector<BandwidthWindow> ServerConfig::*, std::string MailConfig::*, JobTiming FleetSchedule::*,
-      TimeZone FleetSchedule::*, std::string HttpConfig::*, std::optional<ListenAddress> HttpConfig::*>
+      TimeZone FleetSchedule::*, std::string HttpConfig::*, std::optional<ListenAddress> HttpConfig::*,
+      std::string HookConfig::*, std::chrono::milliseconds HookConfig::*, std::string FleetHookConfig::*,
+      std::chrono::milliseconds FleetHookConfig::*, std::string NotifyConfig::*,
+      WebhookFormat NotifyConfig::*, NotifyFrom NotifyConfig::*, std::chrono::milliseconds NotifyConfig::*>
       member = {};
 };
 

@@ -5,11 +5,11 @@
 
 #include "catalog/io/progress.h"
 #include "server/fleet/backup_facts.h"
+#include "server/fleet/backup_run.h"
 #include "server/fleet/compaction_run.h"
 #include "server/fleet/expiry_run.h"
 #include "server/fleet/server_settings.h"
 #include "server/fleet/verification_run.h"
-#include "streaming/backup/take_backup.h"
 
 namespace pgkeep::server {
 namespace {
@@ -44,7 +44,8 @@ void take_backup(const store::Repository& repository, const Supervised& server, 
   auto job = backup_job(server.config);
   // A receiver of its own would use the slot between two runs of the stream, or after the end of its service.
   job.wal.reset();
-  const auto backup = streaming::take_backup(repository, job, observer, stop);
+  const auto backup =
+      server::take_backup(repository, server.config, std::move(job), WithHooks::yes, observer, stop);
   log->info("backup {} is complete: {}, {} stored", backup.id.to_string(),
             io::format_bytes(backup.data_bytes), io::format_bytes(stored_bytes(backup)));
 }
@@ -56,7 +57,7 @@ void let_expire(const Supervised& server, const std::string& why, const std::sto
   JobLog observer(log, JobKind::expire, [](std::string_view) {});
   const auto result = expire(
       server.config, server.stream->layout(), observer,
-      [&](const DecidedExpiry& expiry) { plan = expiry.plan; }, stop);
+      [&](const DecidedExpiry& expiry) { plan = expiry.plan; }, WithHooks::yes, stop);
   log->info("expiry: {}", describe(plan, result));
   const auto compacted = compact_after_expiry(server.config, server.stream->layout(), observer, stop);
   if (compacted.packs != 0) log->info("compaction: {}", describe(compacted));
@@ -67,7 +68,7 @@ void verify_stored(const Supervised& server, const std::string& why, const std::
   log->info("verification begins: {}", why);
   JobLog observer(log, JobKind::verify, [](std::string_view) {});
   const auto report = verify(server.config, server.stream->layout(), limits_of(server.config),
-                             kVerifyingThreads, observer, stop);
+                             kVerifyingThreads, WithHooks::yes, observer, stop);
   log->info("verification: {}", describe_read(report));
   for (const auto& name : report.sound_again) log->info("verification: {} is sound again", name);
   if (!report.good()) log->error("verification: {}; `pgkeep check` tells more", describe_damage(report));

@@ -1,6 +1,7 @@
 #include "server/fleet/expiry_run.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -10,6 +11,7 @@
 #include "catalog/io/lock.h"
 #include "catalog/records/newest_runs.h"
 #include "catalog/store/json.h"
+#include "server/fleet/deletion_hooks.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/stored_records.h"
 
@@ -26,6 +28,60 @@ catalog::ExpiryFacts gather(const ServerConfig& server, const store::ServerLayou
 catalog::LocalTime clock_of(const ServerConfig& server) {
   return [zone = server.schedule.zone](io::TimePoint time) { return zone.to_local(time); };
 }
+
+/// The hooks around the removal of backups that have expired.
+class RemovalHooks {
+ public:
+  RemovalHooks(const ServerConfig& server, const store::ServerLayout& layout, WithHooks with_hooks,
+               io::ProgressObserver& observer, const std::stop_token& stop)
+      : server_(&server), layout_(&layout), with_hooks_(with_hooks), observer_(&observer), stop_(stop) {}
+
+  /// Claims what goes, and nobody objects to.
+  catalog::ClaimedExpiry claim(catalog::ExpiryFacts& facts, io::TimePoint now) {
+    auto expiry = catalog::claim_expiry(*layout_, facts, server_->retention, now, clock_of(*server_));
+    while (!ask(expiry, facts)) {
+      expiry = {};  // others may read them meanwhile
+      expiry = catalog::claim_expiry(*layout_, facts, server_->retention, now, clock_of(*server_));
+    }
+    return expiry;
+  }
+
+  void tell_of(const catalog::ExpiryResult& result) {
+    for (const auto& id : result.backups)
+      if (const auto hooks = asked_.find(id.to_string()); hooks != asked_.end())
+        hooks->second.after(*observer_, stop_);
+  }
+
+ private:
+  /// Each once. False when one is not to go.
+  bool ask(const catalog::ClaimedExpiry& expiry, catalog::ExpiryFacts& facts) {
+    bool all_may = true;
+    for (const auto& claim : expiry.claims) {
+      const auto [hooks, is_new] = asked_.try_emplace(
+          claim.id().to_string(), deletion_hooks(*server_, *layout_, claim.id(), with_hooks_));
+      if (!is_new) continue;
+      try {
+        hooks->second.before(*observer_, stop_);
+      } catch (const Interrupted&) {
+        throw;
+      } catch (const Error& error) {
+        observer_->warning(fmt::format("{}: backup {} stays for now: {}", server_->name,
+                                       claim.id().to_string(), error.what()));
+        std::ranges::find(facts.candidates, claim.id(), &catalog::ExpiryCandidate::id)->objection =
+            error.what();
+        all_may = false;
+      }
+    }
+    return all_may;
+  }
+
+  const ServerConfig* server_;
+  const store::ServerLayout* layout_;
+  WithHooks with_hooks_;
+  io::ProgressObserver* observer_;
+  std::stop_token stop_;
+  std::map<std::string, Hooks> asked_;  // by the backup's id
+};
 
 }  // namespace
 
@@ -75,19 +131,25 @@ DecidedExpiry decide_expiry(const ServerConfig& server, const store::ServerLayou
 
 catalog::ExpiryResult expire(const ServerConfig& server, const store::ServerLayout& layout,
                              io::ProgressObserver& observer,
-                             const std::function<void(const DecidedExpiry&)>& decided,
+                             const std::function<void(const DecidedExpiry&)>& decided, WithHooks with_hooks,
                              const std::stop_token& stop) {
   const auto now = io::now();
   const auto lock = io::FileLock::acquire(layout.writer_lock(), "expire");
   catalog::ExpiryResult result;
-  catalog::record_run(layout, "expire", "", observer, [&](std::string&, io::ProgressObserver& recorded) {
-    recorded.progress({.phase = "looking at what is stored"});
-    auto facts = gather(server, layout, [&](const std::string& warning) { recorded.warning(warning); });
-    const auto expiry = catalog::claim_expiry(layout, facts, server.retention, now, clock_of(server));
-    decided({facts, expiry.plan});
-    result = catalog::carry_out(layout, expiry, facts, now, recorded, stop);
-    for (const auto& warning : result.warnings) recorded.warning(fmt::format("{}: {}", server.name, warning));
-    return expiry_json(result);
+  auto hooks = hooks_of(server, store::Repository::of(layout).root(), "expire", with_hooks);
+  hooks.watch(observer, stop, [&] {
+    catalog::record_run(layout, "expire", "", observer, [&](std::string&, io::ProgressObserver& recorded) {
+      recorded.progress({.phase = "looking at what is stored"});
+      auto facts = gather(server, layout, [&](const std::string& warning) { recorded.warning(warning); });
+      RemovalHooks removal(server, layout, with_hooks, recorded, stop);
+      const auto expiry = removal.claim(facts, now);
+      decided({facts, expiry.plan});
+      result = catalog::carry_out(layout, expiry, facts, now, recorded, stop);
+      for (const auto& warning : result.warnings)
+        recorded.warning(fmt::format("{}: {}", server.name, warning));
+      removal.tell_of(result);
+      return expiry_json(result);
+    });
   });
   return result;
 }

@@ -7,6 +7,7 @@
 #include "catalog/retention/expiry.h"
 #include "catalog/retention/expiry_facts.h"
 #include "server/config/config.h"
+#include "server/hooks/hooks.h"
 #include "server/terminal/output.h"
 
 namespace pgkeep::server {
@@ -31,12 +32,12 @@ std::optional<io::TimePoint> deletion_due(const ServerConfig& server, const stor
 /// stored for the server.
 DecidedExpiry decide_expiry(const ServerConfig& server, const store::ServerLayout& layout, const Warn& warn);
 
-/// Decides and does it, as a run of the server; `decided` is called in between. The observer takes the
-/// warnings, too. Throws Busy when another command changes the backups of the server, and what carry_out()
-/// throws.
+/// Decides and does it, as a run of the server; `decided` is called in between. A backup to whose going the
+/// hook before deletions objects waits for the next expiry. The observer takes the warnings, too. Throws Busy
+/// when another command changes the backups of the server, and what carry_out() throws.
 catalog::ExpiryResult expire(const ServerConfig& server, const store::ServerLayout& layout,
                              io::ProgressObserver& observer,
-                             const std::function<void(const DecidedExpiry&)>& decided,
+                             const std::function<void(const DecidedExpiry&)>& decided, WithHooks with_hooks,
                              const std::stop_token& stop);
 
 /// How many backups have this fate.

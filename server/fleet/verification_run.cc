@@ -59,23 +59,27 @@ void note_verification(const store::ServerLayout& layout, const store::BackupId&
 }
 
 catalog::StoredReport verify(const ServerConfig& server, const store::ServerLayout& layout,
-                             const catalog::VerificationLimits& limits, unsigned jobs,
+                             const catalog::VerificationLimits& limits, unsigned jobs, WithHooks with_hooks,
                              io::ProgressObserver& observer, const std::stop_token& stop) {
   const auto identity = sound_identity(layout);
   const auto lock = io::FileLock::acquire(layout.verify_lock(), "verify");
   const auto repository = store::Repository::of(layout);
   catalog::StoredReport report;
-  catalog::record_run(
-      layout, "verify", "", observer, [&](std::string& subject, io::ProgressObserver& recorded) {
-        const Warn note = [&](const std::string& message) { recorded.note(message); };
-        const catalog::NameFiles name = [&](std::vector<std::string> paths) {
-          if (!server.active || !identity) return paths;
-          return name_relations(server, identity->system, std::move(paths), note, stop);
-        };
-        report = catalog::verify_stored(repository, layout, limits, jobs, name, recorded, stop);
-        if (!report.good()) subject = "DAMAGED: " + describe_damage(report);
-        return verification_json(report);
-      });
+  auto hooks = hooks_of(server, repository.root(), "verify", with_hooks);
+  hooks.watch(observer, stop, [&] {
+    catalog::record_run(
+        layout, "verify", "", observer, [&](std::string& subject, io::ProgressObserver& recorded) {
+          const Warn note = [&](const std::string& message) { recorded.note(message); };
+          const catalog::NameFiles name = [&](std::vector<std::string> paths) {
+            if (!server.active || !identity) return paths;
+            return name_relations(server, identity->system, std::move(paths), note, stop);
+          };
+          report = catalog::verify_stored(repository, layout, limits, jobs, name, recorded, stop);
+          if (!report.good()) subject = "DAMAGED: " + describe_damage(report);
+          return verification_json(report);
+        });
+  });
+  if (!report.good()) hooks.failed(describe_damage(report), observer, stop);
   return report;
 }
 

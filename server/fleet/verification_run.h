@@ -7,6 +7,7 @@
 #include "catalog/verify/stored_verification.h"
 #include "catalog/verify/verification.h"
 #include "server/config/config.h"
+#include "server/hooks/hooks.h"
 #include "server/terminal/output.h"
 
 namespace pgkeep::server {
@@ -15,11 +16,11 @@ namespace pgkeep::server {
 catalog::VerificationLimits limits_of(const ServerConfig& server);
 
 /// Reads back what is stored of a server, as a run of it; one that finds damage has done what it had to, and
-/// says so as its subject. A server in service is asked for the names of the relations that are concerned.
-/// The observer takes the warnings, too. Throws Busy when another verification runs, and what verify_stored()
-/// throws.
+/// says so as its subject; the hook for failures is run all the same. A server in service is asked for the
+/// names of the relations that are concerned. The observer takes the warnings, too. Throws Busy when another
+/// verification runs, and what verify_stored() throws.
 catalog::StoredReport verify(const ServerConfig& server, const store::ServerLayout& layout,
-                             const catalog::VerificationLimits& limits, unsigned jobs,
+                             const catalog::VerificationLimits& limits, unsigned jobs, WithHooks with_hooks,
                              io::ProgressObserver& observer, const std::stop_token& stop);
 
 /// Notes in the marks of a backup what a verification of it has shown: the damage, or that there is none.

@@ -191,6 +191,8 @@ store::BackupRecord BackupRun::take() {
   finish_new_line();
   sweep();
   require_room_for_next();
+  const auto id = free_id();
+  if (job_.before) job_.before(id, observer_);
   auto node = connect();
   auto& connection = node.connection;
   const auto& system = node.system;
@@ -206,7 +208,7 @@ store::BackupRecord BackupRun::take() {
   wal.wait_until_streaming();
 
   SourceFacts facts(node.settings, observer_, stop_);
-  store::BackupRecord record(free_id());
+  store::BackupRecord record(id);
   BackupNotices notices(observer_);
   connection.on_notice([&notices](auto severity, auto message) { notices.take(severity, message); });
   describe_server(connection, system, identity, record);
@@ -350,6 +352,7 @@ store::BackupRecord take_backup(const store::Repository& repository, const Backu
                         record = BackupRun(repository, layout, job, recorded, std::move(stop)).take();
                         index_backup(layout, recorded);
                         subject = record->id.to_string();
+                        if (job.after) job.after(*record, recorded);
                         return details_of(*record);
                       });
   return *std::move(record);

@@ -32,6 +32,11 @@ struct BackupJob {
   io::Reserve reserve;              // of the repository's file system: below it no backup is taken
   AskRelationNames relation_names;  // of files with damaged pages; may be empty
   Pace::Rate bandwidth;  // of what the server sends, besides BaseBackupOptions::max_rate_kib; may be empty
+  // Parts of the run that belong to the caller; may be empty. What they tell the observer is recorded.
+  /// Before anything is asked of the server. What it throws ends the run.
+  std::function<void(const store::BackupId& id, io::ProgressObserver& observer)> before;
+  /// When the backup is one, whatever happens now.
+  std::function<void(const store::BackupRecord& backup, io::ProgressObserver& observer)> after;
 };
 
 /// Takes one base backup and returns its committed record.

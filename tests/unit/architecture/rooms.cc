@@ -29,9 +29,9 @@ constexpr std::array kRooms{
     Room{"streaming/receive", 1, 1}, Room{"streaming/backup", 1, 2},  Room{"recover/plan", 1, 0},
     Room{"recover/deliver", 1, 1},   Room{"recover", 1, 2},           Room{"server/schedule", 2, 0},
     Room{"server/config", 2, 1},     Room{"server/terminal", 2, 1},   Room{"server/http", 2, 2},
-    Room{"server/fleet", 2, 2},      Room{"server/health", 2, 3},     Room{"server/report", 2, 4},
-    Room{"server/metrics", 2, 5},    Room{"server/notify", 2, 5},     Room{"server/web", 2, 6},
-    Room{"server/daemon", 2, 7},     Room{"server/cli", 2, 8},
+    Room{"server/hooks", 2, 2},      Room{"server/fleet", 2, 3},      Room{"server/health", 2, 4},
+    Room{"server/report", 2, 5},     Room{"server/metrics", 2, 6},    Room{"server/notify", 2, 6},
+    Room{"server/web", 2, 7},        Room{"server/daemon", 2, 8},     Room{"server/cli", 2, 9},
 };
 
 constexpr std::array<std::string_view, 4> kFloors{"catalog", "streaming", "recover", "server"};

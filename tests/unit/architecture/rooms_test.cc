@@ -143,9 +143,9 @@ TEST_F(MadeUpTreeTest, ALinkLineSaysNeitherLessNorMore) {
        {"catalog/io",       "catalog/postgres", "catalog/store",     "catalog/records", "catalog/wal",
         "catalog/index",    "catalog/verify",   "catalog/retention", "streaming/wire",  "streaming/receive",
         "streaming/backup", "recover/plan",     "recover/deliver",   "recover",         "server/config",
-        "server/schedule",  "server/terminal",  "server/fleet",      "server/health",   "server/report",
-        "server/http",      "server/metrics",   "server/notify",     "server/web",      "server/daemon",
-        "server/cli"})
+        "server/schedule",  "server/terminal",  "server/hooks",      "server/fleet",    "server/health",
+        "server/report",    "server/http",      "server/metrics",    "server/notify",   "server/web",
+        "server/daemon",    "server/cli"})
     file(std::string(room) + "/CMakeLists.txt", "");
   file("CMakeLists.txt", "add_subdirectory(catalog)\nadd_subdirectory(offsite)\nadd_subdirectory(tests)\n");
   file("catalog/wal/a.cc", "#include \"catalog/io/a.h\"\n#include \"catalog/store/b.h\"\n");

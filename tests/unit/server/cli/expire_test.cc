@@ -209,7 +209,7 @@ TEST_F(ExpireTest, LeavesTheWalOfABackupThatIsKeptSinceItWasDecided) {
                                        would_go = expiry.plan.wal.back().goes.segments.size();
                                        kept = run_line({"keep", "main", kSecond});
                                      },
-                                     {});
+                                     WithHooks::yes, {});
   EXPECT_EQ(kept.exit, Exit::ok) << kept.talk;
   EXPECT_EQ(would_go, 2u);
   EXPECT_EQ(result.wal_segments, 0u);

@@ -21,11 +21,17 @@ const Setting& setting(std::string_view name) {
 }
 /// What is wrong with that value; "taken" when nothing is.
 std::string problem(const Setting& setting, std::string_view text) {
-  ServerConfig config;
+  ServerConfig server;
   JobLimits limits;
-  return (setting.scope == Scope::top ? apply_setting(setting, text, limits)
-                                      : apply_setting(setting, text, config))
-      .value_or("taken");
+  FleetHookConfig hooks;
+  NotifyConfig notify;
+  const auto apply = [&] {
+    if (setting.scope != Scope::top) return apply_setting(setting, text, server);
+    if (setting.name.starts_with("hooks.")) return apply_setting(setting, text, hooks);
+    if (setting.name.starts_with("notify.")) return apply_setting(setting, text, notify);
+    return apply_setting(setting, text, limits);
+  };
+  return apply().value_or("taken");
 }
 bool has_range(const Setting& setting) {
   return setting.type == SettingType::number || setting.type == SettingType::size ||
