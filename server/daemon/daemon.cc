@@ -11,7 +11,9 @@
 #include <sys/eventfd.h>
 
 #include "catalog/io/error.h"
+#include "catalog/io/progress.h"
 #include "server/fleet/fleet.h"
+#include "server/notify/send_report.h"
 #include "server/report/gather_report.h"
 #include "server/terminal/stop_signals.h"
 #include "server/terminal/version.h"
@@ -24,7 +26,20 @@ namespace {
 constexpr std::chrono::seconds kPartsMayTake{15};
 constexpr std::chrono::seconds kStatesMayTake{3};
 constexpr std::chrono::seconds kWriterMayBeSilent{30};
+constexpr std::chrono::milliseconds kBetweenReports{30'000};
 constexpr std::chrono::seconds kLoopMayBeSilent{30};  // reading a configuration from a slow disk
+
+/// What is said while the report of the fleet is sent.
+class ReportLog final : public io::ProgressObserver {
+ public:
+  explicit ReportLog(Log log) : log_(std::move(log)) {}
+  void progress(const io::Progress& /*progress*/) override {}
+  void note(std::string_view message) override { log_->info("report: {}", message); }
+  void warning(std::string_view message) override { log_->warn("report: {}", message); }
+
+ private:
+  Log log_;
+};
 
 std::string describe(const ReloadReport& report) {
   std::string text;
@@ -62,6 +77,7 @@ Daemon::Daemon(Config config, store::Repository repository, const Output& out)
 /// Who asks the streams first; then the streams, which wake the writer of states; and that last.
 Daemon::~Daemon() {
   control_.reset();
+  findings_.reset();
   reports_.reset();
   web_.reset();
   slot_watch_.reset();
@@ -83,7 +99,12 @@ Exit Daemon::run(const std::stop_token& stop) {
                             .look = [this](const std::stop_token& unwanted) { return look(unwanted); }},
                log_);
   const auto begun = apply(config);
-  reports_.emplace([this](const std::stop_token& unwanted) { return send_report_if_due(unwanted); }, log_);
+  reports_.emplace(
+      "whether the report of the fleet is due cannot be told", [] { return kBetweenReports; },
+      [this](const std::stop_token& unwanted) { send_report_if_due(unwanted); }, log_);
+  findings_.emplace(
+      "what is wrong cannot be told", [this] { return this->config().notify.interval; },
+      [this](const std::stop_token& unwanted) { teller_.look(this->config(), report(), unwanted); }, log_);
   log_->info("pgkeep {} serves {} with {}: {}", kVersion, repository_.root().native(), config.file.native(),
              counted(begun.added.size(), "server"));
   const ControlQuestions questions{.report = [this] { return report(); },
@@ -138,6 +159,7 @@ Exit Daemon::end() {
   control_.reset();
   web_->stop();
   reports_->stop();
+  findings_->stop();
   supervisor_->stop();
   slot_watch_->stop();
   jobs_->finish(std::chrono::milliseconds::zero());
@@ -150,6 +172,7 @@ Exit Daemon::end() {
   supervisor_->wait_until_ended(left(), hanging);
   if (!jobs_->finish(left())) hanging.emplace_back("a job");
   if (!reports_->finish(until)) hanging.emplace_back("the report of the fleet");
+  if (!findings_->finish(until)) hanging.emplace_back("a notification");
   if (!web_->finish(until)) hanging.emplace_back("a look at the fleet");
   if (!slot_watch_->finish(until)) hanging.emplace_back("a look at a slot");
   if (!state_writer_->finish(kStatesMayTake)) hanging.emplace_back("the states of the streams");
@@ -234,20 +257,26 @@ DaemonReport Daemon::report() const {
   return report;
 }
 
-FleetDocuments Daemon::look(const std::stop_token& stop) const {
-  const auto config = in_force_.with([](const auto& in_force) { return in_force.config; });
-  return look_at_fleet(config, repository_, report(), stop);
+Config Daemon::config() const {
+  return in_force_.with([](const auto& in_force) { return in_force.config; });
 }
 
-ReportTurn Daemon::send_report_if_due(const std::stop_token& stop) const {
-  const auto config = in_force_.with([](const auto& in_force) { return in_force.config; });
+FleetDocuments Daemon::look(const std::stop_token& stop) const {
+  return look_at_fleet(config(), repository_, report(), stop);
+}
+
+void Daemon::send_report_if_due(const std::stop_token& stop) const {
+  const auto config = this->config();
   const auto make = [&] {
     const auto now = io::now();
     const auto warn = [&](const std::string& warning) { log_->warn("report: {}", warning); };
     return gather_report(config, choose_servers(config, {}, false), repository_,
                          {.report = report(), .why_unknown = {}}, {now, now - kReportBack}, warn, stop);
   };
-  return send_due_report(config, repository_, io::now(), make, stop);
+  ReportLog observer(log_);
+  const auto turn = send_due_report(config, repository_, io::now(), make, observer, stop);
+  if (turn.what == ReportTurn::What::sent) log_->info("{}", turn.text);
+  if (turn.what == ReportTurn::What::failed) log_->error("{}", turn.text);
 }
 
 std::string Daemon::ailing() const {

@@ -10,9 +10,10 @@
 
 #include "catalog/io/guarded.h"
 #include "server/daemon/control_server.h"
+#include "server/daemon/finding_teller.h"
 #include "server/daemon/job_runner.h"
 #include "server/daemon/notifier.h"
-#include "server/daemon/report_sender.h"
+#include "server/daemon/repeated_work.h"
 #include "server/daemon/slot_watch.h"
 #include "server/daemon/state_writer.h"
 #include "server/daemon/supervisor.h"
@@ -47,10 +48,11 @@ class Daemon {
   ReloadReport reload();
   void reload_by_signal();
   Config read_changed_config() const;
+  Config config() const;
   DaemonReport report() const;
   std::vector<StateWriter::Stream> stream_states() const;
   std::string ailing() const;
-  ReportTurn send_report_if_due(const std::stop_token& stop) const;
+  void send_report_if_due(const std::stop_token& stop) const;
   FleetDocuments look(const std::stop_token& stop) const;
 
   store::Repository repository_;
@@ -67,7 +69,9 @@ class Daemon {
   std::optional<SlotWatch> slot_watch_;
   std::atomic<std::chrono::steady_clock::time_point> last_tick_{std::chrono::steady_clock::now()};
   std::optional<WebService> web_;
-  std::optional<ReportSender> reports_;
+  std::optional<RepeatedWork> reports_;
+  FindingTeller teller_{repository_, log_};  // of the thread of the next
+  std::optional<RepeatedWork> findings_;
   std::optional<ControlServer> control_;
 };
 

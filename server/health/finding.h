@@ -32,8 +32,10 @@ struct Finding {
   std::string server = {};                  // its name: findings of a fleet stand in one list
 
   bool is_problem() const { return severity >= Severity::warning; }
-  /// It is about the file system of the repository, and so the same for all servers.
-  bool is_of_repository() const { return key == "free_space" || key == "space_forecast"; }
+  /// It is about the repository as a whole, and so the same for all servers.
+  bool is_of_repository() const {
+    return key == "free_space" || key == "space_forecast" || key == "report_mail" || key == "notifications";
+  }
 };
 
 /// The same in words, as "WAL without gaps": what the key of a finding stands for on a screen.

@@ -47,6 +47,31 @@ Finding examine_files(const RepositoryFacts& seen) {
   return finding;
 }
 
+/// That nobody hears of trouble is trouble.
+Finding examine_messages(std::string key, const std::vector<RepositoryFacts::Undelivered>& undelivered,
+                         std::string hint) {
+  Finding finding{.key = std::move(key), .what = "taken by all"};
+  for (const auto& one : undelivered) {
+    finding.what =
+        finding.severity == Severity::ok ? one.what : fmt::format("{}; {}", finding.what, one.what);
+    finding.severity = Severity::warning;
+  }
+  if (finding.severity != Severity::ok) finding.hint = std::move(hint);
+  return finding;
+}
+
+void examine_hooks(const ServerFacts& facts, std::vector<Finding>& findings) {
+  if (!facts.hook_faults) return;
+  Finding finding{.key = "hooks", .what = "can be run"};
+  if (const auto& faults = *facts.hook_faults; !faults.empty()) {
+    finding.severity = Severity::failed;
+    finding.what = faults.front();
+    if (faults.size() > 1) finding.what += fmt::format(", and {} more", faults.size() - 1);
+    finding.hint = "until then the jobs before which it has to be run are not done";
+  }
+  findings.push_back(std::move(finding));
+}
+
 }  // namespace
 
 void examine_repository(const ServerFacts& facts, std::vector<Finding>& findings) {
@@ -55,6 +80,14 @@ void examine_repository(const ServerFacts& facts, std::vector<Finding>& findings
   findings.push_back(examine_configuration(seen));
   if (facts.has_seen("repository")) findings.push_back(examine_root(seen));
   if (seen.is_there && facts.has_seen("repository_files")) findings.push_back(examine_files(seen));
+  if (seen.report)
+    findings.push_back(
+        examine_messages("report_mail", *seen.report,
+                         "look at `mail` in the configuration; `pgkeep report --mail` sends one now"));
+  if (seen.notifications)
+    findings.push_back(
+        examine_messages("notifications", *seen.notifications,
+                         "look at `notify` in the configuration; `pgkeep notify --test` tries it"));
 }
 
 std::vector<Finding> examine(const ServerFacts& facts, io::TimePoint now) {
@@ -67,6 +100,7 @@ std::vector<Finding> examine(const ServerFacts& facts, io::TimePoint now) {
   examine_stream(facts, now, findings);
   examine_stored(facts, now, findings);
   examine_jobs(facts, now, findings);
+  examine_hooks(facts, findings);
   for (auto& finding : findings) finding.server = facts.config.name;
   std::ranges::stable_sort(findings, {}, [](const Finding& finding) { return place_of(finding.key); });
   return findings;

@@ -20,7 +20,10 @@
 #include "catalog/wal/wal_conflicts.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/run_facts.h"
+#include "server/health/notification_record.h"
+#include "server/health/report_record.h"
 #include "server/health/repository_files.h"
+#include "server/hooks/hooks.h"
 #include "streaming/wire/replication.h"
 
 namespace pgkeep::server {
@@ -67,6 +70,31 @@ std::optional<store::Repository> look_at_repository(const Config& config,
     seen.unusable_files = find_unusable_files(*repository, repository->server(facts.config.name));
   });
   return repository;
+}
+
+/// What could not be told to people.
+void look_at_messages(const Config& config, const store::Repository& repository, ServerFacts& facts) {
+  auto& seen = *facts.repository;
+  if (config.schedule.report.is_set())
+    look(facts, {"report_mail"}, [&] {
+      seen.report.emplace();
+      const auto record = read_report_record(repository);
+      if (record && record->failures != 0 && record->tried)
+        seen.report->push_back(
+            {fmt::format("not sent since {}, {} failed, the last: {}",
+                         record->sent ? io::format_time(*record->sent) : "the first was due",
+                         counted(record->failures, "try"), record->error),
+             *record->tried});
+    });
+  if (config.notify.tells_anybody())
+    look(facts, {"notifications"}, [&] {
+      seen.notifications.emplace();
+      for (const auto& [name, receiver] : read_notification_record(repository))
+        if (receiver.failures != 0 && receiver.tried)
+          seen.notifications->push_back(
+              {fmt::format("{}: not taken {}: {}", name, counted(receiver.failures, "time"), receiver.error),
+               *receiver.tried});
+    });
 }
 
 ConnectionFacts attempt(const Patience& patience, const std::function<void(ConnectionFacts&)>& connect) {
@@ -228,11 +256,13 @@ ServerFacts gather_facts(const Config& config, const ServerConfig& server,
                          const std::optional<DaemonReport>& daemon, const Patience& patience) {
   ServerFacts facts;
   facts.config = server;
+  facts.hook_faults = faults_of_hooks(server.hooks);
   const auto repository = look_at_repository(config, daemon, facts);
   if (repository) {
     const auto layout = repository->server(server.name);
     look(facts, {"receiver"}, [&] { facts.stream = read_stream_facts(server.name, layout, daemon); });
     look_at_stored(layout, facts);
+    look_at_messages(config, *repository, facts);
   }
   ask_both_ways(facts, patience);
   return facts;

@@ -32,6 +32,14 @@ struct RepositoryFacts {
   bool is_writable = false;
   std::vector<std::string> unusable_files;  // see find_unusable_files()
   std::string owner;                        // of the root
+  /// Of the report that the schedule calls for, and of each receiver of notifications: why it was not taken
+  /// since when. Nothing: none is to be sent.
+  struct Undelivered {
+    std::string what;
+    io::TimePoint since;
+  };
+  std::optional<std::vector<Undelivered>> report;
+  std::optional<std::vector<Undelivered>> notifications;
 };
 
 /// Something that a verification found damaged.
@@ -70,8 +78,8 @@ inline Patience until_stopped(const std::stop_token& stop) {
 
 /// An attempt to connect.
 struct ConnectionFacts {
-  std::string error;  // empty: it succeeded
-  bool lost = false;  // the server did not answer at all
+  std::string error;          // empty: it succeeded
+  bool lost = false;          // the server did not answer at all
   std::string sqlstate = {};  // with which the server refused; empty: it did not
   postgres::Endpoint peer;
   postgres::SystemIdentifier system;
@@ -94,6 +102,7 @@ struct ServerFacts {
   std::optional<ConnectionFacts> sql;
   std::optional<ConnectionFacts> replication;
   std::optional<LiveFacts> live;
+  std::optional<std::vector<std::string>> hook_faults;  // why programs cannot be run; nothing: it has none
   std::vector<Unseen> unseen;
 
   bool has_seen(std::string_view key) const;

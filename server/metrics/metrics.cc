@@ -49,6 +49,9 @@ void repository_days_left(const FleetReport& report, Samples& samples) {
   const auto forecast = forecast_space(report.space->samples, report.space->disk, report.now);
   if (forecast && forecast->days_until_full) samples.add({}, *forecast->days_until_full);
 }
+void report_last_sent(const FleetReport& report, Samples& samples) {
+  if (report.report_sent) samples.add({}, *report.report_sent);
+}
 /// Those of the repository have no server.
 void finding(const FleetReport& report, Samples& samples) {
   const auto add = [&](std::string_view server, const std::vector<Finding>& findings) {
@@ -279,6 +282,8 @@ constexpr std::array kMetrics{
     Metric{"pgkeep_repository_days_left", kGauge,
            "Days until it is full, if it goes on as in the last weeks; none while it does not fill",
            repository_days_left},
+    Metric{"pgkeep_report_last_sent_timestamp_seconds", kGauge,
+           "When the report of the schedule was last sent by mail; none where it never was", report_last_sent},
     Metric{"pgkeep_repository_bytes", kGauge, "What backups and WAL of a server take in the repository",
            stored_bytes},
     Metric{"pgkeep_server_info", kGauge, "The version of PostgreSQL, empty while it is not known; always 1",

@@ -98,6 +98,23 @@ std::size_t give(char* into, std::size_t size, std::size_t count, void* from) {
   return taken;
 }
 
+void add(const std::string& line, Lines& lines) {
+  auto* longer = ::curl_slist_append(lines.get(), line.c_str());
+  if (longer == nullptr) throw std::bad_alloc();
+  static_cast<void>(lines.release());
+  lines.reset(longer);
+}
+
+void perform_http(Call& call) {
+  call.set(CURLOPT_PROTOCOLS_STR, "http,https");
+  call.set(CURLOPT_TIMEOUT, kCallSeconds);
+  call.perform();
+  constexpr long kSuccess = 200;
+  constexpr long kElsewhere = 300;
+  if (const auto answer = call.answer(); answer < kSuccess || answer >= kElsewhere)
+    throw Error(fmt::format("{}: it answered {}", call.about(), answer));
+}
+
 }  // namespace
 
 std::string without_path(std::string_view url) {
@@ -124,12 +141,7 @@ void send_by_smtp(const SmtpMessage& message, const std::stop_token& stop) {
   }
   call.set(CURLOPT_MAIL_FROM, message.from.c_str());
   Lines to(nullptr, &::curl_slist_free_all);
-  for (const auto& address : message.to) {
-    auto* longer = ::curl_slist_append(to.get(), address.c_str());
-    if (longer == nullptr) throw std::bad_alloc();
-    static_cast<void>(to.release());
-    to.reset(longer);
-  }
+  for (const auto& address : message.to) add(address, to);
   call.set(CURLOPT_MAIL_RCPT, to.get());
   std::string_view left = message.text;
   call.set(CURLOPT_UPLOAD, 1L);
@@ -140,13 +152,19 @@ void send_by_smtp(const SmtpMessage& message, const std::stop_token& stop) {
 
 void call_url(const std::string& url, const std::stop_token& stop) {
   Call call(url, stop);
-  call.set(CURLOPT_PROTOCOLS_STR, "http,https");
-  call.set(CURLOPT_TIMEOUT, kCallSeconds);
-  call.perform();
-  constexpr long kSuccess = 200;
-  constexpr long kElsewhere = 300;
-  if (const auto answer = call.answer(); answer < kSuccess || answer >= kElsewhere)
-    throw Error(fmt::format("{}: it answered {}", call.about(), answer));
+  perform_http(call);
+}
+
+void post_json(const std::string& url, const std::string& token, const std::string& document,
+               const std::stop_token& stop) {
+  Call call(url, stop);
+  Lines head(nullptr, &::curl_slist_free_all);
+  add("Content-Type: application/json", head);
+  if (!token.empty()) add("Authorization: Bearer " + token, head);
+  call.set(CURLOPT_HTTPHEADER, head.get());
+  call.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(document.size()));
+  call.set(CURLOPT_POSTFIELDS, document.c_str());
+  perform_http(call);
 }
 
 }  // namespace pgkeep::server

@@ -25,6 +25,11 @@ void send_by_smtp(const SmtpMessage& message, const std::stop_token& stop);
 /// GET, without following anybody elsewhere. Throws Error unless the answer is one of success; Interrupted.
 void call_url(const std::string& url, const std::stop_token& stop);
 
+/// POST of a JSON document, with a bearer token unless that is empty, without following anybody elsewhere;
+/// what is answered is not read. Throws as above.
+void post_json(const std::string& url, const std::string& token, const std::string& document,
+               const std::stop_token& stop);
+
 /// "https://hc.example": what may be said of an address; what follows may be a secret.
 std::string without_path(std::string_view url);
 /// Of an address: "mail.example", "::1".

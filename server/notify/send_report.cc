@@ -4,8 +4,8 @@
 
 #include "catalog/io/error.h"
 #include "catalog/io/lock.h"
+#include "server/health/report_record.h"
 #include "server/notify/curl_call.h"
-#include "server/notify/report_record.h"
 #include "server/notify/send_mail.h"
 #include "server/report/mail_report.h"
 
@@ -34,13 +34,24 @@ bool forget_the_future(ReportRecord& record, io::TimePoint now) {
 
 }  // namespace
 
-void mail_report_to(const MailConfig& mail, const FleetReport& report, const std::stop_token& stop) {
-  const MailAddresses addresses{.to = mail.to, .from = sender_of(mail)};
-  send_mail(mail, mail_report(report, addresses), stop);
+void mail_report_to(const Config& config, const std::function<FleetReport()>& make, WithHooks with_hooks,
+                    io::ProgressObserver& observer, const std::stop_token& stop) {
+  const auto& mail = config.mail;
+  auto hooks = hooks_of_report(config, with_hooks);
+  hooks.tell("MAIL_TO", mail.to);
+  hooks.watch(observer, stop, [&] {
+    hooks.before(observer, stop);
+    const auto report = make();
+    hooks.tell("VERDICT", verdict(report));
+    send_mail(mail, mail_report(report, {.to = mail.to, .from = sender_of(mail)}), stop);
+  });
+  hooks.tell("STATUS", "done");
+  hooks.after(observer, stop);
 }
 
 ReportTurn send_due_report(const Config& config, const store::Repository& repository, io::TimePoint now,
-                           const std::function<FleetReport()>& make, const std::stop_token& stop) {
+                           const std::function<FleetReport()>& make, io::ProgressObserver& observer,
+                           const std::stop_token& stop) {
   using What = ReportTurn::What;
   if (!config.schedule.report.is_set()) return {};
   const auto lock = io::FileLock::try_acquire(repository.root() / ".report.lock", "report");
@@ -61,7 +72,7 @@ ReportTurn send_due_report(const Config& config, const store::Repository& reposi
   record->error = "it is not known whether it was sent";
   write_report_record(repository, *record);
   try {
-    mail_report_to(config.mail, make(), stop);
+    mail_report_to(config, make, WithHooks::yes, observer, stop);
   } catch (const Interrupted&) {
     write_report_record(repository, before);  // who ends the process has not failed
     throw;

@@ -167,6 +167,7 @@ struct FleetReport {
   std::string space_text;           // the same in a line
   std::vector<Finding> repository_problems;  // the worst first
   std::vector<ReportedServer> servers;       // in the order of the configuration
+  std::optional<io::TimePoint> report_sent;  // the last that the schedule called for; nothing: none was, or none is
 
   std::size_t expected() const;     // servers that are to be recoverable
   std::size_t recoverable() const;  // of these

@@ -35,16 +35,16 @@ std::string part(std::string_view boundary, std::string_view type, const std::st
       boundary, type, more, quoted_printable(content));
 }
 
-std::string header(const FleetReport& report, const MailAddresses& addresses) {
+/// Without what kind of content follows.
+std::string header(const std::string& subject, io::TimePoint now, const MailAddresses& addresses) {
   std::string text;
   if (!addresses.from.empty()) text += fmt::format("From: {}\n", addresses.from);
   text += fmt::format("To: {}\n", addresses.to);
   // A long one goes on in the next line, after a space.
-  text += wrapped("Subject: ", 1, "pgkeep: " + printable(verdict(report)), kReportWidth);
-  text += fmt::format("Date: {:%a, %d %b %Y %H:%M:%S} +0000\n",
-                      std::chrono::floor<std::chrono::seconds>(report.now));
-  text += "Auto-Submitted: auto-generated\nMIME-Version: 1.0\n";
-  return text + fmt::format("Content-Type: multipart/mixed; boundary=\"{}\"\n\n", kMixed);
+  text += wrapped("Subject: ", 1, "pgkeep: " + printable(subject), kReportWidth);
+  text +=
+      fmt::format("Date: {:%a, %d %b %Y %H:%M:%S} +0000\n", std::chrono::floor<std::chrono::seconds>(now));
+  return text + "Auto-Submitted: auto-generated\nMIME-Version: 1.0\n";
 }
 
 }  // namespace
@@ -57,7 +57,8 @@ std::string why_no_addresses(const std::string& text) {
 }
 
 std::string mail_report(const FleetReport& report, const MailAddresses& addresses) {
-  auto message = header(report, addresses);
+  auto message = header(verdict(report), report.now, addresses);
+  message += fmt::format("Content-Type: multipart/mixed; boundary=\"{}\"\n\n", kMixed);
   message +=
       fmt::format("--{}\nContent-Type: multipart/alternative; boundary=\"{}\"\n\n", kMixed, kAlternative);
   message += part(kAlternative, "text/plain", "", text_report(report));
@@ -68,6 +69,13 @@ std::string mail_report(const FleetReport& report, const MailAddresses& addresse
       part(kMixed, "text/html", fmt::format("Content-Disposition: attachment; filename=\"{}\"\n", name),
            html_report(report));
   return message + fmt::format("--{}--\n", kMixed);
+}
+
+std::string plain_mail(const std::string& subject, const std::string& text, io::TimePoint now,
+                       const MailAddresses& addresses) {
+  return fmt::format(
+      "{}Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n{}\n",
+      header(subject, now, addresses), quoted_printable(text));
 }
 
 }  // namespace pgkeep::server

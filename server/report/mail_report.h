@@ -22,4 +22,8 @@ std::string why_no_addresses(const std::string& text);
 /// characters but for addresses. `addresses` as why_no_addresses() has them. Pure.
 std::string mail_report(const FleetReport& report, const MailAddresses& addresses);
 
+/// A message of text alone, the subject after "pgkeep: ". As above.
+std::string plain_mail(const std::string& subject, const std::string& text, io::TimePoint now,
+                       const MailAddresses& addresses);
+
 }  // namespace pgkeep::server

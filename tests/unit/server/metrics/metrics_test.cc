@@ -72,6 +72,7 @@ FleetReport known_fleet() {
     report.space->samples.push_back({.at = kMorning - std::chrono::days(day),
                                      .disk = {.total = 1000, .free = 400u + 10u * unsigned(day)}});
   report.servers[0].problems = {test::problem(Severity::warning, "is old")};
+  report.report_sent = kMorning;
   return report;
 }
 
@@ -101,6 +102,9 @@ TEST(MetricsTest, HaveBaseUnits) {
   EXPECT_THAT(samples(report, "pgkeep_wal_flushed_lsn_bytes"),
               ElementsAre("pgkeep_wal_flushed_lsn_bytes{server=\"main\"} 4096"));
   EXPECT_THAT(samples(report, "pgkeep_repository_days_left"), ElementsAre("pgkeep_repository_days_left 40"));
+  EXPECT_THAT(
+      samples(report, "pgkeep_report_last_sent_timestamp_seconds"),
+      ElementsAre(fmt::format("pgkeep_report_last_sent_timestamp_seconds {:.3f}", seconds_of(kMorning))));
 }
 
 TEST(MetricsTest, CountSyncsByTheirTime) {

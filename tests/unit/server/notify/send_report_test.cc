@@ -3,7 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server/notify/report_record.h"
+#include "server/health/report_record.h"
+#include "tests/support/unobserved.h"
 #include "tests/unit/server/notify/mail_receiver.h"
 #include "tests/unit/server/report/sample_report.h"
 
@@ -34,13 +35,14 @@ class SendReportTest : public testing::Test {
       while_made_ = read_report_record(repository_);
       return test::sample_report({test::sound_server("main")});
     };
-    return send_due_report(config_, repository_, now, make, {});
+    return send_due_report(config_, repository_, now, make, observer_, {});
   }
 
   test::TempDirectory folder_;
   store::Repository repository_ = store::Repository::open_or_create(folder_ / "repository");
   Config config_;
   int made_ = 0;
+  test::Unobserved observer_;
   std::optional<ReportRecord> while_made_;  // as it was on disk then
 };
 

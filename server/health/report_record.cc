@@ -1,4 +1,4 @@
-#include "server/notify/report_record.h"
+#include "server/health/report_record.h"
 
 #include <algorithm>
 #include <string_view>

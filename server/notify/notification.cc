@@ -1,0 +1,220 @@
+#include "server/notify/notification.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "catalog/store/json.h"
+#include "server/terminal/version.h"
+#include "server/terminal/wrapped_text.h"
+
+namespace pgkeep::server {
+namespace {
+
+constexpr std::size_t kWidth = 78;
+constexpr std::size_t kMostServers = 5;  // that are named in a subject
+
+using Kind = FindingChange::Kind;
+
+/// Its name, or what stands for all.
+std::string_view place_of(const FindingChange& change) {
+  return change.finding.server.empty() ? "the repository" : std::string_view(change.finding.server);
+}
+
+std::string_view mark_of(const FindingChange& change) {
+  if (change.kind == Kind::gone) return "GONE";
+  if (change.kind == Kind::better) return "BETTER";
+  return change.finding.severity == Severity::failed ? "FAILED" : "WARNING";
+}
+
+std::string describe(const FindingChange& change) {
+  return change.kind == Kind::gone ? std::string(label_of(change.finding.key)) : describe(change.finding);
+}
+
+/// In Slack's text these three have a meaning.
+std::string escaped(std::string_view text) {
+  std::string escaped;
+  for (const char character : text) {
+    if (character == '&')
+      escaped += "&amp;";
+    else if (character == '<')
+      escaped += "&lt;";
+    else if (character == '>')
+      escaped += "&gt;";
+    else
+      escaped += character;
+  }
+  return escaped;
+}
+
+std::string names_of(const std::vector<const FindingChange*>& changes) {
+  std::set<std::string> names;
+  for (const auto* change : changes) names.emplace(place_of(*change));
+  const auto more = names.size() - std::min(names.size(), kMostServers);
+  std::vector<std::string> shown(names.begin(),
+                                 std::next(names.begin(), static_cast<std::ptrdiff_t>(names.size() - more)));
+  return fmt::format("{}{}", fmt::join(shown, ", "), more == 0 ? "" : fmt::format(" and {} more", more));
+}
+
+}  // namespace
+
+std::string_view to_string(Kind kind) {
+  switch (kind) {
+    case Kind::appeared:
+      return "appeared";
+    case Kind::worse:
+      return "worse";
+    case Kind::better:
+      return "better";
+    case Kind::gone:
+      break;
+  }
+  return "gone";
+}
+
+FleetFindings findings_to_tell(const std::vector<CheckedServer>& checked, NotifyFrom from) {
+  const auto least = from == NotifyFrom::failed ? Severity::failed : Severity::warning;
+  FleetFindings fleet;
+  fleet.servers[""].answered = true;
+  for (const auto& server : checked) {
+    auto& mine = fleet.servers[server.name];
+    mine.answered = server.answered;
+    for (const auto& finding : server.findings) {
+      if (finding.severity < least) continue;
+      auto& place = finding.is_of_repository() ? fleet.servers[""] : mine;
+      auto& known = place.findings.try_emplace(finding.key, finding).first->second;
+      if (known.severity < finding.severity) known = finding;
+      if (finding.is_of_repository()) known.server.clear();
+    }
+  }
+  return fleet;
+}
+
+std::optional<FleetFindings> SteadyFindings::take(FleetFindings look) {
+  const bool is_first = !last_;
+  for (auto& [name, server] : look.servers) {
+    auto& steady = steady_.servers[name];
+    steady.answered = server.answered;
+    if (is_first) continue;
+    const auto& last = last_->servers[name].findings;
+    const auto agree = [&](const std::string& key) {
+      const auto now = server.findings.find(key);
+      const auto before = last.find(key);
+      const bool is_there = now != server.findings.end();
+      if (is_there != (before != last.end())) return false;
+      return !is_there || now->second.severity == before->second.severity;
+    };
+    for (const auto& [key, finding] : server.findings)
+      if (agree(key)) steady.findings.insert_or_assign(key, finding);
+    std::erase_if(steady.findings, [&](const auto& known) {
+      return !server.findings.contains(known.first) && agree(known.first);
+    });
+  }
+  std::erase_if(steady_.servers, [&](const auto& known) { return !look.servers.contains(known.first); });
+  last_ = std::move(look);
+  return is_first ? std::nullopt : std::optional(steady_);
+}
+
+std::vector<FindingChange> changes_to_tell(const ToldFindings& told, const FleetFindings& now) {
+  std::vector<FindingChange> changes;
+  for (const auto& [name, server] : now.servers) {
+    const auto found = told.find(name);
+    const auto& before = found == told.end() ? ToldFindings::mapped_type() : found->second;
+    for (const auto& [key, finding] : server.findings) {
+      const auto known = before.find(key);
+      if (known == before.end())
+        changes.push_back({Kind::appeared, finding, Severity::ok});
+      else if (known->second != finding.severity)
+        changes.push_back(
+            {known->second < finding.severity ? Kind::worse : Kind::better, finding, known->second});
+    }
+    if (!server.answered) continue;
+    for (const auto& [key, severity] : before)
+      if (!server.findings.contains(key))
+        changes.push_back({Kind::gone, {.key = key, .what = {}, .server = name}, severity});
+  }
+  std::ranges::stable_sort(changes, [](const FindingChange& a, const FindingChange& b) {
+    return std::pair(a.finding.server, b.finding.severity) < std::pair(b.finding.server, a.finding.severity);
+  });
+  return changes;
+}
+
+ToldFindings told_after(const ToldFindings& told, const FleetFindings& now) {
+  ToldFindings after;
+  for (const auto& [name, server] : now.servers) {
+    auto& mine = after[name];
+    if (const auto before = told.find(name); !server.answered && before != told.end()) mine = before->second;
+    for (const auto& [key, finding] : server.findings) mine[key] = finding.severity;
+    if (mine.empty()) after.erase(name);
+  }
+  return after;
+}
+
+std::string summary_of(const std::vector<FindingChange>& changes) {
+  if (changes.size() == 1) {
+    const auto& only = changes.front();
+    const auto what = only.kind == Kind::gone ? fmt::format("{} is well again", label_of(only.finding.key))
+                                              : describe(only);
+    return fmt::format("{}: {}", place_of(only), what.substr(0, what.find('\n')));
+  }
+  std::vector<const FindingChange*> problems;
+  std::vector<const FindingChange*> relief;
+  for (const auto& change : changes)
+    (change.kind == Kind::appeared || change.kind == Kind::worse ? problems : relief).push_back(&change);
+  std::string text;
+  if (!problems.empty())
+    text = fmt::format("{} ({})", counted(problems.size(), "new problem"), names_of(problems));
+  if (!relief.empty())
+    text +=
+        fmt::format("{}{} gone or better ({})", text.empty() ? "" : ", ", relief.size(), names_of(relief));
+  return text;
+}
+
+std::string text_of(const std::vector<FindingChange>& changes) {
+  constexpr std::size_t kIndent = 10;
+  std::string text;
+  std::string_view server;
+  for (const auto& change : changes) {
+    if (text.empty() || server != place_of(change)) {
+      server = place_of(change);
+      text += fmt::format("{}{}\n", text.empty() ? "" : "\n", server);
+    }
+    text += wrapped(fmt::format("  {:<7} ", mark_of(change)), kIndent, describe(change), kWidth);
+    if (change.kind != Kind::gone && !change.finding.hint.empty())
+      text += wrapped(std::string(kIndent, ' '), kIndent, change.finding.hint, kWidth);
+  }
+  return text;
+}
+
+Json json_of(const std::vector<FindingChange>& changes, const std::string& host, io::TimePoint now) {
+  auto list = json_list(changes, [](const FindingChange& change) {
+    const auto& finding = change.finding;
+    return Json{{"change", to_string(change.kind)},
+                {"server", text_or_null(finding.server)},
+                {"key", finding.key},
+                {"label", label_of(finding.key)},
+                {"severity", change.kind == Kind::gone ? name_of(Severity::ok) : name_of(finding.severity)},
+                {"before", name_of(change.before)},
+                {"finding", text_or_null(finding.what)},
+                {"hint", text_or_null(finding.hint)},
+                {"since", finding.since ? Json(*finding.since) : Json()}};
+  });
+  return {{"pgkeep", {{"version", kVersion}, {"schema", kJsonSchema}}},
+          {"host", host},
+          {"sent_at", now},
+          {"summary", summary_of(changes)},
+          {"changes", std::move(list)}};
+}
+
+Json slack_of(const std::vector<FindingChange>& changes, const std::string& host) {
+  std::string text = fmt::format("*pgkeep on {}*: {}\n", escaped(host), escaped(summary_of(changes)));
+  for (const auto& change : changes)
+    text +=
+        fmt::format("• `{}` {}: {}\n", mark_of(change), escaped(place_of(change)), escaped(describe(change)));
+  text.pop_back();
+  return {{"text", std::move(text)}};
+}
+
+}  // namespace pgkeep::server
