@@ -13,6 +13,7 @@
 #include "server/cli/create_slot.h"
 #include "server/cli/cron.h"
 #include "server/cli/delete.h"
+#include "server/cli/diagnose.h"
 #include "server/cli/drop_slot.h"
 #include "server/cli/expire.h"
 #include "server/cli/generate_docs.h"
@@ -55,13 +56,15 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::array kCommands{
-    kAddServer,      kAdoptWal,   kAnnotate, kBackup,       kCheck,     kCompact,      kComplete,
-    kCompletion,     kCreateSlot, kCron,     kDelete,       kDropSlot,  kExpire,       kGenerateDocs,
-    kGenerateMan,    kGetWal,     kKeep,     kListBackups,  kListFiles, kListJobs,     kListServers,
-    kListWal,        kMetrics,    kName,     kNewLine,      kNotify,    kPushedWal,    kPutWal,
-    kRebuildCatalog, kReceiveWal, kRecover,  kRelease,      kReload,    kRemoveServer, kReplicationStatus,
-    kReport,         kRunJob,     kServe,    kShowBackup,   kShowJob,   kShowServer,   kStatus,
-    kSwitchWal,      kUndelete,   kVerify,   kVerifyBackup, kVerifyWal, kWalConflicts,
+    kAddServer,    kAdoptWal,   kAnnotate,     kBackup,      kCheck,        kCompact,
+    kComplete,     kCompletion, kCreateSlot,   kCron,        kDelete,       kDiagnose,
+    kDropSlot,     kExpire,     kGenerateDocs, kGenerateMan, kGetWal,       kKeep,
+    kListBackups,  kListFiles,  kListJobs,     kListServers, kListWal,      kMetrics,
+    kName,         kNewLine,    kNotify,       kPushedWal,   kPutWal,       kRebuildCatalog,
+    kReceiveWal,   kRecover,    kRelease,      kReload,      kRemoveServer, kReplicationStatus,
+    kReport,       kRunJob,     kServe,        kShowBackup,  kShowJob,      kShowServer,
+    kStatus,       kSwitchWal,  kUndelete,     kVerify,      kVerifyBackup, kVerifyWal,
+    kWalConflicts,
 };
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 

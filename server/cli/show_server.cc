@@ -9,35 +9,16 @@
 #include "catalog/io/lock.h"
 #include "catalog/postgres/json.h"
 #include "catalog/store/space_use.h"
-#include "server/config/setting_values.h"
+#include "server/cli/shown_settings.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/marked_backup.h"
 #include "server/health/server_status.h"
 #include "server/health/space_forecast.h"
 #include "server/health/stream_facts.h"
 #include "server/terminal/table_printer.h"
-#include "streaming/wire/connection.h"
 
 namespace pgkeep::server {
 namespace {
-
-std::string shown(const Setting& setting, const ServerConfig& server) {
-  return setting.name == "conninfo" ? streaming::describe_conninfo(server.conninfo)
-                                    : setting_text(setting, server);
-}
-
-/// A size is in bytes, a duration in seconds.
-Json setting_json(const Setting& setting, const ServerConfig& server) {
-  if (setting.name == "conninfo") return shown(setting, server);
-  return std::visit(
-      [](const auto& value) -> Json {
-        if constexpr (std::is_same_v<decltype(value), const std::chrono::milliseconds&>)
-          return std::chrono::duration<double>(value).count();
-        else
-          return value;
-      },
-      setting_value(setting, server));
-}
 
 Json identity_json(const catalog::ServerIdentity& identity) {
   return {{"system_identifier", identity.system},
@@ -143,12 +124,12 @@ void show_stored(const ServerConfig& server, const Shared& shared, FactPrinter& 
 
 Json show(const ServerConfig& server, const Shared& shared, Output& out) {
   Json json{{"name", server.name}};
+  json.update(settings_json(server));
   FactPrinter facts;
   for (const auto& setting : settings()) {
     if (setting.scope == Scope::top) continue;
     const std::string name(setting.name);
-    facts.add(name, shown(setting, server));
-    json[name] = setting_json(setting, server);
+    facts.add(name, shown_setting(setting, server));
   }
   for (const auto* key : {"folder", "identity", "stream", "packs", "space"}) json[key] = nullptr;
   if (shared.repository) show_stored(server, shared, facts, json, out);

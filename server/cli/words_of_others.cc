@@ -34,8 +34,6 @@ constexpr std::array kCommands{
     Word{"", "config-switch", "edit the server in the configuration, then `pgkeep reload`"},
     Word{"", "config-update", "edit the server in the configuration, then `pgkeep reload`"},
     Word{"", "delete-backup", "`pgkeep delete SERVER BACKUP` deletes one"},
-    Word{"", "diagnose",
-         "`pgkeep show-server SERVER --json` and `pgkeep check SERVER --json` tell what is known"},
     Word{"", "generate-manifest",
          "every backup has PostgreSQL's manifest; `pgkeep verify-backup` compares with it"},
     Word{"", "info", "`pgkeep status` shows the servers, `pgkeep list-backups` the backups"},
