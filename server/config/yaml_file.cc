@@ -1,6 +1,9 @@
 #include "server/config/yaml_file.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
+#include <optional>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -14,6 +17,43 @@ namespace {
 
 constexpr std::uint64_t kLargestFile = std::uint64_t{16} << 20;
 
+/// Lines whose indentation has a tab, which looks like spaces; the first of them, from 1.
+std::optional<std::size_t> line_with_tab(std::string_view text) {
+  std::size_t line = 1;
+  for (; !text.empty(); ++line) {
+    const auto end = std::min(text.find('\n'), text.size());
+    const auto indentation = text.substr(0, std::min(text.find_first_not_of(" \t"), end));
+    if (indentation.find('\t') != indentation.npos) return line;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return std::nullopt;
+}
+
+/// What the parser's message means to who wrote the file. No word of the file: it may be a password.
+std::string_view meaning_of(std::string_view message) {
+  struct Meaning {
+    std::string_view message;
+    std::string_view meaning;
+  };
+  // Of yaml-cpp's exceptions.h.
+  constexpr std::array kMeanings{
+      Meaning{"illegal map value",
+              "a value goes on with a second ': ', or stands where none may; put it into quotation marks"},
+      Meaning{"end of map flow not found", "a brace '{' further up is never closed"},
+      Meaning{"end of sequence flow not found", "a bracket '[' further up is never closed"},
+      Meaning{"illegal document indicator in scalar", "a quotation mark further up is never closed"},
+      Meaning{"illegal EOF in scalar", "a quotation mark further up is never closed"},
+      Meaning{
+          "end of map not found",
+          "this line is indented like no section above it; the keys of a section stand below one another"},
+      Meaning{"end of sequence not found", "this line is indented like no entry of the list above it"},
+      Meaning{"illegal block entry", "a list '- …' stands where a value or a section is expected"},
+      Meaning{"bad file", "it cannot be read"},
+  };
+  const auto* known = std::ranges::find(kMeanings, message, &Meaning::message);
+  return known == kMeanings.end() ? message : known->meaning;
+}
+
 YAML::Node parse(const std::filesystem::path& path, std::string_view text) {
   try {
     // The mark of a document's end is refused inside a quoted value: yaml-cpp takes the end of the file for
@@ -26,7 +66,11 @@ YAML::Node parse(const std::filesystem::path& path, std::string_view text) {
     }
     return documents.empty() ? YAML::Node() : documents.front();
   } catch (const YAML::Exception& error) {
-    throw UsageError(fmt::format("{}:{}: not valid YAML: {}", path.native(), error.mark.line + 1, error.msg));
+    if (const auto tab = line_with_tab(text))
+      throw UsageError(fmt::format("{}:{}: a tab stands in the indentation, where YAML takes spaces alone",
+                                   path.native(), *tab));
+    throw UsageError(
+        fmt::format("{}:{}: not valid YAML: {}", path.native(), error.mark.line + 1, meaning_of(error.msg)));
   }
 }
 
