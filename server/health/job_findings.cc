@@ -52,6 +52,24 @@ Finding examine_schedule(const ServerConfig& server, const StoredFacts& stored, 
   return finding;
 }
 
+/// What a disk has lost without telling is found by reading alone.
+Finding examine_verification(const std::string& server, const StoredFacts& stored, io::TimePoint now) {
+  constexpr std::chrono::days kLongest{60};
+  const auto oldest = std::ranges::min_element(stored.backups, {}, &store::BackupRecord::ended)->ended;
+  std::optional<io::TimePoint> last;
+  for (const auto& run : *stored.runs)
+    if (run.kind == to_string(JobKind::verify) && run.outcome == catalog::RunOutcome::succeeded)
+      last = std::max(last.value_or(run.started), run.started);
+  Finding finding{.key = "verification", .what = "nothing was stored for long"};
+  if (last) finding.what = fmt::format("the last one began at {}", io::format_time(*last));
+  if (last.value_or(oldest) > now - kLongest) return finding;
+  finding.severity = Severity::advice;
+  if (!last) finding.what = fmt::format("what is stored was never read back, for {} days", kLongest.count());
+  finding.hint =
+      fmt::format("`schedule: {{verify: \"Sun 04:00\"}}`, or `pgkeep verify {}` from cron", server);
+  return finding;
+}
+
 Finding examine_failures(const std::string& server, const std::vector<catalog::RunRecord>& runs,
                          io::TimePoint now) {
   Finding finding{.key = "jobs", .what = "none whose last run failed"};
@@ -81,6 +99,7 @@ void examine_jobs(const ServerFacts& facts, io::TimePoint now, std::vector<Findi
     findings.push_back(examine_retention(facts.config, stored, now));
     findings.push_back(examine_schedule(facts.config, stored, now));
   }
+  if (!stored.backups.empty()) findings.push_back(examine_verification(facts.config.name, stored, now));
   findings.push_back(examine_failures(facts.config.name, *stored.runs, now));
 }
 

@@ -49,6 +49,25 @@ postgres::TimelineId ask_timeline(streaming::Connection& sql) {
   return postgres::TimelineId(value);
 }
 
+namespace {
+
+/// The answer is of a moment between the question and its coming back: what lies in between is no difference.
+std::chrono::milliseconds ask_clock(streaming::Connection& sql) {
+  using std::chrono::milliseconds;
+  const auto asked = io::now();
+  const auto there = streaming::cell_number(
+      streaming::ask_value(
+          sql,
+          "SELECT (extract(epoch from pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.*) 1000)::bigint"),
+      "its clock");
+  const auto answered = io::now();
+  const io::TimePoint theirs{milliseconds(there)};
+  if (theirs > answered) return std::chrono::floor<milliseconds>(theirs - answered);
+  return theirs < asked ? std::chrono::ceil<milliseconds>(theirs - asked) : milliseconds::zero();
+}
+
+}  // namespace
+
 LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server) {
   LiveFacts facts;
   facts.version = sql.version_text();
@@ -74,6 +93,7 @@ LiveFacts ask_live_facts(streaming::Connection& sql, const ServerConfig& server)
       streaming::ask_value(
           sql, "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'walsender'"),
       "walsenders");
+  facts.clock_ahead = ask_clock(sql);
   facts.data_checksums = streaming::ask_setting(sql, "data_checksums") == "on";
   if (facts.major_version >= postgres::since::kWalSummaries)
     facts.summarize_wal = streaming::ask_setting(sql, "summarize_wal") == "on";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <stop_token>
@@ -28,6 +29,8 @@ struct LiveFacts {
   std::uint64_t wal_senders_used = 0;
   std::optional<bool> summarize_wal;  // 17 and up
   bool data_checksums = false;
+  /// By how much its clock is ahead of ours, without what the question took; less than that is not known.
+  std::optional<std::chrono::milliseconds> clock_ahead;
   store::ConfigurationFiles configuration;
   SlotFacts ours;  // our slot
 };

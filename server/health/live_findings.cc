@@ -84,6 +84,19 @@ Finding examine_wal_senders(const LiveFacts& live) {
   return finding;
 }
 
+/// Times of backups and schedules are of our clock, those of commits of the server's.
+Finding examine_clock(std::chrono::milliseconds ahead) {
+  constexpr std::chrono::seconds kTolerated{10};
+  Finding finding{.key = "clock", .what = "agrees with the one here"};
+  if (std::chrono::abs(ahead) <= kTolerated) return finding;
+  finding.severity = Severity::warning;
+  finding.what = fmt::format("{} {} the one here", io::format_duration(std::chrono::abs(ahead)),
+                             ahead.count() > 0 ? "ahead of" : "behind");
+  finding.hint =
+      "set both by NTP: a recovery to a time goes by the server's clock, and what is said of ages by the one here";
+  return finding;
+}
+
 Finding examine_configuration_files(const store::ConfigurationFiles& files) {
   Finding finding{.key = "configuration_files", .what = "in the data directory"};
   if (files.config_file.empty()) {
@@ -112,6 +125,7 @@ void examine_live(const ServerFacts& facts, std::vector<Finding>& findings) {
   findings.push_back(examine_version(live));
   if (facts.has_seen("identity"))
     findings.push_back(examine_identity(live, facts.stored ? facts.stored->identity : std::nullopt));
+  if (live.clock_ahead) findings.push_back(examine_clock(*live.clock_ahead));
   findings.push_back(examine_wal_level(live));
   findings.push_back(examine_wal_senders(live));
   findings.push_back(examine_configuration_files(live.configuration));

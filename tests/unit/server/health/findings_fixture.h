@@ -98,6 +98,7 @@ inline ServerFacts well() {
   live.wal_senders_used = 1;
   live.summarize_wal = true;
   live.data_checksums = true;
+  live.clock_ahead = std::chrono::milliseconds(0);
   live.configuration.data_directory = "/data";
   live.configuration.config_file = "/data/postgresql.conf";
   live.ours.slot = used_slot();

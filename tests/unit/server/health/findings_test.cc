@@ -24,11 +24,56 @@ TEST(ExamineTest, FindsNothingWrongWithAServerThatIsWell) {
   EXPECT_THAT(findings, Not(Contains(Field(&Finding::server, Not("main")))));
   std::vector<std::string> keys;
   for (const auto& finding : findings) keys.push_back(finding.key);
-  EXPECT_THAT(
-      keys, ElementsAre("configuration", "repository", "free_space", "space_forecast", "repository_files",
-                        "sql_connection", "replication_connection", "version", "identity", "wal_level",
-                        "max_wal_senders", "slot", "receiver", "configuration_files", "backups", "retention",
-                        "schedule", "jobs", "wal_continuous", "branches", "wal_conflicts", "wal_lag"));
+  EXPECT_THAT(keys, ElementsAre("configuration", "repository", "free_space", "space_forecast",
+                                "repository_files", "sql_connection", "replication_connection", "version",
+                                "identity", "clock", "wal_level", "max_wal_senders", "slot", "receiver",
+                                "configuration_files", "backups", "verification", "retention", "schedule",
+                                "jobs", "wal_continuous", "branches", "wal_conflicts", "wal_lag"));
+}
+
+TEST(ExamineTest, WarnsOfClocksThatDoNotAgree) {
+  auto facts = well();
+  facts.live->clock_ahead = 9s;
+  EXPECT_EQ(find(examine(facts, kNow), "clock").severity, Severity::ok);
+  facts.live->clock_ahead = 90s;
+  EXPECT_EQ(find(examine(facts, kNow), "clock").severity, Severity::warning);
+  EXPECT_EQ(find(examine(facts, kNow), "clock").what, "1 min 30 s ahead of the one here");
+  facts.live->clock_ahead = -90s;
+  EXPECT_EQ(find(examine(facts, kNow), "clock").what, "1 min 30 s behind the one here");
+}
+
+TEST(ExamineTest, AdvisesToReadBackWhatHasLainForLong) {
+  auto facts = well();
+  facts.stored->backups = {backup(1.5, kNow - std::chrono::days(61)), backup(3.5)};
+  EXPECT_EQ(find(examine(facts, kNow), "verification").severity, Severity::advice);
+  facts.stored->runs = {run("verify", kNow - std::chrono::days(59), catalog::RunOutcome::succeeded)};
+  EXPECT_EQ(find(examine(facts, kNow), "verification").severity, Severity::ok);
+  facts.stored->runs = {run("verify", kNow - std::chrono::days(61), catalog::RunOutcome::succeeded),
+                        run("verify", kNow - 1h, catalog::RunOutcome::failed)};
+  EXPECT_EQ(find(examine(facts, kNow), "verification").severity, Severity::advice);
+}
+
+TEST(ExamineTest, FindsThatNobodyIsReached) {
+  auto facts = well();
+  EXPECT_EQ(find(examine(facts, kNow), "notifications").key, "none of that key");
+  facts.repository->notifications.emplace();
+  facts.repository->report.emplace();
+  EXPECT_EQ(find(examine(facts, kNow), "notifications").severity, Severity::ok);
+  facts.repository->notifications = {{"webhook: not taken", kNow}};
+  facts.repository->report = {{"not sent", kNow}};
+  for (const auto* key : {"notifications", "report_mail"}) {
+    EXPECT_EQ(find(examine(facts, kNow), key).severity, Severity::warning);
+    EXPECT_TRUE(find(examine(facts, kNow), key).is_of_repository());
+  }
+}
+
+TEST(ExamineTest, FindsHooksThatCannotBeRun) {
+  auto facts = well();
+  facts.hook_faults.emplace();
+  EXPECT_EQ(find(examine(facts, kNow), "hooks").severity, Severity::ok);
+  facts.hook_faults = {"before_backup: /x is missing", "after_backup: /y is missing"};
+  EXPECT_EQ(find(examine(facts, kNow), "hooks").severity, Severity::failed);
+  EXPECT_THAT(find(examine(facts, kNow), "hooks").what, HasSubstr("/x is missing, and 1 more"));
 }
 
 TEST(ExamineTest, FindsNothingWrongWhereRetentionLetWalGo) {
