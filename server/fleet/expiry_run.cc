@@ -47,9 +47,12 @@ class RemovalHooks {
   }
 
   void tell_of(const catalog::ExpiryResult& result) {
-    for (const auto& id : result.backups)
-      if (const auto hooks = asked_.find(id.to_string()); hooks != asked_.end())
+    for (const auto& id : result.backups) {
+      if (const auto hooks = asked_.find(id.to_string()); hooks != asked_.end()) {
+        hooks->second.tell("STATUS", "done");
         hooks->second.after(*observer_, stop_);
+      }
+    }
   }
 
  private:
