@@ -1,6 +1,7 @@
 #include "streaming/receive/wal_proof.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <variant>
 
@@ -72,7 +73,7 @@ std::optional<postgres::Lsn> first_difference(Connection& connection, const Held
       expected.resize(sent.size());
       try {
         ours.read(expected);
-      } catch (const Corruption&) {
+      } catch (const Error&) {
         end_wal_copy(connection);  // for what else is asked
         throw;
       }
@@ -117,11 +118,9 @@ bool has_the_same(Connection& connection, const HeldWitness& held, const postgre
   }
 }
 
-}  // namespace
-
-HistoryProof prove_same_history(Connection& connection, const postgres::TimelineHistory& line,
-                                const postgres::WalPosition& position, const catalog::WalArchive& archive,
-                                milliseconds patience) {
+HistoryProof prove_by_what_is_held(Connection& connection, const postgres::TimelineHistory& line,
+                                   const postgres::WalPosition& position, const catalog::WalArchive& archive,
+                                   milliseconds patience) {
   std::optional<HeldWitness> strong;
   bool damaged = false;
   try {
@@ -139,6 +138,22 @@ HistoryProof prove_same_history(Connection& connection, const postgres::Timeline
     damaged = true;
   }
   return damaged ? HistoryProof::damaged : HistoryProof::not_available;
+}
+
+}  // namespace
+
+HistoryProof prove_same_history(Connection& connection, const postgres::TimelineHistory& line,
+                                const postgres::WalPosition& position, const catalog::WalArchive& archive,
+                                milliseconds patience) {
+  constexpr int kLooks = 3;
+  for (int look = 1;; ++look) {
+    try {
+      return prove_by_what_is_held(connection, line, position, archive, patience);
+    } catch (const StorageError& error) {
+      // An expiry has let go of it meanwhile. What is held now has to do.
+      if (error.cause() != ENOENT || look == kLooks) throw;
+    }
+  }
 }
 
 }  // namespace pgkeep::streaming

@@ -21,8 +21,8 @@ enum class HistoryProof {
 /// must have come to `position`.
 ///
 /// Costs a command or two, and mostly WAL of a few pages, since transactions end all the time; during a long
-/// one what it has written, 1 GiB at most. Throws ConnectionLost when the server sends none of it for
-/// `patience`, whatever else it sends.
+/// one what it has written, 1 GiB at most. WAL that an expiry lets go of meanwhile counts as not held. Throws
+/// ConnectionLost when the server sends none of it for `patience`, whatever else it sends.
 HistoryProof prove_same_history(Connection& connection, const postgres::TimelineHistory& line,
                                 const postgres::WalPosition& position, const catalog::WalArchive& archive,
                                 std::chrono::milliseconds patience = std::chrono::seconds(60));

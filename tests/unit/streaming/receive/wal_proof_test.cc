@@ -130,6 +130,18 @@ TEST_F(WalProofTest, GoesBackOverAllSegmentsThatTheRecordOfTheLastCommitGoesOver
   EXPECT_EQ(asked_.back(), "START_REPLICATION PHYSICAL 0/C00000 TIMELINE 1");
 }
 
+// An expiry may let go of it while it is compared: that is no fault of the disk, over which the stream would
+// stand.
+TEST_F(WalProofTest, IsThatOfWhatIsHeldStillWhenSomeIsLetGoOfMeanwhile) {
+  const auto server = server_with(wal_of(kFive), wal_of(kSix));
+  const auto lets_go = [&](FakeSession& session, const std::string& query) {
+    std::filesystem::remove(layout_.archived(kSix, size_));
+    server(session, query);
+  };
+  EXPECT_EQ(prove(lets_go, kSix), HistoryProof::nothing_held);
+  EXPECT_EQ(prove(server, kFive), HistoryProof::same);
+}
+
 // A server that was put back and does the same work again writes the same bytes, but for the times.
 TEST_F(WalProofTest, FailsWhenOnlyTheTimeOfTheLastCommitDiffers) {
   EXPECT_THROW(prove(server_with(wal_of(kFive, kNoon + 1), wal_of(kSix)), kSix), RolledBack);
