@@ -1,5 +1,7 @@
 #include "server/cli/list_servers.h"
 
+#include <fmt/format.h>
+
 #include "server/config/config.h"
 #include "server/fleet/server_list.h"
 #include "server/terminal/table_printer.h"
@@ -15,7 +17,10 @@ Exit run_list_servers(const ListServersArguments& arguments, const Invocation& i
     table.add({server.name, server.active ? "active" : "inactive", conninfo, server.description});
     if (arguments.minimal) invocation.out.fact(server.name);
   }
-  if (!arguments.minimal) table.print(invocation.out);
+  if (!arguments.minimal && !config.servers.empty()) table.print(invocation.out);
+  if (config.servers.empty())
+    invocation.out.note(fmt::format("{} has no server yet; `pgkeep add-server NAME CONNINFO` adds one",
+                                    config.file.native()));
   invocation.out.data(server_list_json(config.servers));
   return Exit::ok;
 }
