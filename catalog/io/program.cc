@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <grp.h>
 #include <mutex>
 #include <poll.h>
 #include <system_error>
@@ -83,6 +84,13 @@ void forget_our_signals() noexcept {
   ::signal(SIGPIPE, SIG_DFL);
 }
 
+/// In the child.
+void become(const RunAs& as) noexcept {
+  if (::setgroups(1, &as.group) == 0 && ::setgid(as.group) == 0 && ::setuid(as.user) == 0) return;
+  constexpr int kCannotRun = 126;  // as shells have it
+  ::_exit(kCannotRun);
+}
+
 /// One that runs.
 class Running {
  public:
@@ -95,8 +103,11 @@ class Running {
     child_ = bp::child(
         bp::exe = program.file.native(), bp::args = program.arguments, environment_of(program),
         bp::posix::fd.bind(STDIN_FILENO, input.get()), bp::posix::fd.bind(STDOUT_FILENO, pipe.writer.get()),
-        bp::posix::fd.bind(STDERR_FILENO, pipe.writer.get()), group_,
-        bp::extend::on_exec_setup = [](auto& /*executor*/) { forget_our_signals(); });
+        bp::posix::fd.bind(STDERR_FILENO, pipe.writer.get()), group_, bp::start_dir = "/",
+        bp::extend::on_exec_setup = [as = program.run_as](auto& /*executor*/) {
+          forget_our_signals();
+          if (as) become(*as);
+        });
     pipe.writer = UniqueFd();  // so that its end is the end of what is said
     ended_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, child_.id(), 0)));
     if (!ended_) fail("pidfd_open");

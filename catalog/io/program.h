@@ -8,15 +8,24 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 namespace pgkeep::io {
 
+/// Whose rights a program has. Only root can give those of another user.
+struct RunAs {
+  uid_t user = 0;
+  gid_t group = 0;  // and no other
+};
+
 /// A program of this host that is run to its end. It has a process group of its own, none of our descriptors,
-/// and says what it says to us.
+/// works in /, and says what it says to us.
 struct Program {
   std::filesystem::path file;  // absolute; no shell looks at it
   std::vector<std::string> arguments = {};
   std::optional<std::map<std::string, std::string>> environment = {};  // all of it; nothing: ours
   std::string input = {};                                              // on its standard input
+  std::optional<RunAs> run_as = {};                                    // nothing: as we do
   std::chrono::milliseconds time_limit{};
   /// Of what it says on standard output and standard error together, the last so many bytes are kept.
   std::size_t kept_bytes = 16u << 10;

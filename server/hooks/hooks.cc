@@ -1,8 +1,11 @@
 #include "server/hooks/hooks.h"
 
 #include <algorithm>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "catalog/io/error.h"
 #include "catalog/io/program.h"
@@ -32,6 +35,15 @@ std::vector<std::string> last_lines(const io::ProgramEnd& end) {
   return lines;
 }
 
+/// Not in root's home.
+void be_at_home(const io::RunAs& as, std::map<std::string, std::string>& environment) {
+  for (const auto* name : {"HOME", "USER", "LOGNAME"}) environment.erase(name);
+  const auto* user = ::getpwuid(as.user);
+  if (user == nullptr) return;
+  environment["HOME"] = user->pw_dir;
+  environment["USER"] = environment["LOGNAME"] = user->pw_name;
+}
+
 /// The key of the configuration that names it.
 std::string key_of(HookPhase phase, const HookFacts& facts) {
   return phase == HookPhase::failure ? "on_failure"
@@ -40,6 +52,17 @@ std::string key_of(HookPhase phase, const HookFacts& facts) {
 
 }  // namespace
 
+Hooks::Hooks(Files files, std::chrono::milliseconds time_limit, std::string_view job,
+             const std::filesystem::path& repository, HookFacts facts)
+    : files_(std::move(files)), time_limit_(time_limit), facts_(std::move(facts)) {
+  facts_["PGKEEP_JOB"] = job;
+  facts_["PGKEEP_REPOSITORY"] = repository.native();
+  facts_["PGKEEP_VERSION"] = kVersion;
+  struct ::stat owner {};
+  if (::geteuid() == 0 && ::stat(repository.c_str(), &owner) == 0 && owner.st_uid != 0)
+    run_as_ = {.user = owner.st_uid, .group = owner.st_gid};
+}
+
 void Hooks::tell(std::string_view name, std::string value) {
   facts_[fmt::format("PGKEEP_{}", name)] = std::move(value);
 }
@@ -47,10 +70,15 @@ void Hooks::tell(std::string_view name, std::string value) {
 void Hooks::run(const std::string& file, HookPhase phase, io::ProgressObserver& observer,
                 const std::stop_token& stop) {
   const auto key = key_of(phase, facts_);
-  if (const auto why = why_not_run(file); !why.empty()) throw Error(fmt::format("hook {}: {}", key, why));
+  const auto user = run_as_ ? run_as_->user : ::geteuid();
+  if (const auto why = why_not_run(file, user); !why.empty())
+    throw Error(fmt::format("hook {}: {}", key, why));
   facts_["PGKEEP_PHASE"] = to_string(phase);
   facts_["PGKEEP_HOOK"] = key;
-  const io::Program program{.file = file, .environment = hook_environment(facts_), .time_limit = time_limit_};
+  auto environment = hook_environment(facts_);
+  if (run_as_) be_at_home(*run_as_, environment);
+  const io::Program program{
+      .file = file, .environment = std::move(environment), .run_as = run_as_, .time_limit = time_limit_};
   observer.progress({.phase = "running a hook"});
   const auto end = io::run_program(program, stop);
   const auto lines = last_lines(end);
@@ -127,10 +155,8 @@ Hooks hooks_of(const ServerConfig& server, const std::filesystem::path& reposito
   return {std::move(files),
           hooks.time_limit,
           kind,
-          {{"PGKEEP_SERVER", server.name},
-           {"PGKEEP_CONFIGURATION", server.configuration.native()},
-           {"PGKEEP_REPOSITORY", repository.native()},
-           {"PGKEEP_VERSION", std::string(kVersion)}}};
+          repository,
+          {{"PGKEEP_SERVER", server.name}, {"PGKEEP_CONFIGURATION", server.configuration.native()}}};
 }
 
 std::optional<std::vector<std::string>> faults_of_hooks(const HookConfig& hooks) {
@@ -138,7 +164,8 @@ std::optional<std::vector<std::string>> faults_of_hooks(const HookConfig& hooks)
   const auto look = [&](std::string_view key, const std::string& file) {
     if (file.empty()) return;
     if (!faults) faults.emplace();
-    if (const auto why = why_not_run(file); !why.empty()) faults->push_back(fmt::format("{}: {}", key, why));
+    if (const auto why = why_not_run(file, ::geteuid()); !why.empty())
+      faults->push_back(fmt::format("{}: {}", key, why));
   };
   look("before_backup", hooks.before_backup);
   look("after_backup", hooks.after_backup);
@@ -158,9 +185,8 @@ Hooks hooks_of_report(const Config& config, WithHooks with_hooks) {
   return {std::move(files),
           hooks.time_limit,
           "report",
-          {{"PGKEEP_CONFIGURATION", config.file.native()},
-           {"PGKEEP_REPOSITORY", config.repository.native()},
-           {"PGKEEP_VERSION", std::string(kVersion)}}};
+          config.repository,
+          {{"PGKEEP_CONFIGURATION", config.file.native()}}};
 }
 
 }  // namespace pgkeep::server

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/io/program.h"
 #include "catalog/io/progress.h"
 #include "server/config/config.h"
 #include "server/hooks/hook_environment.h"
@@ -27,10 +28,9 @@ class Hooks {
     std::string on_failure;
   };
   /// `job`: "backup", as hooks are told.
-  Hooks(Files files, std::chrono::milliseconds time_limit, std::string_view job, HookFacts facts)
-      : files_(std::move(files)), time_limit_(time_limit), facts_(std::move(facts)) {
-    facts_["PGKEEP_JOB"] = job;
-  }
+  /// `repository`: root runs them with the rights of its owner, who may be able to write the configuration.
+  Hooks(Files files, std::chrono::milliseconds time_limit, std::string_view job,
+        const std::filesystem::path& repository, HookFacts facts);
 
   /// What the hooks are told from now on, under "PGKEEP_" and this name.
   void tell(std::string_view name, std::string value);
@@ -55,6 +55,7 @@ class Hooks {
   Files files_;
   std::chrono::milliseconds time_limit_;
   HookFacts facts_;
+  std::optional<io::RunAs> run_as_;
 };
 
 /// The hooks of a server around a job of its own; `kind` is "backup", "recover", "delete", or a job that has

@@ -1,6 +1,7 @@
 #include "server/hooks/hooks.h"
 
 #include <fstream>
+#include <pwd.h>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -39,7 +40,7 @@ class HooksTest : public testing::Test {
     return file.native();
   }
   Hooks of(std::string_view kind, WithHooks with = WithHooks::yes) {
-    return hooks_of(server_, "/var/lib/pgkeep", kind, with);
+    return hooks_of(server_, folder_.path(), kind, with);
   }
 
   test::TempDirectory folder_;
@@ -53,8 +54,8 @@ TEST_F(HooksTest, AreToldWhatTheyAreRunFor) {
   auto hooks = of("backup");
   hooks.tell("BACKUP", "20261120T020000Z");
   hooks.before(said_, {});
-  EXPECT_THAT(said_.notes, ElementsAre("before_backup: before_backup backup before main 20261120T020000Z "
-                                       "/var/lib/pgkeep"));
+  EXPECT_THAT(said_.notes, ElementsAre("before_backup: before_backup backup before main 20261120T020000Z " +
+                                       folder_.path().native()));
 }
 
 TEST_F(HooksTest, SpeakToScriptsOfBarman) {
@@ -145,17 +146,33 @@ TEST_F(HooksTest, CanBeLeftOut) {
 
 TEST_F(HooksTest, AreNotRunWhenOthersCouldChangeThem) {
   const auto file = script("hook", "echo run");
-  EXPECT_EQ(why_not_run(file), "");
+  EXPECT_EQ(why_not_run(file, ::geteuid()), "");
   ::chmod(file.c_str(), 0775);
-  EXPECT_THAT(why_not_run(file), HasSubstr("others may write to"));
+  EXPECT_THAT(why_not_run(file, ::geteuid()), HasSubstr("others may write to"));
   ::chmod(file.c_str(), 0644);
-  EXPECT_THAT(why_not_run(file), HasSubstr("cannot be executed"));
-  EXPECT_THAT(why_not_run(folder_.path().native()), HasSubstr("is no program"));
-  EXPECT_THAT(why_not_run((folder_ / "none").native()), HasSubstr("No such file"));
+  EXPECT_THAT(why_not_run(file, ::geteuid()), HasSubstr("cannot be executed"));
+  EXPECT_THAT(why_not_run(folder_.path().native(), ::geteuid()), HasSubstr("is no program"));
+  EXPECT_THAT(why_not_run((folder_ / "none").native(), ::geteuid()), HasSubstr("No such file"));
   if (::geteuid() != 0) return;
   ::chmod(file.c_str(), 0755);
   ASSERT_EQ(::chown(file.c_str(), 65534, 65534), 0);
-  EXPECT_THAT(why_not_run(file), HasSubstr("belongs to user 65534"));
+  EXPECT_THAT(why_not_run(file, ::geteuid()), HasSubstr("belongs to user 65534"));
+}
+
+// Whoever owns the repository may be able to write the configuration, and would have root run any program.
+TEST_F(HooksTest, OfRootHaveTheRightsOfTheOwnerOfTheRepository) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give rights away";
+  const auto* nobody = ::getpwnam("nobody");
+  ASSERT_NE(nobody, nullptr);
+  const auto repository = folder_ / "repository";
+  std::filesystem::create_directory(repository);
+  ASSERT_EQ(::chown(repository.c_str(), nobody->pw_uid, nobody->pw_gid), 0);
+  ::chmod(folder_.path().c_str(), 0755);
+  server_.hooks.before_recover = script("hook", "echo $(id -u) $(id -G) $HOME $USER; pwd");
+  hooks_of(server_, repository, "recover").before(said_, {});
+  EXPECT_THAT(said_.notes, ElementsAre(fmt::format("before_recover: {} {} {} nobody", nobody->pw_uid,
+                                                   nobody->pw_gid, nobody->pw_dir),
+                                       "before_recover: /"));
 }
 
 TEST_F(HooksTest, TellBeforehandWhatKeepsThemFromBeingRun) {
