@@ -58,6 +58,26 @@ std::string names_of(const std::vector<const FindingChange*>& changes) {
   return fmt::format("{}{}", fmt::join(shown, ", "), more == 0 ? "" : fmt::format(" and {} more", more));
 }
 
+/// Takes over what two looks at a server in a row agree on.
+void settle(const FleetFindings::Server& last, const FleetFindings::Server& now,
+            FleetFindings::Server& steady) {
+  steady.answered = last.answered && now.answered;
+  steady.doubtful.clear();
+  for (const auto& [key, finding] : now.findings) {
+    const auto before = last.findings.find(key);
+    if (before != last.findings.end() && before->second.severity == finding.severity)
+      steady.findings.insert_or_assign(key, finding);
+    else if (!steady.findings.contains(key))
+      steady.doubtful.insert(key);
+  }
+  for (const auto& [key, finding] : last.findings)
+    if (!now.findings.contains(key) && !steady.findings.contains(key)) steady.doubtful.insert(key);
+  if (steady.answered)
+    std::erase_if(steady.findings, [&](const auto& known) {
+      return !last.findings.contains(known.first) && !now.findings.contains(known.first);
+    });
+}
+
 }  // namespace
 
 std::string_view to_string(Kind kind) {
@@ -93,26 +113,10 @@ FleetFindings findings_to_tell(const std::vector<CheckedServer>& checked, Notify
 }
 
 std::optional<FleetFindings> SteadyFindings::take(FleetFindings look) {
-  const bool is_first = !last_;
-  for (auto& [name, server] : look.servers) {
-    auto& steady = steady_.servers[name];
-    steady.answered = server.answered;
-    if (is_first) continue;
-    const auto& last = last_->servers[name].findings;
-    const auto agree = [&](const std::string& key) {
-      const auto now = server.findings.find(key);
-      const auto before = last.find(key);
-      const bool is_there = now != server.findings.end();
-      if (is_there != (before != last.end())) return false;
-      return !is_there || now->second.severity == before->second.severity;
-    };
-    for (const auto& [key, finding] : server.findings)
-      if (agree(key)) steady.findings.insert_or_assign(key, finding);
-    std::erase_if(steady.findings, [&](const auto& known) {
-      return !server.findings.contains(known.first) && agree(known.first);
-    });
-  }
   std::erase_if(steady_.servers, [&](const auto& known) { return !look.servers.contains(known.first); });
+  const bool is_first = !last_;
+  if (!is_first)
+    for (const auto& [name, now] : look.servers) settle(last_->servers[name], now, steady_.servers[name]);
   last_ = std::move(look);
   return is_first ? std::nullopt : std::optional(steady_);
 }
@@ -132,7 +136,7 @@ std::vector<FindingChange> changes_to_tell(const ToldFindings& told, const Fleet
     }
     if (!server.answered) continue;
     for (const auto& [key, severity] : before)
-      if (!server.findings.contains(key))
+      if (!server.findings.contains(key) && !server.doubtful.contains(key))
         changes.push_back({Kind::gone, {.key = key, .what = {}, .server = name}, severity});
   }
   std::ranges::stable_sort(changes, [](const FindingChange& a, const FindingChange& b) {
@@ -145,7 +149,9 @@ ToldFindings told_after(const ToldFindings& told, const FleetFindings& now) {
   ToldFindings after;
   for (const auto& [name, server] : now.servers) {
     auto& mine = after[name];
-    if (const auto before = told.find(name); !server.answered && before != told.end()) mine = before->second;
+    if (const auto before = told.find(name); before != told.end())
+      for (const auto& [key, severity] : before->second)
+        if (!server.answered || server.doubtful.contains(key)) mine.emplace(key, severity);
     for (const auto& [key, finding] : server.findings) mine[key] = finding.severity;
     if (mine.empty()) after.erase(name);
   }

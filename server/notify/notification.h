@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct FleetFindings {
   struct Server {
     bool answered = false;  // else what only it could tell is not known
     std::map<std::string, Finding> findings;
+    std::set<std::string> doubtful = {};  // keys not in `findings` that may be wrong or not
   };
   std::map<std::string, Server> servers;
 };
@@ -28,7 +30,8 @@ FleetFindings findings_to_tell(const std::vector<CheckedServer>& checked, Notify
 /// Leaves out what lasts no longer than one look. One thread.
 class SteadyFindings {
  public:
-  /// What the last two looks agree on; where they do not, it stays as it was. Nothing after the first.
+  /// What the last two looks agree on; where they do not, it stays as it was, and is in doubt when that is
+  /// not known. A server counts as one that answered when it did at both. Nothing after the first.
   std::optional<FleetFindings> take(FleetFindings look);
 
  private:

@@ -114,6 +114,37 @@ TEST(NotificationTest, AfterARestartNothingIsToldTwiceNorTakenForGone) {
   EXPECT_THAT(told(known, after_restart.take(ill).value()), IsEmpty());
 }
 
+TEST(NotificationTest, WhatIsStillThereWhenAServerIsBackIsNotGone) {
+  const auto ill = fleet({server("main", {finding("main", "slot")})});
+  const auto away = fleet({server("main", {finding("main", "sql_connection")}, false)});
+  const auto known = told_after(told_after({}, ill), away);
+  for (const bool is_restarted : {false, true}) {
+    SteadyFindings steady;
+    if (!is_restarted) {
+      steady.take(ill);
+      steady.take(ill);
+    }
+    steady.take(away);
+    EXPECT_THAT(told(known, steady.take(away).value()), IsEmpty());
+    EXPECT_THAT(told(known, steady.take(ill).value()), IsEmpty()) << "one look does not tell yet";
+    EXPECT_THAT(told(known, steady.take(ill).value()), ElementsAre("main sql_connection gone"));
+  }
+}
+
+TEST(NotificationTest, WhereTwoLooksAfterARestartDisagreeNothingIsGone) {
+  const auto ill = fleet({server("main", {finding("main", "slot")})});
+  const auto worse = fleet({server("main", {finding("main", "slot", Severity::warning)})});
+  const auto well = fleet({server("main", {})});
+  const auto known = told_after({}, worse);
+  for (const auto& [first, second] : {std::pair(well, ill), std::pair(ill, well), std::pair(worse, ill)}) {
+    SteadyFindings steady;
+    steady.take(first);
+    const auto now = steady.take(second).value();
+    EXPECT_THAT(told(known, now), IsEmpty());
+    EXPECT_EQ(told_after(known, now), known);
+  }
+}
+
 TEST(NotificationTest, SaysInOneLineWhatItIsAbout) {
   const auto one = changes_to_tell({}, fleet({server("main", {finding("main", "receiver")})}));
   EXPECT_EQ(summary_of(one), "main: WAL receiver: what was found of receiver");
