@@ -22,7 +22,7 @@ void FindingTeller::look(const Config& config, const DaemonReport& daemon, const
   for (const auto& server : config.servers)
     if (server.active) servers.push_back(&server);
   const auto checked = check_servers(config, servers, daemon, {.servers = kAtOnce}, kServersMayTake, stop);
-  const auto now = steady_.take(findings_to_tell(checked, config.notify.from));
+  const auto now = steady_.take(problems_of(checked));
   if (!now) return;
   const auto turn = send_notifications(config, repository_, *now, io::now(), stop);
   for (const auto& sent : turn.sent) log_->info("told by {}", sent);

@@ -94,15 +94,14 @@ std::string_view to_string(Kind kind) {
   return "gone";
 }
 
-FleetFindings findings_to_tell(const std::vector<CheckedServer>& checked, NotifyFrom from) {
-  const auto least = from == NotifyFrom::failed ? Severity::failed : Severity::warning;
+FleetFindings problems_of(const std::vector<CheckedServer>& checked) {
   FleetFindings fleet;
   fleet.servers[""].answered = true;
   for (const auto& server : checked) {
     auto& mine = fleet.servers[server.name];
     mine.answered = server.answered;
     for (const auto& finding : server.findings) {
-      if (finding.severity < least) continue;
+      if (!finding.is_problem()) continue;
       auto& place = finding.is_of_repository() ? fleet.servers[""] : mine;
       auto& known = place.findings.try_emplace(finding.key, finding).first->second;
       if (known.severity < finding.severity) known = finding;
@@ -110,6 +109,17 @@ FleetFindings findings_to_tell(const std::vector<CheckedServer>& checked, Notify
     }
   }
   return fleet;
+}
+
+FleetFindings findings_to_tell(FleetFindings now, const ToldFindings& told, NotifyFrom from) {
+  const auto least = from == NotifyFrom::failed ? Severity::failed : Severity::warning;
+  for (auto& [name, server] : now.servers) {
+    const auto known = told.find(name);
+    std::erase_if(server.findings, [&](const auto& found) {
+      return found.second.severity < least && (known == told.end() || !known->second.contains(found.first));
+    });
+  }
+  return now;
 }
 
 std::optional<FleetFindings> SteadyFindings::take(FleetFindings look) {

@@ -24,8 +24,12 @@ struct FleetFindings {
   std::map<std::string, Server> servers;
 };
 
-/// Those of this severity and worse.
-FleetFindings findings_to_tell(const std::vector<CheckedServer>& checked, NotifyFrom from);
+/// Warnings and what is worse.
+FleetFindings problems_of(const std::vector<CheckedServer>& checked);
+
+/// Of these, those of this severity and worse, and those that somebody was told of when they were: one that
+/// is a warning now is better, and not gone. Pure.
+FleetFindings findings_to_tell(FleetFindings now, const ToldFindings& told, NotifyFrom from);
 
 /// Leaves out what lasts no longer than one look. One thread.
 class SteadyFindings {

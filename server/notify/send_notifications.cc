@@ -78,8 +78,9 @@ NotificationTurn send_notifications(const Config& config, const store::Repositor
   if (forgotten != 0) write_notification_record(repository, record);
   for (const auto& name : receivers) {
     auto& receiver = record[name];
-    const auto changes = changes_to_tell(receiver.told, now);
-    auto after = told_after(receiver.told, now);
+    const auto wanted = findings_to_tell(now, receiver.told, config.notify.from);
+    const auto changes = changes_to_tell(receiver.told, wanted);
+    auto after = told_after(receiver.told, wanted);
     if (after == receiver.told && changes.empty()) continue;
     if (!changes.empty() && !may_try(receiver, time)) continue;
     try {

@@ -30,7 +30,7 @@ CheckedServer server(const std::string& name, std::vector<Finding> findings, boo
 }
 
 FleetFindings fleet(const std::vector<CheckedServer>& servers) {
-  return findings_to_tell(servers, NotifyFrom::warning);
+  return problems_of(servers);
 }
 
 /// "main receiver appeared", a line a change.
@@ -81,12 +81,28 @@ TEST(NotificationTest, WhatConcernsTheRepositoryIsToldOnce) {
 }
 
 TEST(NotificationTest, LeavesOutWhatNobodyWantsToHear) {
-  const std::vector<CheckedServer> checked{
-      server("main", {finding("main", "a", Severity::advice), finding("main", "b", Severity::warning),
-                      finding("main", "c"), finding("main", "d", Severity::ok)})};
-  EXPECT_THAT(told({}, findings_to_tell(checked, NotifyFrom::warning)),
+  const auto now =
+      fleet({server("main", {finding("main", "a", Severity::advice), finding("main", "b", Severity::warning),
+                             finding("main", "c"), finding("main", "d", Severity::ok)})});
+  EXPECT_THAT(told({}, findings_to_tell(now, {}, NotifyFrom::warning)),
               ElementsAre("main c appeared", "main b appeared"));
-  EXPECT_THAT(told({}, findings_to_tell(checked, NotifyFrom::failed)), ElementsAre("main c appeared"));
+  EXPECT_THAT(told({}, findings_to_tell(now, {}, NotifyFrom::failed)), ElementsAre("main c appeared"));
+}
+
+TEST(NotificationTest, WhatHasBecomeAWarningIsBetterAlsoForWhoHearsOfFailuresAlone) {
+  ToldFindings known;
+  const auto look = [&](const FleetFindings& now) {
+    const auto wanted = findings_to_tell(now, known, NotifyFrom::failed);
+    auto lines = told(known, wanted);
+    known = told_after(known, wanted);
+    return lines;
+  };
+  const auto warning = fleet({server("main", {finding("main", "slot", Severity::warning)})});
+  EXPECT_THAT(look(warning), IsEmpty());
+  EXPECT_THAT(look(fleet({server("main", {finding("main", "slot")})})), ElementsAre("main slot appeared"));
+  EXPECT_THAT(look(warning), ElementsAre("main slot better"));
+  EXPECT_THAT(look(warning), IsEmpty());
+  EXPECT_THAT(look(fleet({server("main", {})})), ElementsAre("main slot gone"));
 }
 
 TEST(NotificationTest, WhatLastsAMomentWakesNobody) {
