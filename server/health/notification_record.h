@@ -19,6 +19,7 @@ struct NotifiedReceiver {
   std::optional<io::TimePoint> tried;  // the last that failed
   unsigned failures = 0;               // since it took the last one
   std::string error;                   // of the newest of these
+  bool operator==(const NotifiedReceiver&) const = default;
 };
 
 /// By "mail" and "webhook". `.notifications.json` of the repository, a sealed JSON object (io/sealed_json.h),

@@ -56,6 +56,17 @@ bool may_try(const NotifiedReceiver& receiver, io::TimePoint time) {
          *receiver.tried + pause_after(receiver.failures) <= time;
 }
 
+/// That somebody was not reached is told to the others while it is so: who was not reached itself has no use
+/// for it, and hears it only when it is over.
+FleetFindings without_own_failure(FleetFindings now, const NotificationRecord& record,
+                                  const std::string& receiver) {
+  const bool others_fail = std::ranges::any_of(
+      record, [&](const auto& known) { return known.first != receiver && known.second.failures != 0; });
+  if (const auto ours = now.servers.find(""); ours != now.servers.end() && !others_fail)
+    ours->second.findings.erase("notifications");
+  return now;
+}
+
 }  // namespace
 
 std::vector<std::string> receivers_of(const NotifyConfig& notify) {
@@ -78,17 +89,19 @@ NotificationTurn send_notifications(const Config& config, const store::Repositor
   if (forgotten != 0) write_notification_record(repository, record);
   for (const auto& name : receivers) {
     auto& receiver = record[name];
-    const auto wanted = findings_to_tell(now, receiver.told, config.notify.from);
+    const auto wanted =
+        findings_to_tell(without_own_failure(now, record, name), receiver.told, config.notify.from);
     const auto changes = changes_to_tell(receiver.told, wanted);
-    auto after = told_after(receiver.told, wanted);
-    if (after == receiver.told && changes.empty()) continue;
+    NotifiedReceiver after{
+        .told = told_after(receiver.told, wanted), .tried = {}, .failures = 0, .error = {}};
+    if (changes.empty() && after == receiver) continue;
     if (!changes.empty() && !may_try(receiver, time)) continue;
     try {
       if (!changes.empty()) {
         send(config, name, changes, time, stop);
         turn.sent.push_back(fmt::format("{}: {}", name, summary_of(changes)));
       }
-      receiver = {.told = std::move(after), .tried = {}, .failures = 0, .error = {}};
+      receiver = std::move(after);
     } catch (const Interrupted&) {
       throw;
     } catch (const std::exception& error) {

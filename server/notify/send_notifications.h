@@ -20,9 +20,9 @@ struct NotificationTurn {
 };
 
 /// Tells each receiver what is other than it was told last, in one message, and notes that it was. One that
-/// does not take it is told later, after growing pauses, all that is other by then; nobody is told twice what
-/// did not change, but for a kill between its taking and the note. Throws Interrupted, and StorageError or
-/// Corruption for the record.
+/// does not take it is told later, after growing pauses, all that is other by then, and has missed nothing
+/// when nothing is; nobody is told twice what did not change, but for a kill between its taking and the note.
+/// Throws Interrupted, and StorageError or Corruption for the record.
 NotificationTurn send_notifications(const Config& config, const store::Repository& repository,
                                     const FleetFindings& now, io::TimePoint time,
                                     const std::stop_token& stop);

@@ -96,6 +96,39 @@ TEST_F(SendNotificationsTest, OneThatWasAwayIsToldLaterAndKeepsNoOtherWaiting) {
   EXPECT_EQ(read_notification_record(repository_).at("webhook").failures, 0u);
 }
 
+TEST_F(SendNotificationsTest, OneThatWasAwayWhileAFindingCameAndWentHasMissedNothing) {
+  const WebhookReceiver receiver;
+  send_to(receiver);
+  receiver.answer("503 Busy");
+  EXPECT_THAT(look(ill()).failed, SizeIs(1));
+  EXPECT_EQ(read_notification_record(repository_).at("webhook").failures, 1u);
+  look(well());
+  EXPECT_EQ(read_notification_record(repository_).at("webhook").failures, 0u)
+      << "check warns until there is nothing left to tell";
+}
+
+TEST_F(SendNotificationsTest, TellsOfOneThatIsAwayToTheOthersAlone) {
+  const MailReceiver mail("smtp");
+  config_.mail.smtp = "smtp://127.0.0.1:" + mail.port();
+  config_.notify.mail = "oncall@example.org";
+  const WebhookReceiver webhook;
+  send_to(webhook);
+  webhook.answer("503 Busy");
+  look(ill());
+  auto now = ill();
+  now.servers[""] = {
+      true,
+      {{"notifications", {.key = "notifications", .severity = Severity::warning, .what = "not taken"}}}};
+  EXPECT_THAT(look(now).sent, ElementsAre("mail: the repository: notifications: not taken"));
+  webhook.answer("200 OK");
+  time_ += 1min;
+  EXPECT_THAT(look(now).sent, ElementsAre("webhook: main: WAL receiver: nobody"));
+  EXPECT_THAT(look(now).sent, ElementsAre("mail: the repository: notifications is well again"))
+      << "at once, though the look is older than what was sent";
+  now.servers[""].findings.clear();
+  EXPECT_THAT(look(now).sent, IsEmpty());
+}
+
 TEST_F(SendNotificationsTest, SaysAFailureOnce) {
   const WebhookReceiver receiver;
   send_to(receiver);
