@@ -37,6 +37,10 @@ void send(const Config& config, std::string_view receiver, const std::vector<Fin
     return send_mail(mail, plain_mail(summary_of(changes), text, time, {mail.to, sender_of(mail)}), stop);
   }
   const auto url = read_secret_line(notify.webhook_file, "notify.webhook_file");
+  if (!url.starts_with("https://") &&
+      !url.starts_with("http://"))  // it may be a token, which nobody is to see
+    throw Error(
+        fmt::format("{}: an address that begins with https:// or http:// is expected", notify.webhook_file));
   const auto token =
       notify.token_file.empty() ? std::string() : read_secret_line(notify.token_file, "notify.token_file");
   const auto body = notify.webhook_format == WebhookFormat::slack ? slack_of(changes, host_name())

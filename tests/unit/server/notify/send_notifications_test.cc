@@ -165,6 +165,21 @@ TEST_F(SendNotificationsTest, AnAddressThatOthersMayReadIsNotUsed) {
   EXPECT_THAT(receiver.requests(), IsEmpty());
 }
 
+TEST_F(SendNotificationsTest, WhatIsNoAddressIsCalledNowhereAndShownToNobody) {
+  for (const std::string text :
+       {"topsecret", "127.0.0.1/topsecret", "https:/host/topsecret", "ftp://host/topsecret"}) {
+    secret("url", text);
+    config_.notify.webhook_file = folder_ / "url";
+    try {
+      send_test_notification(config_, "webhook", {});
+      ADD_FAILURE() << text;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr("/url: an address that begins with https://"),
+                                      Not(HasSubstr("topsecret"))));
+    }
+  }
+}
+
 TEST_F(SendNotificationsTest, WhoIsNamedNoMoreIsForgotten) {
   const WebhookReceiver receiver;
   send_to(receiver);
