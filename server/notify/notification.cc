@@ -14,7 +14,8 @@ namespace pgkeep::server {
 namespace {
 
 constexpr std::size_t kWidth = 78;
-constexpr std::size_t kMostServers = 5;  // that are named in a subject
+constexpr std::size_t kMostServers = 5;           // that are named in a subject
+constexpr std::size_t kLongestSlackText = 12000;  // bytes; longer ones are cut off or cut up
 
 using Kind = FindingChange::Kind;
 
@@ -226,9 +227,16 @@ Json json_of(const std::vector<FindingChange>& changes, const std::string& host,
 
 Json slack_of(const std::vector<FindingChange>& changes, const std::string& host) {
   std::string text = fmt::format("*pgkeep on {}*: {}\n", escaped(host), escaped(summary_of(changes)));
-  for (const auto& change : changes)
-    text +=
+  for (std::size_t told = 0; told < changes.size(); ++told) {
+    const auto& change = changes[told];
+    const auto line =
         fmt::format("• `{}` {}: {}\n", mark_of(change), escaped(place_of(change)), escaped(describe(change)));
+    if (told != 0 && text.size() + line.size() > kLongestSlackText) {
+      text += fmt::format("and {} more; `pgkeep check` tells all\n", changes.size() - told);
+      break;
+    }
+    text += line;
+  }
   text.pop_back();
   return {{"text", std::move(text)}};
 }

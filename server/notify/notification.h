@@ -65,7 +65,7 @@ std::string summary_of(const std::vector<FindingChange>& changes);
 std::string text_of(const std::vector<FindingChange>& changes);
 /// For programs: {"pgkeep":…,"host":…,"sent_at":…,"summary":…,"changes":[…]}. docs/manual.md lists the keys.
 Json json_of(const std::vector<FindingChange>& changes, const std::string& host, io::TimePoint now);
-/// {"text":…} for Slack and those that read the same.
+/// {"text":…} for Slack and those that read the same; of very many changes the first, and how many more.
 Json slack_of(const std::vector<FindingChange>& changes, const std::string& host);
 
 }  // namespace pgkeep::server

@@ -203,5 +203,17 @@ TEST(NotificationTest, LetsNoTextCommandSlack) {
                           HasSubstr("*pgkeep on backup1*")));
 }
 
+TEST(NotificationTest, SaysOfVeryManyChangesHowManyMoreThereAre) {
+  std::vector<CheckedServer> servers;
+  for (int i = 0; i < 1000; ++i) {
+    const auto name = "server" + std::to_string(i);
+    servers.push_back(server(name, {finding(name, "receiver")}));
+  }
+  const auto text = slack_of(changes_to_tell({}, fleet(servers)), "backup1").at("text").get<std::string>();
+  EXPECT_LT(text.size(), 12100u);
+  EXPECT_THAT(
+      text, AllOf(HasSubstr("1000 new problems"), testing::ContainsRegex("and [0-9]+ more; `pgkeep check`")));
+}
+
 }  // namespace
 }  // namespace pgkeep::server
